@@ -1,0 +1,51 @@
+# The ways to build, test and try Tenon; `make` lists them. CMakePresets.json has the rest.
+# SPDX-License-Identifier: Apache-2.0
+
+PRESET ?= release
+PREFIX ?= $(HOME)/.local
+JOBS   ?= $(shell nproc)
+
+build := build/$(PRESET)
+tenon := $(build)/bin/tenon
+
+.DEFAULT_GOAL := help
+.PHONY: help deps configure build quickstart smollm2 test bench format install clean distclean
+
+help: ## List these targets
+	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@echo
+	@echo '  PRESET=core|dev|release|asan|tidy (now $(PRESET)), PREFIX=$(PREFIX), JOBS=$(JOBS)'
+
+deps: ## Install what the build needs: Debian packages, LibTorch into build/deps
+	@.ci/deps packages $(if $(filter core tidy,$(PRESET)),,torch)
+
+configure: deps
+	@cmake --preset $(PRESET)
+
+build: configure ## Build everything into build/$(PRESET)
+	@cmake --build --preset $(PRESET) --parallel $(JOBS)
+
+quickstart: build ## Train a small model to reason, in minutes
+	$(tenon) run configs/quickstart.yaml
+
+smollm2: build ## Train SmolLM2-135M-Instruct on GSM8K (fetches the model, 98 MB)
+	@.ci/deps smollm2
+	$(tenon) run configs/gsm8k-smollm2.yaml
+
+test: build ## Build and run every test
+	@ctest --preset $(PRESET)
+
+bench: build ## Run the benches and print their tables
+	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target bench
+
+format: ## Format the sources as .clang-format says
+	@git ls-files '*.c' '*.cpp' '*.cu' '*.cuh' '*.h' '*.hpp' | grep -v /third_party/ | xargs clang-format -i
+
+install: build ## Install into PREFIX
+	@cmake --install $(build) --prefix $(PREFIX)
+
+clean: ## Remove this preset's build (build/deps stays)
+	@cmake -E rm -rf $(build)
+
+distclean: ## Remove build/, downloads included
+	@cmake -E rm -rf build
