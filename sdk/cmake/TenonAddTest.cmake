@@ -5,6 +5,10 @@
 # Labels: unit (the default), abi, e2e, package, gpu, slow. TORCH adds tenon::torch, the shared precompiled header and
 # the label torch, and leaves the test out where there is no LibTorch. Nothing happens with TENON_BUILD_TESTS=OFF.
 # The test's working directory is its source folder.
+#
+#   tenon_add_bench(<name> SOURCES <file>... [LINKS <target>...] [ARGS <argument>...] [TORCH])
+#
+# A program that measures and prints its table; the target `bench` builds and runs them all, one after another.
 # SPDX-License-Identifier: Apache-2.0
 
 include_guard(GLOBAL)
@@ -45,4 +49,30 @@ function(tenon_add_test name)
   file(CONFIGURE OUTPUT ${labels} @ONLY CONTENT
     "set_tests_properties(\${@name@_TESTS} PROPERTIES LABELS \"@arg_LABELS@\")\n")
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES ${labels})
+endfunction()
+
+if(NOT TARGET bench)
+  add_custom_target(bench)
+endif()
+
+function(tenon_add_bench name)
+  if(NOT TENON_BUILD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LINKS;ARGS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "tenon_add_bench(${name}): arguments not understood: ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  if(arg_TORCH AND NOT TARGET tenon::torch)
+    message(STATUS "Skipped bench ${name}: it needs LibTorch")
+    return()
+  endif()
+  add_executable(${name} EXCLUDE_FROM_ALL ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} tenon_flags)
+  if(arg_TORCH)
+    target_link_libraries(${name} PRIVATE tenon::torch)
+  endif()
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bench)
+  add_custom_target(run_${name} COMMAND ${name} ${arg_ARGS} USES_TERMINAL)
+  add_dependencies(bench run_${name})
 endfunction()

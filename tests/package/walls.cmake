@@ -1,0 +1,53 @@
+# Fails where a file includes what its folder must not know (docs/architecture.md): reads the #include lines of ROOT.
+# SPDX-License-Identifier: Apache-2.0
+set(torch "(torch|ATen|c10)/")
+set(cuda "cuda|cublas|cudnn|nccl")
+set(parent "(\\.\\./)+")
+set(kinds "reward|dataset|tokenizer|model|sampler|algorithm|optimizer|stage|communicator|sink")
+set(found "")
+
+# Records the includes of files below folder (but for those below except) that match the pattern.
+function(forbid folder pattern why)
+  file(GLOB_RECURSE files ${ROOT}/${folder}/*.h ${ROOT}/${folder}/*.hpp ${ROOT}/${folder}/*.c ${ROOT}/${folder}/*.cpp
+    ${ROOT}/${folder}/*.cu ${ROOT}/${folder}/*.cuh)
+  foreach(file IN LISTS files)
+    file(STRINGS ${file} lines REGEX "^ *# *include")
+    foreach(line IN LISTS lines)
+      if(line MATCHES "[<\"](${pattern})")
+        file(RELATIVE_PATH name ${ROOT} ${file})
+        set(found "${found}\n  ${name}: ${line}  (${why})")
+      endif()
+    endforeach()
+  endforeach()
+  set(found "${found}" PARENT_SCOPE)
+endfunction()
+
+forbid(sdk "${torch}|${cuda}|boost/|spdlog/|yaml-cpp/|host/|kernels/|plugins/" "the SDK knows the C library and DLPack")
+forbid(host "${torch}|${cuda}|plugins/|${parent}plugins/|tenon/kernels/" "the host knows the SDK and general libraries")
+forbid(kernels "${torch}|tenon/[a-z_]+\\.h|host/|plugins/|dlpack/" "kernels know nothing of Tenon but themselves")
+forbid(plugins "host/|${parent}host/|plugins/(${kinds})/|${parent}(${kinds})/" "a plugin knows the SDK, kernels and plugins/common")
+forbid(plugins/common "(${kinds})/" "what plugins share knows none of them")
+
+# A relative include may leave a plugin's folder only for plugins/common.
+file(GLOB folders ${ROOT}/plugins/*/*)
+list(FILTER folders EXCLUDE REGEX "/plugins/common/")
+foreach(folder IN LISTS folders)
+  file(GLOB_RECURSE files ${folder}/*.h ${folder}/*.hpp ${folder}/*.c ${folder}/*.cpp ${folder}/*.cu ${folder}/*.cuh)
+  foreach(file IN LISTS files)
+    file(STRINGS ${file} lines REGEX "^ *# *include *\"[^\"]*\\.\\./")
+    foreach(line IN LISTS lines)
+      string(REGEX REPLACE "^[^\"]*\"([^\"]*)\".*" "\\1" included "${line}")
+      cmake_path(GET file PARENT_PATH from)
+      cmake_path(ABSOLUTE_PATH included BASE_DIRECTORY ${from} NORMALIZE)
+      cmake_path(IS_PREFIX folder ${included} own)
+      if(NOT own AND NOT included MATCHES "^${ROOT}/plugins/common/")
+        file(RELATIVE_PATH name ${ROOT} ${file})
+        string(APPEND found "\n  ${name}: ${line}  (another plugin's code)")
+      endif()
+    endforeach()
+  endforeach()
+endforeach()
+
+if(found)
+  message(FATAL_ERROR "Includes that cross a wall:${found}")
+endif()
