@@ -1,0 +1,77 @@
+// Data sets: rows by index.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "tenon/json.hpp"
+#include "tenon/plugin.hpp"
+
+namespace tenon {
+
+// One row, owning. Empty `messages_json` and `prompt` together are an error; an empty completion means there is none.
+struct Row {
+  std::string prompt, messages_json, completion, meta_json;
+
+  std::optional<std::string> meta(std::string_view key) const { return json::text_field(meta_json, key); }
+  static Row copy(const tenon_row& r) {
+    return {std::string(view(r.prompt)), std::string(view(r.messages_json)), std::string(view(r.completion)), std::string(view(r.meta_json))};
+  }
+  tenon_row raw() const {
+    auto optional = [](const std::string& s) { return s.empty() ? tenon_str{nullptr, 0} : str(s); };
+    return {sizeof(tenon_row), 0, optional(prompt), optional(messages_json), optional(completion), optional(meta_json)};
+  }
+};
+
+// T: constructor T(Host), `uint64_t size() const` (TENON_COUNT_UNBOUNDED: procedural), `Row at(uint64_t index) const`, which depends on the index alone.
+template <class T>
+struct DatasetShim {
+  static constexpr const char* kKind = "dataset";
+  static uint64_t count(void* self) { return static_cast<const T*>(self)->size(); }
+  static int32_t read(void* self, const tenon_call*, const uint64_t* index, uint64_t n, const tenon_row_sink* out, tenon_error* err) {
+    return guard(err, [&] {
+      for (uint64_t i = 0; i < n; ++i) {
+        Row r = static_cast<const T*>(self)->at(index[i]);
+        tenon_row raw = r.raw();
+        if (int32_t rc = out->row(out->ctx, &raw); rc < 0) throw Error(rc, "the host refused a row");
+      }
+    });
+  }
+  static constexpr tenon_dataset_vt kTable{sizeof(tenon_dataset_vt), 0, count, read, nullptr};
+};
+
+// A data set to read from: the host's cursor.
+class Dataset {
+ public:
+  static constexpr const char* kKind = "dataset";
+  explicit Dataset(const tenon_ref& ref) : self_(ref.self), vt_(static_cast<const tenon_dataset_vt*>(ref.vt)) {}
+  uint64_t count() const { return vt_->count(self_); }
+  // The next n rows in the order of the run; goes on into the next epoch. Fewer only if a stream has ended.
+  std::vector<Row> next(const tenon_call* call, uint64_t n) const {
+    return collect([&](const tenon_row_sink* sink, ErrorBuffer& err) { return vt_->next(self_, call, n, sink, err); });
+  }
+  // The rows [begin, begin + n) by index.
+  std::vector<Row> read(const tenon_call* call, uint64_t begin, uint64_t n) const {
+    std::vector<uint64_t> index(n);
+    for (uint64_t i = 0; i < n; ++i) index[i] = begin + i;
+    return collect([&](const tenon_row_sink* sink, ErrorBuffer& err) { return vt_->read(self_, call, index.data(), n, sink, err); });
+  }
+
+ private:
+  template <class F>
+  static std::vector<Row> collect(F&& f) {
+    std::vector<Row> rows;
+    tenon_row_sink sink{sizeof sink, 0, &rows, [](void* ctx, const tenon_row* r) -> int32_t {
+                          return guard(nullptr, [&] { static_cast<std::vector<Row>*>(ctx)->push_back(Row::copy(*r)); });
+                        }};
+    ErrorBuffer err;
+    err.check(f(&sink, err));
+    return rows;
+  }
+
+  void* self_;
+  const tenon_dataset_vt* vt_;
+};
+
+}  // namespace tenon
+
+#define TENON_DATASET_PLUGIN(Type, id, version, summary, ...) \
+  TENON_SINGLE_PLUGIN(Type, DatasetShim, id, version, summary __VA_OPT__(, ) __VA_ARGS__)

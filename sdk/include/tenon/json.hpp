@@ -1,0 +1,177 @@
+// One field out of a JSON object, and strings into JSON: what a reward or data set needs of JSON without a library.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <optional>
+#include <string>
+
+#include "tenon/error.hpp"
+
+namespace tenon::json {
+
+namespace detail {
+struct Scanner {
+  std::string_view s;
+  size_t i = 0;
+
+  [[noreturn]] void fail(const char* what) const { throw Error(TENON_E_INVALID, std::string("JSON: ") + what + " at byte " + std::to_string(i)); }
+  void space() {
+    while (i < s.size() && (s[i] == ' ' || s[i] == '\n' || s[i] == '\t' || s[i] == '\r')) ++i;
+  }
+  char peek() {
+    space();
+    if (i >= s.size()) fail("the text ends too early");
+    return s[i];
+  }
+  void expect(char c) {
+    if (peek() != c) fail("unexpected character");
+    ++i;
+  }
+  uint32_t hex4() {
+    if (i + 4 > s.size()) fail("bad \\u escape");
+    uint32_t v = 0;
+    for (int k = 0; k < 4; ++k, ++i) {
+      char c = s[i];
+      v = v * 16 + static_cast<uint32_t>(c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : (fail("bad \\u escape"), 0));
+    }
+    return v;
+  }
+  static void utf8(uint32_t c, std::string& out) {
+    if (c < 0x80) {
+      out += static_cast<char>(c);
+    } else if (c < 0x800) {
+      out += static_cast<char>(0xC0 | c >> 6);
+      out += static_cast<char>(0x80 | (c & 0x3F));
+    } else if (c < 0x10000) {
+      out += static_cast<char>(0xE0 | c >> 12);
+      out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
+      out += static_cast<char>(0x80 | (c & 0x3F));
+    } else {
+      out += static_cast<char>(0xF0 | c >> 18);
+      out += static_cast<char>(0x80 | (c >> 12 & 0x3F));
+      out += static_cast<char>(0x80 | (c >> 6 & 0x3F));
+      out += static_cast<char>(0x80 | (c & 0x3F));
+    }
+  }
+  std::string string() {
+    expect('"');
+    std::string out;
+    while (true) {
+      if (i >= s.size()) fail("the string is not closed");
+      char c = s[i++];
+      if (c == '"') return out;
+      if (c != '\\') {
+        out += c;
+        continue;
+      }
+      if (i >= s.size()) fail("the string is not closed");
+      switch (c = s[i++]) {
+        case 'n': out += '\n'; break;
+        case 't': out += '\t'; break;
+        case 'r': out += '\r'; break;
+        case 'b': out += '\b'; break;
+        case 'f': out += '\f'; break;
+        case '"': case '\\': case '/': out += c; break;
+        case 'u': {
+          uint32_t v = hex4();
+          if (v >= 0xD800 && v < 0xDC00 && i + 1 < s.size() && s[i] == '\\' && s[i + 1] == 'u') {
+            i += 2;
+            uint32_t low = hex4();
+            if (low < 0xDC00 || low > 0xDFFF) fail("bad surrogate pair");
+            v = 0x10000 + ((v - 0xD800) << 10) + (low - 0xDC00);
+          }
+          utf8(v, out);
+          break;
+        }
+        default: fail("bad escape");
+      }
+    }
+  }
+  // Skips one value of any type. Nesting is counted, not recursed into.
+  void skip() {
+    int depth = 0;
+    do {
+      char c = peek();
+      if (c == '"') {
+        string();
+      } else if (c == '{' || c == '[') {
+        ++depth, ++i;
+      } else if (c == '}' || c == ']') {
+        --depth, ++i;
+        if (depth < 0) fail("unexpected bracket");
+      } else if (c == ',' || c == ':') {
+        if (depth == 0) fail("a value is missing");
+        ++i;
+      } else {
+        while (i < s.size() && std::string_view(",:{}[]\" \n\t\r").find(s[i]) == std::string_view::npos) ++i;
+      }
+    } while (depth > 0);
+  }
+};
+}  // namespace detail
+
+// The raw text of field `key` of the object, or nothing if it is absent (or the object is empty text). Throws on malformed JSON.
+inline std::optional<std::string_view> raw_field(std::string_view object, std::string_view key) {
+  if (object.empty()) return std::nullopt;
+  detail::Scanner in{object};
+  in.expect('{');
+  if (in.peek() == '}') return std::nullopt;
+  while (true) {
+    in.space();
+    std::string name = in.string();
+    in.expect(':');
+    in.space();
+    size_t begin = in.i;
+    in.skip();
+    if (name == key) return object.substr(begin, in.i - begin);
+    if (in.peek() == '}') return std::nullopt;
+    in.expect(',');
+  }
+}
+
+// Field `key` as text: a string's content, or the JSON text of a number, boolean, list or object; nothing if absent or null.
+inline std::optional<std::string> text_field(std::string_view object, std::string_view key) {
+  auto raw = raw_field(object, key);
+  if (!raw || *raw == "null") return std::nullopt;
+  if (raw->front() != '"') return std::string(*raw);
+  detail::Scanner in{*raw};
+  return in.string();
+}
+
+// Field `key` as a number; nothing if absent or null; throws if it is something else.
+inline std::optional<double> number_field(std::string_view object, std::string_view key) {
+  auto text = text_field(object, key);
+  if (!text) return std::nullopt;
+  char* end = nullptr;
+  double v = std::strtod(text->c_str(), &end);
+  if (text->empty() || *end != '\0') throw Error(TENON_E_INVALID, "field " + std::string(key) + ": \"" + *text + "\" is not a number");
+  return v;
+}
+
+// The text as a JSON string, quotes included.
+inline std::string quote(std::string_view text) {
+  std::string out = "\"";
+  for (char c : text) {
+    switch (c) {
+      case '"': out += "\\\""; break;
+      case '\\': out += "\\\\"; break;
+      case '\n': out += "\\n"; break;
+      case '\r': out += "\\r"; break;
+      case '\t': out += "\\t"; break;
+      default:
+        if (static_cast<unsigned char>(c) < 0x20) {
+          char code[8];
+          std::snprintf(code, sizeof code, "\\u%04x", static_cast<unsigned>(c));
+          out += code;
+        } else {
+          out += c;
+        }
+    }
+  }
+  return out + '"';
+}
+
+}  // namespace tenon::json

@@ -1,0 +1,98 @@
+// Descriptors: from a C++ class to a tenon_component, and from components to the one exported function.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "tenon/host.hpp"
+#include "tenon/options.hpp"
+#include "tenon/state.hpp"
+
+#define TENON_SDK_VERSION "c++ 0.1.0"
+
+namespace tenon {
+
+// The life of a class T that is constructed from a Host. T may further have, each optional:
+//   static constexpr uint32_t kFlags          TENON_C_…; default deterministic | batch invariant
+//   static constexpr uint32_t kStateVersion   default 1
+//   static constexpr const char* kDoc         what differs from the paper; printed by `tenon describe`
+//   static void check(Host, Findings&)        rules between options; opens nothing
+//   void save(Writer&) const; void load(Reader&, uint32_t version)
+//   const void* extension(std::string_view id)
+template <class T>
+struct Life {
+  static int32_t create(const tenon_host* host, void** self, tenon_error* err) {
+    return guard(err, [&] { *self = new T(Host(host)); });
+  }
+  static void destroy(void* self) { delete static_cast<T*>(self); }
+  static int32_t check(const tenon_host* host, const tenon_diag* diag) {
+    return guard(nullptr, [&] {
+      if constexpr (requires(Findings f) { T::check(Host(host), f); }) {
+        Findings findings(diag);
+        T::check(Host(host), findings);
+      }
+    });
+  }
+  static int32_t save(void* self, const tenon_writer* out, tenon_error* err) {
+    return guard(err, [&] {
+      Writer w(out);
+      if constexpr (kHasState) static_cast<const T*>(self)->save(w);
+    });
+  }
+  static int32_t load(void* self, const tenon_reader* in, uint32_t version, tenon_error* err) {
+    return guard(err, [&] {
+      Reader r(in);
+      if constexpr (kHasState) static_cast<T*>(self)->load(r, version);
+    });
+  }
+  static const void* extension(void* self, const char* id) {
+    if constexpr (requires(T& t) { t.extension(std::string_view()); }) return static_cast<T*>(self)->extension(id);
+    return nullptr;
+  }
+
+  static constexpr bool kHasState = requires(T& t, const T& c, Writer w, Reader r) {
+    c.save(w);
+    t.load(r, 1u);
+  };
+  static constexpr uint32_t flags() {
+    uint32_t flags = TENON_C_DETERMINISTIC | TENON_C_BATCH_INVARIANT;
+    if constexpr (requires { T::kFlags; }) flags = T::kFlags;
+    return kHasState ? flags : flags | TENON_C_STATELESS;
+  }
+  static constexpr uint32_t state_version() {
+    if constexpr (requires { T::kStateVersion; }) return T::kStateVersion;
+    return 1;
+  }
+  static constexpr const char* doc() {
+    if constexpr (requires { T::kDoc; }) return T::kDoc;
+    return "";
+  }
+  static constexpr tenon_life kTable{sizeof(tenon_life), 0, create, destroy, check, kHasState ? save : nullptr, kHasState ? load : nullptr, extension};
+};
+
+// The component of class T with the vtable of Shim (RewardShim<T>, …).
+template <class T, class Shim>
+constexpr tenon_component component(const char* id, const char* version, const char* summary, const tenon_option* const* options) {
+  return {sizeof(tenon_component), Life<T>::flags(), Shim::kKind,        id, version, summary, Life<T>::doc(), options, &Life<T>::kTable,
+          &Shim::kTable,           Life<T>::state_version(), 0};
+}
+
+}  // namespace tenon
+
+// Exports a plugin made of the given components (pointers to static tenon_component), with no further runtime.
+#define TENON_PLUGIN(id, version, ...) TENON_PLUGIN_WITH_RUNTIME(id, version, nullptr, __VA_ARGS__)
+#define TENON_PLUGIN_WITH_RUNTIME(id, version, runtime, ...)                                                                          \
+  extern "C" TENON_EXPORT const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*) {                                         \
+    static constexpr const tenon_component* components[] = {__VA_ARGS__, nullptr};                                                    \
+    static constexpr tenon_plugin plugin{sizeof(tenon_plugin), TENON_ABI_LEVEL, TENON_ABI_LEVEL, TENON_ABI_DRAFT, id, version,        \
+                                         "Tenon", "Apache-2.0", "", TENON_SDK_VERSION, runtime, components};                          \
+    return &plugin;                                                                                                                   \
+  }
+
+// A plugin of one component: class, shim, id, version, summary, options….
+#define TENON_SINGLE_PLUGIN(Type, Shim, id, version, summary, ...)                                                                    \
+  namespace {                                                                                                                         \
+  constexpr tenon::OptionTable tenon_options_{__VA_ARGS__};                                                                           \
+  constexpr tenon_component tenon_component_ = tenon::component<Type, tenon::Shim<Type>>(id, version, summary, tenon_options_);       \
+  }                                                                                                                                   \
+  TENON_PLUGIN(id, version, &tenon_component_)

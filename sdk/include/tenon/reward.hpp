@@ -1,0 +1,84 @@
+// Rewards: one function from a sample to a number.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cmath>
+#include <optional>
+#include <span>
+
+#include "tenon/json.hpp"
+#include "tenon/plugin.hpp"
+
+namespace tenon {
+
+// What a reward sees of one sample.
+struct Sample {
+  uint64_t id, group;
+  std::string_view prompt, completion;  // UTF-8, special tokens left out
+  std::string_view meta_json;           // what the data set says of the row, one JSON object
+  std::span<const int32_t> tokens;      // of the completion; may be empty
+  int32_t finish;                       // TENON_FINISH_…; 0 = unknown
+
+  // A field of meta_json as text; nothing if it is absent.
+  std::optional<std::string> meta(std::string_view key) const { return json::text_field(meta_json, key); }
+  // Records a further number of this sample under `key`.
+  void note(const char* key, double value) const {
+    if (out->note != nullptr) out->note(out->ctx, index, key, value);
+  }
+
+  uint64_t index;
+  const tenon_reward_out* out;
+};
+
+// Thrown by a reward: the sample has no number, and why.
+struct NoReward {
+  int32_t status;  // TENON_R_…, not OK
+  std::string why;
+};
+[[noreturn]] inline void not_applicable(std::string why) { throw NoReward{TENON_R_NOT_APPLICABLE, std::move(why)}; }
+[[noreturn]] inline void refuse(std::string why) { throw NoReward{TENON_R_REFUSED, std::move(why)}; }
+
+// T: constructor T(Host), `double operator()(const Sample&)`. What one sample throws concerns that sample alone.
+template <class T>
+struct RewardShim {
+  static constexpr const char* kKind = "reward";
+  static int32_t score(void* self, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out, tenon_error* err) {
+    return guard(err, [&] {
+      for (uint64_t i = 0; i < in->n; ++i) one(*static_cast<T*>(self), *in, *out, i);
+    });
+  }
+  static void one(T& reward, const tenon_reward_in& in, tenon_reward_out& out, uint64_t i) {
+    auto fail = [&](int32_t status, std::string_view why) {
+      out.reward[i] = 0;
+      out.status[i] = status;
+      if (out.reason != nullptr) out.reason(out.ctx, i, why.data(), why.size());
+    };
+    try {
+      Sample sample{in.sample_id[i],
+                    in.group_id[i],
+                    text_row(in.prompt, i),
+                    text_row(in.completion, i),
+                    text_row(in.meta_json, i),
+                    in.tokens.n > i ? row<int32_t>(in.tokens, i) : std::span<const int32_t>(),
+                    in.finish != nullptr ? in.finish[i] : 0,
+                    i,
+                    &out};
+      double value = reward(static_cast<const Sample&>(sample));
+      if (!std::isfinite(value)) return fail(TENON_R_CRASHED, "the reward is not a finite number");
+      out.reward[i] = value;
+      out.status[i] = TENON_R_OK;
+    } catch (const NoReward& e) {
+      fail(e.status, e.why);
+    } catch (const std::exception& e) {
+      fail(TENON_R_CRASHED, e.what());
+    } catch (...) {
+      fail(TENON_R_CRASHED, "an exception of unknown type");
+    }
+  }
+  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};
+};
+
+}  // namespace tenon
+
+#define TENON_REWARD_PLUGIN(Type, id, version, summary, ...) \
+  TENON_SINGLE_PLUGIN(Type, RewardShim, id, version, summary __VA_OPT__(, ) __VA_ARGS__)

@@ -1,0 +1,160 @@
+// A rollout as a stage holds it: whole sequences in columns, and contiguous or arbitrary parts of it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <numeric>
+
+#include "tenon/algorithm.hpp"
+#include "tenon/model.hpp"
+
+namespace tenon {
+
+// Columns as in tenon_rollout, owning. Per-token columns are dense over prompt + completion; a column that is not there is empty.
+struct Rollout {
+  Ragged<int32_t> ids;  // prompt + completion of each sequence
+  std::vector<uint64_t> prompt_len, group_id, sample_id, version;
+  std::vector<int32_t> finish;
+  std::vector<uint8_t> mask;  // 1 on completion tokens, the sampled EOS included
+  std::vector<double> reward;
+  std::vector<uint8_t> valid;
+  std::vector<float> lp_sample, lp_old, lp_new, lp_ref, entropy, value;
+  std::vector<double> advantage, weight;
+
+  uint64_t size() const { return ids.size(); }
+  uint64_t tokens() const { return ids.values.size(); }
+  uint64_t completion_len(uint64_t i) const { return ids[i].size() - prompt_len[i]; }
+
+  // Adds a sequence. logprobs: of the completion, or empty.
+  void push(std::span<const int32_t> prompt, std::span<const int32_t> completion, std::span<const float> logprobs, uint64_t group, uint64_t sample,
+            int32_t how) {
+    ids.values.insert(ids.values.end(), prompt.begin(), prompt.end());
+    ids.values.insert(ids.values.end(), completion.begin(), completion.end());
+    ids.offsets.push_back(ids.values.size());
+    prompt_len.push_back(prompt.size());
+    group_id.push_back(group);
+    sample_id.push_back(sample);
+    finish.push_back(how);
+    mask.resize(mask.size() + prompt.size(), 0);
+    mask.resize(mask.size() + completion.size(), 1);
+    lp_sample.resize(lp_sample.size() + prompt.size(), 0.0f);
+    lp_sample.insert(lp_sample.end(), logprobs.begin(), logprobs.end());
+    lp_sample.resize(mask.size(), 0.0f);
+    reward.push_back(0);
+    valid.push_back(1);
+  }
+
+  // The sequences `rows`, in that order, with all columns.
+  Rollout select(std::span<const uint64_t> rows) const {
+    Rollout out;
+    for (uint64_t i : rows) {
+      out.ids.push(ids[i]);
+      auto per_seq = [&](auto& to, const auto& from) {
+        if (!from.empty()) to.push_back(from[i]);
+      };
+      per_seq(out.prompt_len, prompt_len), per_seq(out.group_id, group_id), per_seq(out.sample_id, sample_id), per_seq(out.version, version);
+      per_seq(out.finish, finish), per_seq(out.reward, reward), per_seq(out.valid, valid);
+      auto per_token = [&](auto& to, const auto& from) {
+        if (!from.empty()) to.insert(to.end(), from.begin() + static_cast<ptrdiff_t>(ids.offsets[i]), from.begin() + static_cast<ptrdiff_t>(ids.offsets[i + 1]));
+      };
+      per_token(out.mask, mask), per_token(out.lp_sample, lp_sample), per_token(out.lp_old, lp_old), per_token(out.lp_new, lp_new);
+      per_token(out.lp_ref, lp_ref), per_token(out.entropy, entropy), per_token(out.value, value);
+      per_token(out.advantage, advantage), per_token(out.weight, weight);
+    }
+    return out;
+  }
+
+  // What an algorithm is given. Valid while *this is not changed.
+  tenon_rollout raw() const {
+    auto data = [](const auto& v) { return v.empty() ? nullptr : v.data(); };
+    return {sizeof(tenon_rollout), 0,                size(),           tokens(),     ids.offsets.data(), data(group_id), data(sample_id),
+            data(mask),            data(reward),     data(valid),      nullptr,      data(lp_sample),    data(lp_old),   data(lp_new),
+            data(lp_ref),          data(entropy),    data(value),      data(advantage), data(weight),    data(version)};
+  }
+  // What a model is given.
+  tenon_tokens tokens_for_model(float temperature, int32_t head = TENON_HEAD_LANGUAGE) const {
+    return {sizeof(tenon_tokens), head, ids.raw(), mask.data(), sample_id.data(), group_id.data(), prompt_len.data(), nullptr, temperature, 0};
+  }
+
+  // Cuts [0, size) into contiguous runs of at most `budget` tokens; a longer sequence is alone; a group is never cut unless it alone exceeds the budget.
+  std::vector<std::vector<uint64_t>> micro_batches(uint64_t budget) const {
+    std::vector<std::vector<uint64_t>> out;
+    uint64_t held = 0;
+    for (uint64_t i = 0; i < size();) {
+      uint64_t end = i, n = 0;
+      while (end < size() && group_id[end] == group_id[i]) n += ids[end++].size();
+      if (n > budget) {  // the group alone is too large
+        end = i + 1;
+        n = ids[i].size();
+      }
+      if (out.empty() || held + n > budget) {
+        out.emplace_back();
+        held = 0;
+      }
+      for (; i < end; ++i) out.back().push_back(i);
+      held += n;
+    }
+    return out;
+  }
+};
+
+// An algorithm to use.
+class Algorithm {
+ public:
+  static constexpr const char* kKind = "algorithm";
+  explicit Algorithm(const tenon_ref& ref) : self_(ref.self), vt_(static_cast<const tenon_algorithm_vt*>(ref.vt)) {}
+
+  tenon_algorithm_info info() const {
+    tenon_algorithm_info info{};
+    info.struct_size = sizeof info;
+    ErrorBuffer err;
+    err.check(vt_->info(self_, &info, err));
+    return info;
+  }
+
+  // Sums and counts that the algorithm reported; recorded as sum / count.
+  struct Metrics {
+    std::map<std::string, std::pair<double, double>> sums;
+    static void add(void* ctx, const char* name, double sum, double count) {
+      auto& slot = static_cast<Metrics*>(ctx)->sums[name];
+      slot.first += sum;
+      slot.second += count;
+    }
+    void record(const Host& host) const {
+      for (const auto& [name, s] : sums) host.metric(name.c_str(), s.second != 0 ? s.first / s.second : std::nan(""));
+    }
+  };
+
+  // Fills r.advantage.
+  void advantages(const tenon_call* call, Rollout& r, Metrics& metrics) const {
+    r.advantage.assign(r.tokens(), 0.0);
+    tenon_gradient_out out{sizeof out, 0, 0, nullptr, nullptr, nullptr, &metrics, Metrics::add};
+    tenon_rollout raw = r.raw();
+    ErrorBuffer err;
+    err.check(vt_->advantages(self_, call, &raw, r.advantage.data(), &out, err));
+  }
+
+  // dL/d log-probability (and entropy, value if wanted) of r; returns the loss.
+  struct Columns {
+    double loss = 0;
+    std::vector<float> d_logprob, d_entropy, d_value;
+  };
+  Columns gradient(const tenon_call* call, const Rollout& r, Metrics& metrics) const {
+    Columns c;
+    c.d_logprob.assign(r.tokens(), 0.0f);
+    if (!r.entropy.empty()) c.d_entropy.assign(r.tokens(), 0.0f);
+    if (!r.value.empty()) c.d_value.assign(r.tokens(), 0.0f);
+    auto data = [](auto& v) { return v.empty() ? nullptr : v.data(); };
+    tenon_gradient_out out{sizeof out, 0, 0, data(c.d_logprob), data(c.d_entropy), data(c.d_value), &metrics, Metrics::add};
+    tenon_rollout raw = r.raw();
+    ErrorBuffer err;
+    err.check(vt_->gradient(self_, call, &raw, &out, err));
+    c.loss = out.loss;
+    return c;
+  }
+
+ private:
+  void* self_;
+  const tenon_algorithm_vt* vt_;
+};
+
+}  // namespace tenon
