@@ -162,6 +162,8 @@ typedef struct tenon_option {
   const char *ref_kind;             /* "reward", "dataset"… */
 } tenon_option;
 
+struct tenon_life;
+
 /* A component: its instance and its vtable. What a vtable is, the kind says. */
 typedef struct tenon_ref {
   uint32_t struct_size, _pad;
@@ -169,6 +171,7 @@ typedef struct tenon_ref {
   const void *vt;
   const char *id;   /* of the component, "grpo" */
   const char *name; /* of the instance in the configuration, "algorithm" */
+  const struct tenon_life *life; /* for its extensions: life->extension(self, id); nothing else of it is the caller's to call */
 } tenon_ref;
 
 /* ---- The host's services, one table per instance -------------------------------------------------------------------------------------- */

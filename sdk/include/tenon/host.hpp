@@ -65,6 +65,18 @@ class Host {
     return Handle(ref);
   }
 
+  // The extension `id` of the component in a slot, as a table of type Table with the instance to call it on; throws if the component has none.
+  template <class Table>
+  std::pair<const Table*, void*> get_extension(const std::string& slot, const char* kind, const char* id) const {
+    tenon_ref ref{};
+    ref.struct_size = sizeof ref;
+    ErrorBuffer err;
+    if (err.check(host_->lookup(host_, slot.c_str(), kind, &ref, err)) == TENON_END) throw Error(TENON_E_INVALID, "slot " + slot + " is empty: give a " + kind);
+    const void* table = TENON_FN(ref.life, tenon_life, extension) ? ref.life->extension(ref.self, id) : nullptr;
+    if (table == nullptr) throw Error(TENON_E_UNSUPPORTED, std::string(kind) + " " + ref.id + " has no extension " + id);
+    return {static_cast<const Table*>(table), ref.self};
+  }
+
   void log(int32_t level, std::string_view text) const { host_->log(host_, level, text.data(), text.size()); }
   void info(std::string_view text) const { log(TENON_LOG_INFO, text); }
   void warn(std::string_view text) const { log(TENON_LOG_WARN, text); }
