@@ -1,0 +1,19 @@
+// From a configuration file to a plan, or to the list of everything that is wrong with it. Creates nothing and writes nothing.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "host/diagnostics.h"
+#include "host/loader.h"
+#include "host/plan.h"
+
+namespace tenon::host {
+
+// Reads `file`, applies the overrides `set` ("a.b=value"), opens the plugins that it names and checks it against their option tables and their
+// life.check. All mistakes go into `diagnostics`; the plan may be used only if diagnostics.has_errors() is false.
+Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& set, Loader& loader, Diagnostics& diagnostics);
+
+}  // namespace tenon::host

@@ -1,0 +1,18 @@
+// The command line: `tenon <command> …`.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace tenon::host {
+
+// 0: done. 1: failed while running. 2: a mistake of the user; nothing was written. 130: stopped by Ctrl-C after a checkpoint.
+inline constexpr int kExitOk = 0, kExitFailed = 1, kExitUser = 2, kExitStopped = 130;
+
+// Parses the arguments, runs the command and returns the exit code. Throws nothing.
+int command_line(int argc, char** argv);
+
+// "0.1.0"
+const char* version();
+
+}  // namespace tenon::host

@@ -1,0 +1,21 @@
+// The program `tenon`: tunes the allocator, then hands over to the command line.
+// SPDX-License-Identifier: Apache-2.0
+#include <malloc.h>
+
+#include "host/command_line.h"
+
+namespace {
+
+// Training asks for the same large buffers at every step. glibc would give each its own mapping, return it to the system, and let the kernel
+// zero it page by page the next time; from the heap, and never trimmed, they are reused as they are.
+void keep_freed_memory() {
+  mallopt(M_MMAP_MAX, 0);
+  mallopt(M_TRIM_THRESHOLD, -1);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  keep_freed_memory();
+  return tenon::host::command_line(argc, argv);
+}
