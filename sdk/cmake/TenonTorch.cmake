@@ -2,6 +2,7 @@
 #
 #   tenon_find_torch([REQUIRED])   sets TENON_TORCH_FOUND and TENON_TORCH_ROOT (the folder with include/ and lib/)
 #   tenon_add_torch_pch()          the precompiled header that every TORCH target of this tree shares
+#   tenon_install_torch()          installs its libraries into lib/torch/lib, where installed plugins look first
 #
 # Looked for in TENON_TORCH_DIR (variable, then environment) and nowhere else if that is set; else in CMAKE_PREFIX_PATH;
 # else in build/deps/torch, which `make deps` fills. LibTorch's own TorchConfig.cmake is not used: that of a CUDA wheel
@@ -107,4 +108,19 @@ function(tenon_add_torch_pch)
     <ATen/ATen.h>
     <torch/csrc/autograd/custom_function.h>
     <torch/csrc/autograd/variable.h>)
+endfunction()
+
+function(tenon_install_torch)
+  if(NOT TENON_TORCH_FOUND)
+    message(FATAL_ERROR "TENON_INSTALL_TORCH is ON and there is no LibTorch to install (TENON_WITH_TORCH=OFF?)")
+  endif()
+  set(unwanted REGEX "libtorch_python|libshm|libcaffe2_nvrtc" EXCLUDE)
+  if(NOT TENON_CUDA)
+    list(APPEND unwanted REGEX "libtorch_cuda|libc10_cuda|libtorch_nvshmem|libtorch\\.so" EXCLUDE)
+  endif()
+  install(DIRECTORY ${TENON_TORCH_ROOT}/lib/ DESTINATION lib/torch/lib COMPONENT torch
+    FILES_MATCHING PATTERN "*.so*" ${unwanted})
+  # PyPI's wheels of CUDA's run-time libraries lie beside torch/, and LibTorch looks for them there.
+  install(DIRECTORY ${TENON_TORCH_ROOT}/../nvidia DESTINATION lib COMPONENT torch OPTIONAL
+    FILES_MATCHING PATTERN "*.so*")
 endfunction()
