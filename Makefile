@@ -39,7 +39,7 @@ bench: build ## Run the benches and print their tables
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target bench
 
 format: ## Format the sources as .clang-format says
-	@git ls-files '*.c' '*.cpp' '*.cu' '*.cuh' '*.h' '*.hpp' | grep -v /third_party/ | xargs clang-format -i
+	@git ls-files '*.c' '*.cpp' '*.cu' '*.cuh' '*.h' '*.hpp' | grep -v -e /third_party/ -e ^sdk/include/dlpack/ | xargs clang-format -i
 
 install: build ## Install into PREFIX
 	@cmake --install $(build) --prefix $(PREFIX)

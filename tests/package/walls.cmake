@@ -48,6 +48,22 @@ foreach(folder IN LISTS folders)
   endforeach()
 endforeach()
 
+# Nothing names a plugin's target but its own folder and the tests: deleting the folder would break it.
+file(GLOB_RECURSE lists ${ROOT}/CMakeLists.txt ${ROOT}/host/CMakeLists.txt ${ROOT}/kernels/CMakeLists.txt
+  ${ROOT}/sdk/CMakeLists.txt ${ROOT}/plugins/CMakeLists.txt)
+list(FILTER lists EXCLUDE REGEX "^${ROOT}/(build|tests)/")
+foreach(list IN LISTS lists)
+  file(STRINGS ${list} lines REGEX "^[^#]*plugin_(${kinds})_")
+  file(RELATIVE_PATH name ${ROOT} ${list})
+  string(REGEX REPLACE "^plugins/([a-z]+)/([^/]+)/.*" "plugin_\\1_\\2" own "${name}")
+  foreach(line IN LISTS lines)
+    string(FIND "${line}" "${own}" at)
+    if(at EQUAL -1)
+      string(APPEND found "\n  ${name}: ${line}  (another plugin's target)")
+    endif()
+  endforeach()
+endforeach()
+
 if(found)
   message(FATAL_ERROR "Includes that cross a wall:${found}")
 endif()
