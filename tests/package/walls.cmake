@@ -49,9 +49,8 @@ foreach(folder IN LISTS folders)
 endforeach()
 
 # Nothing names a plugin's target but its own folder and the tests: deleting the folder would break it.
-file(GLOB_RECURSE lists ${ROOT}/CMakeLists.txt ${ROOT}/host/CMakeLists.txt ${ROOT}/kernels/CMakeLists.txt
+file(GLOB_RECURSE lists ${ROOT}/host/CMakeLists.txt ${ROOT}/kernels/CMakeLists.txt
   ${ROOT}/sdk/CMakeLists.txt ${ROOT}/plugins/CMakeLists.txt)
-list(FILTER lists EXCLUDE REGEX "^${ROOT}/(build|tests)/")
 foreach(list IN LISTS lists)
   file(STRINGS ${list} lines REGEX "^[^#]*plugin_(${kinds})_")
   file(RELATIVE_PATH name ${ROOT} ${list})
