@@ -17,7 +17,7 @@ help: ## List these targets
 	@echo '  PRESET=core|dev|release|asan|tidy (now $(PRESET)), PREFIX=$(PREFIX), JOBS=$(JOBS)'
 
 deps: ## Install what the build needs: Debian packages, LibTorch into build/deps
-	@.ci/deps packages $(if $(filter core tidy,$(PRESET)),,torch)
+	@.ci/deps packages $(if $(filter core tidy,$(PRESET)),,torch) $(if $(filter tidy,$(PRESET)),tools)
 
 configure: deps
 	@cmake --preset $(PRESET)
@@ -39,6 +39,7 @@ bench: build ## Run the benches and print their tables
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target bench
 
 format: ## Format the sources as .clang-format says
+	@.ci/deps tools
 	@git ls-files '*.c' '*.cpp' '*.cu' '*.cuh' '*.h' '*.hpp' | grep -v -e /third_party/ -e ^sdk/include/dlpack/ | xargs clang-format -i
 
 install: build ## Install into PREFIX
