@@ -22,7 +22,7 @@ deps: ## Install what the build needs: Debian packages, LibTorch into build/deps
 configure: deps
 	@cmake --preset $(PRESET)
 
-build: configure ## Build everything into build/$(PRESET)
+build: configure ## Build everything; the program is build/release/bin/tenon
 	@cmake --build --preset $(PRESET) --parallel $(JOBS)
 
 quickstart: build ## Train a small model to reason, in minutes
