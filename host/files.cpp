@@ -1,0 +1,182 @@
+// Files of a run.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/files.h"
+
+#include <fcntl.h>
+#include <openssl/evp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "host/run_error.h"
+
+namespace tenon::host {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+[[noreturn]] void fail(const fs::path& path, const std::string& doing, int error) {
+  throw RunError(path.string() + ": cannot " + doing + ": " + std::strerror(error));
+}
+
+void sync_folder(const fs::path& path) {
+  const int fd = ::open(path.empty() ? "." : path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) fail(path, "open the folder", errno);
+  const int result = ::fsync(fd);
+  const int error = errno;
+  ::close(fd);
+  // Some network file systems cannot flush a folder, and say so.
+  if (result != 0 && error != EINVAL) fail(path, "flush the folder", error);
+}
+
+}  // namespace
+
+Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
+  if (context_ == nullptr || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) != 1)
+    throw RunError("OpenSSL has no SHA-256");
+}
+Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
+void Sha256::update(const void* bytes, uint64_t n) { EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes, n); }
+std::string Sha256::hex() {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned int n = 0;
+  EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), digest, &n);
+  std::string out;
+  for (unsigned int i = 0; i < n; ++i) {
+    out += "0123456789abcdef"[digest[i] >> 4];
+    out += "0123456789abcdef"[digest[i] & 15];
+  }
+  return out;
+}
+
+std::string sha256_of(std::string_view bytes) {
+  Sha256 hash;
+  hash.update(bytes.data(), bytes.size());
+  return hash.hex();
+}
+
+std::string sha256_of_file(const fs::path& file) {
+  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail(file, "open it", errno);
+  Sha256 hash;
+  std::vector<char> buffer(1 << 20);
+  ssize_t n = 0;
+  while ((n = ::read(fd, buffer.data(), buffer.size())) != 0) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const int error = errno;
+      ::close(fd);
+      fail(file, "read it", error);
+    }
+    hash.update(buffer.data(), static_cast<uint64_t>(n));
+  }
+  ::close(fd);
+  return hash.hex();
+}
+
+OutputFile::OutputFile(const fs::path& path, Mode mode) : path_(path) {
+  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (mode == Mode::kCreate ? O_TRUNC : O_APPEND), 0644);
+  if (fd_ < 0) fail(path, "open it for writing", errno);
+  struct stat status {};
+  if (::fstat(fd_, &status) == 0) size_ = static_cast<uint64_t>(status.st_size);
+}
+OutputFile::~OutputFile() {
+  if (fd_ >= 0) ::close(fd_);
+}
+OutputFile::OutputFile(OutputFile&& other) noexcept
+    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(std::exchange(other.size_, 0)) {}
+OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
+  std::swap(path_, other.path_);
+  std::swap(fd_, other.fd_);
+  std::swap(size_, other.size_);
+  return *this;
+}
+
+void OutputFile::write(const void* bytes, uint64_t n) {
+  const char* at = static_cast<const char*>(bytes);
+  while (n > 0) {
+    const ssize_t done = ::write(fd_, at, static_cast<size_t>(std::min<uint64_t>(n, 1 << 30)));  // write(2) takes at most 2 GiB
+    if (done < 0 && errno == EINTR) continue;
+    if (done < 0) fail(path_, "write it after " + std::to_string(size_) + " bytes", errno);
+    at += done;
+    n -= static_cast<uint64_t>(done);
+    size_ += static_cast<uint64_t>(done);
+  }
+}
+void OutputFile::sync() {
+  if (::fsync(fd_) != 0) fail(path_, "flush it to the device", errno);
+}
+void OutputFile::close() {
+  sync();
+  if (::close(std::exchange(fd_, -1)) != 0) fail(path_, "close it", errno);
+}
+
+std::string read_file(const fs::path& path) {
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) fail(path, "open it", errno);
+  std::string out;
+  char buffer[1 << 16];
+  ssize_t n = 0;
+  while ((n = ::read(fd, buffer, sizeof buffer)) != 0) {
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) {
+      const int error = errno;
+      ::close(fd);
+      fail(path, "read it", error);
+    }
+    out.append(buffer, static_cast<size_t>(n));
+  }
+  ::close(fd);
+  return out;
+}
+
+void write_file(const fs::path& path, std::string_view text) {
+  const fs::path temporary = path.string() + ".tmp";
+  try {
+    OutputFile out(temporary, OutputFile::Mode::kCreate);
+    out.write(text);
+    out.close();
+  } catch (const RunError&) {
+    ::unlink(temporary.c_str());
+    throw;
+  }
+  rename_synced(temporary, path);
+}
+
+void truncate_file(const fs::path& path, uint64_t size) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) != 0) {
+    if (errno == ENOENT && size == 0) return;
+    fail(path, "find it", errno);
+  }
+  if (static_cast<uint64_t>(status.st_size) < size)
+    throw RunError(path.string() + ": has " + std::to_string(status.st_size) + " bytes where the checkpoint saw " + std::to_string(size) +
+                   "; it was changed from outside. Remove the stage's folder to run the stage again");
+  if (::truncate(path.c_str(), static_cast<off_t>(size)) != 0) fail(path, "cut it to " + std::to_string(size) + " bytes", errno);
+}
+
+void make_folder(const fs::path& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  if (error) fail(path, "make the folder", error.value());
+}
+
+void remove_tree(const fs::path& path) {
+  std::error_code error;
+  fs::remove_all(path, error);
+  if (error) fail(path, "remove it", error.value());
+}
+
+void rename_synced(const fs::path& from, const fs::path& to) {
+  if (std::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename " + from.string() + " to it", errno);
+  sync_folder(to.parent_path());
+}
+
+}  // namespace tenon::host
