@@ -82,6 +82,8 @@ struct Scanner {
             uint32_t low = hex4();
             if (low < 0xDC00 || low > 0xDFFF) fail("bad surrogate pair");
             v = 0x10000 + ((v - 0xD800) << 10) + (low - 0xDC00);
+          } else if (v >= 0xD800 && v < 0xE000) {
+            fail("bad surrogate pair");
           }
           utf8(v, out);
           break;

@@ -1,0 +1,50 @@
+// The two example plugins, opened and called as the host does it.
+// SPDX-License-Identifier: Apache-2.0
+#include <dlfcn.h>
+#include <gtest/gtest.h>
+
+#include "tenon/sdk.hpp"
+#include "tenon/testing.hpp"
+
+namespace {
+
+const tenon_component* open(const char* file) {
+  void* library = dlopen(file, RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) throw tenon::Error(dlerror());
+  auto query = reinterpret_cast<tenon_plugin_query_fn>(dlsym(library, TENON_ENTRY));
+  if (query == nullptr) throw tenon::Error(std::string(file) + " does not export " TENON_ENTRY);
+  tenon_host_info info{sizeof info, TENON_ABI_LEVEL, TENON_ABI_DRAFT, 0, "tenon", "test"};
+  return tenon::testing::component_of(query(&info));
+}
+
+struct Result {
+  double reward = -1;
+  int32_t status = TENON_R_UNSET;
+};
+Result score(const char* file, std::map<std::string, std::string> options, std::string_view completion, std::string_view meta) {
+  tenon::testing::Instance<tenon_reward_vt> reward(open(file), std::move(options));
+  tenon::Ragged<char> text, json;
+  text.push(completion);
+  json.push(meta);
+  uint64_t id = 0;
+  Result r;
+  tenon_reward_in in{sizeof in, 0, 1, &id, &id, text.raw(), text.raw(), json.raw(), {nullptr, nullptr, 0}, nullptr};
+  tenon_reward_out out{sizeof out, 0, &r.reward, &r.status, nullptr, nullptr, nullptr, nullptr};
+  tenon::ErrorBuffer err;
+  err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
+  return r;
+}
+
+TEST(Examples, InC) {
+  EXPECT_EQ(score(PLUGIN_IN_C, {{"limit", "10"}}, "abcde", "{}").reward, 0.5);
+  EXPECT_EQ(score(PLUGIN_IN_C, {{"limit", "10"}}, "abcdefghijkl", "{}").reward, 0);
+  EXPECT_EQ(score(PLUGIN_IN_C, {}, "", "{}").reward, 1);
+}
+
+TEST(Examples, InCpp) {
+  EXPECT_EQ(score(PLUGIN_IN_CPP, {}, "a tenon joint", R"({"must_say":"tenon"})").reward, 1);
+  EXPECT_EQ(score(PLUGIN_IN_CPP, {}, "a dowel", R"({"must_say":"tenon"})").reward, 0);
+  EXPECT_EQ(score(PLUGIN_IN_CPP, {}, "a dowel", "{}").status, TENON_R_REFUSED);
+}
+
+}  // namespace

@@ -1,0 +1,106 @@
+// The C++ wrapper: what leaves a plugin, and how a third party's reward and options look through the C table.
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "tenon/sdk.hpp"
+#include "tenon/testing.hpp"
+
+namespace {
+
+using tenon::Error;
+using tenon::ErrorBuffer;
+
+struct Picky {
+  explicit Picky(tenon::Host host) : limit(host.f64("limit")), names(host.strs("names")) {}
+  double operator()(const tenon::Sample& sample) const {
+    if (sample.completion == "throw") throw std::runtime_error("as asked");
+    if (sample.completion == "refuse") tenon::refuse("no gold");
+    if (sample.completion == "nan") return std::nan("");
+    return limit;
+  }
+  double limit;
+  std::vector<std::string> names;
+};
+constexpr tenon::OptionTable kOptions{tenon::number("limit", "2.5", "A limit.", {.min = "0"}),
+                                      tenon::text("names", "[\"a\", \"b\"]", "Names.", {.flags = TENON_O_LIST})};
+constexpr tenon_component kPicky = tenon::component<Picky, tenon::RewardShim<Picky>>("picky", "1", "For tests.", kOptions);
+
+TEST(Guard, TurnsExceptionsIntoCodesAndTexts) {
+  ErrorBuffer err;
+  EXPECT_EQ(tenon::guard(err, [] { throw Error(TENON_E_IO, "disk"); }), TENON_E_IO);
+  try {
+    err.check(TENON_E_IO);
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_EQ(e.code(), TENON_E_IO);
+    EXPECT_STREQ(e.what(), "disk");
+  }
+  EXPECT_EQ(tenon::guard(err, [] { throw std::bad_alloc(); }), TENON_E_NOMEM);
+  EXPECT_EQ(tenon::guard(err, [] { throw 3; }), TENON_E_INTERNAL);
+  EXPECT_EQ(tenon::guard(nullptr, [] { throw Error("no buffer"); }), TENON_E_INVALID);
+  EXPECT_EQ(tenon::guard(err, [] { return TENON_END; }), TENON_END);
+}
+
+TEST(Guard, CutsTextThatDoesNotFit) {
+  char text[4] = {};
+  tenon_error err{sizeof err, 0, text, sizeof text, 0};
+  tenon::set_error(&err, TENON_E_INVALID, "longer than four");
+  EXPECT_EQ(std::string(text, err.len), "long");
+}
+
+TEST(Reward, OneSampleNeverSpoilsAnother) {
+  tenon::testing::Instance<tenon_reward_vt> reward(&kPicky, {{"limit", "4"}});
+  tenon::Ragged<char> text;
+  for (std::string_view s : {"good", "throw", "refuse", "nan", "good"}) text.push(s);
+  std::vector<uint64_t> id(5, 0);
+  std::vector<double> value(5, -1);
+  std::vector<int32_t> status(5, TENON_R_UNSET);
+  std::map<uint64_t, std::string> why;
+  tenon_reward_in in{sizeof in, 0, 5, id.data(), id.data(), text.raw(), text.raw(), text.raw(), {nullptr, nullptr, 0}, nullptr};
+  tenon_reward_out out{sizeof out, 0, value.data(), status.data(), nullptr, &why,
+                       [](void* ctx, uint64_t i, const char* s, uint64_t n) { (*static_cast<std::map<uint64_t, std::string>*>(ctx))[i] = {s, n}; },
+                       nullptr};
+  ErrorBuffer err;
+  err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
+  EXPECT_EQ(status, (std::vector<int32_t>{TENON_R_OK, TENON_R_CRASHED, TENON_R_REFUSED, TENON_R_CRASHED, TENON_R_OK}));
+  EXPECT_EQ(value.front(), 4);
+  EXPECT_EQ(value.back(), 4);
+  EXPECT_EQ(why[1], "as asked");
+  EXPECT_EQ(why[2], "no gold");
+}
+
+TEST(Options, DefaultsListsAndWhatIsNotThere) {
+  tenon::testing::TestHost host(&kPicky);
+  EXPECT_EQ(tenon::Host(host.raw()).f64("limit"), 2.5);
+  EXPECT_EQ(tenon::Host(host.raw()).strs("names"), (std::vector<std::string>{"a", "b"}));
+  EXPECT_THROW(tenon::Host(host.raw()).f64("limti"), Error);
+  EXPECT_THROW(tenon::testing::TestHost(&kPicky, {{"limti", "1"}}), Error);
+}
+
+TEST(State, EndsEarlyIsAnError) {
+  std::string bytes = "abc";
+  std::string_view rest = bytes;
+  tenon_reader r{sizeof r, 0, &rest, [](void* ctx, void* p, uint64_t n) -> int64_t {
+                   auto* s = static_cast<std::string_view*>(ctx);
+                   n = std::min<uint64_t>(n, s->size());
+                   std::memcpy(p, s->data(), n);
+                   s->remove_prefix(n);
+                   return static_cast<int64_t>(n);
+                 }};
+  tenon::Reader reader(&r);
+  EXPECT_THROW(reader.value<uint64_t>(), Error);
+}
+
+// Random123's known-answer vectors for philox4x32-10 (kat_vectors): counter and key all zero, all ones, and digits of pi.
+TEST(TestHost, PhiloxKnownAnswers) {
+  auto words = [](uint64_t key, uint64_t hi, uint64_t lo) {
+    uint64_t b[2];
+    tenon::testing::philox(key, hi, lo, b);
+    return std::vector<uint32_t>{static_cast<uint32_t>(b[0]), static_cast<uint32_t>(b[0] >> 32), static_cast<uint32_t>(b[1]), static_cast<uint32_t>(b[1] >> 32)};
+  };
+  EXPECT_EQ(words(0, 0, 0), (std::vector<uint32_t>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
+  EXPECT_EQ(words(~0ull, ~0ull, ~0ull), (std::vector<uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(words(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88), (std::vector<uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+}
+
+}  // namespace
