@@ -420,7 +420,8 @@ typedef struct tenon_model_vt {
   int32_t(TENON_CALL *zero_grad)(void *self, const tenon_call *, tenon_error *); /* [call] */
   /* [call] After the last backward of an optimizer step: makes tenon_param.grad complete (tied weights, shards, ranks). */
   int32_t(TENON_CALL *finish_grad)(void *self, const tenon_call *, tenon_error *);
-  /* [call] The parameters were changed from outside and are now `version`: repack, drop caches. */
+  /* [call] The parameters were changed from outside and are now `version`: repack, drop caches. Sessions stay open; what is in their slots is void, so
+   * empty them (session_fork with len 0) before they are used again. */
   int32_t(TENON_CALL *params_updated)(void *self, const tenon_call *, uint64_t version, tenon_error *);
 
   /* Decoding: a session has n_slots sequences of at most max_len tokens, all empty. [call], all of them. */
@@ -429,7 +430,8 @@ typedef struct tenon_model_vt {
    * token[i], logprob[i] (log-softmax(z/τ) before any filter). sample_id[i] keys the draw. The drawn token is not appended. */
   int32_t(TENON_CALL *decode)(void *self, const tenon_call *, uint64_t session, const tenon_tokens *append, const tenon_sampling *sampling,
                               const uint64_t *sample_id, int32_t *token, float *logprob, tenon_error *);
-  /* The first `len` tokens of slot src become the content of the slots dst[0..n). len 0 empties them. */
+  /* The first `len` tokens of slot src become the content of the slots dst[0..n), src being cut back if it is among them. len 0
+   * empties them. */
   int32_t(TENON_CALL *session_fork)(void *self, const tenon_call *, uint64_t session, uint64_t src, uint64_t len, const uint64_t *dst, uint64_t n,
                                     tenon_error *);
   void(TENON_CALL *session_close)(void *self, uint64_t session);
