@@ -12,7 +12,6 @@
 #include <cstdio>
 #include <cstring>
 #include <utility>
-#include <vector>
 
 #include "host/run_error.h"
 
@@ -54,31 +53,6 @@ std::string Sha256::hex() {
     out += "0123456789abcdef"[digest[i] & 15];
   }
   return out;
-}
-
-std::string sha256_of(std::string_view bytes) {
-  Sha256 hash;
-  hash.update(bytes.data(), bytes.size());
-  return hash.hex();
-}
-
-std::string sha256_of_file(const fs::path& file) {
-  const int fd = ::open(file.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) fail(file, "open it", errno);
-  Sha256 hash;
-  std::vector<char> buffer(1 << 20);
-  ssize_t n = 0;
-  while ((n = ::read(fd, buffer.data(), buffer.size())) != 0) {
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) {
-      const int error = errno;
-      ::close(fd);
-      fail(file, "read it", error);
-    }
-    hash.update(buffer.data(), static_cast<uint64_t>(n));
-  }
-  ::close(fd);
-  return hash.hex();
 }
 
 OutputFile::OutputFile(const fs::path& path, Mode mode) : path_(path) {

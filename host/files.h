@@ -25,8 +25,6 @@ class Sha256 {
  private:
   void* context_;
 };
-std::string sha256_of(std::string_view bytes);
-std::string sha256_of_file(const std::filesystem::path& file);
 
 // A file that is written from the beginning or at its end, without a buffer of its own: what `write` returned from is with the system.
 class OutputFile {

@@ -1,0 +1,163 @@
+// Rewards: from the outcomes of several to one number per sample.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/scoring.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "host/json_text.h"
+#include "host/run_error.h"
+#include "tenon/error.hpp"
+
+namespace tenon::host {
+
+namespace {
+
+// What a reward says during one call.
+struct Said {
+  std::vector<std::string> reasons;
+  std::map<std::string, std::pair<double, uint64_t>>* notes;
+};
+
+void on_reason(void* ctx, uint64_t i, const char* text, uint64_t n) {
+  guard(nullptr, [&] { static_cast<Said*>(ctx)->reasons.at(i).assign(text, n); });
+}
+void on_note(void* ctx, uint64_t, const char* key, double value) {
+  guard(nullptr, [&] {
+    auto& [sum, count] = (*static_cast<Said*>(ctx)->notes)[key];
+    sum += value;
+    ++count;
+  });
+}
+
+}  // namespace
+
+const char* reward_status_name(int32_t status) {
+  switch (status) {
+    case TENON_R_OK: return "ok";
+    case TENON_R_NOT_APPLICABLE: return "not applicable";
+    case TENON_R_TIMED_OUT: return "timed out";
+    case TENON_R_REFUSED: return "refused";
+    default: return "crashed";
+  }
+}
+
+Scoring::Scoring(std::vector<Term> terms, double max_failures)
+    : terms_(std::move(terms)), steps_(terms_.size()), max_failures_(max_failures) {
+  std::set<std::string> names;
+  for (Term& t : terms_) {
+    const std::string name = t.name;
+    for (int k = 2; !names.insert(t.name).second; ++k) t.name = name + "#" + std::to_string(k);
+  }
+}
+
+Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const tenon_reward_in& in) {
+  const Term& t = terms_[term];
+  Outcome out{std::vector<double>(in.n, 0.0), std::vector<int32_t>(in.n, TENON_R_UNSET)};
+  Said said{std::vector<std::string>(in.n), &steps_[term].notes};
+  tenon_reward_out raw{sizeof raw, 0, out.reward.data(), out.status.data(), nullptr, &said, on_reason, on_note};
+  char text[2048];
+  tenon_error err{sizeof err, 0, text, sizeof text, 0};
+
+  const auto begin = std::chrono::steady_clock::now();
+  const int32_t rc = t.vt->score(t.self, call, &in, &raw, &err);
+  steps_[term].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+
+  if (rc < 0) {
+    const std::string why(text, std::min<uint64_t>(err.len, sizeof text));
+    if (rc == TENON_E_CANCELLED) throw Error(rc, why);
+    if (rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO) throw RunError("reward " + t.name + ": " + why);
+    std::fill(out.status.begin(), out.status.end(), rc == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED);
+    std::fill(said.reasons.begin(), said.reasons.end(), why);
+  }
+  for (uint64_t i = 0; i < in.n; ++i) {
+    int32_t& status = out.status[i];
+    std::string& why = said.reasons[i];
+    if (status == TENON_R_UNSET) {
+      status = TENON_R_CRASHED;
+      why = "the reward left the sample unanswered";
+    } else if (status < TENON_R_UNSET || status > TENON_R_REFUSED) {
+      why = "the reward gave the unknown status " + std::to_string(status);
+      status = TENON_R_CRASHED;
+    } else if (status == TENON_R_OK && !std::isfinite(out.reward[i])) {
+      status = TENON_R_CRASHED;
+      why = "the reward is not a finite number";
+    }
+    ++steps_[term].outcomes[status];
+    if (status == TENON_R_OK) steps_[term].ok.push_back(out.reward[i]);
+    if (status != TENON_R_OK) ++reasons_[t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why)];
+  }
+  steps_[term].samples += in.n;
+  return out;
+}
+
+void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out) {
+  std::vector<double> total(in.n, 0.0);
+  std::vector<uint8_t> applied(in.n, 0), failed(in.n, 0);
+  for (size_t term = 0; term < terms_.size(); ++term) {
+    const Outcome outcome = call_term(term, call, in);
+    for (uint64_t i = 0; i < in.n; ++i) {
+      const bool ok = outcome.status[i] == TENON_R_OK;
+      if (ok) {
+        total[i] += terms_[term].weight * outcome.reward[i];
+        applied[i] = 1;
+      } else if (outcome.status[i] != TENON_R_NOT_APPLICABLE) {
+        failed[i] = 1;
+      }
+      if (term == 0 && out.first != nullptr) out.first[i] = ok ? outcome.reward[i] : std::numeric_limits<double>::quiet_NaN();
+    }
+  }
+  for (uint64_t i = 0; i < in.n; ++i) {
+    const bool valid = applied[i] != 0 && failed[i] == 0;
+    out.total[i] = valid ? total[i] : 0.0;
+    out.valid[i] = valid ? 1 : 0;
+    window_ += valid ? '1' : '0';
+  }
+  if (window_.size() > kWindow) window_.erase(0, window_.size() - kWindow);
+  stop_if_too_many_failed();
+}
+
+void Scoring::stop_if_too_many_failed() const {
+  const auto failed = static_cast<uint64_t>(std::count(window_.begin(), window_.end(), '0'));
+  if (window_.size() < kWindow || static_cast<double>(failed) <= max_failures_ * static_cast<double>(kWindow)) return;
+  std::vector<std::pair<uint64_t, std::string>> commonest;
+  for (const auto& [text, count] : reasons_) commonest.emplace_back(count, text);
+  std::stable_sort(commonest.begin(), commonest.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string message = std::to_string(failed) + " of the last " + std::to_string(kWindow) + " samples have no valid reward; run.max_reward_failures allows " +
+                        json_number(100 * max_failures_) + " %. The commonest reasons:";
+  for (size_t i = 0; i < std::min<size_t>(3, commonest.size()); ++i)
+    message += "\n  " + std::to_string(commonest[i].first) + " times: " + commonest[i].second;
+  throw RunError(message);
+}
+
+void Scoring::flush(StepValues& values) {
+  for (size_t term = 0; term < terms_.size(); ++term) {
+    Step step = std::exchange(steps_[term], {});
+    if (step.samples == 0) continue;
+    const std::string prefix = "reward/" + terms_[term].name;
+    const auto n = static_cast<double>(step.ok.size());
+    double mean = 0, variance = 0;
+    for (double r : step.ok) mean += r / n;
+    for (double r : step.ok) variance += (r - mean) * (r - mean) / n;
+    const double none = std::numeric_limits<double>::quiet_NaN();
+    values.metric(prefix + "/mean", n > 0 ? mean : none);
+    values.metric(prefix + "/std", n > 0 ? std::sqrt(variance) : none);
+    double not_ok = 0;
+    for (const auto& [status, count] : step.outcomes) {
+      if (status == TENON_R_OK) continue;
+      const double share = static_cast<double>(count) / static_cast<double>(step.samples);
+      if (status != TENON_R_NOT_APPLICABLE) not_ok += share;
+      std::string name = reward_status_name(status);
+      std::replace(name.begin(), name.end(), ' ', '_');
+      values.metric(prefix + "/" + name, share);
+    }
+    values.metric(prefix + "/not_ok", not_ok);
+    for (const auto& [key, note] : step.notes) values.metric(prefix + "/" + key, note.first / static_cast<double>(note.second));
+    values.timing(prefix, step.seconds);
+  }
+}
+
+}  // namespace tenon::host

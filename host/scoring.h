@@ -1,0 +1,70 @@
+// Rewards: from the outcomes of several to one number per sample.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "host/step_values.h"
+#include "tenon/abi.h"
+
+namespace tenon::host {
+
+// The rewards of one list slot of a stage.
+class Scoring {
+ public:
+  struct Term {
+    std::string name;  // in the configuration; a second term of the same name is called "name#2"
+    double weight = 1;
+    void* self = nullptr;
+    const tenon_reward_vt* vt = nullptr;
+  };
+  // How many samples the failure rate is taken over.
+  static constexpr uint64_t kWindow = 200;
+
+  // max_failures: the share of samples without a valid total, over the last kWindow of them, above which `score` throws.
+  Scoring(std::vector<Term> terms, double max_failures);
+
+  // Sets total = Σ weight · reward over the terms that are OK and valid = 1; a term that is not applicable is left out; a sample for which no term is
+  // left, or of which any term has another outcome, gets total 0 and valid 0. `first` (may be NULL) is the first term's reward, NaN where it is not OK.
+  // A reward that leaves a status unset, sets an unknown one or gives an OK reward that is not finite counts as crashed. A reward's own error ends the run,
+  // except TIMEOUT, TRANSIENT and IO, which count as timed out or crashed for all of its samples. Throws RunError, naming the three commonest reasons when
+  // too many samples failed; tenon::Error(TENON_E_CANCELLED) when a reward was cancelled.
+  void score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out);
+
+  // Puts reward/<name>/mean, /std (over the step's OK rewards), /not_ok (share that is neither OK nor not applicable), the shares of the outcomes that
+  // occurred, the means of notes, and the timing reward/<name> into `values`, then starts the next step.
+  void flush(StepValues& values);
+
+  // The last outcomes, '1' = valid, oldest first: part of a checkpoint.
+  const std::string& window() const { return window_; }
+  void set_window(std::string window) { window_ = std::move(window); }
+
+ private:
+  struct Step {
+    std::vector<double> ok;
+    uint64_t samples = 0;
+    std::map<int32_t, uint64_t> outcomes;
+    std::map<std::string, std::pair<double, uint64_t>> notes;  // sum, count
+    double seconds = 0;
+  };
+  struct Outcome {
+    std::vector<double> reward;
+    std::vector<int32_t> status;
+  };
+  Outcome call_term(size_t term, const tenon_call* call, const tenon_reward_in& in);
+  void stop_if_too_many_failed() const;
+
+  std::vector<Term> terms_;
+  std::vector<Step> steps_;  // one a term
+  double max_failures_;
+  std::string window_;
+  std::map<std::string, uint64_t> reasons_;
+};
+
+// "timed out"
+const char* reward_status_name(int32_t status);
+
+}  // namespace tenon::host
