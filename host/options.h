@@ -3,11 +3,8 @@
 #pragma once
 
 #include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
 #include <filesystem>
 #include <map>
-#include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,12 +14,6 @@
 #include "tenon/abi.h"
 
 namespace tenon::host {
-
-// The option at `path` ("schedule.kind", "rewards", "rewards.0", "rewards.0.weight") of a table; nullptr: there is none.
-const tenon_option* find_option(const tenon_option* const* table, std::string_view path);
-
-// The value at such a path of Spec::options; nullptr: absent.
-const boost::json::value* find_value(const boost::json::object& options, std::string_view path);
 
 // A reference as it was written, without the attributes of the option.
 struct Reference {
@@ -53,14 +44,10 @@ struct OptionContext {
 CheckedOptions check_options(const tenon_option* const* table, const std::vector<Entry>& entries, const OptionContext& context,
                              Diagnostics& diagnostics);
 
-// What is wrong with the table itself: types, defaults, bounds. Empty: nothing.
+// What is wrong with the table itself: types, defaults, bounds, as the end of a sentence; empty: nothing.
 std::string check_table(const tenon_option* const* table);
 
-// "int", "float", "list of reward references"…
-std::string type_name(const tenon_option& option);
-
-// "10s", "1h30m", "2.5" (seconds) to seconds; "64MiB", "1e6" to bytes. Nothing if the text is not one.
-std::optional<double> parse_duration(std::string_view text);
-std::optional<int64_t> parse_bytes(std::string_view text);
+// The names of a table's options.
+std::vector<std::string> option_names(const tenon_option* const* table);
 
 }  // namespace tenon::host
