@@ -70,7 +70,7 @@ void Instance::create() {
 }
 
 tenon_ref Instance::ref() const {
-  tenon_ref r{sizeof(tenon_ref), 0, self_, spec_.component->vt, spec_.component->id, spec_.name.c_str(), spec_.component->life};
+  tenon_ref r{sizeof(tenon_ref), spec_.component->flags, self_, spec_.component->vt, spec_.component->id, spec_.name.c_str(), spec_.component->life};
   if (model_) r.vt = model_->table();
   if (optimizer_) r.vt = optimizer_->table();
   if (cursor_) {

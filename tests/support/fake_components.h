@@ -18,7 +18,7 @@ tenon_ref ref_to(T& object, const char* id, const char* name = "fake") {
       l.extension = [](void* self, const char* what) -> const void* { return static_cast<T*>(self)->extension(what); };
     return l;
   }();
-  return {sizeof(tenon_ref), 0, &object, &Shim::kTable, id, name, &life};
+  return {sizeof(tenon_ref), TENON_C_DETERMINISTIC | TENON_C_BATCH_INVARIANT, &object, &Shim::kTable, id, name, &life};
 }
 
 // A language model whose logits are z_j(t) = W[x_{t-1}][j] + 0.5·cos(h + j), h being a hash of all of x_{<t}, so that a token that is lost, doubled

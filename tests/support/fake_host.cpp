@@ -289,7 +289,7 @@ Instance::Instance(const tenon_component& component, const FakeHost& host) : com
 }
 Instance::~Instance() { component_.life->destroy(self_); }
 
-tenon_ref Instance::ref(const char* name) const { return {sizeof(tenon_ref), 0, self_, component_.vt, component_.id, name, component_.life}; }
+tenon_ref Instance::ref(const char* name) const { return {sizeof(tenon_ref), component_.flags, self_, component_.vt, component_.id, name, component_.life}; }
 
 std::string Instance::save() const {
   std::string state;
@@ -326,9 +326,10 @@ std::vector<std::string> check_findings(const tenon_component& component, const 
   return found;
 }
 
-FakeIo::FakeIo(FakeHost& host) : host_(host) {
+FakeIo::FakeIo(FakeHost& host, std::string output) : folder(std::move(output)), host_(host) {
   io_.struct_size = sizeof io_;
   io_.ctx = this;
+  io_.folder = folder.c_str();
   io_.begin = [](void* ctx, uint64_t total) { static_cast<FakeIo*>(ctx)->total_steps = total; };
   io_.step_end = [](void* ctx, uint64_t step, tenon_error* err) -> int32_t {
     return guard(err, [&] {

@@ -85,7 +85,8 @@ std::vector<std::string> check_findings(const tenon_component& component, const 
 // What a running stage is given. Each step_end moves the host's metrics, timings and samples into `steps`.
 class FakeIo {
  public:
-  explicit FakeIo(FakeHost& host);
+  // output: what the stage is told to be its output folder; the caller makes it if the stage writes there.
+  explicit FakeIo(FakeHost& host, std::string output = "");
   FakeIo(const FakeIo&) = delete;
   const tenon_stage_io* raw() const { return &io_; }
   StageIo io() const { return StageIo(&io_); }
@@ -99,6 +100,7 @@ class FakeIo {
   };
   std::vector<Step> steps;
   uint64_t total_steps = 0;
+  const std::string folder;
   std::map<std::string, double> results;       // by "model/benchmark/metric"
   std::function<void(uint64_t step)> on_step;  // before step_end returns
   std::optional<uint64_t> stop_after;          // step_end of this step answers TENON_E_CANCELLED

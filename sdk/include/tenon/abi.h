@@ -166,7 +166,7 @@ struct tenon_life;
 
 /* A component: its instance and its vtable. What a vtable is, the kind says. */
 typedef struct tenon_ref {
-  uint32_t struct_size, _pad;
+  uint32_t struct_size, flags; /* TENON_C_… of the component */
   void *self;
   const void *vt;
   const char *id;   /* of the component, "grpo" */
@@ -632,6 +632,8 @@ typedef struct tenon_stage_io {
   int32_t(TENON_CALL *bind)(void *ctx, const char *optimizer_slot, const char *model_slot, uint64_t total_steps, tenon_error *);
   /* [in-call] A result for eval.json: one number of a benchmark for a model. */
   int32_t(TENON_CALL *result)(void *ctx, const char *model, const char *benchmark, const char *metric, double value, tenon_error *);
+  /* The stage's output folder, absolute, made; for files that something else writes (tenon_export), as `artifact` takes bytes only. */
+  const char *folder;
 } tenon_stage_io;
 
 typedef struct tenon_stage_vt {

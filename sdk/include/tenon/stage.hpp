@@ -17,6 +17,11 @@ class StageIo {
  public:
   explicit StageIo(const tenon_stage_io* io) : io_(io) {}
   uint64_t first_step() const { return io_->first_step; }
+  // The stage's output folder.
+  std::string folder() const {
+    if (!TENON_HAS(io_, tenon_stage_io, folder) || io_->folder == nullptr) throw Error(TENON_E_UNSUPPORTED, "the host gives stages no output folder");
+    return io_->folder;
+  }
   void begin(uint64_t total_steps) const { io_->begin(io_->ctx, total_steps); }
   // Throws TENON_E_CANCELLED when the run is to stop; let it through.
   void step_end(uint64_t step) const {
