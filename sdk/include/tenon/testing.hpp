@@ -218,7 +218,7 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
-  tenon_ref ref() const { return {sizeof(tenon_ref), 0, self, vt, component_->id, "test"}; }
+  tenon_ref ref() const { return {sizeof(tenon_ref), 0, self, vt, component_->id, "test", component_->life}; }
   std::string save() const {
     std::string bytes;
     tenon_writer w{sizeof w, 0, &bytes, [](void* ctx, const void* p, uint64_t n) -> int32_t {

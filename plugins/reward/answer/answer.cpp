@@ -1,0 +1,94 @@
+// Reward `answer`: is the completion's answer the row's gold answer? An extractor finds it, a comparison judges it.
+// SPDX-License-Identifier: Apache-2.0
+#include "answer_text/extract.h"
+#include "answer_text/number.h"
+#include "tenon/reward.hpp"
+
+namespace {
+
+namespace text = tenon::answer_text;
+
+constexpr const char* kExtractors[] = {"after-tag", "between-tags", "after-hash", "last-number", "boxed", "whole", nullptr};
+constexpr const char* kGoldExtractors[] = {"whole", "after-hash", "last-number", "boxed", nullptr};
+constexpr const char* kComparisons[] = {"numeric", "text", nullptr};
+
+class Answer {
+ public:
+  explicit Answer(tenon::Host host)
+      : extract_(host.str("extract")),
+        tag_(host.str("tag")),
+        open_(host.str("open")),
+        close_(host.str("close")),
+        gold_extract_(host.str("gold_extract")),
+        field_(host.str("field")),
+        numeric_(host.str("compare") == "numeric"),
+        ignore_case_(host.boolean("ignore_case")),
+        right_(host.f64("right")),
+        wrong_(host.f64("wrong")) {
+    // From its JSON text, not from a double: 0.3 is 3/10.
+    auto tolerance = text::parse_number(host.json("tolerance"));
+    if (!tolerance) throw tenon::Error("option tolerance: " + host.json("tolerance") + " is not a decimal number of at most 200 digits");
+    tolerance_ = *tolerance;
+    if (tag_.empty() || open_.empty() || close_.empty()) throw tenon::Error("options tag, open and close must not be empty");
+  }
+
+  double operator()(const tenon::Sample& sample) const {
+    auto row = sample.meta(field_);
+    if (!row) tenon::refuse("the row has no gold answer: field \"" + field_ + "\" is absent");
+    auto gold = find(gold_extract_, *row);
+    if (!gold) tenon::refuse("no gold answer (" + gold_extract_ + ") in field \"" + field_ + "\": \"" + row->substr(0, 80) + "\"");
+    auto given = find(extract_, sample.completion);
+    sample.note("found", given ? 1 : 0);
+    return given && equal(*given, *gold) ? right_ : wrong_;
+  }
+
+ private:
+  std::optional<std::string_view> find(std::string_view how, std::string_view where) const {
+    if (how == "after-tag") return text::after_last(where, tag_);
+    if (how == "between-tags") return text::between_last(where, open_, close_);
+    if (how == "after-hash") return text::after_hash(where);
+    if (how == "last-number") return text::last_number(where);
+    if (how == "boxed") return text::last_boxed(where);
+    if (how == "whole") return text::trim(where).empty() ? std::nullopt : std::optional(text::trim(where));
+    throw tenon::Error(TENON_E_INTERNAL, "no extractor " + std::string(how));
+  }
+
+  bool equal(std::string_view given, std::string_view gold) const {
+    if (!numeric_) return ignore_case_ ? same_letters(given, gold) : given == gold;
+    auto right = text::parse_number(gold);
+    if (!right) tenon::refuse("the gold answer \"" + std::string(gold.substr(0, 80)) + "\" is not a number; set compare: text?");
+    auto value = text::parse_number(given);
+    return value && text::within(*value, *right, tolerance_);
+  }
+
+  static bool same_letters(std::string_view a, std::string_view b) {
+    auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; };
+    if (a.size() != b.size()) return false;
+    for (size_t i = 0; i < a.size(); ++i)
+      if (lower(a[i]) != lower(b[i])) return false;
+    return true;
+  }
+
+  std::string extract_, tag_, open_, close_, gold_extract_, field_;
+  bool numeric_, ignore_case_;
+  double right_, wrong_;
+  text::Rational tolerance_;
+};
+
+}  // namespace
+
+TENON_REWARD_PLUGIN(
+    Answer, "answer", "1.0.0", "1 if the completion's answer is the gold answer, else 0.",
+    tenon::choice("extract", kExtractors, "\"after-tag\"",
+                  "Where the answer is: after the last `tag`; between the last `open` and `close`; after the last ####; the last number; in the last "
+                  "\\boxed{}; the whole completion."),
+    tenon::text("tag", "\">\"", "Of extract: after-tag."),
+    tenon::text("open", "\"<answer>\"", "Of extract: between-tags."),
+    tenon::text("close", "\"</answer>\"", "Of extract: between-tags."),
+    tenon::text("field", "\"answer\"", "Field of the row's meta that holds the gold answer."),
+    tenon::choice("gold_extract", kGoldExtractors, "\"whole\"", "Where the gold answer is in that field (GSM8K's own: after-hash)."),
+    tenon::choice("compare", kComparisons, "\"numeric\"", "As exact numbers (1,000 = $1000.00; 20% = 20; 6/8 = 0.75), or as text."),
+    tenon::number("tolerance", "0", "Of compare: numeric. Largest difference that still counts as equal; 0: exactly equal.", {.min = "0"}),
+    tenon::boolean("ignore_case", "false", "Of compare: text. Whether a = A (ASCII letters)."),
+    tenon::number("right", "1", "The reward of the gold answer."),
+    tenon::number("wrong", "0", "The reward of any other, or of none."))
