@@ -21,7 +21,7 @@ void tenon_rmsnorm(const tenon_executor *ex, uint64_t tokens, uint64_t groups, u
 
 /* With x̂ = x·rstd and c = mean(dy∘weight∘x̂) over the vector:
  *   dx = rstd · (dy∘weight − x̂·c), or += when accumulate is not 0;   dweight[d] += Σ_(t,g) dy∘x̂.
- * x, dy, dx: [tokens][groups·d]; dx may be dy (without accumulate). rstd: [tokens][groups] of the forward. dweight: NULL when not wanted.
+ * x, dy, dx: [tokens][groups·d]; dx may be dy (without accumulate). rstd: [tokens][groups] of the forward. dx, dweight: NULL when not wanted.
  * Order: c in 16 lanes; dweight a chain over (t, g), from dweight. Threads: tokens for dx, columns for dweight. */
 void tenon_rmsnorm_backward(const tenon_executor *ex, uint64_t tokens, uint64_t groups, uint64_t d, const float *x, uint64_t ldx, const float *weight,
                             const float *rstd, const float *dy, uint64_t lddy, int accumulate, float *dx, uint64_t lddx, float *dweight);

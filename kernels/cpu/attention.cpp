@@ -1,0 +1,212 @@
+// Causal attention, forward: whole sequences and the key-value cache through one row function.
+// SPDX-License-Identifier: Apache-2.0
+#include "tenon/kernels/attention.h"
+
+#include <math.h>
+
+#include "attention_rows.h"
+#include "exp.h"
+#include "tile.h"
+
+namespace tenon::kernels::TENON_ISA {
+namespace {
+
+constexpr uint64_t kPanel = 32;
+
+// scores[0 … n) = e^(scale·scores − M), then zeros up to `width`. Returns their sum; *greatest = M.
+float exponentials(float* scores, uint64_t n, uint64_t width, float scale, float* greatest) {
+  const F16 factor = set16(scale), lowest = set16(-INFINITY);
+  F16 most = lowest;
+  for (uint64_t j = 0; j < n; j += kLanes) {
+    most = max16(select16(first_lanes(n - j), load16(scores + j) * factor, lowest), most);
+  }
+  *greatest = max_of_lanes(most);
+  const F16 shift = set16(*greatest);
+  F16 sum = zero16();
+  uint64_t j = 0;
+  for (; j < n; j += kLanes) {
+    const F16 e = select16(first_lanes(n - j), exp16(load16(scores + j) * factor - shift), zero16());
+    store16(scores + j, e);
+    sum = sum + e;
+  }
+  for (; j < width; j += kLanes) store16(scores + j, zero16());
+  return sum_of_lanes(sum);
+}
+
+// One key-value head's keys (blocks of sixteen) and values (rows, in at most two segments), and the queries that look at them.
+struct Head {
+  uint64_t d;
+  float scale;
+  const float* key_blocks;  // [.][d][16]
+  const float* values;
+  uint64_t ldv;
+  Segment segments[2];
+  const float* q;
+  uint64_t ldq;
+  float* out;
+  uint64_t ldo;
+  float* lse;  // [group heads][tokens], or NULL
+  uint64_t lse_stride;
+
+  void run(const QueryBlock& block) const {
+    const uint64_t rows = block.rows(), keys = block.keys(), stride = score_stride(keys);
+    float* query = scratch(Scratch::kRows, 2 * rows * d);
+    float* result = query + rows * d;
+    float* scores = scratch(Scratch::kScores, rows * stride);
+    gather_rows(block, d, q, ldq, query);
+    score(query, rows, keys, scores, stride);
+    float* inverse = scratch(Scratch::kStatistics, rows);
+    for (uint64_t r = 0; r < rows; ++r) {
+      float greatest;
+      const float sum =
+          exponentials(scores + r * stride, block.keys_of(r), round_up(keys, kLanes), scale, &greatest);
+      inverse[r] = 1.0f / sum;
+      if (lse != nullptr) {
+        lse[r % block.group * lse_stride + block.first_token + r / block.group] =
+            static_cast<float>(static_cast<double>(greatest) + log(static_cast<double>(sum)));
+      }
+    }
+    weigh(scores, stride, rows, keys, result);
+    for (uint64_t r = 0; r < rows; ++r) {
+      const F16 factor = set16(inverse[r]);
+      for (uint64_t i = 0; i < d; i += kLanes) {
+        const Mask16 mask = first_lanes(d - i);
+        // Adding 0 turns −0 into 0: a row's zero must not tell how many masked keys its block had.
+        store16(result + r * d + i, load16(result + r * d + i, mask) * factor + zero16(), mask);
+      }
+    }
+    scatter_rows(block, d, result, out, ldo);
+  }
+
+ private:
+  // scores[rows][keys] = query·keysᵀ
+  void score(const float* query, uint64_t rows, uint64_t count, float* scores, uint64_t stride) const {
+    Tile t{};
+    t.rows = rows;
+    t.cols = round_up(count, kLanes);
+    t.steps = d;
+    t.a = query;
+    t.a_row = static_cast<int64_t>(d);
+    t.a_step = 1;
+    t.b = key_blocks;
+    t.b_step = kLanes;
+    t.b_panel = static_cast<int64_t>(d * kLanes);
+    t.c = scores;
+    t.c_row = static_cast<int64_t>(stride);
+    run_panels(t, kLanes);
+  }
+
+  // result[rows][d] = weights·values
+  void weigh(const float* weights, uint64_t stride, uint64_t rows, uint64_t count, float* result) const {
+    Tile t{};
+    t.rows = rows;
+    t.cols = d;
+    t.a_row = static_cast<int64_t>(stride);
+    t.a_step = 1;
+    t.b_step = static_cast<int64_t>(ldv);
+    t.b_panel = kPanel;
+    t.b_exact = true;
+    t.c = result;
+    t.c_row = static_cast<int64_t>(d);
+    uint64_t done = 0;
+    for (const Segment& segment : segments) {
+      t.steps = min_of(segment.count, count - done);
+      if (t.steps == 0) continue;
+      t.a = weights + done;
+      t.b = values + segment.row * ldv;
+      t.init = done == 0 ? nullptr : result;
+      run_panels(t, kPanel);
+      done += t.steps;
+    }
+  }
+};
+
+// All queries at positions [begin, end) of a sequence whose position 0 would be token `origin`.
+void run_queries(const Head& head, uint64_t group, uint64_t token, uint64_t begin, uint64_t end) {
+  const uint64_t step = max_of(1, kQueryRows / group);
+  for (uint64_t p = begin; p < end; p += step) head.run({p, min_of(step, end - p), group, token + (p - begin)});
+}
+
+}  // namespace
+
+void attention(const tenon_executor* ex, const tenon_attention_batch* batch, const float* q, uint64_t ldq, const float* k,
+               uint64_t ldk, const float* v, uint64_t ldv, float* out, uint64_t ldo, float* lse) {
+  const uint64_t d = batch->head_dim, group = batch->heads / batch->kv_heads, kv_heads = batch->kv_heads;
+  const uint64_t* offsets = batch->offsets;
+  if (batch->sequences == 0) return;
+  const uint64_t tokens = offsets[batch->sequences];
+  const Families families = find_families(*batch);
+  // Where sequences are few, their queries are split too.
+  const uint64_t splits = max_of(1, min_of(4 * thread_count(ex) / (families.count * kv_heads), families.longest / 64));
+  const uint64_t tasks = families.count * kv_heads * splits;
+  const uint64_t cost = tokens * batch->heads * families.longest * d / tasks;
+  parallel(ex, tasks, grain_for(cost / 8), [&](uint64_t begin, uint64_t end) {
+    for (uint64_t task = begin; task < end; ++task) {
+      const uint64_t family = task / splits / kv_heads, h = task / splits % kv_heads, split = task % splits;
+      float* keys = scratch(Scratch::kKeys, round_up(families.longest, kLanes) * d);
+      uint64_t prefix = 0;  // keys of the family's first sequence, once it is done
+      uint64_t prefix_row = 0;
+      for (uint64_t i = families.first[family]; i < families.first[family + 1]; ++i) {
+        const uint64_t sequence = families.member[i], row = offsets[sequence], count = offsets[sequence + 1] - row;
+        pack_keys(k + row * ldk + h * d, ldk, count, d, prefix, keys);
+        Head head{};
+        head.d = d;
+        head.scale = batch->scale;
+        head.key_blocks = keys;
+        head.values = v + h * d;
+        head.ldv = ldv;
+        head.segments[0] = {prefix_row, prefix};
+        head.segments[1] = {row, count};
+        head.q = q + h * group * d;
+        head.ldq = ldq;
+        head.out = out + h * group * d;
+        head.ldo = ldo;
+        head.lse = lse == nullptr ? nullptr : lse + h * group * tokens;
+        head.lse_stride = tokens;
+        const uint64_t from = split * count / splits, to = (split + 1) * count / splits;
+        run_queries(head, group, row + from, prefix + from, prefix + to);
+        if (i == families.first[family]) {
+          prefix = count;
+          prefix_row = row;
+        }
+      }
+    }
+  });
+}
+
+void attention_cached(const tenon_executor* ex, const tenon_kv_cache* cache, uint32_t heads, float scale, uint64_t n,
+                      const uint64_t* offsets, const uint32_t* slot, const int32_t* first_position, const float* q,
+                      uint64_t ldq, float* out, uint64_t ldo) {
+  const uint64_t d = cache->head_dim, kv_heads = cache->kv_heads, group = heads / kv_heads;
+  if (n == 0) return;
+  uint64_t work = 0, most = 0;  // keys seen by all queries; rows of the longest part
+  for (uint64_t i = 0; i < n; ++i) {
+    const uint64_t rows = offsets[i + 1] - offsets[i];
+    work += rows * (static_cast<uint64_t>(first_position[i]) + rows);
+    most = max_of(most, rows);
+  }
+  const uint64_t splits = max_of(1, min_of(4 * thread_count(ex) / (n * kv_heads), most / 64));
+  const uint64_t tasks = n * kv_heads * splits;
+  parallel(ex, tasks, grain_for(work * group * d * kv_heads / tasks / 4), [&](uint64_t begin, uint64_t end) {
+    for (uint64_t task = begin; task < end; ++task) {
+      const uint64_t part = task / splits / kv_heads, h = task / splits % kv_heads, split = task % splits;
+      const uint64_t rows = offsets[part + 1] - offsets[part];
+      const uint64_t from = split * rows / splits, to = (split + 1) * rows / splits;
+      const uint64_t first = static_cast<uint64_t>(first_position[part]);
+      Head head{};
+      head.d = d;
+      head.scale = scale;
+      head.key_blocks = cache->k + (slot[part] * kv_heads + h) * cache->capacity * d;
+      head.values = cache->v + (slot[part] * cache->capacity * kv_heads + h) * d;
+      head.ldv = kv_heads * d;
+      head.segments[0] = {0, first + rows};
+      head.q = q + h * group * d;
+      head.ldq = ldq;
+      head.out = out + h * group * d;
+      head.ldo = ldo;
+      run_queries(head, group, offsets[part] + from, first + from, first + to);
+    }
+  });
+}
+
+}  // namespace tenon::kernels::TENON_ISA

@@ -1,0 +1,231 @@
+// Linear layers: which tiles a thread does, and how their operands are laid out for the cache.
+// SPDX-License-Identifier: Apache-2.0
+#include "support.h"
+#include "tenon/kernels/gemm.h"
+#include "tile.h"
+
+namespace tenon::kernels::TENON_ISA {
+namespace {
+
+constexpr uint64_t kPanel = TENON_LINEAR_PANEL;
+constexpr uint64_t kWorkPerTask = uint64_t{1} << 18;    // fused multiply-adds: some ten microseconds
+constexpr uint64_t kRowsInCache = uint64_t{1} << 17;    // floats of x that stay in L2 while a panel's rows pass
+constexpr uint64_t kTokensInCache = 256;                // tokens of a dw step: one packed panel of x is then 32 KiB
+constexpr uint64_t kRowsOfDw = 32 * kTileRows;          // rows of dw to a task
+constexpr uint64_t kOutputsInCache = 8192;              // outputs of a dx step: one packed panel of w is then 1 MiB
+
+// A grid of blocks of rows and panels. Blocks are as even as they can be.
+struct Grid {
+  uint64_t rows, panels, row_blocks, panel_blocks;
+
+  uint64_t tasks() const { return row_blocks * panel_blocks; }
+  uint64_t first_row(uint64_t task) const { return row_edge(task % row_blocks); }
+  uint64_t last_row(uint64_t task) const { return row_edge(task % row_blocks + 1); }
+  uint64_t first_panel(uint64_t task) const { return task / row_blocks * panels / panel_blocks; }
+  uint64_t last_panel(uint64_t task) const { return (task / row_blocks + 1) * panels / panel_blocks; }
+
+ private:
+  // Edges between tiles, so that a block is whole tiles.
+  uint64_t row_edge(uint64_t block) const {
+    const uint64_t tiles = ceil_div(rows, kTileRows);
+    return min_of(rows, block * tiles / row_blocks * kTileRows);
+  }
+};
+
+// `steps`: multiply-adds to an element. max_rows: the greatest block of rows.
+Grid make_grid(const tenon_executor* ex, uint64_t rows, uint64_t panels, uint64_t steps, uint64_t max_rows) {
+  Grid grid{rows, panels, 1, 1};
+  const uint64_t tiles = ceil_div(rows, kTileRows);
+  grid.row_blocks = min_of(tiles, max_of(1, ceil_div(rows, max_rows)));
+  const uint64_t threads = thread_count(ex);
+  if (threads == 1) return grid;
+  const uint64_t worth = rows * panels * kPanel * steps / kWorkPerTask;
+  const uint64_t wanted = min_of(4 * threads, worth);
+  if (grid.row_blocks >= wanted) return grid;
+  grid.panel_blocks = min_of(panels, ceil_div(wanted, grid.row_blocks));
+  if (grid.tasks() < wanted) grid.row_blocks = min_of(tiles, ceil_div(wanted, grid.panel_blocks));
+  return grid;
+}
+
+// Rows whose starts are a multiple of 4 KiB apart fall into the same few lines of the cache.
+bool stride_collides(uint64_t stride) { return stride % 1024 == 0; }
+
+void copy_rows(const float* from, uint64_t stride, uint64_t rows, uint64_t width, float* to, uint64_t to_stride) {
+  for (uint64_t r = 0; r < rows; ++r) memcpy(to + r * to_stride, from + r * stride, width * sizeof(float));
+}
+
+// to[rows][32] = the columns column … column + 31 of from[rows][width], 0 beyond the width.
+void pack_panel(const float* from, uint64_t stride, uint64_t rows, uint64_t column, uint64_t width, float* to) {
+  const uint64_t cols = min_of(kPanel, width - column);
+  from += column;
+  if (cols == kPanel) {
+    for (uint64_t r = 0; r < rows; ++r) {
+      store16(to + r * kPanel, load16(from + r * stride));
+      store16(to + r * kPanel + 16, load16(from + r * stride + 16));
+    }
+    return;
+  }
+  const Mask16 low = first_lanes(cols), high = first_lanes(cols > 16 ? cols - 16 : 0);
+  for (uint64_t r = 0; r < rows; ++r) {
+    store16(to + r * kPanel, load16(from + r * stride, low));
+    store16(to + r * kPanel + 16, cols > 16 ? load16(from + r * stride + 16, high) : zero16());
+  }
+}
+
+// to[rows][16] = the first `width` columns of from, width <= 16.
+void pack_tile(const float* from, uint64_t stride, uint64_t rows, uint64_t width, float* to) {
+  const Mask16 mask = first_lanes(width);
+  for (uint64_t r = 0; r < rows; ++r) store16(to + r * kLanes, load16(from + r * stride, mask));
+}
+
+}  // namespace
+
+void linear_pack(const tenon_executor* ex, uint64_t n, uint64_t k, uint64_t first_row, uint64_t rows, const float* w,
+                 uint64_t ldw, float* packed) {
+  if (rows == 0 || k == 0) return;
+  const uint64_t end = first_row + rows;
+  const uint64_t end_with_padding = end == n ? round_up(n, kPanel) : end;
+  const uint64_t first_panel = first_row / kPanel, panels = ceil_div(end_with_padding, kPanel) - first_panel;
+  parallel(ex, panels, grain_for(8 * kPanel * k), [&](uint64_t begin, uint64_t panel_end) {
+    for (uint64_t p = first_panel + begin; p < first_panel + panel_end; ++p) {
+      const uint64_t from = max_of(first_row, p * kPanel), to = min_of(end_with_padding, (p + 1) * kPanel);
+      float* panel = packed + p * kPanel * k;
+      for (uint64_t j = from; j < to; ++j) {
+        float* column = panel + j % kPanel;
+        if (j >= end) {
+          for (uint64_t i = 0; i < k; ++i) column[i * kPanel] = 0.0f;
+          continue;
+        }
+        const float* row = w + (j - first_row) * ldw;
+        for (uint64_t i = 0; i < k; ++i) column[i * kPanel] = row[i];
+      }
+    }
+  });
+}
+
+void linear(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const float* x, uint64_t ldx,
+            const float* w_packed, const float* bias, const float* add, uint64_t ldadd, float* y, uint64_t ldy) {
+  if (m == 0 || n == 0) return;
+  const uint64_t max_rows = max_of(kTileRows, kRowsInCache / max_of(1, k));
+  const Grid grid = make_grid(ex, m, ceil_div(n, kPanel), k, max_rows);
+  parallel(ex, grid.tasks(), 1, [&](uint64_t begin, uint64_t end) {
+    for (uint64_t task = begin; task < end; ++task) {
+      const uint64_t row = grid.first_row(task), panel = grid.first_panel(task), column = panel * kPanel;
+      Tile t{};
+      t.rows = grid.last_row(task) - row;
+      t.cols = min_of(n, grid.last_panel(task) * kPanel) - column;
+      t.steps = k;
+      t.a = x + row * ldx;
+      t.a_row = static_cast<int64_t>(ldx);
+      if (t.rows > 4 && stride_collides(ldx)) {
+        float* rows = scratch(Scratch::kPackA, t.rows * (k + 16));
+        copy_rows(t.a, ldx, t.rows, k, rows, k + 16);
+        t.a = rows;
+        t.a_row = static_cast<int64_t>(k + 16);
+      }
+      t.a_step = 1;
+      t.b = w_packed + column * k;
+      t.b_step = kPanel;
+      t.b_panel = static_cast<int64_t>(kPanel * k);
+      t.c = y + row * ldy + column;
+      t.c_row = static_cast<int64_t>(ldy);
+      t.bias = bias == nullptr ? nullptr : bias + column;
+      t.add = add == nullptr ? nullptr : add + row * ldadd + column;
+      t.add_row = static_cast<int64_t>(ldadd);
+      run_panels(t, kPanel);
+    }
+  });
+}
+
+void linear_dx(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const float* dy, uint64_t lddy,
+               const float* w, uint64_t ldw, int accumulate, float* dx, uint64_t lddx) {
+  if (m == 0 || k == 0) return;
+  const uint64_t max_rows = max_of(kTileRows, kRowsInCache / max_of(1, min_of(n, kOutputsInCache)));
+  const Grid grid = make_grid(ex, m, ceil_div(k, kPanel), n, max_rows);
+  parallel(ex, grid.tasks(), 1, [&](uint64_t begin, uint64_t end) {
+    for (uint64_t task = begin; task < end; ++task) {
+      const uint64_t row = grid.first_row(task), rows = grid.last_row(task) - row;
+      for (uint64_t j = 0; j == 0 || j < n; j += kOutputsInCache) {
+        const uint64_t outputs = min_of(kOutputsInCache, n - j);
+        float* panel = scratch(Scratch::kPackB, max_of(1, outputs) * kPanel);
+        Tile t{};
+        t.rows = rows;
+        t.steps = outputs;
+        t.a = dy + row * lddy + j;
+        t.a_row = static_cast<int64_t>(lddy);
+        t.a_step = 1;
+        if (rows > 4 && stride_collides(lddy)) {
+          float* packed = scratch(Scratch::kPackA, rows * (outputs + 16));
+          copy_rows(t.a, lddy, rows, outputs, packed, outputs + 16);
+          t.a = packed;
+          t.a_row = static_cast<int64_t>(outputs + 16);
+        }
+        t.b = panel;
+        t.b_step = kPanel;
+        t.c_row = static_cast<int64_t>(lddx);
+        for (uint64_t p = grid.first_panel(task); p < grid.last_panel(task); ++p) {
+          pack_panel(w + j * ldw, ldw, outputs, p * kPanel, k, panel);
+          t.cols = min_of(kPanel, k - p * kPanel);
+          t.c = dx + row * lddx + p * kPanel;
+          t.init = accumulate != 0 || j > 0 ? t.c : nullptr;
+          run_panels(t, kPanel);
+        }
+      }
+    }
+  });
+}
+
+void linear_dw(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const float* dy, uint64_t lddy,
+               const float* x, uint64_t ldx, float* dw, uint64_t lddw) {
+  if (m == 0 || n == 0 || k == 0) return;
+  const Grid grid = make_grid(ex, n, ceil_div(k, kPanel), m, kRowsOfDw);
+  const uint64_t steps = ceil_div(m, kTokensInCache);
+  parallel(ex, grid.tasks(), 1, [&](uint64_t begin, uint64_t end) {
+    for (uint64_t task = begin; task < end; ++task) {
+      const uint64_t row = grid.first_row(task), rows = grid.last_row(task) - row;
+      const uint64_t first = grid.first_panel(task), last = grid.last_panel(task);
+      for (uint64_t s = 0; s < steps; ++s) {
+        const uint64_t token = s * m / steps, tokens = (s + 1) * m / steps - token;
+        float* panel = scratch(Scratch::kPackB, tokens * kPanel);
+        const uint64_t tiles = ceil_div(rows, kTileRows);
+        float* packed = scratch(Scratch::kPackA, tiles * tokens * kLanes);
+        for (uint64_t i = 0; i < tiles; ++i) {
+          pack_tile(dy + token * lddy + row + i * kTileRows, lddy, tokens, min_of(kTileRows, rows - i * kTileRows),
+                    packed + i * tokens * kLanes);
+        }
+        for (uint64_t p = first; p < last; ++p) {
+          pack_panel(x + token * ldx, ldx, tokens, p * kPanel, k, panel);
+          Tile t{};
+          t.cols = min_of(kPanel, k - p * kPanel);
+          t.steps = tokens;
+          t.a_row = 1;
+          t.a_step = kLanes;
+          t.b = panel;
+          t.b_step = kPanel;
+          t.c_row = static_cast<int64_t>(lddw);
+          for (uint64_t i = 0; i < tiles; ++i) {
+            t.rows = min_of(kTileRows, rows - i * kTileRows);
+            t.a = packed + i * tokens * kLanes;
+            t.c = dw + (row + i * kTileRows) * lddw + p * kPanel;
+            t.init = t.c;
+            run_panels(t, kPanel);
+          }
+        }
+      }
+    }
+  });
+}
+
+void linear_dbias(const tenon_executor* ex, uint64_t m, uint64_t n, const float* dy, uint64_t lddy, float* dbias) {
+  parallel(ex, ceil_div(n, kLanes), grain_for(m * kLanes), [&](uint64_t begin, uint64_t end) {
+    for (uint64_t v = begin; v < end; ++v) {
+      const uint64_t column = v * kLanes;
+      const Mask16 mask = first_lanes(n - column);
+      F16 sum = load16(dbias + column, mask);
+      for (uint64_t t = 0; t < m; ++t) sum = sum + load16(dy + t * lddy + column, mask);
+      store16(dbias + column, sum, mask);
+    }
+  });
+}
+
+}  // namespace tenon::kernels::TENON_ISA
