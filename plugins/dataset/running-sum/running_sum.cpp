@@ -71,12 +71,12 @@ class RunningSum {
   }
 
  private:
-  // Digits 1 to 9; the sign is drawn, and is + where - would go below zero.
+  // Digits 0 to 9; the sign is drawn, and is + where - would go below zero.
   Problem draw(Draws& draws) const {
-    uint64_t value = 1 + draws.below(9);
+    uint64_t value = draws.below(10);
     Problem p{std::to_string(value), "", ""};
     for (int64_t k = 1; k < operands_; ++k) {
-      uint64_t digit = 1 + draws.below(9);
+      uint64_t digit = draws.below(10);
       bool minus = draws.below(2) == 1 && digit <= value;
       uint64_t next = minus ? value - digit : value + digit;
       std::string term = (minus ? "-" : "+") + std::to_string(digit);

@@ -24,7 +24,7 @@ int evaluate(const std::string& sum, size_t operands) {
   size_t n = 0;
   for (char sign, digit; in >> sign >> digit; ++n) {
     EXPECT_TRUE(sign == '+' || sign == '-') << sum;
-    EXPECT_TRUE(digit >= '1' && digit <= '9') << sum;
+    EXPECT_TRUE(digit >= '0' && digit <= '9') << sum;
     value += (sign == '+' ? 1 : -1) * (digit - '0');
     EXPECT_GE(value, 0) << sum;
   }
@@ -87,7 +87,7 @@ TEST(RunningSum, ShareAndLengthOfStepByStepRows) {
     characters += static_cast<double>(row.completion.size());
   }
   EXPECT_NEAR(steps / 20000, 0.4, 4 * std::sqrt(0.4 * 0.6 / 20000));
-  EXPECT_NEAR(characters / steps, 44.8, 0.3) << "the length that a model which always works step by step will have, less its end token";
+  EXPECT_NEAR(characters / steps, 44.3, 0.3) << "the length that a model which always works step by step will have, less its end token";
   for (const auto& row : rows({{"step_by_step", "0"}}, 0, 200)) EXPECT_EQ(row.meta("steps"), "false");
   for (const auto& row : rows({{"step_by_step", "1"}}, 0, 200)) EXPECT_EQ(row.meta("steps"), "true");
 }
