@@ -1,0 +1,33 @@
+// What a stage's result depends on, as one hash: the same hash, the same result.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <boost/json/object.hpp>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "host/plan.h"
+
+namespace tenon::host {
+
+class ContentHasher {
+ public:
+  // Of each stage of the plan, by name: 64 hexadecimal digits over the run's seed, the stage's name, its options and those of all components in it,
+  // the plugins' ids and versions, the content of the files and folders that options name, and the hashes of the stages it reads. Not in it: threads,
+  // checkpoint_every, sinks, where files lie. Throws RunError if a file cannot be read.
+  std::map<std::string, std::string> hash_stages(const Plan& plan);
+
+  // The canonical description of a component that is hashed.
+  boost::json::object describe(const Spec& spec, const std::map<std::string, std::string>& stages);
+
+ private:
+  boost::json::value describe_value(const tenon_option& option, const boost::json::value& value);
+  boost::json::object describe_options(const tenon_option* const* table, const boost::json::object& options);
+  // The SHA-256 of a file's content, or of a folder's files and their names; "absent".
+  std::string path_hash(const std::string& path);
+
+  std::map<std::string, std::string> files_;
+};
+
+}  // namespace tenon::host

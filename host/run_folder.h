@@ -1,0 +1,68 @@
+// The folder of a run, and the folders of its stages.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <boost/json/object.hpp>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/files.h"
+#include "host/plan.h"
+
+namespace tenon::host {
+
+// What a run records step by step. Each stage has these files in its own folder: they are what counts, and what a checkpoint knows the lengths of. The
+// files of the same names in the run's folder are those of its stages, one after the other in the order of the pipeline; they grow as the run goes on.
+inline constexpr std::array<const char*, 3> kRecordFiles{"metrics.jsonl", "timings.jsonl", "samples.jsonl"};
+
+// <run>/stages/<stage>-<first 12 digits of its hash>/
+class StageFolder {
+ public:
+  StageFolder(const std::filesystem::path& run, const std::string& stage, const std::string& hash);
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  std::filesystem::path rows(const std::string& name) const { return path_ / "rows" / (name + ".jsonl"); }
+  // done.json, which is written last: {"stage", "hash", "steps", "sample_id", "checkpoint"}; nothing: the stage is not finished.
+  std::optional<boost::json::object> done() const;
+  // The final checkpoint of a finished stage; throws RunError if there is none.
+  std::filesystem::path final_checkpoint() const;
+
+ private:
+  std::string stage_;
+  std::filesystem::path path_;
+};
+
+class RunFolder {
+ public:
+  explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}
+  ~RunFolder();
+  RunFolder(const RunFolder&) = delete;
+  RunFolder& operator=(const RunFolder&) = delete;
+
+  const std::filesystem::path& path() const { return path_; }
+  // As the user would type it: relative to the working directory if it is below.
+  std::string shown() const;
+  bool exists() const;
+  // Takes the lock of an existing folder, or makes the folder. Throws UserError if another process has it. The lock ends with this object, and with
+  // the process however it ends.
+  void lock();
+
+  // config.yaml and manifest.json: versions and SHA-256 of the program and of every plugin in the plan, seed, machine, threads.
+  void write_description(const Plan& plan);
+  // Plugins whose file is another than the one in manifest.json: one sentence each.
+  std::vector<std::string> changed_plugins(const Plan& plan) const;
+
+  // Makes the record files and eval.json those of the given stages, in that order. Files that are right already are not touched.
+  void assemble(const std::vector<StageFolder>& stages, const std::vector<std::string>& names);
+  // Opens the record files for appending. [until the next assemble]
+  OutputFile open_record(size_t which) const { return {path_ / kRecordFiles[which], OutputFile::Mode::kAppend}; }
+
+ private:
+  std::filesystem::path path_;
+  int lock_ = -1;
+};
+
+}  // namespace tenon::host
