@@ -118,8 +118,9 @@ class Grpo {
     double low = r.reward(group[0]), high = low;
     for (uint64_t i : group) low = std::min(low, r.reward(i)), high = std::max(high, r.reward(i));
     if (low == high) return {0, 0, 0};
-    double scale = std::exp2(std::ilogb(std::max(std::abs(low), std::abs(high)))), g = static_cast<double>(group.size()), mean = 0, squares = 0;
-    for (uint64_t i : group) mean += r.reward(i) / scale / g;
+    double scale = std::exp2(std::ilogb(std::max(std::abs(low), std::abs(high)))), g = static_cast<double>(group.size()), sum = 0, squares = 0;
+    for (uint64_t i : group) sum += r.reward(i) / scale;
+    double mean = sum / g;
     for (uint64_t i : group) squares += std::pow(r.reward(i) / scale - mean, 2);
     return {scale, mean, std::sqrt(squares / (std_ == Std::kPopulation ? g : g - 1))};
   }
