@@ -1,0 +1,164 @@
+// Algorithm `rloo`: REINFORCE with a leave-one-out baseline.
+// SPDX-License-Identifier: Apache-2.0
+//
+// Ahmadian et al., "Back to Basics", arXiv 2402.14740, §3.2 (the estimator is that of Kool et al. 2019), minimised. For G completions of one prompt:
+//
+//   r'_i = r_i − β Σ_t (lp_old − lp_ref)                         the divergence (k1) is part of the reward, as in the paper's eq. 1
+//   A_i  = r'_i − 1/(G − 1) Σ_{j≠i} r'_j = G/(G − 1) (r'_i − mean(r'))
+//   loss: reinforce    L_t = −A_i lp_new                         dL/d lp_new = −w_t A_i
+//   loss: clipped      L_t = −min(ρ_t A_i, clip(ρ_t, 1 − clip_low, 1 + clip_high) A_i),  ρ_t = exp(lp_new − lp_old)
+//                                                                dL/d lp_new = −w_t m_t ρ_t A_i, m_t = 0 outside the bound on the side of A's sign
+//   L = Σ_t w_t L_t                                              w: the host's normaliser (`aggregation`)
+//
+// What differs from the paper, and why:
+//  - `clipped` is the default: on the first mini-batch (ρ = 1) it has the gradient of `reinforce`, and later ones stay near the policy that sampled.
+//    The ratio is per token; TRL's is the product over the whole completion.
+//  - `aggregation` is `token-mean`, so that learning rates compare with those of grpo. The paper's sum over a completion's tokens, averaged over
+//    completions, is `aggregation: constant-length` with `length: 1`.
+//  - No division by a standard deviation: advantages keep the scale of the rewards.
+
+#include <algorithm>
+#include <cmath>
+
+#include "tenon/algorithm.hpp"
+
+namespace {
+
+class Rloo {
+ public:
+  static constexpr const char* kDoc =
+      "Back to Basics (arXiv 2402.14740) §3.2. As printed: loss: reinforce, aggregation: constant-length, length: 1.";
+
+  explicit Rloo(tenon::Host host)
+      : clipped_(host.str("loss") == "clipped"),
+        clip_low_(host.f64("clip_low")),
+        clip_high_(host.f64("clip_high")),
+        beta_(host.f64("beta")),
+        aggregation_(aggregation(host.str("aggregation"))),
+        length_(host.f64_if("length").value_or(0)) {}
+
+  static void check(tenon::Host host, tenon::Findings& findings) {
+    bool constant = host.str("aggregation") == "constant-length", length = host.f64_if("length").has_value();
+    if (constant && !length) findings.error("length", "aggregation: constant-length divides by `length`; give it (the paper's sum over tokens: 1)");
+    if (!constant && length) findings.error("length", "only aggregation: constant-length divides by it");
+  }
+
+  tenon_algorithm_info info() const {
+    tenon_algorithm_info info{};
+    info.needs = TENON_NEEDS_GROUPS;
+    if (beta_ != 0) info.needs |= TENON_NEEDS_REFERENCE;
+    info.aggregation = aggregation_;
+    info.constant = length_;
+    return info;
+  }
+
+  // A_i. A group whose r' are all equal, or with a single valid sample, has A = 0 exactly.
+  void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
+    if (beta_ != 0) need(r.raw().lp_ref, "lp_ref"), need(r.raw().lp_old, "lp_old");
+    double n = 0, sum = 0, squares = 0, groups = 0, flat = 0, kl_sum = 0;
+    for (const auto& group : r.groups()) {
+      std::vector<double> reward;
+      for (uint64_t i : group) {
+        double kl = beta_ != 0 ? divergence(r, i) : 0;
+        kl_sum += kl;
+        reward.push_back(r.reward(i) - beta_ * kl);
+      }
+      auto [low, high] = std::minmax_element(reward.begin(), reward.end());
+      bool no_signal = *low == *high;
+      groups += 1;
+      flat += no_signal;
+      double g = static_cast<double>(group.size()), mean = 0;
+      for (double x : reward) mean += x / g;
+      for (size_t k = 0; k < group.size(); ++k) {
+        double a = no_signal ? 0 : g / (g - 1) * (reward[k] - mean);
+        if (!std::isfinite(a))
+          throw tenon::Error("rloo: the advantage of sample " + std::to_string(r.raw().sample_id[group[k]]) + " is not finite: reward " +
+                             std::to_string(r.reward(group[k])));
+        out.set(group[k], a);
+        n += 1, sum += a, squares += a * a;
+      }
+    }
+    if (n == 0) return;
+    double mean = sum / n;
+    out.metric("advantage/mean", mean);
+    out.metric("advantage/std", std::sqrt(std::max(0.0, squares / n - mean * mean)));
+    out.metric("groups/zero_std", flat, groups);
+    if (beta_ != 0) out.metric("kl", kl_sum, n);
+  }
+
+  void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
+    need(r.raw().lp_new, "lp_new"), need(r.raw().lp_old, "lp_old"), need(r.raw().advantage, "advantage"), need(r.raw().weight, "weight");
+    Sums sums;
+    for (uint64_t i = 0; i < r.sequences(); ++i) {
+      if (!r.valid(i)) continue;
+      for (uint64_t t = r.begin(i); t < r.end(i); ++t)
+        if (r.scored(t)) token(r, i, t, out, sums);
+    }
+    out.metric("ratio/mean", sums.ratio, sums.tokens);
+    out.metric("policy_kl", sums.policy_kl, sums.tokens);
+    if (clipped_) {
+      out.metric("clip_ratio/low", sums.low, sums.tokens);
+      out.metric("clip_ratio/high", sums.high, sums.tokens);
+    }
+  }
+
+ private:
+  struct Sums {
+    double tokens = 0, ratio = 0, low = 0, high = 0, policy_kl = 0;
+  };
+
+  void token(const tenon::RolloutView& r, uint64_t i, uint64_t t, tenon::Gradient& out, Sums& sums) const {
+    double a = r.advantage(t), log_ratio = r.lp_new(t) - r.lp_old(t), ratio = std::exp(log_ratio), loss = 0, slope = 0;
+    bool above = clipped_ && a > 0 && ratio > 1 + clip_high_, below = clipped_ && a < 0 && ratio < 1 - clip_low_;
+    if (a != 0) {  // else 0 · ∞ for a ratio that overflows
+      loss = -a * (!clipped_ ? r.lp_new(t) : above ? 1 + clip_high_ : below ? 1 - clip_low_ : ratio);
+      slope = above || below ? 0 : -a * (clipped_ ? ratio : 1);
+    }
+    double w = r.weight(t);
+    if (!std::isfinite(w * loss) || !std::isfinite(w * slope))
+      throw tenon::Error("rloo: the loss is not finite at token " + std::to_string(t - r.begin(i)) + " of sample " + std::to_string(r.raw().sample_id[i]) +
+                         ": advantage " + std::to_string(a) + ", lp_new " + std::to_string(r.lp_new(t)) + ", lp_old " + std::to_string(r.lp_old(t)) +
+                         ". The policy has moved too far in one step; lower the learning rate");
+    out.add(t, w * loss, w * slope);
+    sums.tokens += 1, sums.ratio += ratio, sums.high += above, sums.low += below, sums.policy_kl -= log_ratio;
+  }
+
+  // Σ_t (lp_old − lp_ref) over the scored tokens of sequence i.
+  static double divergence(const tenon::RolloutView& r, uint64_t i) {
+    double sum = 0;
+    for (uint64_t t = r.begin(i); t < r.end(i); ++t)
+      if (r.scored(t)) sum += r.lp_old(t) - r.lp_ref(t);
+    return sum;
+  }
+
+  static void need(const void* column, const char* name) {
+    if (column == nullptr) throw tenon::Error(TENON_E_STATE, std::string("rloo: the stage gave no column ") + name);
+  }
+
+  static int32_t aggregation(const std::string& name) {
+    if (name == "token-mean") return TENON_TOKEN_MEAN;
+    if (name == "sequence-mean") return TENON_SEQUENCE_MEAN;
+    if (name == "constant-length") return TENON_CONSTANT_LENGTH;
+    throw tenon::Error(TENON_E_INTERNAL, "no aggregation \"" + name + "\"");
+  }
+
+  bool clipped_;
+  double clip_low_, clip_high_, beta_;
+  int32_t aggregation_;
+  double length_;
+};
+
+constexpr const char* kLosses[] = {"clipped", "reinforce", nullptr};
+constexpr const char* kAggregations[] = {"token-mean", "sequence-mean", "constant-length", nullptr};
+
+}  // namespace
+
+TENON_ALGORITHM_PLUGIN(
+    Rloo, "rloo", "1.0.0", "REINFORCE with a leave-one-out baseline (Back to Basics).",
+    tenon::choice("loss", kLosses, "\"clipped\"", "clipped: PPO's bound on the token ratio; reinforce: −A log p, as printed."),
+    tenon::number("clip_low", "0.2", "Of clipped: the ratio's lower bound is 1 − this; from 1 on it never binds.", {.min = "0"}),
+    tenon::number("clip_high", "0.2", "Of clipped: the ratio's upper bound is 1 + this.", {.min = "0"}),
+    tenon::number("beta", "0", "Weight of the divergence from the reference model (k1) in the reward; 0: none, and no reference model is made.", {.min = "0"}),
+    tenon::choice("aggregation", kAggregations, "\"token-mean\"",
+                  "What the loss is a mean over: all tokens; sequences of means over their tokens; sequences of sums over their tokens divided by `length`."),
+    tenon::number("length", nullptr, "Of aggregation: constant-length.", {.min = "1", .unit = "tokens"}))
