@@ -219,9 +219,11 @@ void CheckpointWriter::add(const std::string& key, Instance& instance) {
 void CheckpointWriter::commit() {
   write_file(temporary_ / "manifest.json", json_pretty(manifest_));  // flushes the folder, too
   const fs::path target = folder_ / std::to_string(step_);
-  remove_tree(target);
+  const fs::path replaced = folder_ / (std::string(kTemporary) + "replaced-" + std::to_string(step_));
+  if (fs::exists(target)) rename_synced(target, replaced);
   rename_synced(temporary_, target);
   committed_ = true;
+  remove_tree(replaced);
 }
 
 void prune_checkpoints(const fs::path& folder, size_t keep) {

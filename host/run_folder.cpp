@@ -94,6 +94,7 @@ std::string RunFolder::shown() const {
 bool RunFolder::exists() const { return fs::exists(path_ / "manifest.json") || fs::exists(path_ / "lock"); }
 
 void RunFolder::lock() {
+  if (lock_ >= 0) return;
   make_folder(path_);
   const fs::path file = path_ / "lock";
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);

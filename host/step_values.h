@@ -25,6 +25,10 @@ class StepValues {
     std::lock_guard lock(mutex_);
     timings_[std::string(name)] += value;
   }
+  bool has_metrics() const {
+    std::lock_guard lock(mutex_);
+    return !metrics_.empty();
+  }
   // Metrics and timings since the last call.
   std::pair<Values, Values> take() {
     std::lock_guard lock(mutex_);
@@ -32,7 +36,7 @@ class StepValues {
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   Values metrics_, timings_;
 };
 

@@ -1,0 +1,119 @@
+// `tenon run` and `tenon resume`.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/commands_run.h"
+
+#include <boost/json.hpp>
+#include <functional>
+#include <iostream>
+
+#include "host/check.h"
+#include "host/command_line.h"
+#include "host/diagnostics.h"
+#include "host/files.h"
+#include "host/json_text.h"
+#include "host/loader.h"
+#include "host/pipeline.h"
+#include "host/run_error.h"
+#include "host/run_folder.h"
+#include "host/signals.h"
+
+namespace tenon::host {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+const char* status_name(StageReport::Status status) {
+  switch (status) {
+    case StageReport::Status::kCached: return "cached";
+    case StageReport::Status::kResumed: return "resumed";
+    default: return "ran";
+  }
+}
+
+void print_report(const RunFolder& folder, const RunReport& report, bool as_json) {
+  if (as_json) {
+    json::array stages;
+    for (const StageReport& s : report.stages)
+      stages.push_back(json::object{{"name", s.name}, {"hash", s.hash}, {"status", status_name(s.status)}, {"steps", s.steps}});
+    std::cout << json_text(json::object{{"run", folder.path().string()}, {"status", report.nothing_to_do ? "nothing to do" : "finished"}, {"stages", stages}})
+              << '\n';
+    return;
+  }
+  if (report.nothing_to_do) {
+    std::cout << "nothing to do: " << (report.stages.size() == 1 ? "the one stage" : "all " + std::to_string(report.stages.size()) + " stages") << " of "
+              << folder.shown() << (report.stages.size() == 1 ? " is" : " are") << " finished and unchanged; --new starts over in a folder of its own\n";
+    return;
+  }
+  std::cout << "finished: " << folder.shown() << '\n';
+}
+
+// <runs>/<name>, or with `fresh` the first of <name>, <name>-2, <name>-3… that is not there.
+std::string folder_name(const Plan& plan, bool fresh) {
+  std::string name = plan.name;
+  for (int k = 2; fresh && fs::exists(plan.runs / name); ++k) name = plan.name + "-" + std::to_string(k);
+  return name;
+}
+
+// Checks, then runs; `prepare` may change the checked plan.
+int check_and_run(const fs::path& config, const std::vector<std::string>& set, const std::vector<fs::path>& plugin_path,
+                  std::optional<uint32_t> threads, bool as_json, const std::function<void(Plan&)>& prepare) {
+  Diagnostics diagnostics;
+  bool is_checked = false;
+  auto fail = [&](int code, const std::string& status, const std::string& message) {
+    if (as_json) std::cout << json_text(json::object{{"status", status}, {"message", message}, {"diagnostics", diagnostics.to_json()}}) << '\n';
+    return code;
+  };
+  try {
+    Loader loader(plugin_search_path(plugin_path));
+    Plan plan = make_plan(config, set, loader, diagnostics);
+    diagnostics.print(std::cerr);
+    if (diagnostics.has_errors()) return fail(kExitUser, "invalid", "the configuration has mistakes");
+    is_checked = true;
+    if (threads) plan.threads = *threads;
+    prepare(plan);
+    RunFolder folder(plan.runs / plan.name);
+    const StopSignals signals;
+    print_report(folder, run_pipeline(plan, folder), as_json);
+    std::cout.flush();
+    if (std::cout) return kExitOk;
+    std::cerr << "error: cannot write to the standard output\n";
+    return kExitFailed;
+  } catch (const UserError& e) {
+    Diagnostics late;  // what was found before has been printed
+    std::error_code ignored;
+    if (is_checked && fs::is_regular_file(e.mark().file, ignored)) late.add_source(e.mark().file, read_file(e.mark().file));
+    diagnostics.add(e);
+    late.add(e);
+    (is_checked ? late : diagnostics).print(std::cerr);
+    return fail(kExitUser, "invalid", e.what());
+  } catch (const RunStopped& e) {
+    std::cerr << e.what() << '\n';
+    return fail(kExitStopped, "stopped", e.what());
+  } catch (const std::exception& e) {
+    std::cerr << "error: " << e.what() << '\n';
+    return fail(kExitFailed, "failed", e.what());
+  }
+}
+
+}  // namespace
+
+int run_command(const RunArguments& a) {
+  return check_and_run(a.config, a.set, a.plugin_path, a.threads, a.json, [&](Plan& plan) { plan.name = folder_name(plan, a.fresh); });
+}
+
+int resume_command(const ResumeArguments& a) {
+  const fs::path run = fs::absolute(a.run).lexically_normal();
+  const fs::path folder = run.has_filename() ? run : run.parent_path();
+  if (!fs::exists(folder / "config.yaml")) {
+    std::cerr << "error: " << a.run.string() << ": not the folder of a run: it has no config.yaml. `tenon run FILE` starts one\n";
+    return kExitUser;
+  }
+  return check_and_run(folder / "config.yaml", {}, a.plugin_path, a.threads, a.json, [&](Plan& plan) {
+    plan.runs = folder.parent_path();
+    plan.name = folder.filename().string();
+  });
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,181 @@
+// A checked plan, carried out.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/pipeline.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/null_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "host/components.h"
+#include "host/content_hash.h"
+#include "host/diagnostics.h"
+#include "host/run_error.h"
+#include "host/signals.h"
+#include "host/stage_run.h"
+
+namespace tenon::host {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+// Whether a component in `spec` starts from the model of stage `name`.
+bool uses_model_of(const Spec& spec, const std::string& name) {
+  return std::any_of(spec.slots.begin(), spec.slots.end(), [&](const Slot& slot) {
+    return (slot.kind == "model" && slot.stage == name) || (slot.spec && uses_model_of(*slot.spec, name));
+  });
+}
+
+std::shared_ptr<spdlog::logger> quiet_log() { return std::make_shared<spdlog::logger>("tenon", std::make_shared<spdlog::sinks::null_sink_mt>()); }
+
+// Everything to log.txt, warnings and errors to the terminal as well.
+std::shared_ptr<spdlog::logger> open_log(const fs::path& file) {
+  try {
+    auto to_file = std::make_shared<spdlog::sinks::basic_file_sink_mt>(file.string());
+    to_file->set_pattern("%Y-%m-%d %H:%M:%S.%e %l %v");
+    auto to_terminal = std::make_shared<spdlog::sinks::stderr_sink_mt>();
+    to_terminal->set_level(spdlog::level::warn);
+    to_terminal->set_pattern("%l: %v");
+    auto log = std::make_shared<spdlog::logger>("tenon", spdlog::sinks_init_list{to_file, to_terminal});
+    log->set_level(spdlog::level::debug);
+    log->flush_on(spdlog::level::info);
+    log->set_error_handler([](const std::string& what) { std::fprintf(stderr, "error: %s\n", what.c_str()); });
+    return log;
+  } catch (const spdlog::spdlog_ex& e) {
+    throw RunError(e.what());
+  }
+}
+
+class Pipeline {
+ public:
+  Pipeline(const Plan& plan, RunFolder& folder) : plan_(plan), folder_(folder), pool_(plan.threads) {
+    services_.seed = plan.seed;
+    services_.pool = &pool_;
+    services_.log = quiet_log();
+    hashes_ = ContentHasher().hash_stages(plan);
+    for (const StagePlan& stage : plan.stages) folders_.emplace_back(folder.path(), stage.name, hashes_.at(stage.name));
+  }
+
+  // Creates what will run; nothing is written.
+  void try_all(bool finished_too) {
+    const StageInputs none{[](const std::string&) { return fs::path(); }, [&](const std::string& stage, const std::string& rows) {
+                             const StageFolder& made = folder_of(stage);
+                             return made.done() ? made.rows(rows) : fs::path();
+                           }};
+    for (size_t i = 0; i < plan_.stages.size(); ++i)
+      if (finished_too || !folders_[i].done()) Components(services_, plan_.stages[i], none, nullptr);
+  }
+
+  bool all_finished() const {
+    return std::all_of(folders_.begin(), folders_.end(), [](const StageFolder& f) { return f.done().has_value(); });
+  }
+
+  RunReport run() {
+    RunReport report;
+    if (all_finished()) {
+      assemble(folders_.size());
+      report.nothing_to_do = true;
+      for (size_t i = 0; i < folders_.size(); ++i) report.stages.push_back(cached(i));
+      return report;
+    }
+    try_all(false);
+    Sinks sinks(services_, plan_.sinks, plan_.name);
+    folder_.lock();
+    try {
+      const std::vector<std::string> warnings = folder_.changed_plugins(plan_);
+      folder_.write_description(plan_);
+      services_.log = open_log(folder_.path() / "log.txt");
+      for (const std::string& warning : warnings) services_.log->warn(warning);
+      for (size_t i = 0; i < plan_.stages.size(); ++i) report.stages.push_back(run_stage(i, sinks));
+    } catch (const UserError& e) {
+      throw RunError(place_text(e.mark()) + e.what());
+    } catch (const RunError& e) {
+      services_.log->log(spdlog::source_loc{}, spdlog::level::info, std::string("failed: ") + e.what());
+      throw;
+    }
+    return report;
+  }
+
+ private:
+  const StageFolder& folder_of(const std::string& stage) const {
+    for (size_t i = 0; i < plan_.stages.size(); ++i)
+      if (plan_.stages[i].name == stage) return folders_[i];
+    throw RunError("there is no stage " + stage);
+  }
+
+  // Of the first n stages.
+  void assemble(size_t n) {
+    std::vector<std::string> names;
+    for (size_t i = 0; i < n; ++i) names.push_back(plan_.stages[i].name);
+    folder_.assemble({folders_.begin(), folders_.begin() + static_cast<ptrdiff_t>(n)}, names);
+  }
+
+  StageReport cached(size_t i) const {
+    return {plan_.stages[i].name, hashes_.at(plan_.stages[i].name), StageReport::Status::kCached,
+            folders_[i].done()->at("steps").to_number<uint64_t>()};
+  }
+
+  StageReport run_stage(size_t i, Sinks& sinks) {
+    const StagePlan& stage = plan_.stages[i];
+    const StageFolder& folder = folders_[i];
+    if (folder.done()) {
+      sinks.event(TENON_EVENT_STAGE_CACHED, stage.name, "finished before, and nothing it depends on has changed");
+      return cached(i);
+    }
+    if (StopSignals::requested()) throw RunStopped("stopped before " + stage.name + "; go on with: tenon resume " + folder_.shown());
+    const std::optional<Checkpoint> resume = prepare_stage_folder(folder);
+    assemble(i + 1);
+
+    uint64_t first_sample_id = 0;
+    for (const std::string& input : stage.inputs)
+      first_sample_id = std::max(first_sample_id, folder_of(input).done()->at("sample_id").to_number<uint64_t>());
+    const bool model_is_input = std::any_of(plan_.stages.begin() + static_cast<ptrdiff_t>(i) + 1, plan_.stages.end(),
+                                            [&](const StagePlan& later) { return uses_model_of(later.spec, stage.name); });
+    const StageInputs inputs{[&](const std::string& name) { return folder_of(name).final_checkpoint(); },
+                             [&](const std::string& name, const std::string& rows) {
+                               const fs::path file = folder_of(name).rows(rows);
+                               if (!fs::exists(file)) throw RunError(place_text(stage.mark) + "stage " + name + " made no rows called " + rows);
+                               return file;
+                             }};
+    StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs, plan_.max_reward_failures, first_sample_id, model_is_input});
+    run.run(resume);
+    assemble(i + 1);
+    return {stage.name, hashes_.at(stage.name), resume ? StageReport::Status::kResumed : StageReport::Status::kRan, run.steps()};
+  }
+
+  const Plan& plan_;
+  RunFolder& folder_;
+  ThreadPool pool_;
+  HostServices services_;
+  std::map<std::string, std::string> hashes_;
+  std::vector<StageFolder> folders_;
+};
+
+}  // namespace
+
+RunReport run_pipeline(const Plan& plan, RunFolder& folder) {
+  std::optional<Pipeline> pipeline;
+  try {
+    pipeline.emplace(plan, folder);
+    if (folder.exists()) folder.lock();
+  } catch (const RunError& e) {
+    throw UserError(e.what());
+  }
+  return pipeline->run();
+}
+
+void try_components(const Plan& plan) {
+  RunFolder folder(plan.runs / plan.name);
+  try {
+    Pipeline(plan, folder).try_all(true);
+  } catch (const RunError& e) {
+    throw UserError(e.what());
+  }
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,33 @@
+// A checked plan, carried out: stage after stage, finished ones kept.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "host/plan.h"
+#include "host/run_folder.h"
+
+namespace tenon::host {
+
+struct StageReport {
+  std::string name, hash;
+  enum class Status { kCached, kRan, kResumed } status = Status::kCached;
+  uint64_t steps = 0;
+};
+
+struct RunReport {
+  std::vector<StageReport> stages;
+  bool nothing_to_do = false;  // all stages were finished already
+};
+
+// Runs the stages of `plan` in `folder`. A stage whose content hash has a finished folder is kept; one that was interrupted goes on from its last checkpoint;
+// all others run from their beginning. Before anything is written, the components of all stages that will run are created once and destroyed.
+// Throws UserError as long as nothing has been written; RunError for failures after that; RunStopped when a signal stopped it.
+RunReport run_pipeline(const Plan& plan, RunFolder& folder);
+
+// Creates the components of every stage, without the results of earlier stages, and destroys them. Throws UserError.
+void try_components(const Plan& plan);
+
+}  // namespace tenon::host

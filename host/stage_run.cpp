@@ -1,0 +1,334 @@
+// One stage, from its components to its final checkpoint.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/stage_run.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <set>
+
+#include "host/diagnostics.h"
+#include "host/json_text.h"
+#include "host/option_values.h"
+#include "host/results_table.h"
+#include "host/rows_dataset.h"
+#include "host/run_error.h"
+#include "host/signals.h"
+#include "tenon/error.hpp"
+
+namespace tenon::host {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+constexpr size_t kKeptCheckpoints = 2;
+
+// A row set's or artifact's name becomes part of a path.
+void check_name(const std::string& name, bool folders) {
+  const fs::path path(name);
+  bool bad = name.empty() || path.is_absolute() || (!folders && name.find('/') != std::string::npos);
+  for (const fs::path& part : path) bad = bad || part.string().empty() || part.string().front() == '.';
+  if (bad) throw Error(TENON_E_INVALID, "\"" + name + "\" cannot be the name of a file in the stage's folder");
+}
+
+double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::steady_clock::time_point b) {
+  return std::chrono::duration<double>(b - a).count();
+}
+
+}  // namespace
+
+std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder) {
+  std::optional<Checkpoint> checkpoint = Checkpoint::latest(folder.checkpoints());
+  if (!checkpoint) {
+    remove_tree(folder.path());
+    make_folder(folder.path() / "rows");
+    return checkpoint;
+  }
+  checkpoint->verify();
+  const json::object& offsets = checkpoint->manifest().at("offsets").as_object();
+  for (const char* name : kRecordFiles) truncate_file(folder.path() / name, offsets.at(name).to_number<uint64_t>());
+  for (const auto& entry : fs::directory_iterator(folder.path() / "rows")) {
+    const std::string name = "rows/" + entry.path().filename().string();
+    truncate_file(entry.path(), offsets.contains(name) ? offsets.at(name).to_number<uint64_t>() : 0);
+  }
+  return checkpoint;
+}
+
+StageRun::StageRun(StageContext context) : c_(std::move(context)), next_sample_id_(c_.first_sample_id) {}
+
+void StageRun::open_files() {
+  for (size_t i = 0; i < kRecordFiles.size(); ++i) {
+    files_[i] = OutputFile(c_.folder.path() / kRecordFiles[i], OutputFile::Mode::kAppend);
+    copies_[i] = c_.run.open_record(i);
+  }
+  for (const auto& entry : fs::directory_iterator(c_.folder.path() / "rows"))
+    row_files_[entry.path().stem().string()] = OutputFile(entry.path(), OutputFile::Mode::kAppend);
+}
+
+void StageRun::restore(const Checkpoint& checkpoint) {
+  const json::object& m = checkpoint.manifest();
+  first_step_ = steps_done_ = checkpoint.step();
+  next_sample_id_ = m.at("sample_id").to_number<uint64_t>();
+  results_ = m.at("results").as_object();
+  for (const auto& pair : m.at("windows").as_object()) windows_[pair.key()] = pair.value().as_string().c_str();
+}
+
+void StageRun::run(const std::optional<Checkpoint>& resume) {
+  begin_time_ = step_time_ = std::chrono::steady_clock::now();
+  if (resume) restore(*resume);
+  open_files();
+  if (!resume || !resume->is_final()) {
+    if (resume) c_.services.log->info("stage {}: goes on after step {}", c_.plan.name, first_step_);
+    components_.emplace(c_.services, c_.plan, c_.inputs, resume ? &*resume : nullptr);
+    c_.services.stage = this;
+    try {
+      call_stage();
+    } catch (...) {
+      c_.services.stage = nullptr;
+      throw;
+    }
+    c_.services.stage = nullptr;
+  }
+  finish();
+  components_.reset();
+}
+
+tenon_stage_io StageRun::make_io() {
+  tenon_stage_io io{};
+  io.struct_size = sizeof io;
+  io.first_step = first_step_;
+  io.ctx = this;
+  io.begin = [](void* ctx, uint64_t total_steps) {
+    auto& run = *static_cast<StageRun*>(ctx);
+    try {
+      run.begin(total_steps);
+    } catch (...) {
+      run.failure_ = std::current_exception();
+    }
+  };
+  io.step_end = [](void* ctx, uint64_t step, tenon_error* err) -> int32_t {
+    auto& run = *static_cast<StageRun*>(ctx);
+    return guard(err, [&]() -> int32_t {
+      try {
+        if (run.failure_) std::rethrow_exception(run.failure_);
+        run.end_step(step);
+      } catch (const Error&) {
+        throw;
+      } catch (const std::exception& e) {
+        run.failure_ = std::current_exception();
+        return set_error(err, TENON_E_INTERNAL, e.what());
+      }
+      if (!run.cancelled_) return TENON_OK;
+      return set_error(err, TENON_E_CANCELLED, "the run is stopping");
+    });
+  };
+  io.bind = [](void* ctx, const char* optimizer, const char* model, uint64_t total_steps, tenon_error* err) -> int32_t {
+    return guard(err, [&] { static_cast<StageRun*>(ctx)->components_->bind(optimizer, model, total_steps); });
+  };
+  io.result = [](void* ctx, const char* model, const char* benchmark, const char* metric, double value, tenon_error* err) -> int32_t {
+    return guard(err, [&] {
+      auto object_at = [](json::object& o, const char* key) -> json::object& {
+        return o.contains(key) ? o[key].as_object() : o.emplace(key, json::object()).first->value().as_object();
+      };
+      object_at(object_at(static_cast<StageRun*>(ctx)->results_, model), benchmark)[metric] = value;
+    });
+  };
+  return io;
+}
+
+void StageRun::call_stage() {
+  const tenon_stage_io io = make_io();
+  const tenon_call call{sizeof call, kDLCPU, 0, 0, first_step_, 0, nullptr};
+  Instance& stage = components_->stage();
+  ErrorBuffer err;
+  const int32_t rc = static_cast<const tenon_stage_vt*>(stage.spec().component->vt)->run(stage.self(), &call, &io, err);
+  if (failure_) std::rethrow_exception(failure_);
+  if (cancelled_)
+    throw RunStopped("stopped after step " + std::to_string(steps_done_) + (total_steps_ > 0 ? " of " + std::to_string(total_steps_) : "") + " of " +
+                     c_.plan.name + "; go on with: tenon resume " + c_.run.shown());
+  try {
+    err.check(rc);
+  } catch (const Error& e) {
+    throw RunError(stage.title() + ": " + e.what());
+  }
+}
+
+void StageRun::begin(uint64_t total_steps) {
+  if (begun_) return;
+  begun_ = true;
+  total_steps_ = total_steps;
+  std::string text = c_.plan.spec.component->id;
+  if (total_steps > 0) text += ", " + std::to_string(total_steps) + (total_steps == 1 ? " step" : " steps");
+  if (first_step_ > 0) text += ", going on after step " + std::to_string(first_step_);
+  c_.services.log->info("stage {} begins: {}", c_.plan.name, text);
+  c_.sinks.event(TENON_EVENT_STAGE_BEGIN, c_.plan.name, text);
+}
+
+void StageRun::end_step(uint64_t step) {
+  if (step != steps_done_)
+    throw Error(TENON_E_INVALID, "step_end(" + std::to_string(step) + ") where step " + std::to_string(steps_done_) + " is next");
+  if (!begun_) begin(0);
+  if (step == first_step_) components_->check_references_read();
+  write_records(step, true);
+  ++steps_done_;
+  const bool stop = StopSignals::requested();
+  if (stop || (c_.plan.checkpoint_every > 0 && steps_done_ % c_.plan.checkpoint_every == 0 && steps_done_ != total_steps_)) write_checkpoint(false);
+  if (stop) cancelled_ = true;
+}
+
+void StageRun::write_records(uint64_t step, bool to_sinks) {
+  const auto now = std::chrono::steady_clock::now();
+  values_.timing("step", seconds_between(step_time_, now));
+  step_time_ = now;
+  for (auto& [slot, scoring] : scorings_) scoring.flush(values_);
+  const auto [metrics, timings] = values_.take();
+
+  const std::string head = "{\"stage\":" + json_quote(c_.plan.name) + ",\"step\":" + std::to_string(step);
+  auto line = [&](const Values& values) {
+    std::string text = head;
+    for (const auto& [name, value] : values) text += "," + json_quote(name) + ":" + json_number(value);
+    return text + "}\n";
+  };
+  std::vector<std::string> samples;
+  std::map<std::string, std::string> rows;
+  {
+    std::lock_guard lock(pending_mutex_);
+    samples.swap(pending_samples_);
+    rows.swap(pending_rows_);
+  }
+  std::array<std::string, kRecordFiles.size()> texts{line(metrics), line(timings), ""};
+  for (const std::string& sample : samples) texts[2] += head + sample + "\n";
+  for (const auto& [name, lines] : rows) {
+    auto [file, is_new] = row_files_.try_emplace(name);
+    if (is_new) file->second = OutputFile(c_.folder.rows(name), OutputFile::Mode::kAppend);
+    file->second.write(lines);
+  }
+  for (size_t i = 0; i < texts.size(); ++i) {
+    files_[i].write(texts[i]);
+    copies_[i].write(texts[i]);
+  }
+  if (to_sinks) c_.sinks.record(c_.plan.name, step, total_steps_, seconds_since_begin(), metrics, timings);
+}
+
+double StageRun::seconds_since_begin() const { return seconds_between(begin_time_, std::chrono::steady_clock::now()); }
+
+json::object StageRun::offsets() {
+  json::object out;
+  for (size_t i = 0; i < files_.size(); ++i) {
+    files_[i].sync();
+    out[kRecordFiles[i]] = files_[i].size();
+  }
+  for (auto& [name, file] : row_files_) {
+    file.sync();
+    out["rows/" + name + ".jsonl"] = file.size();
+  }
+  return out;
+}
+
+void StageRun::write_checkpoint(bool is_final) {
+  const auto begin = std::chrono::steady_clock::now();
+  CheckpointWriter writer(c_.folder.checkpoints(), steps_done_, is_final);
+  json::object& manifest = writer.manifest();
+  manifest["stage"] = c_.plan.name;
+  manifest["hash"] = c_.hash;
+  manifest["sample_id"] = next_sample_id_.load();
+  manifest["offsets"] = offsets();
+  manifest["results"] = results_;
+  json::object cursors, windows;
+  for (const auto& [slot, window] : windows_) windows[slot] = window;
+  for (const auto& [slot, scoring] : scorings_) windows[slot] = scoring.window();
+  for (const auto& [key, instance] : components_->by_key()) {
+    if (instance->cursor() != nullptr) cursors[key] = instance->cursor()->position();
+    // Models that were not trained are made from their options or an earlier stage again.
+    const bool wanted = instance->model() == nullptr ? !is_final : instance->model()->changed() || (is_final && key == "model" && c_.model_is_input);
+    if (wanted) writer.add(key, *instance);
+    if (instance->model() != nullptr && instance->model()->changed() && !manifest["components"].as_object().contains(key))
+      throw RunError(instance->title() + ": it was trained but has neither state tensors nor `save`: its weights cannot be kept");
+  }
+  manifest["cursors"] = std::move(cursors);
+  manifest["windows"] = std::move(windows);
+  writer.commit();
+  prune_checkpoints(c_.folder.checkpoints(), kKeptCheckpoints);
+  const double seconds = seconds_between(begin, std::chrono::steady_clock::now());
+  values_.timing("checkpoint", seconds);
+  c_.services.log->info("stage {}: checkpoint after step {} in {:.2f} s", c_.plan.name, steps_done_, seconds);
+  c_.sinks.event(TENON_EVENT_CHECKPOINT, c_.plan.name, "checkpoint after step " + std::to_string(steps_done_));
+}
+
+void StageRun::finish() {
+  if (components_) {
+    if (!begun_) begin(steps_done_);
+    components_->check_references_read();
+    // What was recorded after the last step, or by a stage without steps.
+    for (auto& [slot, scoring] : scorings_) scoring.flush(values_);
+    const bool has_metrics = values_.has_metrics();
+    if (has_metrics || !pending_samples_.empty() || !pending_rows_.empty()) write_records(steps_done_, has_metrics);
+    write_checkpoint(true);
+  }
+  if (!results_.empty()) write_file(c_.folder.path() / "eval.json", json_pretty(results_));
+  const json::object done{{"stage", c_.plan.name},
+                          {"hash", c_.hash},
+                          {"steps", steps_done_},
+                          {"sample_id", next_sample_id_.load()},
+                          {"checkpoint", std::to_string(steps_done_)}};
+  write_file(c_.folder.path() / "done.json", json_pretty(done));
+  if (!results_.empty()) c_.sinks.event(TENON_EVENT_TABLE, c_.plan.name, results_table(results_));
+  const std::string text = std::to_string(steps_done_) + (steps_done_ == 1 ? " step in " : " steps in ") + fmt::format("{:.1f} s", seconds_since_begin());
+  c_.services.log->info("stage {} ends: {}", c_.plan.name, text);
+  c_.sinks.event(TENON_EVENT_STAGE_END, c_.plan.name, text);
+}
+
+void StageRun::score(const std::string& slot, const tenon_call* call, const tenon_reward_in& in, tenon_scored& out) {
+  auto found = scorings_.find(slot);
+  if (found == scorings_.end()) {
+    Instance& stage = components_->stage();
+    std::vector<Scoring::Term> terms;
+    for (uint64_t i = 0;; ++i) {
+      const std::string name = slot + "/" + std::to_string(i);
+      const Instance* reward = stage.slot(name);
+      if (reward == nullptr) break;
+      const json::value* weight = find_value(stage.spec().options, slot + "." + std::to_string(i) + ".weight");
+      terms.push_back({reward->spec().name, weight != nullptr ? weight->to_number<double>() : 1.0, reward->self(),
+                       static_cast<const tenon_reward_vt*>(reward->spec().component->vt)});
+    }
+    if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
+    found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;
+    if (auto window = windows_.find(slot); window != windows_.end()) found->second.set_window(window->second);
+  }
+  try {
+    found->second.score(call, in, out);
+  } catch (const RunError&) {
+    failure_ = std::current_exception();
+    throw;
+  }
+}
+
+void StageRun::row_out(const std::string& name, const tenon_row& row) {
+  check_name(name, false);
+  const std::string line = row_line(row);
+  std::lock_guard lock(pending_mutex_);
+  pending_rows_[name] += line;
+}
+
+void StageRun::sample_out(std::string_view object) {
+  std::string text(object);
+  boost::system::error_code error;
+  const json::value parsed = json::parse(text, error);
+  if (error || !parsed.is_object()) throw Error(TENON_E_INVALID, "sample_out: not a JSON object: " + text.substr(0, 200));
+  // Between tokens a line break is white space, inside strings it cannot occur.
+  for (char& c : text)
+    if (c == '\n' || c == '\r') c = ' ';
+  const std::string rest = text.substr(text.find('{') + 1);
+  std::lock_guard lock(pending_mutex_);
+  pending_samples_.push_back((parsed.get_object().empty() ? "" : ",") + rest);
+}
+
+void StageRun::artifact(const std::string& name, std::string_view bytes) {
+  check_name(name, true);
+  const fs::path path = c_.folder.path() / "artifacts" / name;
+  make_folder(path.parent_path());
+  write_file(path, bytes);
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,96 @@
+// One stage, from its components to its final checkpoint.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <boost/json/object.hpp>
+#include <chrono>
+#include <exception>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "host/components.h"
+#include "host/run_folder.h"
+#include "host/scoring.h"
+#include "host/sinks.h"
+#include "host/step_values.h"
+
+namespace tenon::host {
+
+// What a stage is run with; everything outlives the run.
+struct StageContext {
+  HostServices& services;
+  const StagePlan& plan;
+  const std::string& hash;
+  const RunFolder& run;
+  const StageFolder& folder;
+  Sinks& sinks;
+  StageInputs inputs;
+  double max_reward_failures;
+  uint64_t first_sample_id;  // of the stage
+  bool model_is_input;       // of a later stage: the final checkpoint holds it even if it was not trained
+};
+
+// Brings the folder of an unfinished stage to where it can go on: cuts its files to the lengths that its last checkpoint knows and returns that checkpoint,
+// or empties the folder and returns nothing. Throws RunError if the checkpoint is damaged.
+std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder);
+
+class StageRun final : public StageServices {
+ public:
+  explicit StageRun(StageContext context);
+
+  // Runs the stage from `resume`, or from its beginning, to its end: done.json is there when it returns. Throws UserError from creating components,
+  // RunError from anything that fails later, RunStopped after the checkpoint that a signal asked for.
+  void run(const std::optional<Checkpoint>& resume);
+
+  uint64_t steps() const { return steps_done_; }
+
+  void metric(const char* name, double value) override { values_.metric(name, value); }
+  void timing(const char* name, double value) override { values_.timing(name, value); }
+  void progress(double done, double total, const char* text) override { c_.sinks.progress(c_.plan.name, done, total, text); }
+  bool cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
+  void score(const std::string& slot, const tenon_call*, const tenon_reward_in&, tenon_scored&) override;
+  void row_out(const std::string& name, const tenon_row&) override;
+  void sample_out(std::string_view object) override;
+  void artifact(const std::string& name, std::string_view bytes) override;
+  uint64_t sample_ids(uint64_t n) override { return next_sample_id_.fetch_add(n); }
+
+ private:
+  void open_files();
+  void restore(const Checkpoint& checkpoint);
+  void call_stage();
+  void begin(uint64_t total_steps);
+  void end_step(uint64_t step);
+  // Writes what was recorded since the last step as step `step`.
+  void write_records(uint64_t step, bool to_sinks);
+  void write_checkpoint(bool is_final);
+  boost::json::object offsets();
+  void finish();
+  tenon_stage_io make_io();
+  double seconds_since_begin() const;
+
+  StageContext c_;
+  std::optional<Components> components_;
+  StepValues values_;
+  std::map<std::string, Scoring> scorings_;       // by slot
+  std::map<std::string, std::string> windows_;    // of slots that have not scored yet in this process
+  boost::json::object results_;                   // model → benchmark → metric
+  uint64_t first_step_ = 0, steps_done_ = 0, total_steps_ = 0;
+  bool begun_ = false;
+  std::atomic<uint64_t> next_sample_id_{0};
+  std::atomic<bool> cancelled_{false};
+  std::exception_ptr failure_;  // thrown inside a callback of the stage
+
+  std::array<OutputFile, kRecordFiles.size()> files_;   // of the stage
+  std::array<OutputFile, kRecordFiles.size()> copies_;  // of the run
+  std::map<std::string, OutputFile> row_files_;
+  std::mutex pending_mutex_;
+  std::vector<std::string> pending_samples_;             // JSON objects less their opening brace
+  std::map<std::string, std::string> pending_rows_;      // lines, by row set
+  std::chrono::steady_clock::time_point begin_time_, step_time_;
+};
+
+}  // namespace tenon::host
