@@ -49,6 +49,7 @@ void Diagnostics::warning(const Mark& mark, std::string_view path, std::string_v
 }
 
 void Diagnostics::add(Diagnostic diagnostic) {
+  if (diagnostic.severity == Severity::kError) ++error_reports_;
   // A template that several stages use is checked once for each of them, under another path each time.
   bool known = std::any_of(all_.begin(), all_.end(), [&](const Diagnostic& other) {
     bool same_place = other.mark == diagnostic.mark && (!diagnostic.mark.file.empty() || other.path == diagnostic.path);

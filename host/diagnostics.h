@@ -49,6 +49,8 @@ class Diagnostics {
 
   bool has_errors() const { return errors_ > 0; }
   size_t errors() const { return errors_; }
+  // Errors that were reported, the same one again included: whether this number grew says whether something is wrong here.
+  size_t error_reports() const { return error_reports_; }
   size_t warnings() const { return all_.size() - errors_; }
   // By file, line and column; those without a place first.
   std::vector<Diagnostic> sorted() const;
@@ -59,7 +61,7 @@ class Diagnostics {
 
  private:
   std::vector<Diagnostic> all_;
-  size_t errors_ = 0;
+  size_t errors_ = 0, error_reports_ = 0;
   std::map<std::string, std::string, std::less<>> sources_;
 };
 

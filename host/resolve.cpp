@@ -1,0 +1,199 @@
+// References and plugins, by name.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/resolve.h"
+
+#include <algorithm>
+
+#include "host/check_host.h"
+
+namespace tenon::host {
+
+namespace {
+
+std::string join(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
+std::string slashes(std::string path) {
+  std::replace(path.begin(), path.end(), '.', '/');
+  return path;
+}
+
+// `base` with the entries of `overrides` in place of those of the same key.
+std::vector<Entry> overridden(std::vector<Entry> base, const std::vector<Entry>& overrides) {
+  for (const Entry& entry : overrides) {
+    auto same = std::find_if(base.begin(), base.end(), [&](const Entry& e) { return e.key == entry.key; });
+    if (same == base.end()) {
+      base.push_back(entry);
+    } else {
+      *same = entry;
+    }
+  }
+  return base;
+}
+
+// Takes `isolation` out of a component's options, which is the host's own.
+void check_isolation(std::vector<Entry>& options, const std::string& path, Diagnostics& diagnostics) {
+  auto isolation = std::find_if(options.begin(), options.end(), [](const Entry& e) { return e.key == "isolation"; });
+  if (isolation == options.end()) return;
+  const Value& value = isolation->value;
+  if (value.is_scalar() && value.text == "process") {
+    diagnostics.error(value.mark, path + ".isolation", "this tenon cannot run plugins in a process of their own; leave the line out");
+  } else if (!value.is_scalar() || value.text != "inproc") {
+    diagnostics.error(value.mark, path + ".isolation", describe(value) + " is not one of inproc, process");
+  }
+  options.erase(isolation);
+}
+
+std::string article(const std::string& noun) { return (std::string("aeiou").find(noun[0]) != std::string::npos ? "an " : "a ") + noun; }
+
+}  // namespace
+
+std::string component_title(const tenon_component& component) {
+  return std::string(component.id) + " " + component.version + " (" + component.kind + ")";
+}
+
+bool Resolver::fail(const Mark& mark, const std::string& path, const std::string& message) {
+  diagnostics_.error(mark, path, message);
+  return false;
+}
+
+std::shared_ptr<Spec> Resolver::make_spec(const SpecRequest& request) {
+  size_t errors_before = diagnostics_.error_reports();
+  const RegisteredComponent* registered = find_component(request);
+  if (registered == nullptr) return nullptr;
+
+  auto spec = std::make_shared<Spec>();
+  spec->component = registered->component;
+  spec->plugin = registered->plugin;
+  spec->name = request.name;
+  spec->mark = request.mark;
+
+  std::vector<Entry> options = request.options;
+  check_isolation(options, request.path, diagnostics_);
+  OptionContext context{request.path, request.mark, component_title(*registered->component), folder_};
+  CheckedOptions checked = check_options(registered->component->options, options, context, diagnostics_);
+  spec->options = std::move(checked.values);
+  spec->marks = std::move(checked.marks);
+
+  for (const Reference& reference : checked.references) {
+    if (skipped_ && reference.mark == *skipped_) continue;
+    Slot slot;
+    slot.name = slashes(reference.path);
+    slot.kind = reference.option->ref_kind;
+    slot.mark = reference.mark;
+    if (reference.is_default) slot.mark = request.mark;
+    resolve(reference, request.path + "." + reference.path, slot);
+    spec->slots.push_back(std::move(slot));
+  }
+  if (diagnostics_.error_reports() != errors_before) return nullptr;
+  run_life_check(*spec, request.path, threads_, diagnostics_);
+  return diagnostics_.error_reports() == errors_before ? spec : nullptr;
+}
+
+const RegisteredComponent* Resolver::find_component(const SpecRequest& request) {
+  try {
+    const RegisteredComponent* found = loader_.find(request.kind, request.id);
+    if (found == nullptr) report_missing_plugin(request);
+    return found;
+  } catch (const LoadError& e) {
+    diagnostics_.error(request.id_mark, request.path, e.what());
+    return nullptr;
+  }
+}
+
+void Resolver::report_missing_plugin(const SpecRequest& request) {
+  std::string message = "there is no " + request.kind + " plugin \"" + request.id + "\".";
+  std::vector<std::string> kinds = loader_.kinds_of(request.id), ids = loader_.ids(request.kind);
+  std::string hint = did_you_mean(request.id, ids);
+  if (!kinds.empty()) {
+    message += " \"" + request.id + "\" is " + article(kinds.front()) + ", and " + article(request.kind) + " is wanted here.";
+  } else if (!hint.empty()) {
+    message += hint;
+  } else {
+    message += ids.empty() ? " `tenon plugins` shows where plugins are looked for." : " There are: " + join(ids) + ".";
+  }
+  diagnostics_.error(request.id_mark, request.path, message);
+}
+
+bool Resolver::resolve(const Reference& reference, const std::string& path, Slot& slot) {
+  if (reference.in_place) {
+    slot.spec = make_spec({slot.kind, reference.name, reference.mark, reference.name, path, reference.mark, reference.options});
+    return slot.spec != nullptr;
+  }
+  if (templates_.contains(reference.name)) return resolve_template(reference, path, slot);
+  const std::string stage = reference.name.substr(0, reference.name.find('.'));
+  if (std::find(stage_names_.begin(), stage_names_.end(), stage) != stage_names_.end()) return resolve_stage(reference, path, slot);
+  return resolve_plugin(reference, path, slot);
+}
+
+bool Resolver::resolve_template(const Reference& reference, const std::string& path, Slot& slot) {
+  const Template& t = templates_.at(reference.name);
+  used_.insert(reference.name);
+  if (std::find(chain_.begin(), chain_.end(), reference.name) != chain_.end()) {
+    std::string circle;
+    for (const std::string& name : chain_) circle += name + " → ";
+    return fail(slot.mark, path, "components refer to each other in a circle: " + circle + reference.name);
+  }
+  if (!loader_.exists(slot.kind, t.use)) {
+    std::vector<std::string> kinds = loader_.kinds_of(t.use);
+    if (!kinds.empty())
+      return fail(slot.mark, path, "\"" + reference.name + "\" is " + article(kinds.front()) + " (" + t.use + "), and " + article(slot.kind) + " is wanted here");
+  }
+  chain_.push_back(reference.name);
+  slot.spec = make_spec(
+      {slot.kind, t.use, t.use_mark, reference.name, "components." + reference.name, t.mark, overridden(t.options, reference.options)});
+  chain_.pop_back();
+  if (slot.spec != nullptr && reference.options.empty()) template_specs_[reference.name] = slot.spec;
+  return slot.spec != nullptr;
+}
+
+bool Resolver::resolve_stage(const Reference& reference, const std::string& path, Slot& slot) {
+  size_t dot = reference.name.find('.');
+  const std::string stage = reference.name.substr(0, dot);
+  auto known = stages_.find(stage);
+  if (known == stages_.end()) return fail(slot.mark, path, "stage \"" + stage + "\" does not come before this one; a stage can read earlier stages only");
+  if (!reference.options.empty())
+    return fail(reference.options.front().key_mark, path + "." + reference.options.front().key,
+                "the result of a stage cannot be changed; options belong to the component that the stage uses");
+  slot.stage = stage;
+  if (slot.kind == "dataset") {
+    if (dot == std::string::npos) return fail(slot.mark, path, "stage \"" + stage + "\" is not a data set; name the rows that it makes: " + stage + ".<rows>");
+    slot.rows = reference.name.substr(dot + 1);
+    return true;
+  }
+  if (slot.kind != "model" || dot != std::string::npos)
+    return fail(slot.mark, path, "\"" + reference.name + "\" is a stage, and " + article(slot.kind) + " is wanted here");
+  if (known->second == nullptr) return fail(slot.mark, path, "stage \"" + stage + "\" trains no model");
+  slot.spec = known->second;
+  return true;
+}
+
+bool Resolver::resolve_plugin(const Reference& reference, const std::string& path, Slot& slot) {
+  if (!loader_.exists(slot.kind, reference.name)) {
+    report_unknown_name(reference, path);
+    return false;
+  }
+  slot.spec = make_spec({slot.kind, reference.name, slot.mark, reference.name, path, slot.mark, reference.options});
+  return slot.spec != nullptr;
+}
+
+void Resolver::report_unknown_name(const Reference& reference, const std::string& path) {
+  const std::string kind = reference.option->ref_kind;
+  std::vector<std::string> names = loader_.ids(kind);
+  for (const auto& [name, t] : templates_) names.push_back(name);
+  if (kind == "model")
+    for (const auto& [name, model] : stages_) names.push_back(name);
+  std::string message = "there is no " + kind + " \"" + reference.name + "\": neither in `components`, nor an earlier stage, nor a plugin.";
+  std::vector<std::string> kinds = loader_.kinds_of(reference.name);
+  if (!kinds.empty()) {
+    message += " \"" + reference.name + "\" is " + article(kinds.front()) + " plugin.";
+  } else {
+    message += did_you_mean(reference.name, names);
+  }
+  diagnostics_.error(reference.mark, path, message);
+}
+
+}  // namespace tenon::host

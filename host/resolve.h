@@ -1,0 +1,88 @@
+// From names to specifications: which plugin, which options, which components below, for everything that a configuration refers to.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "host/config.h"
+#include "host/diagnostics.h"
+#include "host/loader.h"
+#include "host/options.h"
+#include "host/plan.h"
+
+namespace tenon::host {
+
+// An entry of `components`.
+struct Template {
+  std::string use;
+  Mark mark;      // of the name
+  Mark use_mark;
+  std::vector<Entry> options;  // all but `use`
+};
+
+// A component to be made into a Spec.
+struct SpecRequest {
+  std::string kind;
+  std::string id;             // of the plugin
+  Mark id_mark;
+  std::string name;           // of the instance
+  std::string path;           // in messages: "components.policy"
+  Mark mark;
+  std::vector<Entry> options;
+};
+
+class Resolver {
+ public:
+  Resolver(Loader& loader, Diagnostics& diagnostics, std::filesystem::path folder) : loader_(loader), diagnostics_(diagnostics), folder_(std::move(folder)) {}
+
+  void set_threads(uint32_t threads) { threads_ = threads; }
+  void add_template(const std::string& name, Template t) { templates_[name] = std::move(t); }
+  const std::map<std::string, Template>& templates() const { return templates_; }
+  // A stage that later references may name; `model` is the specification of its model, or nullptr if it has none.
+  void add_stage(const std::string& name, std::shared_ptr<const Spec> model) { stages_[name] = std::move(model); }
+  // All stages of the pipeline, so that a reference to a later one can be told from a misspelt one.
+  void set_stage_names(std::vector<std::string> names) { stage_names_ = std::move(names); }
+
+  // The specification with everything below it; nullptr if something is wrong (it is in the diagnostics).
+  std::shared_ptr<Spec> make_spec(const SpecRequest& request);
+
+  // Fills in what a reference refers to; slot.kind and slot.mark are given. False: something is wrong with it.
+  bool resolve(const Reference& reference, const std::string& path, Slot& slot);
+
+  // Templates that something refers to, and their specifications without overrides, where there was one.
+  const std::set<std::string>& used() const { return used_; }
+  const std::map<std::string, std::shared_ptr<const Spec>>& template_specs() const { return template_specs_; }
+  // The reference at this place is wrong, which has been reported; it is not followed.
+  void skip(const Mark& mark) { skipped_ = mark; }
+
+ private:
+  const RegisteredComponent* find_component(const SpecRequest& request);
+  bool resolve_template(const Reference& reference, const std::string& path, Slot& slot);
+  bool resolve_stage(const Reference& reference, const std::string& path, Slot& slot);
+  bool resolve_plugin(const Reference& reference, const std::string& path, Slot& slot);
+  bool fail(const Mark& mark, const std::string& path, const std::string& message);
+  void report_missing_plugin(const SpecRequest& request);
+  void report_unknown_name(const Reference& reference, const std::string& path);
+
+  Loader& loader_;
+  Diagnostics& diagnostics_;
+  std::filesystem::path folder_;
+  uint32_t threads_ = 1;
+  std::map<std::string, Template> templates_;
+  std::map<std::string, std::shared_ptr<const Spec>> stages_;
+  std::vector<std::string> stage_names_;
+  std::vector<std::string> chain_;  // templates that are being resolved, to find cycles
+  std::set<std::string> used_;
+  std::map<std::string, std::shared_ptr<const Spec>> template_specs_;
+  std::optional<Mark> skipped_;
+};
+
+// "transformer 1.0.0 (model)"
+std::string component_title(const tenon_component& component);
+
+}  // namespace tenon::host

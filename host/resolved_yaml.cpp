@@ -1,0 +1,109 @@
+// Writing a checked configuration as YAML.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/resolved_yaml.h"
+
+#include <algorithm>
+#include <boost/json/serialize.hpp>
+#include <charconv>
+
+#include "host/option_values.h"
+
+namespace tenon::host {
+
+namespace {
+
+namespace json = boost::json;
+
+// A text that YAML reads back as the same text without quotes.
+bool is_plain(std::string_view text) {
+  if (text.empty() || text == "null" || text == "~") return false;
+  auto letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '/'; };
+  if (!letter(text.front())) return false;
+  if (!std::all_of(text.begin(), text.end(), [&](char c) { return letter(c) || c == '-' || c == '.' || c == '+'; })) return false;
+  Value value;
+  value.kind = Value::Kind::kScalar;
+  value.text = text;
+  return to_json(value).is_string();
+}
+
+std::string text_of(std::string_view text) { return is_plain(text) ? std::string(text) : json::serialize(json::string(text)); }
+
+std::string scalar(const json::value& value) {
+  if (const auto* text = value.if_string()) return text_of({text->data(), text->size()});
+  if (value.is_double()) {
+    char digits[32];
+    auto [end, error] = std::to_chars(digits, digits + sizeof digits, value.get_double());
+    return {digits, end};
+  }
+  return json::serialize(value);
+}
+
+bool is_scalar(const json::value& value) { return !value.is_object() && !value.is_array(); }
+
+std::string flow(const json::value& value) {
+  std::string text;
+  if (const auto* object = value.if_object()) {
+    for (const auto& [key, item] : *object) text += (text.empty() ? "" : ", ") + text_of(key) + ": " + flow(item);
+    return "{" + text + "}";
+  }
+  if (const auto* array = value.if_array()) {
+    for (const json::value& item : *array) text += (text.empty() ? "" : ", ") + flow(item);
+    return "[" + text + "]";
+  }
+  return scalar(value);
+}
+
+void write_object(const json::object& object, size_t indent, std::string& out);
+
+void write_value(const json::value& value, size_t indent, std::string& out) {
+  const auto* array = value.if_array();
+  if (array != nullptr && std::any_of(array->begin(), array->end(), [](const json::value& v) { return v.is_object() && !v.get_object().empty(); })) {
+    for (const json::value& item : *array) {
+      out += "\n" + std::string(indent, ' ') + "- ";
+      if (item.is_object() && !item.get_object().empty()) {
+        std::string inner;
+        write_object(item.get_object(), indent + 2, inner);
+        out += inner.substr(indent + 3);  // the line break and indentation of its first key
+      } else {
+        out += flow(item);
+      }
+    }
+  } else if (value.is_object() && !value.get_object().empty()) {
+    write_object(value.get_object(), indent, out);
+  } else {
+    out += " " + flow(value);
+  }
+}
+
+// Each key on a new line, which begins with the line break.
+void write_object(const json::object& object, size_t indent, std::string& out) {
+  for (const auto& [key, value] : object) {
+    out += "\n" + std::string(indent, ' ') + text_of(key) + ":";
+    write_value(value, is_scalar(value) ? 0 : indent + 2, out);
+  }
+}
+
+json::value* find_slot(json::object& options, std::string path) {
+  std::replace(path.begin(), path.end(), '/', '.');
+  return const_cast<json::value*>(find_value(options, path));
+}
+
+}  // namespace
+
+json::object resolved_options(const Spec& spec) {
+  json::object options = spec.options;
+  for (const Slot& slot : spec.slots) {
+    json::value* written = find_slot(options, slot.name);
+    if (slot.spec == nullptr || written == nullptr || !written->is_object() || !written->get_object().contains("use")) continue;
+    for (auto& [key, value] : resolved_options(*slot.spec)) written->get_object()[key] = value;
+  }
+  return options;
+}
+
+std::string to_yaml(const json::object& object) {
+  std::string out;
+  write_object(object, 0, out);
+  return out.empty() ? "{}\n" : out.substr(1) + "\n";
+}
+
+}  // namespace tenon::host
