@@ -218,6 +218,7 @@ class Instance {
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
 
+  const tenon_component* component() const { return component_; }
   tenon_ref ref() const { return {sizeof(tenon_ref), 0, self, vt, component_->id, "test", component_->life}; }
   std::string save() const {
     std::string bytes;
