@@ -369,4 +369,8 @@ Plan make_plan(const fs::path& file, const std::vector<std::string>& set, Loader
   }
 }
 
+const tenon_option* const* run_options() { return kRunOptions; }
+const tenon_option* const* top_options() { return kTopOptions; }
+const tenon_option* const* stage_options() { return kStageOptions; }
+
 }  // namespace tenon::host

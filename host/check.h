@@ -16,4 +16,10 @@ namespace tenon::host {
 // life.check. All mistakes go into `diagnostics`; the plan may be used only if diagnostics.has_errors() is false.
 Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& set, Loader& loader, Diagnostics& diagnostics);
 
+// What the host itself understands: the keys of `run:`, of the top level besides run, components and pipeline, and of every stage besides name,
+// use and the options of its type.
+const tenon_option* const* run_options();
+const tenon_option* const* top_options();
+const tenon_option* const* stage_options();
+
 }  // namespace tenon::host

@@ -1,0 +1,21 @@
+// `tenon check`: everything that is wrong with a configuration, without creating or writing anything.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tenon::host {
+
+struct CheckArguments {
+  std::filesystem::path config;
+  std::vector<std::string> set;
+  std::vector<std::filesystem::path> plugin_path;
+  bool json = false;
+};
+
+// Prints mistakes to stderr (with `json`, everything to stdout as one object); returns an exit code of command_line.h.
+int check_command(const CheckArguments& arguments);
+
+}  // namespace tenon::host

@@ -1,0 +1,21 @@
+// `tenon describe`: what a component is and which options it has; with --markdown, docs/configuration.md.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+namespace tenon::host {
+
+struct DescribeArguments {
+  std::string id;    // of the component; empty: all
+  std::string kind;  // empty: every kind
+  std::vector<std::filesystem::path> plugin_path;
+  bool markdown = false;
+  bool json = false;
+};
+
+int describe_command(const DescribeArguments& arguments);
+
+}  // namespace tenon::host

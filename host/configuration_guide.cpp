@@ -1,0 +1,128 @@
+// The configuration guide as Markdown.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/configuration_guide.h"
+
+#include "host/check.h"
+#include "host/descriptor_json.h"
+#include "host/option_values.h"
+
+namespace tenon::host {
+
+namespace {
+
+constexpr char kLanguage[] = R"(# Configuration
+
+*Written by `tenon describe --markdown` from the option tables that `tenon check` goes by; a test keeps the two equal.*
+
+A configuration is one YAML file: nouns (`components`), then verbs (`pipeline`).
+
+```yaml
+run: {name: quickstart, seed: 7}
+components:
+  policy: {use: transformer, layers: 3, tokenizer: {use: char}}
+pipeline:
+  - {name: base, use: pretrain, model: policy, data: {use: running-sum}, steps: 2000}
+  - {name: zero, use: rl, from: base, data: {use: running-sum}, rewards: [{use: answer}], steps: 150}
+```
+
+**Everything is read or it is an error.** A key that nothing knows, a value outside its range, a component that nothing refers to: `tenon check`
+reports all of them at once, with file, line and column, before anything is created. Keys that begin with `x-` are ignored everywhere; with
+anchors, aliases and merge keys (`<<: *base`) they keep repetition out.
+
+**References.** Where an option takes a component, write one of
+
+| form | means |
+|---|---|
+| `policy` | the entry of `components` of that name; else, for a model, an earlier stage (its final weights); else a plugin with its defaults |
+| `stage.rows` | for a data set: the rows called `rows` that an earlier stage made |
+| `{of: policy, width: 96}` | a copy of that entry with some options changed |
+| `{use: adamw, learning_rate: 1e-3}` | a plugin, configured in place |
+
+An entry of `components` is a template: every stage that refers to it gets an instance of its own. Some references have attributes of their own,
+such as a reward's `weight`: `{of: correct, weight: 0.5}`; they are listed with the option.
+
+**Overrides.** `--set path=value` changes one value: `--set components.algorithm.use=rloo`, `--set pipeline.base.steps=10` (elements of a list by
+number or by their `name`). The value is YAML.
+
+**Types.** `int` and `float` are numbers (`1e-4`), `bool` is `true` or `false`, `duration` is `30s`, `5m`, `1h30m` or a number of seconds, `size` is
+`64MiB`, `2GB` or a number of bytes, `path` is a file or folder that exists (relative ones start from the configuration's folder), `map` has
+options of its own, listed below it with a dot.
+
+)";
+
+constexpr char kStageKeys[] = R"(
+`name` (unique among stages and components) and `use` (the stage's type) are required. `from` gives the stage its option `model`: that of the
+earlier stage, with the weights it ended with.
+
+)";
+
+// A bar would end the cell, a line break the table.
+std::string cell(std::string text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '|') out += '\\';
+    out += c == '\n' ? ' ' : c;
+  }
+  return out;
+}
+
+std::string code(const std::string& text) { return text.empty() ? "" : "`" + cell(text) + "`"; }
+
+std::string allowed_cell(const tenon_option& option) {
+  std::string text = cell(allowed(option));
+  if (option.unit != nullptr) text += (text.empty() ? "" : " ") + std::string(option.unit);
+  return text;
+}
+
+std::string default_cell(const tenon_option& option) {
+  if (option.flags & TENON_O_REQUIRED) return "**required**";
+  return code(default_text(option));
+}
+
+void add_rows(const tenon_option* const* table, const std::string& prefix, std::string& out) {
+  for (; table != nullptr && *table != nullptr; ++table) {
+    const tenon_option& option = **table;
+    std::string doc = cell(option.doc);
+    if (option.flags & TENON_O_DEPRECATED) doc = "*Deprecated.* " + doc;
+    out += "| `" + prefix + option.name + "` | " + type_name(option) + " | " + default_cell(option) + " | " + allowed_cell(option) + " | " + doc + " |\n";
+    add_rows(option.children, prefix + option.name + ".", out);
+  }
+}
+
+std::string option_table(const tenon_option* const* table) {
+  if (table == nullptr || *table == nullptr) return "No options.\n";
+  std::string out = "| option | type | default | allowed | meaning |\n|---|---|---|---|---|\n";
+  add_rows(table, "", out);
+  return out;
+}
+
+std::string title_case(std::string word) {
+  word[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(word[0])));
+  return word;
+}
+
+}  // namespace
+
+std::string component_guide(const std::vector<RegisteredComponent>& components) {
+  std::string out;
+  for (const char* kind : kKinds) {
+    bool first = true;
+    for (const RegisteredComponent& registered : components) {
+      const tenon_component& c = *registered.component;
+      if (std::string(c.kind) != kind) continue;
+      if (first) out += (out.empty() ? "" : "\n") + std::string("## ") + title_case(kind) + "s\n";
+      first = false;
+      out += "\n### " + std::string(c.id) + "\n\n" + c.summary + "\n\n";
+      if (*c.doc != '\0') out += std::string(c.doc) + "\n\n";
+      out += option_table(c.options);
+    }
+  }
+  return out;
+}
+
+std::string configuration_guide(const std::vector<RegisteredComponent>& components) {
+  return kLanguage + std::string("## Top level\n\n") + option_table(top_options()) + "\n## `run`\n\n" + option_table(run_options()) +
+         "\n## Every stage\n" + kStageKeys + option_table(stage_options()) + "\n" + component_guide(components);
+}
+
+}  // namespace tenon::host
