@@ -179,7 +179,7 @@ void StageRun::end_step(uint64_t step) {
 
 void StageRun::write_records(uint64_t step, bool to_sinks) {
   const auto now = std::chrono::steady_clock::now();
-  values_.timing("step", seconds_between(step_time_, now));
+  values_.timing("step_seconds", seconds_between(step_time_, now));
   step_time_ = now;
   for (auto& [slot, scoring] : scorings_) scoring.flush(values_);
   const auto [metrics, timings] = values_.take();
