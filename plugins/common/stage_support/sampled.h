@@ -1,0 +1,54 @@
+// Prompts to scored completions: what reinforcement learning and evaluation share.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "stage_support/row_text.h"
+
+namespace tenon::stages {
+
+// A rollout with its texts. `rollout` has the sampled columns; reward, valid and `first` are there after score().
+struct Sampled {
+  Rollout rollout;
+  Ragged<char> prompts, completions, meta;  // one per sequence, special tokens left out
+  std::vector<double> first;                // the first reward alone; NaN where it is not OK
+
+  // One object for samples.jsonl: prompt, completion, reward (null: not valid), advantage of its first token (left out: none computed), finish.
+  std::string to_json(uint64_t i) const;
+};
+
+// How completions are drawn. Reads the options temperature, top_k, top_p, min_p and max_new_tokens, and the slot sampler.
+class CompletionSampler {
+ public:
+  explicit CompletionSampler(const Host& host);
+
+  float temperature() const { return sampling_.temperature; }
+  // per_row completions of each row, neighbours in one group; sample i has the id first_id + i. Throws TENON_E_INVALID if a prompt does not fit.
+  Sampled sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer, std::span<const Row> rows, uint64_t per_row, uint64_t first_id,
+                 uint64_t version) const;
+  // Fills reward, valid and first from the list slot `rewards`.
+  void score(const tenon_call* call, Sampled& batch) const;
+
+ private:
+  Host host_;
+  Sampler sampler_;
+  tenon_sampling sampling_;
+  uint64_t max_new_tokens_;
+};
+
+// The options that CompletionSampler reads.
+inline constexpr tenon_option kRewardWeight[] = {number("weight", "1", "Factor of this reward in the sum.")};
+inline constexpr const tenon_option* kRewardChildren[] = {&kRewardWeight[0], nullptr};
+inline constexpr tenon_option kRewardsOption =
+    reference("rewards", "reward", nullptr, "Rewards of a completion, added up with their weights; the first one is reported as accuracy.",
+              {.flags = TENON_O_REQUIRED | TENON_O_LIST}, kRewardChildren);
+inline constexpr tenon_option kSamplerOption = reference("sampler", "sampler", "{\"use\": \"native\"}", "Completes the prompts.");
+inline constexpr tenon_option kMaxNewTokensOption =
+    integer("max_new_tokens", "256", "Most tokens of a completion; one that reaches it is cut there.", {.min = "1", .unit = "tokens"});
+inline constexpr tenon_option kTopKOption =
+    integer("top_k", "0", "Draws among the k most likely tokens only; 0: among all.", {.min = "0", .unit = "tokens", .flags = TENON_O_ADVANCED});
+inline constexpr tenon_option kTopPOption =
+    number("top_p", "0", "Draws among the most likely tokens that together have this probability; 0: among all.", {.min = "0", .max = "1", .flags = TENON_O_ADVANCED});
+inline constexpr tenon_option kMinPOption =
+    number("min_p", "0", "Draws among tokens at least this fraction as likely as the most likely one; 0: among all.", {.min = "0", .max = "1", .flags = TENON_O_ADVANCED});
+
+}  // namespace tenon::stages

@@ -1,0 +1,37 @@
+// Small things that every training stage does.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+
+#include "tenon/stage.hpp"
+
+namespace tenon::stages {
+
+// `call` with its step set.
+inline tenon_call at_step(const tenon_call* call, uint64_t step) {
+  tenon_call mine{};
+  std::memcpy(&mine, call, std::min<size_t>(call->struct_size, sizeof mine));
+  mine.struct_size = sizeof mine;
+  mine.step = step;
+  return mine;
+}
+
+// After the last backward: completes the gradients, steps, and announces the parameters as `version`.
+inline tenon_optimizer_stats optimizer_step(const tenon_call* call, const Model& model, const Optimizer& optimizer, uint64_t version) {
+  model.finish_grad(call);
+  tenon_optimizer_stats stats = optimizer.step(call);
+  model.params_updated(call, version);
+  return stats;
+}
+
+// Seconds since it was made.
+class Stopwatch {
+ public:
+  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace tenon::stages

@@ -1,0 +1,85 @@
+// Next-token training with the loss where the mask is 1.
+// SPDX-License-Identifier: Apache-2.0
+#include "stage_support/supervised.h"
+
+#include <cmath>
+
+#include "stage_support/step.h"
+
+namespace tenon::stages {
+
+Supervised::Supervised(const Host& host, LossOn loss_on)
+    : host_(host),
+      loss_on_(loss_on),
+      model_(host.get_component<Model>("model")),
+      tokenizer_(host.get_component<Tokenizer>("model.tokenizer")),
+      data_(host.get_component<Dataset>("data")),
+      optimizer_(host.get_component<Optimizer>("optimizer")),
+      batch_(static_cast<uint64_t>(host.i64("batch"))),
+      micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
+      max_len_(model_.info().max_len) {}
+
+void Supervised::run(const tenon_call* call, const StageIo& io, uint64_t steps) const {
+  io.begin(steps);
+  io.bind("optimizer", "model", steps);
+  for (uint64_t s = io.first_step(); s < steps; ++s) {
+    tenon_call now = at_step(call, s);
+    step(&now, encode(data_.next(&now, batch_)), s + 1);
+    io.step_end(s);
+  }
+}
+
+Rollout Supervised::encode(std::span<const Row> rows) const {
+  Timed timed(host_, "data");
+  if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
+  Rollout batch;
+  for (const Row& row : rows) push(batch, row);
+  return batch;
+}
+
+void Supervised::push(Rollout& to, const Row& row) const {
+  PromptAndCompletion text = encode_row(row, tokenizer_);
+  if (text.completion.empty() && loss_on_ == LossOn::kAnswer)
+    throw Error(TENON_E_INVALID, "the row " + beginning_of(row) + " has no answer to train on: neither a `completion` nor a last message of the role assistant");
+  if (text.completion.empty() || loss_on_ == LossOn::kAll) {
+    // The loss is on everything but the first token, which nothing precedes.
+    text.completion.insert(text.completion.begin(), text.prompt.begin() + 1, text.prompt.end());
+    text.prompt.resize(1);
+  }
+  uint64_t length = text.prompt.size() + text.completion.size();
+  if (length > max_len_)
+    throw Error(TENON_E_INVALID, "the row " + beginning_of(row) + " has " + std::to_string(length) + " tokens, and the model's context is max_len = " +
+                                     std::to_string(max_len_) + ": leave such rows out, or raise the model's max_len");
+  uint64_t index = to.size();
+  to.push(text.prompt, text.completion, {}, index, index, 0);
+}
+
+void Supervised::step(const tenon_call* call, Rollout batch, uint64_t version) const {
+  Stopwatch watch;
+  tenon_algorithm_info info{sizeof info, 0, TENON_TOKEN_MEAN, 0, 0};
+  loss_weights(host_, info, batch);
+  double loss = 0, tokens = 0;
+  {
+    Timed timed(host_, "update");
+    model_.zero_grad(call);
+    for (const auto& rows : batch.micro_batches(micro_batch_tokens_)) {
+      host_.throw_if_cancelled(call);
+      Rollout part = batch.select(rows);
+      std::vector<float> d_logprob(part.tokens()), logprob(part.tokens());
+      for (uint64_t t = 0; t < part.tokens(); ++t) d_logprob[t] = static_cast<float>(-part.weight[t]);
+      model_.accumulate(call, part.tokens_for_model(1.0f), d_logprob.data(), logprob.data());
+      for (uint64_t t = 0; t < part.tokens(); ++t)
+        if (part.mask[t] != 0) loss -= part.weight[t] * static_cast<double>(logprob[t]), ++tokens;
+    }
+    if (tokens == 0) throw Error(TENON_E_INVALID, "none of the " + std::to_string(batch.size()) + " rows of this batch has a token to train on");
+    tenon_optimizer_stats stats = optimizer_step(call, model_, optimizer_, version);
+    host_.metric("grad_norm", stats.grad_norm);
+    host_.metric("learning_rate", stats.learning_rate);
+  }
+  host_.metric("loss", loss);
+  host_.metric("perplexity", std::exp(loss));
+  host_.metric("tokens", tokens);
+  host_.timing("tokens_per_second", static_cast<double>(batch.tokens()) / watch.seconds());
+}
+
+}  // namespace tenon::stages

@@ -1,0 +1,54 @@
+// Training on given text: rows to sequences, and one optimizer step on a batch of them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "stage_support/row_text.h"
+
+namespace tenon::stages {
+
+enum class LossOn {
+  kCompletion,  // of rows that have one; of the others the whole text
+  kAll,         // every token but the first
+  kAnswer       // as kCompletion; a row without one is an error
+};
+
+// What a supervised stage is made of. Reads the options and slots model, data, optimizer, batch and micro_batch_tokens.
+class Supervised {
+ public:
+  Supervised(const Host& host, LossOn loss_on);
+
+  uint64_t rows() const { return data_.count(); }  // of the data set
+  uint64_t batch() const { return batch_; }
+
+  // Runs the steps [io.first_step(), steps): each takes the next `batch` rows, and ends in step_end.
+  void run(const tenon_call* call, const StageIo& io, uint64_t steps) const;
+
+  // The sequences of `rows`, mask set where the loss is.
+  Rollout encode(std::span<const Row> rows) const;
+  // Gradient of the mean over all tokens with mask 1, one optimizer step; the parameters are then `version`. Records the metrics. The numbers do not
+  // depend on micro_batch_tokens.
+  void step(const tenon_call* call, Rollout batch, uint64_t version) const;
+
+ private:
+  void push(Rollout& to, const Row& row) const;
+
+  Host host_;
+  LossOn loss_on_;
+  Model model_;
+  Tokenizer tokenizer_;
+  Dataset data_;
+  Optimizer optimizer_;
+  uint64_t batch_, micro_batch_tokens_, max_len_;
+};
+
+// Options that pretrain and sft have in common.
+inline constexpr tenon_option kModelOption = reference("model", "model", nullptr, "What is trained; by default the model of the stage in `from`.");
+inline constexpr tenon_option kTrainDataOption =
+    reference("data", "dataset", nullptr, "Rows to train on, in the order of the run's cursor.", {.flags = TENON_O_REQUIRED});
+inline constexpr tenon_option kOptimizerOption = reference("optimizer", "optimizer", nullptr, "Owns learning rate, schedule and clipping.", {.flags = TENON_O_REQUIRED});
+inline constexpr tenon_option kBatchOption = integer("batch", "32", "Sequences per optimizer step.", {.min = "1", .unit = "sequences"});
+inline constexpr tenon_option kMicroBatchOption =
+    integer("micro_batch_tokens", "4096", "Most tokens in one forward and backward pass; bounds memory and changes no number. A longer sequence goes alone.",
+            {.min = "1", .unit = "tokens", .flags = TENON_O_ADVANCED});
+
+}  // namespace tenon::stages

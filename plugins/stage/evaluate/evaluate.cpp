@@ -1,0 +1,164 @@
+// The stage `evaluate`: models on the same problems, with intervals.
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "interval.h"
+#include "pattern.h"
+#include "stage_support/sampled.h"
+#include "stage_support/step.h"
+
+namespace tenon::evaluate {
+namespace {
+
+// The name in a reference, "base" or {"of": "base"}, as the configuration wrote it; else the component's own.
+std::string written_name(const Host& host, const std::string& path, const std::string& fallback) {
+  std::string json = host.json(path.c_str());
+  if (!json.empty() && json.front() == '"') return *json::text_field("{\"of\":" + json + "}", "of");
+  return json::text_field(json, "of").value_or(fallback);
+}
+
+// What is counted over the completions of one model.
+struct Tally {
+  explicit Tally(size_t patterns) : matches(patterns, 0) {}
+  std::vector<std::vector<double>> accuracy, reward;  // by problem, of the samples that were judged
+  double samples = 0, judged = 0, tokens = 0, truncated = 0;
+  std::vector<double> matches;  // by pattern
+};
+
+class Evaluate {
+ public:
+  explicit Evaluate(Host host) : host_(host), sampler_(host), data_(host.get_component<Dataset>("data")) {
+    for (uint64_t i = 0; i < host.count("models"); ++i) {
+      std::string slot = "models/" + std::to_string(i), option = "models." + std::to_string(i);
+      Model model = host.get_component<Model>(slot);
+      models_.push_back({written_name(host, option, model.ref()->name), model, host.get_component<Tokenizer>(slot + ".tokenizer")});
+    }
+    if (models_.empty()) throw Error(TENON_E_INVALID, "models: the list is empty");
+    benchmark_ = host.str_if("benchmark").value_or(written_name(host, "data", "data"));
+    samples_ = static_cast<uint64_t>(host.i64("samples"));
+    problems_ = static_cast<uint64_t>(host.i64("problems"));
+    samples_per_model_ = static_cast<uint64_t>(host.i64("samples_per_model"));
+    uint64_t count = data_.count();
+    if (count == TENON_COUNT_UNBOUNDED && problems_ == 0) throw Error(TENON_E_INVALID, "problems is 0, all of them, and the data set has no end: give a number");
+    if (count != TENON_COUNT_UNBOUNDED) problems_ = problems_ == 0 ? count : std::min(problems_, count);
+    for (uint64_t i = 0; i < host.count("patterns"); ++i) {
+      std::string path = "patterns." + std::to_string(i) + ".";
+      patterns_.push_back({host.str((path + "name").c_str()), Pattern(host.str((path + "regex").c_str()))});
+    }
+    several_rewards_ = host.count("rewards") > 1;
+  }
+
+  void run(const tenon_call* call, const StageIo& io) {
+    io.begin(models_.size());
+    // The same sample ids for all models, which are so compared on the same random numbers; taken again after a resume they are the same.
+    if (io.first_step() == 0) first_id_ = host_.raw()->sample_ids(host_.raw(), problems_ * samples_);
+    for (uint64_t m = io.first_step(); m < models_.size(); ++m) {
+      tenon_call now = stages::at_step(call, m);
+      one_model(&now, io, models_[m]);
+      io.step_end(m);
+    }
+  }
+
+  void save(Writer& w) const { w.value(first_id_); }
+  void load(Reader& r, uint32_t) { first_id_ = r.value<uint64_t>(); }
+
+ private:
+  struct Named {
+    std::string name;
+    Model model;
+    Tokenizer tokenizer;
+  };
+  struct NamedPattern {
+    std::string name;
+    Pattern pattern;
+  };
+  static constexpr uint64_t kSamplesAtOnce = 1024;
+
+  void one_model(const tenon_call* call, const StageIo& io, const Named& named) const {
+    Tally tally(patterns_.size());
+    uint64_t at_once = std::max<uint64_t>(1, kSamplesAtOnce / samples_);
+    for (uint64_t begin = 0; begin < problems_; begin += at_once) {
+      uint64_t n = std::min(at_once, problems_ - begin);
+      std::vector<Row> rows = data_.read(call, begin, n);
+      stages::Sampled batch = [&] {
+        Timed timed(host_, "rollout");
+        return sampler_.sample(call, named.model, named.tokenizer, rows, samples_, first_id_ + begin * samples_, 0);
+      }();
+      {
+        Timed timed(host_, "reward");
+        sampler_.score(call, batch);
+      }
+      add(batch, tally);
+      if (begin == 0)
+        for (uint64_t k = 0; k < std::min(samples_per_model_, batch.rollout.size()); ++k)
+          sample_out(host_, batch.to_json(k * batch.rollout.size() / std::min(samples_per_model_, batch.rollout.size())));
+      host_.progress(static_cast<double>(begin + n), static_cast<double>(problems_), named.name.c_str());
+    }
+    report(io, named.name, tally);
+  }
+
+  void add(const stages::Sampled& batch, Tally& to) const {
+    const Rollout& r = batch.rollout;
+    for (uint64_t i = 0; i < r.size(); ++i) {
+      if (i % samples_ == 0) to.accuracy.emplace_back(), to.reward.emplace_back();
+      ++to.samples;
+      to.tokens += static_cast<double>(r.completion_len(i));
+      to.truncated += r.finish[i] == TENON_FINISH_LENGTH ? 1 : 0;
+      if (std::isfinite(batch.first[i])) to.accuracy.back().push_back(batch.first[i]), ++to.judged;
+      if (r.valid[i] != 0) to.reward.back().push_back(r.reward[i]);
+      std::string_view text(batch.completions[i].data(), batch.completions[i].size());
+      for (size_t p = 0; p < patterns_.size(); ++p) to.matches[p] += patterns_[p].pattern.in(text) ? 1 : 0;
+    }
+  }
+
+  void report(const StageIo& io, const std::string& model, const Tally& tally) const {
+    if (tally.judged == 0) throw Error(TENON_E_INVALID, "the first reward judged none of the " + std::to_string(static_cast<uint64_t>(tally.samples)) + " completions of " + model);
+    auto put = [&](const std::string& metric, double value) {
+      io.result(model, benchmark_, metric.c_str(), value);
+      host_.metric(metric.c_str(), value);
+    };
+    Interval accuracy = clustered_mean(tally.accuracy);
+    put("accuracy", accuracy.mean);
+    put("accuracy_low", accuracy.low);
+    put("accuracy_high", accuracy.high);
+    if (several_rewards_) {
+      bool any = false;
+      for (const auto& problem : tally.reward) any = any || !problem.empty();
+      put("reward", any ? clustered_mean(tally.reward).mean : std::nan(""));
+    }
+    put("length", tally.tokens / tally.samples);
+    for (size_t p = 0; p < patterns_.size(); ++p) put(patterns_[p].name, tally.matches[p] / tally.samples);
+    put("truncated", tally.truncated / tally.samples);
+    put("samples", tally.samples);
+    if (tally.judged < tally.samples) put("not_judged", tally.samples - tally.judged);
+  }
+
+  Host host_;
+  stages::CompletionSampler sampler_;
+  Dataset data_;
+  std::vector<Named> models_;
+  std::vector<NamedPattern> patterns_;
+  std::string benchmark_;
+  uint64_t samples_, problems_, samples_per_model_, first_id_ = 0;
+  bool several_rewards_;
+};
+
+constexpr tenon_option kPatternOptions[] = {
+    text("name", nullptr, "Name of the number in the results.", {.flags = TENON_O_REQUIRED}),
+    text("regex", nullptr, "PCRE2 regular expression, searched for in the completion; `.` matches newlines.", {.flags = TENON_O_REQUIRED})};
+constexpr const tenon_option* kPatternChildren[] = {&kPatternOptions[0], &kPatternOptions[1], nullptr};
+
+}  // namespace
+}  // namespace tenon::evaluate
+
+TENON_STAGE_PLUGIN(tenon::evaluate::Evaluate, "evaluate", "0.1.0", "Compares models on held-out problems: accuracy with a 95 % interval, length, patterns.",
+                   tenon::reference("models", "model", nullptr, "Models to compare, most often earlier stages.", {.flags = TENON_O_REQUIRED | TENON_O_LIST}),
+                   tenon::reference("data", "dataset", nullptr, "Problems; rows from the beginning, the same for each model.", {.flags = TENON_O_REQUIRED}),
+                   tenon::text("benchmark", nullptr, "Name in the results; by default that of the data set."),
+                   tenon::stages::kRewardsOption, tenon::stages::kSamplerOption,
+                   tenon::integer("problems", "256", "How many problems; 0: all of the data set.", {.min = "0", .unit = "problems"}),
+                   tenon::integer("samples", "1", "Completions of each problem; the accuracy is the mean over all of them (pass@1).", {.min = "1", .unit = "completions"}),
+                   tenon::number("temperature", "1", "Of sampling; 0: always the most likely token.", {.min = "0"}), tenon::stages::kTopKOption,
+                   tenon::stages::kTopPOption, tenon::stages::kMinPOption, tenon::stages::kMaxNewTokensOption,
+                   tenon::object("patterns", tenon::evaluate::kPatternChildren, "Shares of completions that contain something.", {.flags = TENON_O_LIST}),
+                   tenon::integer("samples_per_model", "4", "Completions of each model written to samples.jsonl; 0: none.", {.min = "0", .unit = "completions"}))

@@ -1,0 +1,154 @@
+// Intervals against published and hand-computed numbers; the stage against its own samples.
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "interval.h"
+#include "pattern.h"
+#include "support/fake_components.h"
+
+namespace tenon::test {
+namespace {
+
+using evaluate::clustered_mean;
+using evaluate::Interval;
+using evaluate::Pattern;
+using ::testing::HasSubstr;
+
+TEST(Interval, IndependentTrialsGiveWilsonsInterval) {
+  std::vector<std::vector<double>> problems;
+  for (int i = 0; i < 263; ++i) problems.push_back({i < 81 ? 1.0 : 0.0});
+  Interval i = clustered_mean(problems);
+  EXPECT_DOUBLE_EQ(i.mean, 81.0 / 263);
+  EXPECT_NEAR(i.low, 0.2553, 5e-5);  // R. G. Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, score method
+  EXPECT_NEAR(i.high, 0.3662, 5e-5);
+}
+
+TEST(Interval, SamplesOfOneProblemAreNotIndependent) {
+  // All 8 samples of a problem agree: 20 trials, not 160.
+  std::vector<std::vector<double>> agree, single;
+  for (int i = 0; i < 20; ++i) agree.push_back(std::vector<double>(8, i < 5 ? 1.0 : 0.0)), single.push_back({i < 5 ? 1.0 : 0.0});
+  Interval a = clustered_mean(agree), s = clustered_mean(single);
+  EXPECT_DOUBLE_EQ(a.mean, s.mean);
+  EXPECT_NEAR(a.low, s.low, 1e-12);
+  EXPECT_NEAR(a.high, s.high, 1e-12);
+}
+
+TEST(Interval, NothingWrongIsNotCertainty) {
+  Interval i = clustered_mean(std::vector<std::vector<double>>(10, std::vector<double>(4, 1.0)));
+  EXPECT_EQ(i.mean, 1.0);
+  EXPECT_EQ(i.high, 1.0);
+  EXPECT_NEAR(i.low, 0.7225, 5e-5);  // Newcombe, table I: 10 of 10
+}
+
+TEST(Interval, OtherNumbersGetNormalErrors) {
+  Interval i = clustered_mean({{1, 3}, {5}, {-1, 2, 2}});
+  double mean = 2, variance = (0 + 9 + 9) / 36.0;
+  EXPECT_DOUBLE_EQ(i.mean, mean);
+  EXPECT_NEAR(i.high, mean + 1.959963984540054 * std::sqrt(variance), 1e-12);
+  EXPECT_NEAR(i.low, mean - 1.959963984540054 * std::sqrt(variance), 1e-12);
+}
+
+TEST(PatternTest, FindsAndRefuses) {
+  EXPECT_TRUE(Pattern("=\\d.*=").in("<3+4=7,\n7-2=5>5"));
+  EXPECT_FALSE(Pattern("=\\d.*=").in("<>5"));
+  EXPECT_FALSE(Pattern(".").in("\xff\xfe"));
+  try {
+    Pattern("a(b");
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("regex \"a(b\", character 3"));
+  }
+  EXPECT_THROW(Pattern("(a+)+$").in(std::string(5000, 'a') + "b"), Error);
+}
+
+struct Lab {
+  explicit Lab(const std::string& options) : host(plugin_component(), options), io(host) {
+    for (auto& [slot, model] : {std::pair("models/0", &base), std::pair("models/1", &trained)}) {
+      host.slot(slot, model->ref("policy"));
+      host.slot(std::string(slot) + ".tokenizer", tokenizer.ref());
+    }
+    host.slot("data", data.ref("sums"));
+    host.slot("sampler", sampler.ref());
+    host.slot("rewards/0", reward.ref("even"));
+  }
+  FakeHost host;
+  FakeIo io;
+  LetterTokenizer tokenizer;
+  HashModel base{host, 23, 48, 1}, trained{host, 23, 48, 2};
+  NaiveSampler sampler;
+  RowSet data{{{"1+2=", "", "", "{}"}, {"7=", "", "", "{}"}, {"1+2-3=", "", "", "{}"}}};
+  LambdaReward reward{[this](const Sample& s) {
+    seen.push_back(std::string(s.prompt) + std::string(s.completion));
+    return s.completion.size() % 2 == 0 ? 1.0 : 0.0;
+  }};
+  std::vector<std::string> seen;
+};
+
+const char* kOptions = R"({"models": ["base", {"of": "zero", "x": 1}], "data": {"of": "sums", "split": "test"}, "problems": 3, "samples": 5,
+  "max_new_tokens": 9, "patterns": [{"name": "digit", "regex": "\\d"}]})";
+
+TEST(Evaluate, NumbersAreThoseOfTheSamples) {
+  Lab lab(kOptions);
+  run_stage(plugin_component(), lab.host, lab.io);
+  ASSERT_EQ(lab.seen.size(), 30u);
+  for (int m = 0; m < 2; ++m) {
+    std::vector<std::vector<double>> accuracy(3);
+    double digits = 0;
+    for (int i = 0; i < 15; ++i) {
+      const std::string& text = lab.seen[static_cast<size_t>(m * 15 + i)];
+      const char* prompt = i < 5 ? "1+2=" : i < 10 ? "7=" : "1+2-3=";
+      ASSERT_TRUE(text.starts_with(prompt)) << text;
+      std::string completion = text.substr(std::string(prompt).size());
+      accuracy[static_cast<size_t>(i / 5)].push_back(completion.size() % 2 == 0 ? 1 : 0);
+      digits += completion.find_first_of("0123456789") != std::string::npos ? 1 : 0;
+    }
+    Interval expected = clustered_mean(accuracy);
+    std::string key = m == 0 ? "base/sums/" : "zero/sums/";
+    EXPECT_DOUBLE_EQ(lab.io.results.at(key + "accuracy"), expected.mean);
+    EXPECT_DOUBLE_EQ(lab.io.results.at(key + "accuracy_low"), expected.low);
+    EXPECT_DOUBLE_EQ(lab.io.results.at(key + "accuracy_high"), expected.high);
+    EXPECT_DOUBLE_EQ(lab.io.results.at(key + "digit"), digits / 15);
+    EXPECT_EQ(lab.io.results.at(key + "samples"), 15);
+    EXPECT_DOUBLE_EQ(lab.io.steps.at(static_cast<size_t>(m)).metric("accuracy"), expected.mean);
+    EXPECT_EQ(lab.io.results.count(key + "not_judged"), 0u);
+    EXPECT_GT(lab.io.results.at(key + "length"), 0);
+  }
+  EXPECT_EQ(lab.data.taken, 0u) << "rows are read by index, so that every model has the same";
+  EXPECT_EQ(lab.io.steps[0].samples.size(), 4u);
+}
+
+TEST(Evaluate, IsRepeatableAndModelsAreComparedOnTheSameDraws) {
+  Lab a(kOptions), b(kOptions);
+  b.host.slot("models/1", b.base.ref());  // the same model twice
+  run_stage(plugin_component(), a.host, a.io);
+  run_stage(plugin_component(), b.host, b.io);
+  for (size_t i = 0; i < 15; ++i) {
+    EXPECT_EQ(a.seen[i], b.seen[i]);
+    EXPECT_EQ(b.seen[i + 15], b.seen[i]);
+  }
+}
+
+TEST(Evaluate, SamplesWithoutANumberAreCountedAndLeftOut) {
+  Lab lab(kOptions);
+  lab.reward.f = [](const Sample& s) {
+    if (s.prompt == "7=") refuse("no gold answer");
+    return 1.0;
+  };
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_EQ(lab.io.results.at("base/sums/accuracy"), 1.0);
+  EXPECT_EQ(lab.io.results.at("base/sums/not_judged"), 5.0);
+
+  Lab none(kOptions);
+  none.reward.f = [](const Sample&) -> double { refuse("never"); };
+  EXPECT_THROW(run_stage(plugin_component(), none.host, none.io), Error);
+}
+
+TEST(Evaluate, AllProblemsOfABoundedSet) {
+  Lab lab(R"({"models": ["base", "zero"], "data": "sums", "problems": 0, "benchmark": "held-out"})");
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_EQ(lab.io.results.at("zero/held-out/samples"), 3.0);
+}
+
+}  // namespace
+}  // namespace tenon::test
