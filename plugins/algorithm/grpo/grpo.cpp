@@ -78,11 +78,10 @@ class Grpo {
 
   // Â_i. A group without signal (all rewards equal, or a single valid sample) has Â = 0 exactly.
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
-    double n = 0, sum = 0, squares = 0, groups = 0, flat = 0, spread = 0;
+    double n = 0, sum = 0, squares = 0, groups = 0, spread = 0;
     for (const auto& group : r.groups()) {
       Moments m = moments(r, group);
       groups += 1;
-      flat += m.scale == 0;
       spread += m.scale * m.std;
       for (uint64_t i : group) {
         double a = m.scale == 0 ? 0 : advantage(m, r.reward(i));
@@ -95,7 +94,6 @@ class Grpo {
     out.metric("advantage/mean", mean);
     out.metric("advantage/std", std::sqrt(std::max(0.0, squares / n - mean * mean)));
     out.metric("reward/group_std", spread, groups);
-    out.metric("groups/zero_std", flat, groups);
   }
 
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {

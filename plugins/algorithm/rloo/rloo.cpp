@@ -55,7 +55,7 @@ class Rloo {
   // A_i. A group whose r' are all equal, or with a single valid sample, has A = 0 exactly.
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
     if (beta_ != 0) need(r.raw().lp_ref, "lp_ref"), need(r.raw().lp_old, "lp_old");
-    double n = 0, sum = 0, squares = 0, groups = 0, flat = 0, kl_sum = 0;
+    double n = 0, sum = 0, squares = 0, kl_sum = 0;
     for (const auto& group : r.groups()) {
       std::vector<double> reward;
       for (uint64_t i : group) {
@@ -65,8 +65,6 @@ class Rloo {
       }
       auto [low, high] = std::minmax_element(reward.begin(), reward.end());
       bool no_signal = *low == *high;
-      groups += 1;
-      flat += no_signal;
       double g = static_cast<double>(group.size()), mean = 0;
       for (double x : reward) mean += x / g;
       for (size_t k = 0; k < group.size(); ++k) {
@@ -82,7 +80,6 @@ class Rloo {
     double mean = sum / n;
     out.metric("advantage/mean", mean);
     out.metric("advantage/std", std::sqrt(std::max(0.0, squares / n - mean * mean)));
-    out.metric("groups/zero_std", flat, groups);
     if (beta_ != 0) out.metric("kl", kl_sum, n);
   }
 

@@ -9,40 +9,13 @@
 // The running value is never negative. Row i is a function of (seed, i) alone. `split` divides the problems by a hash of their text, so that no
 // problem is in both parts: a candidate that belongs to the other part is drawn again.
 
+#include "dataset_support/draws.h"
 #include "tenon/dataset.hpp"
 
 namespace {
 
-constexpr uint64_t kHeldOutOf = 10;  // one problem in ten belongs to `test`
-
-// FNV-1a with a final mix, so that the last characters reach all bits.
-uint64_t hash(std::string_view text) {
-  uint64_t h = 0xcbf29ce484222325;
-  for (unsigned char c : text) h = (h ^ c) * 0x100000001b3;
-  h ^= h >> 32;
-  h *= 0xd6e8feb86659fd93;
-  return h ^ h >> 32;
-}
-
-// The random numbers of one row, one after another.
-class Draws {
- public:
-  Draws(const tenon::Host& host, uint64_t seed, uint64_t row) : host_(host), seed_(seed), row_(row) {}
-  // Uniform in [0, n); n is small.
-  uint64_t below(uint64_t n) {
-    if (used_ == 2) {
-      host_.rng(seed_, row_, block_++, pair_, 2);
-      used_ = 0;
-    }
-    return static_cast<uint64_t>((static_cast<unsigned __int128>(pair_[used_++]) * n) >> 64);
-  }
-  double unit() { return static_cast<double>(below(uint64_t{1} << 53)) * 0x1p-53; }
-
- private:
-  const tenon::Host& host_;
-  uint64_t seed_, row_, block_ = 0, pair_[2] = {};
-  int used_ = 2;
-};
+using tenon::dataset_support::Draws;
+constexpr double kTestShare = 0.1;
 
 struct Problem {
   std::string prompt, steps, answer;
@@ -63,7 +36,7 @@ class RunningSum {
     Draws draws(host_, seed_, index);
     bool steps = draws.unit() < step_by_step_;
     Problem p = draw(draws);
-    while ((hash(p.prompt) % kHeldOutOf == 0) != test_) p = draw(draws);
+    while (tenon::dataset_support::held_out(p.prompt, kTestShare) != test_) p = draw(draws);
     return {.prompt = p.prompt,
             .messages_json = "",
             .completion = "<" + (steps ? p.steps : "") + ">" + p.answer,

@@ -120,6 +120,13 @@ class TestHost {
     *out = static_cast<T>(f(text.c_str(), &end));
     return !text.empty() && *end == '\0';
   }
+  // "10s", "5m", "1h" with its quotes.
+  static bool seconds(const std::string& quoted, double* out) {
+    char* unit = nullptr;
+    *out = std::strtod(quoted.c_str() + 1, &unit);
+    *out *= *unit == 'h' ? 3600 : *unit == 'm' ? 60 : 1;
+    return std::string_view("smh").find(*unit) != std::string_view::npos && unit[1] == '"';
+  }
   int32_t keep(std::string text, tenon_str* out) {
     std::lock_guard lock(mutex_);
     strings_.push_back(std::move(text));
@@ -143,7 +150,10 @@ class TestHost {
       return read(h, path, [&](const std::string& s) { return parse(s, out, [](const char* p, char** e) { return std::strtoll(p, e, 10); }); });
     };
     table_.get_f64 = [](const tenon_host* h, const char* path, double* out) {
-      return read(h, path, [&](const std::string& s) { return parse(s, out, [](const char* p, char** e) { return std::strtod(p, e); }); });
+      return read(h, path, [&](const std::string& s) {
+        if (s.starts_with('"')) return seconds(s, out);
+        return parse(s, out, [](const char* p, char** e) { return std::strtod(p, e); });
+      });
     };
     table_.get_bool = [](const tenon_host* h, const char* path, int32_t* out) {
       return read(h, path, [&](const std::string& s) { return *out = s == "true", s == "true" || s == "false"; });
