@@ -50,54 +50,66 @@ struct Head {
 
   void run(const QueryBlock& block) const {
     const uint64_t rows = block.rows(), keys = block.keys(), stride = score_stride(keys);
-    float* query = scratch(Scratch::kRows, 2 * rows * d);
-    float* result = query + rows * d;
+    float* space = scratch(Scratch::kRows, 2 * rows * d);
     float* scores = scratch(Scratch::kScores, rows * stride);
-    gather_rows(block, d, q, ldq, query);
-    score(query, rows, keys, scores, stride);
-    float* inverse = scratch(Scratch::kStatistics, rows);
-    for (uint64_t r = 0; r < rows; ++r) {
-      float greatest;
-      const float sum =
-          exponentials(scores + r * stride, block.keys_of(r), round_up(keys, kLanes), scale, &greatest);
-      inverse[r] = 1.0f / sum;
-      if (lse != nullptr) {
-        lse[r % block.group * lse_stride + block.first_token + r / block.group] =
-            static_cast<float>(static_cast<double>(greatest) + log(static_cast<double>(sum)));
+    float* greatest = scratch(Scratch::kStatistics, 2 * round_up(rows, kLanes));
+    float* sums = greatest + round_up(rows, kLanes);
+    score(gather_rows(block, d, q, ldq, space), rows, keys, scores, stride);
+    const uint64_t width = round_up(keys, kLanes);
+    uint64_t r = 0;
+    for (uint64_t i = 0; i < block.positions; ++i) {
+      for (uint64_t g = 0; g < block.group; ++g, ++r) {
+        sums[r] = exponentials(scores + r * stride, block.first_position + i + 1, width, scale, greatest + r);
       }
     }
-    weigh(scores, stride, rows, keys, result);
-    for (uint64_t r = 0; r < rows; ++r) {
-      const F16 factor = set16(inverse[r]);
+    if (lse != nullptr) write_lse(block, greatest, sums);
+    // With one head to a group the result's rows are already where they belong, and only need their factor.
+    const bool in_place = block.group == 1;
+    float* result = in_place ? out + block.first_token * ldo : space + rows * d;
+    const uint64_t result_stride = in_place ? ldo : d;
+    weigh(scores, stride, rows, keys, result, result_stride);
+    for (r = 0; r < rows; ++r) {
+      const F16 factor = set16(1.0f / sums[r]);
+      const float* from = result + r * result_stride;
+      float* to = row_of(block, r, d, out, ldo);
       for (uint64_t i = 0; i < d; i += kLanes) {
         const Mask16 mask = first_lanes(d - i);
         // Adding 0 turns −0 into 0: a row's zero must not tell how many masked keys its block had.
-        store16(result + r * d + i, load16(result + r * d + i, mask) * factor + zero16(), mask);
+        store16(to + i, load16(from + i, mask) * factor + zero16(), mask);
       }
     }
-    scatter_rows(block, d, result, out, ldo);
   }
 
  private:
+  void write_lse(const QueryBlock& block, const float* greatest, const float* sums) const {
+    float row_lse[kLanes];
+    for (uint64_t r = 0; r < block.rows(); r += kLanes) {
+      store16(row_lse, load16(greatest + r) + log16(load16(sums + r)));
+      for (uint64_t i = r; i < min_of(r + kLanes, block.rows()); ++i) {
+        lse[i % block.group * lse_stride + block.first_token + i / block.group] = row_lse[i - r];
+      }
+    }
+  }
+
   // scores[rows][keys] = query·keysᵀ
-  void score(const float* query, uint64_t rows, uint64_t count, float* scores, uint64_t stride) const {
+  void score(const RowsView& query, uint64_t rows, uint64_t count, float* scores, uint64_t stride) const {
     Tile t{};
     t.rows = rows;
     t.cols = round_up(count, kLanes);
     t.steps = d;
-    t.a = query;
-    t.a_row = static_cast<int64_t>(d);
+    t.a = query.data;
+    t.a_row = static_cast<int64_t>(query.stride);
     t.a_step = 1;
     t.b = key_blocks;
     t.b_step = kLanes;
     t.b_panel = static_cast<int64_t>(d * kLanes);
     t.c = scores;
     t.c_row = static_cast<int64_t>(stride);
-    run_panels(t, kLanes);
+    run_panels<kLanes>(t);
   }
 
   // result[rows][d] = weights·values
-  void weigh(const float* weights, uint64_t stride, uint64_t rows, uint64_t count, float* result) const {
+  void weigh(const float* weights, uint64_t stride, uint64_t rows, uint64_t count, float* result, uint64_t result_stride) const {
     Tile t{};
     t.rows = rows;
     t.cols = d;
@@ -107,7 +119,7 @@ struct Head {
     t.b_panel = kPanel;
     t.b_exact = true;
     t.c = result;
-    t.c_row = static_cast<int64_t>(d);
+    t.c_row = static_cast<int64_t>(result_stride);
     uint64_t done = 0;
     for (const Segment& segment : segments) {
       t.steps = min_of(segment.count, count - done);
@@ -115,7 +127,7 @@ struct Head {
       t.a = weights + done;
       t.b = values + segment.row * ldv;
       t.init = done == 0 ? nullptr : result;
-      run_panels(t, kPanel);
+      run_panels<kPanel>(t);
       done += t.steps;
     }
   }

@@ -30,7 +30,7 @@ void multiply(const Tile& shape, const float* a, const float* b, uint64_t ldb, f
   t.c = c;
   t.c_row = static_cast<int64_t>(ldc);
   t.init = accumulate ? c : nullptr;
-  run_panels(t, kPanel);
+  run_panels<kPanel>(t);
 }
 
 // One sequence and key-value head; the pointers point at this head's first column of token 0.
@@ -50,20 +50,24 @@ struct Head {
 
   void run(const QueryBlock& block) const {
     const uint64_t rows = block.rows(), keys = block.keys(), stride = score_stride(keys);
-    float* query = scratch(Scratch::kRows, 4 * rows * d);
-    float *d_out = query + rows * d, *result = d_out + rows * d, *output = result + rows * d;
+    float* space = scratch(Scratch::kRows, 4 * rows * d);
     float* p = scratch(Scratch::kScores, rows * stride);
     float* ds = scratch(Scratch::kScores2, rows * stride);
-    gather_rows(block, d, q, ldq, query);
-    gather_rows(block, d, dout, lddo, d_out);
-    gather_rows(block, d, out, ldo, output);
+    const RowsView query = gather_rows(block, d, q, ldq, space);
+    const RowsView d_out = gather_rows(block, d, dout, lddo, space + rows * d);
+    const RowsView output = gather_rows(block, d, out, ldo, space + 2 * rows * d);
     against_blocks(query, rows, keys, key_blocks, p, stride);
     against_blocks(d_out, rows, keys, value_blocks, ds, stride);
-    for (uint64_t r = 0; r < rows; ++r) {
-      const float delta = dot16(d_out + r * d, output + r * d, d);
-      const float row_lse = lse[r % block.group * lse_stride + block.first_token + r / block.group];
-      weights(p + r * stride, ds + r * stride, block.keys_of(r), round_up(keys, kLanes), row_lse, delta);
+    const uint64_t width = round_up(keys, kLanes);
+    uint64_t r = 0;
+    for (uint64_t i = 0; i < block.positions; ++i) {
+      for (uint64_t g = 0; g < block.group; ++g, ++r) {
+        const float delta = dot16(d_out.data + r * d_out.stride, output.data + r * output.stride, d);
+        weights(p + r * stride, ds + r * stride, block.first_position + i + 1, width,
+                lse[g * lse_stride + block.first_token + i], delta);
+      }
     }
+    float* result = space + 3 * rows * d;  // dq may be dout, which is still needed
     Tile over_keys{};  // dq = ds·k
     over_keys.rows = rows;
     over_keys.cols = d;
@@ -81,29 +85,29 @@ struct Head {
       over_keys.steps = count;
       multiply(over_keys, ds + done, k + segment.row * ldk, ldk, result, d, done > 0);
       over_queries.rows = count;
-      multiply(over_queries, ds + done, query, d, dk + segment.row * lddk, lddk, true);
-      multiply(over_queries, p + done, d_out, d, dv + segment.row * lddv, lddv, true);
+      multiply(over_queries, ds + done, query.data, query.stride, dk + segment.row * lddk, lddk, true);
+      multiply(over_queries, p + done, d_out.data, d_out.stride, dv + segment.row * lddv, lddv, true);
       done += count;
     }
-    scatter_rows(block, d, result, dq, lddq);
+    for (r = 0; r < rows; ++r) copy_floats(result + r * d, d, row_of(block, r, d, dq, lddq));
   }
 
  private:
   // c[rows][keys] = a[rows][d]·blocksᵀ
-  void against_blocks(const float* a, uint64_t rows, uint64_t keys, const float* blocks, float* c, uint64_t stride) const {
+  void against_blocks(const RowsView& a, uint64_t rows, uint64_t keys, const float* blocks, float* c, uint64_t stride) const {
     Tile t{};
     t.rows = rows;
     t.cols = round_up(keys, kLanes);
     t.steps = d;
-    t.a = a;
-    t.a_row = static_cast<int64_t>(d);
+    t.a = a.data;
+    t.a_row = static_cast<int64_t>(a.stride);
     t.a_step = 1;
     t.b = blocks;
     t.b_step = kLanes;
     t.b_panel = static_cast<int64_t>(d * kLanes);
     t.c = c;
     t.c_row = static_cast<int64_t>(stride);
-    run_panels(t, kLanes);
+    run_panels<kLanes>(t);
   }
 
   // In place: p from the scores, ds from dP; zeros from n to width.

@@ -22,17 +22,25 @@ struct QueryBlock {
   uint64_t keys_of(uint64_t r) const { return first_position + r / group + 1; }  // of row r
 };
 
-// to[rows][d] = the block's rows of x, whose token rows have stride ldx and whose heads (of this group) start at x.
-inline void gather_rows(const QueryBlock& block, uint64_t d, const float* x, uint64_t ldx, float* to) {
-  for (uint64_t i = 0; i < block.positions; ++i) {
-    memcpy(to + i * block.group * d, x + (block.first_token + i) * ldx, block.group * d * sizeof(float));
-  }
+// The block's rows one after another: as they lie in x where there is one head to a group, else copied to `to`[rows][d]. The heads of
+// this group start at x, token rows have stride ldx.
+struct RowsView {
+  const float* data;
+  uint64_t stride;
+};
+inline void copy_floats(const float* from, uint64_t n, float* to) {
+  for (uint64_t i = 0; i < n; i += kLanes) store16(to + i, load16(from + i, first_lanes(n - i)), first_lanes(n - i));
 }
-
-inline void scatter_rows(const QueryBlock& block, uint64_t d, const float* from, float* x, uint64_t ldx) {
+inline RowsView gather_rows(const QueryBlock& block, uint64_t d, const float* x, uint64_t ldx, float* to) {
+  if (block.group == 1) return {x + block.first_token * ldx, ldx};
   for (uint64_t i = 0; i < block.positions; ++i) {
-    memcpy(x + (block.first_token + i) * ldx, from + i * block.group * d, block.group * d * sizeof(float));
+    copy_floats(x + (block.first_token + i) * ldx, block.group * d, to + i * block.group * d);
   }
+  return {to, d};
+}
+// Row r of the block in x.
+inline float* row_of(const QueryBlock& block, uint64_t r, uint64_t d, float* x, uint64_t ldx) {
+  return x + (block.first_token + r / block.group) * ldx + r % block.group * d;
 }
 
 // Writes rows x[count][d] (stride ldx) to positions first … of keys in blocks [.][d][16].

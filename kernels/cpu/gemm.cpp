@@ -9,10 +9,12 @@ namespace {
 
 constexpr uint64_t kPanel = TENON_LINEAR_PANEL;
 constexpr uint64_t kWorkPerTask = uint64_t{1} << 18;    // fused multiply-adds: some ten microseconds
-constexpr uint64_t kRowsInCache = uint64_t{1} << 17;    // floats of x that stay in L2 while a panel's rows pass
+constexpr uint64_t kRowsInCache = uint64_t{1} << 16;    // floats of x that stay in L2 while a panel's rows pass
+constexpr uint64_t kWeightsInCache = uint64_t{1} << 17; // floats of all of W when it may stay in L2
 constexpr uint64_t kTokensInCache = 256;                // tokens of a dw step: one packed panel of x is then 32 KiB
 constexpr uint64_t kRowsOfDw = 32 * kTileRows;          // rows of dw to a task
-constexpr uint64_t kOutputsInCache = 8192;              // outputs of a dx step: one packed panel of w is then 1 MiB
+constexpr uint64_t kOutputsInCache = 512;               // outputs of a dx step: one packed panel of w is then 64 KiB
+constexpr uint64_t kRowsOfDx = 252;                     // rows of dx to a task: they share the packing of w
 
 // A grid of blocks of rows and panels. Blocks are as even as they can be.
 struct Grid {
@@ -106,8 +108,10 @@ void linear_pack(const tenon_executor* ex, uint64_t n, uint64_t k, uint64_t firs
 void linear(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const float* x, uint64_t ldx,
             const float* w_packed, const float* bias, const float* add, uint64_t ldadd, float* y, uint64_t ldy) {
   if (m == 0 || n == 0) return;
-  const uint64_t max_rows = max_of(kTileRows, kRowsInCache / max_of(1, k));
-  const Grid grid = make_grid(ex, m, ceil_div(n, kPanel), k, max_rows);
+  // Either a block of rows stays in the cache while W streams past it, or, for a small W, W stays and the rows stream, few at a time so that a row
+  // of y is written together.
+  const uint64_t max_rows = n * k <= kWeightsInCache ? kRowsInCache / 4 / (n + k) : kRowsInCache / max_of(1, k);
+  const Grid grid = make_grid(ex, m, ceil_div(n, kPanel), k, max_of(kTileRows, max_rows));
   parallel(ex, grid.tasks(), 1, [&](uint64_t begin, uint64_t end) {
     for (uint64_t task = begin; task < end; ++task) {
       const uint64_t row = grid.first_row(task), panel = grid.first_panel(task), column = panel * kPanel;
@@ -132,7 +136,7 @@ void linear(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const 
       t.bias = bias == nullptr ? nullptr : bias + column;
       t.add = add == nullptr ? nullptr : add + row * ldadd + column;
       t.add_row = static_cast<int64_t>(ldadd);
-      run_panels(t, kPanel);
+      run_panels<kPanel>(t);
     }
   });
 }
@@ -140,8 +144,7 @@ void linear(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const 
 void linear_dx(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const float* dy, uint64_t lddy,
                const float* w, uint64_t ldw, int accumulate, float* dx, uint64_t lddx) {
   if (m == 0 || k == 0) return;
-  const uint64_t max_rows = max_of(kTileRows, kRowsInCache / max_of(1, min_of(n, kOutputsInCache)));
-  const Grid grid = make_grid(ex, m, ceil_div(k, kPanel), n, max_rows);
+  const Grid grid = make_grid(ex, m, ceil_div(k, kPanel), n, kRowsOfDx);
   parallel(ex, grid.tasks(), 1, [&](uint64_t begin, uint64_t end) {
     for (uint64_t task = begin; task < end; ++task) {
       const uint64_t row = grid.first_row(task), rows = grid.last_row(task) - row;
@@ -168,7 +171,7 @@ void linear_dx(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, con
           t.cols = min_of(kPanel, k - p * kPanel);
           t.c = dx + row * lddx + p * kPanel;
           t.init = accumulate != 0 || j > 0 ? t.c : nullptr;
-          run_panels(t, kPanel);
+          run_panels<kPanel>(t);
         }
       }
     }
@@ -208,7 +211,7 @@ void linear_dw(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, con
             t.a = packed + i * tokens * kLanes;
             t.c = dw + (row + i * kTileRows) * lddw + p * kPanel;
             t.init = t.c;
-            run_panels(t, kPanel);
+            run_panels<kPanel>(t);
           }
         }
       }

@@ -54,6 +54,14 @@ inline F16 min16(F16 a, F16 b) { return {_mm512_min_ps(a.v, b.v)}; }
 // a · 2^n for n = t − 1.5·2^23, |n| < 200; t is that sum. Rounded once.
 inline F16 scale_by_power16(F16 a, F16 t) { return {_mm512_scalef_ps(a.v, _mm512_sub_ps(t.v, _mm512_set1_ps(12582912.0f)))}; }
 
+// x = m · 2^e with m in [√½, √2), for finite x that are positive and normal; e is returned.
+inline F16 split_power16(F16 x, F16* m) {
+  const __m512i bits = _mm512_castps_si512(x.v);
+  const __m512i e = _mm512_srai_epi32(_mm512_sub_epi32(bits, _mm512_set1_epi32(0x3f3504f3)), 23);
+  m->v = _mm512_castsi512_ps(_mm512_sub_epi32(bits, _mm512_slli_epi32(e, 23)));
+  return {_mm512_cvtepi32_ps(e)};
+}
+
 struct Half {
   __m256 v;
 };
@@ -107,6 +115,15 @@ inline __m256 scale_by_power8(__m256 a, __m256 t) {
 }
 inline F16 scale_by_power16(F16 a, F16 t) { return {scale_by_power8(a.lo, t.lo), scale_by_power8(a.hi, t.hi)}; }
 
+inline __m256 split_power8(__m256 x, __m256* m) {
+  const __m256i bits = _mm256_castps_si256(x);
+  const __m256i e = _mm256_srai_epi32(_mm256_sub_epi32(bits, _mm256_set1_epi32(0x3f3504f3)), 23);
+  *m = _mm256_castsi256_ps(_mm256_sub_epi32(bits, _mm256_slli_epi32(e, 23)));
+  return _mm256_cvtepi32_ps(e);
+}
+// x = m · 2^e with m in [√½, √2), for finite x that are positive and normal; e is returned.
+inline F16 split_power16(F16 x, F16* m) { return {split_power8(x.lo, &m->lo), split_power8(x.hi, &m->hi)}; }
+
 struct Half {
   __m256 v;
 };
@@ -157,6 +174,19 @@ inline float scale_by_power(float a, float t) {
 }
 inline F16 scale_by_power16(F16 a, F16 t) { TENON_EACH_LANE(scale_by_power(a.v[i], t.v[i])); }
 #undef TENON_EACH_LANE
+// x = m · 2^e with m in [√½, √2), for finite x that are positive and normal; e is returned.
+inline F16 split_power16(F16 x, F16* m) {
+  F16 exponent;
+  for (int i = 0; i < 16; ++i) {
+    int32_t bits;
+    memcpy(&bits, &x.v[i], sizeof bits);
+    const int32_t e = static_cast<int32_t>(static_cast<uint32_t>(bits) - 0x3f3504f3u) >> 23;
+    bits = static_cast<int32_t>(static_cast<uint32_t>(bits) - (static_cast<uint32_t>(e) << 23));
+    memcpy(&m->v[i], &bits, sizeof bits);
+    exponent.v[i] = static_cast<float>(e);
+  }
+  return exponent;
+}
 
 #endif
 

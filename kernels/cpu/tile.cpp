@@ -12,14 +12,20 @@ void kernel(const Tile& t) {
   tile_kernel<kRows, kPanels, kVectors, kExact>(t);
 }
 
-// The kernel for t.rows <= kMaxRows.
+// The kernel for 1 <= rows <= kMaxRows.
 template <int kMaxRows, int kPanels, int kVectors, bool kExact>
-Kernel kernel_for(uint64_t rows) {
-  if (rows == kMaxRows) return kernel<kMaxRows, kPanels, kVectors, kExact>;
-  if constexpr (kMaxRows > 1) {
-    return kernel_for<kMaxRows - 1, kPanels, kVectors, kExact>(rows);
+inline Kernel kernel_for(uint64_t rows) {
+  if constexpr (kMaxRows == 12) {
+    static constexpr Kernel kTable[] = {
+        kernel<1, kPanels, kVectors, kExact>,  kernel<2, kPanels, kVectors, kExact>,  kernel<3, kPanels, kVectors, kExact>,
+        kernel<4, kPanels, kVectors, kExact>,  kernel<5, kPanels, kVectors, kExact>,  kernel<6, kPanels, kVectors, kExact>,
+        kernel<7, kPanels, kVectors, kExact>,  kernel<8, kPanels, kVectors, kExact>,  kernel<9, kPanels, kVectors, kExact>,
+        kernel<10, kPanels, kVectors, kExact>, kernel<11, kPanels, kVectors, kExact>, kernel<12, kPanels, kVectors, kExact>};
+    return kTable[rows - 1];
+  } else if constexpr (kMaxRows > 1) {
+    if (rows < kMaxRows) return kernel_for<kMaxRows - 1, kPanels, kVectors, kExact>(rows);
   }
-  return nullptr;
+  return kernel<kMaxRows, kPanels, kVectors, kExact>;
 }
 
 constexpr int kMost = static_cast<int>(kTileRows);
@@ -30,11 +36,12 @@ struct Shape {
   Kernel kernel;
 };
 
-// The widest tile for so many rows, at most `vectors` wide, in panels of panel_vectors.
+// The widest tile for so many rows, at most `vectors` wide, in panels of kPanelVectors.
 
 #if defined(TENON_ISA_AVX512)
-Shape wide_shape(uint64_t rows, uint64_t vectors, uint64_t panel_vectors) {
-  if (panel_vectors == 2) {
+template <uint64_t kPanelVectors>
+inline Shape wide_shape(uint64_t rows, uint64_t vectors) {
+  if constexpr (kPanelVectors == 2) {
     if (rows <= 3 && vectors >= 8) return {4, 2, kernel_for<3, 4, 2, false>(rows)};
     if (rows <= 6 && vectors >= 4) return {2, 2, kernel_for<6, 2, 2, false>(rows)};
     if (vectors >= 2) return {1, 2, kernel_for<kMost, 1, 2, false>(rows)};
@@ -47,15 +54,15 @@ Shape wide_shape(uint64_t rows, uint64_t vectors, uint64_t panel_vectors) {
 }
 #else
 // Panels of 32 are taken as two of 16 where two vectors of sixteen lanes by so many rows do not fit the registers.
-Shape wide_shape(uint64_t rows, uint64_t vectors, uint64_t panel_vectors) {
+template <uint64_t kPanelVectors>
+inline Shape wide_shape(uint64_t rows, uint64_t vectors) {
 #if defined(TENON_ISA_AVX2)
   if (rows <= 3 && vectors >= 2) {
-    if (panel_vectors == 2) return {1, 2, kernel_for<3, 1, 2, false>(rows)};
+    if constexpr (kPanelVectors == 2) return {1, 2, kernel_for<3, 1, 2, false>(rows)};
     return {2, 1, kernel_for<3, 2, 1, false>(rows)};
   }
 #endif
   static_cast<void>(vectors);
-  static_cast<void>(panel_vectors);
   return {1, 1, kernel_for<kMost, 1, 1, false>(rows)};
 }
 #endif
@@ -77,23 +84,25 @@ void run_columns(const Tile& t, uint64_t j, const Shape& shape, Kernel k, uint64
 
 }  // namespace
 
-void run_panels(const Tile& t, uint64_t panel) {
+template <uint64_t kPanel>
+void run_panels(const Tile& t) {
   if (t.rows == 0 || t.cols == 0) return;
-  const uint64_t panel_vectors = panel / kLanes, all_vectors = ceil_div(t.cols, kLanes);
+  constexpr uint64_t kPanelVectors = kPanel / kLanes;
+  const uint64_t all_vectors = ceil_div(t.cols, kLanes);
   const uint64_t row_tiles = ceil_div(t.rows, kTileRows);
   const uint64_t small = t.rows / row_tiles, larger = t.rows % row_tiles;  // so many tiles have one row more
   const uint64_t greatest = small + (larger > 0 ? 1 : 0);
   for (uint64_t v = 0; v < all_vectors;) {
     const uint64_t j = v * kLanes;
-    const uint64_t in_panel = v % panel_vectors;
+    const uint64_t in_panel = v % kPanelVectors;
     // Whole panels may be taken together; the rest of a panel that was begun only alone.
     uint64_t vectors = all_vectors - v;
-    if (in_panel != 0) vectors = min_of(vectors, panel_vectors - in_panel);
+    if (in_panel != 0) vectors = min_of(vectors, kPanelVectors - in_panel);
     const bool partial = t.b_exact && t.cols % kLanes != 0;
     if (partial && vectors > 1) vectors -= 1;  // the partial vector last, by itself
     const bool exact = partial && v + 1 == all_vectors;
-    Shape shape = wide_shape(greatest, vectors, panel_vectors);
-    const float* b = t.b + static_cast<int64_t>(v / panel_vectors) * t.b_panel + in_panel * kLanes;
+    Shape shape = wide_shape<kPanelVectors>(greatest, vectors);
+    const float* b = t.b + static_cast<int64_t>(v / kPanelVectors) * t.b_panel + in_panel * kLanes;
     uint64_t row = 0;
     for (uint64_t i = 0; i < row_tiles; ++i) {
       const uint64_t rows = small + (i < larger ? 1 : 0);
@@ -101,7 +110,7 @@ void run_panels(const Tile& t, uint64_t panel) {
       if (exact) {
         k = kernel_for<kMost, 1, 1, true>(rows);
       } else {
-        k = rows == greatest ? shape.kernel : wide_shape(rows, shape.panels * shape.vectors, panel_vectors).kernel;
+        k = rows == greatest ? shape.kernel : wide_shape<kPanelVectors>(rows, shape.panels * shape.vectors).kernel;
       }
       run_columns(t, j, shape, k, row, rows, b);
       row += rows;
@@ -109,5 +118,8 @@ void run_panels(const Tile& t, uint64_t panel) {
     v += shape.panels * shape.vectors;
   }
 }
+
+template void run_panels<16>(const Tile& t);
+template void run_panels<32>(const Tile& t);
 
 }  // namespace tenon::kernels::TENON_ISA

@@ -44,6 +44,10 @@ struct Tile {
 template <int kRows, int kPanels, int kVectors, bool kExact>
 inline void tile_kernel(const Tile& t) {
   constexpr int kWidth = kPanels * kVectors;
+  // The lines of c are asked for now, all at once, to be there when the sums are done: stores leave the core one by one.
+  for (int r = 0; r < kRows; ++r) {
+    for (int v = 0; v < kWidth; ++v) __builtin_prefetch(t.c + r * t.c_row + v * 16, 1);
+  }
   F16 acc[kRows][kWidth];
   const Mask16 last = first_lanes(t.cols - (kWidth - 1) * kLanes);
   for (int r = 0; r < kRows; ++r) {
@@ -97,7 +101,8 @@ inline void tile_kernel(const Tile& t) {
 }
 
 // Any rows and cols, with b in panels of 16 or 32 columns. All rows pass a panel while it is in the cache.
-void run_panels(const Tile& t, uint64_t panel);
+template <uint64_t kPanel>
+void run_panels(const Tile& t);
 
 }  // namespace tenon::kernels::TENON_ISA
 

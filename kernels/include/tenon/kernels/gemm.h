@@ -35,7 +35,7 @@ void tenon_linear(const tenon_executor *ex, uint64_t m, uint64_t n, uint64_t k, 
                   const float *bias, const float *add, uint64_t ldadd, float *y, uint64_t ldy);
 
 /* dx[m][k] = dy[m][n]·W[n][k], or += when accumulate is not 0. w is row-major, not packed.
- * Order: chain over n, from dx when accumulating. Threads: blocks of dx. Scratch: 128·n bytes per thread, at most 1 MiB. */
+ * Order: chain over n, from dx when accumulating. Threads: blocks of dx. Scratch: at most 1 MiB per thread. */
 void tenon_linear_dx(const tenon_executor *ex, uint64_t m, uint64_t n, uint64_t k, const float *dy, uint64_t lddy, const float *w, uint64_t ldw,
                      int accumulate, float *dx, uint64_t lddx);
 
