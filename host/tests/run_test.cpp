@@ -1,0 +1,368 @@
+// Whole runs with small plugins: caching, stopping, killing, resuming, and every way in which they fail.
+// SPDX-License-Identifier: Apache-2.0
+#include <fcntl.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <random>
+
+#include "host/commands_run.h"
+#include "host/files.h"
+
+namespace tenon::host {
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using testing::HasSubstr;
+
+struct Outcome {
+  int code = -1;  // 128 + signal if a signal ended it
+  std::string out, err;
+};
+
+class Run : public testing::Test {
+ protected:
+  Run() {
+    std::string name = (fs::temp_directory_path() / "tenon-run-XXXXXX").string();
+    dir_ = ::mkdtemp(name.data());
+  }
+  ~Run() override { fs::remove_all(dir_); }
+
+  // What each stage's options begin with; the pipeline trains twice, then looks at both.
+  std::string config(const std::string& base_options = "", const std::string& zero_options = "", const std::string& runs = "") const {
+    return "run: {name: toy, seed: 7, threads: 2, runs: " + (runs.empty() ? (dir_ / "runs").string() : runs) +
+           ", max_reward_failures: 0.5}\n"
+           "plugins: [" TENON_TEST_PLUGIN "]\n"
+           "sinks: [{use: toy-sink, file: " + (dir_ / "sink.txt").string() + "}]\n"
+           "components:\n"
+           "  policy: {use: toy-model, width: 5}\n"
+           "  length: {use: toy-reward}\n"
+           "pipeline:\n"
+           "- {name: base, use: toy-train, model: policy, data: {use: toy-data, rows: 10}, checkpoint_every: 3, steps: 20" + base_options + "}\n"
+           "- {name: zero, use: toy-train, from: base, data: {use: toy-data, rows: -1}, rewards: [{of: length, weight: 0.5}], checkpoint_every: 4, "
+           "steps: 15, with_reference: true" + zero_options + "}\n"
+           "- {name: table, use: toy-evaluate, models: [base, zero], data: zero.kept}\n";
+  }
+  fs::path write_config(const std::string& text, const std::string& name = "toy.yaml") const {
+    std::ofstream(dir_ / name) << text;
+    return dir_ / name;
+  }
+
+  // Runs in a child, which is what has a life to lose.
+  pid_t start(const std::function<int()>& body) {
+    const pid_t pid = ::fork();
+    if (pid != 0) return pid;
+    auto redirect = [&](const char* name, int to) { ::dup2(::open((dir_ / name).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), to); };
+    redirect("out.txt", STDOUT_FILENO);
+    redirect("err.txt", STDERR_FILENO);
+    const int code = body();
+    std::fflush(nullptr);
+    ::_exit(code);
+  }
+  Outcome wait(pid_t pid) {
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(dir_ / "out.txt"), read_file(dir_ / "err.txt")};
+  }
+  Outcome run(const fs::path& config, bool fresh = false) {
+    return wait(start([&] {
+      RunArguments a;
+      a.config = config;
+      a.fresh = fresh;
+      return run_command(a);
+    }));
+  }
+  pid_t start_resume(const fs::path& folder) {
+    return start([&] {
+      ResumeArguments a;
+      a.run = folder;
+      return resume_command(a);
+    });
+  }
+  Outcome resume(const fs::path& folder) { return wait(start_resume(folder)); }
+
+  static fs::path stage_folder(const fs::path& run, const std::string& stage) {
+    for (const auto& e : fs::directory_iterator(run / "stages"))
+      if (e.path().filename().string().starts_with(stage + "-")) return e.path();
+    return {};
+  }
+  // What must be equal to the byte however often a run was interrupted.
+  static std::map<std::string, std::string> results(const fs::path& run) {
+    std::map<std::string, std::string> out;
+    for (const char* name : {"metrics.jsonl", "samples.jsonl", "eval.json"}) out[name] = read_file(run / name);
+    for (const char* stage : {"base", "zero"}) {
+      const fs::path folder = stage_folder(run, stage);
+      const json::value done = json::parse(read_file(folder / "done.json"));
+      out[std::string(stage) + " weights"] = read_file(folder / "checkpoints" / done.at("checkpoint").as_string().c_str() / "model.safetensors");
+      out[std::string(stage) + " rows"] = read_file(folder / "rows/kept.jsonl");
+    }
+    out["artifact"] = read_file(stage_folder(run, "table") / "artifacts/rows.txt");
+    return out;
+  }
+  static size_t lines(const std::string& text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '\n')); }
+
+  fs::path dir_;
+};
+
+TEST_F(Run, WritesEverythingAndTheSecondRunDoesNothing) {
+  const fs::path config_file = write_config(config()), folder = dir_ / "runs/toy";
+  Outcome first = run(config_file);
+  ASSERT_EQ(first.code, 0) << first.err;
+  EXPECT_THAT(first.out, HasSubstr("finished: "));
+
+  const std::string metrics = read_file(folder / "metrics.jsonl");
+  EXPECT_EQ(lines(metrics), 35u);
+  EXPECT_EQ(lines(read_file(folder / "timings.jsonl")), 35u);
+  EXPECT_EQ(lines(read_file(folder / "samples.jsonl")), 105u);
+  const json::value line = json::parse(metrics.substr(0, metrics.find('\n')));
+  EXPECT_EQ(line.at("stage"), "base");
+  EXPECT_EQ(line.at("step"), 0);
+  EXPECT_TRUE(line.at("nothing").is_null());
+  EXPECT_THAT(metrics, HasSubstr("\"reward/length/mean\":"));
+  EXPECT_THAT(read_file(folder / "samples.jsonl"), testing::StartsWith("{\"stage\":\"base\",\"step\":0,\"id\":0,\"prompt\":\"row "));
+  const json::value manifest = json::parse(read_file(folder / "manifest.json"));
+  EXPECT_EQ(manifest.at("seed"), 7);
+  EXPECT_EQ(manifest.at("plugins").at(0).at("sha256").as_string().size(), 64u);
+  EXPECT_EQ(lines(read_file(stage_folder(folder, "table") / "artifacts/rows.txt")), 45u);
+  const json::value eval = json::parse(read_file(folder / "eval.json"));
+  EXPECT_NE(eval.at("table").at("model 0").at("weights").at("first"), eval.at("table").at("model 1").at("weights").at("first"));
+  const std::string sink = read_file(dir_ / "sink.txt");
+  EXPECT_THAT(sink, HasSubstr("event 1 base toy-train, 20 steps\nrecord base 0 20 "));
+  EXPECT_THAT(sink, HasSubstr("event 5 table model"));
+
+  const fs::file_time_type written = fs::last_write_time(folder / "metrics.jsonl");
+  Outcome second = run(config_file);
+  EXPECT_EQ(second.code, 0);
+  EXPECT_THAT(second.out, HasSubstr("nothing to do: all 3 stages"));
+  EXPECT_EQ(fs::last_write_time(folder / "metrics.jsonl"), written);
+  EXPECT_EQ(read_file(dir_ / "sink.txt"), sink);
+
+  EXPECT_EQ(resume(folder).code, 0);
+  EXPECT_EQ(run(config_file, true).code, 0);
+  EXPECT_EQ(results(dir_ / "runs/toy-2"), results(folder));
+}
+
+TEST_F(Run, AChangedLaterStageRunsAgainAlone) {
+  const fs::path folder = dir_ / "runs/toy";
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const auto before = results(folder);
+  const auto base_written = fs::last_write_time(stage_folder(folder, "base") / "done.json");
+  fs::remove(dir_ / "sink.txt");
+
+  Outcome changed = run(write_config(config("", ", rewards: [{of: length, weight: 0.25}]").replace(0, 0, "")));
+  EXPECT_EQ(changed.code, 2) << "the same key twice";
+  std::string text = config();
+  text.replace(text.find("weight: 0.5"), 11, "weight: 0.25");
+  changed = run(write_config(text));
+  ASSERT_EQ(changed.code, 0) << changed.err;
+  EXPECT_EQ(fs::last_write_time(stage_folder(folder, "base") / "done.json"), base_written);
+  EXPECT_THAT(read_file(dir_ / "sink.txt"), HasSubstr("event 3 base "));
+  EXPECT_THAT(read_file(dir_ / "sink.txt"), testing::Not(HasSubstr("record base")));
+  const std::string metrics = read_file(folder / "metrics.jsonl");
+  EXPECT_EQ(lines(metrics), 35u) << "records of the stage that was replaced are still there";
+  EXPECT_NE(metrics, before.at("metrics.jsonl"));
+
+  // The first configuration again: all of its stages are still there.
+  Outcome back = run(write_config(config()));
+  EXPECT_THAT(back.out, HasSubstr("nothing to do"));
+  EXPECT_EQ(read_file(folder / "metrics.jsonl"), before.at("metrics.jsonl"));
+  EXPECT_EQ(read_file(folder / "eval.json"), before.at("eval.json"));
+}
+
+TEST_F(Run, WhatDoesNotChangeTheResultDoesNotRunAgain) {
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  std::string text = config();
+  text.replace(text.find("threads: 2"), 10, "threads: 1");
+  text.replace(text.find("checkpoint_every: 3"), 19, "checkpoint_every: 5");
+  EXPECT_THAT(run(write_config(text, "another.yaml")).out, HasSubstr("nothing to do"));
+  text.replace(text.find("seed: 7"), 7, "seed: 8");
+  EXPECT_THAT(run(write_config(text)).out, HasSubstr("finished"));
+}
+
+TEST_F(Run, KilledAtAnyMomentItGoesOnByteForByte) {
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const auto want = results(dir_ / "runs/toy");
+
+  const fs::path other = dir_ / "killed";
+  const fs::path config_file = write_config(config(", sleep_us: 300", ", sleep_us: 300", other.string()), "slow.yaml");
+  std::mt19937 random(20);
+  int kills = 0;
+  Outcome outcome = {0, "", ""};
+  for (int attempt = 0; attempt < 400 && kills < 20; ++attempt) {
+    if (fs::exists(other / "toy") && fs::exists(stage_folder(other / "toy", "table") / "done.json")) fs::remove_all(other);
+    const bool begun = fs::exists(other / "toy/config.yaml");
+    const pid_t pid = begun ? start_resume(other / "toy") : start([&] {
+      RunArguments a;
+      a.config = config_file;
+      return run_command(a);
+    });
+    ::usleep(5000 + random() % 60000);
+    ::kill(pid, SIGKILL);
+    outcome = wait(pid);
+    if (outcome.code == 128 + SIGKILL) ++kills;
+    ASSERT_THAT(outcome.code, testing::AnyOf(0, 128 + SIGKILL)) << outcome.err;
+  }
+  EXPECT_EQ(kills, 20);
+  const Outcome last = fs::exists(other / "toy/config.yaml") ? resume(other / "toy") : run(config_file);
+  ASSERT_EQ(last.code, 0) << last.err;
+  EXPECT_EQ(results(other / "toy").at("base weights"), want.at("base weights"));
+  // sleep_us is an option of the stages: only their names and numbers are compared, which is all there is.
+  EXPECT_EQ(results(other / "toy"), want);
+}
+
+TEST_F(Run, CtrlCFinishesTheStepSavesAndSaysHowToGoOn) {
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const auto want = results(dir_ / "runs/toy");
+  const fs::path other = dir_ / "stopped";
+  const fs::path config_file = write_config(config(", sleep_us: 100000", "", other.string()), "slow.yaml");
+  const pid_t pid = start([&] {
+    RunArguments a;
+    a.config = config_file;
+    return run_command(a);
+  });
+  while (!fs::exists(other / "toy/metrics.jsonl") || fs::file_size(other / "toy/metrics.jsonl") == 0) ::usleep(1000);
+  ::kill(pid, SIGINT);
+  const Outcome stopped = wait(pid);
+  EXPECT_EQ(stopped.code, 130);
+  EXPECT_THAT(stopped.err, testing::ContainsRegex("stopped after step [0-9]+ of 20 of base; go on with: tenon resume .*stopped/toy"));
+  const Outcome rest = resume(other / "toy");
+  ASSERT_EQ(rest.code, 0) << rest.err;
+  EXPECT_EQ(results(other / "toy"), want);
+}
+
+TEST_F(Run, ASecondCtrlCEndsAtOnce) {
+  const fs::path config_file = write_config(config(", sleep_us: 20000000"));
+  const pid_t pid = start([&] {
+    RunArguments a;
+    a.config = config_file;
+    return run_command(a);
+  });
+  while (!fs::exists(dir_ / "sink.txt") || read_file(dir_ / "sink.txt").empty()) ::usleep(1000);
+  ::kill(pid, SIGINT);
+  while (read_file(dir_ / "err.txt").find("once more") == std::string::npos) ::usleep(1000);
+  ::kill(pid, SIGINT);
+  EXPECT_EQ(wait(pid).code, 130);
+}
+
+TEST_F(Run, ADamagedCheckpointIsNamed) {
+  const fs::path folder = dir_ / "runs/toy";
+  ASSERT_EQ(run(write_config(config(", announce: true", ", announce: false"))).code, 1);  // base is finished, zero is not
+  const fs::path file = stage_folder(folder, "base") / "checkpoints/20/model.safetensors";
+  std::string bytes = read_file(file);
+  bytes.back() = static_cast<char>(bytes.back() ^ 1);
+  std::ofstream(file, std::ios::binary) << bytes;
+  Outcome outcome = resume(folder);
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("checkpoints/20/model.safetensors: its SHA-256 is not the one in its manifest"));
+  std::ofstream(file, std::ios::binary) << bytes.substr(0, 50);
+  EXPECT_THAT(resume(folder).err, HasSubstr("model.safetensors: has 50 bytes where its manifest says"));
+}
+
+TEST_F(Run, StaleWeightsAreAnError) {
+  const Outcome outcome = run(write_config(config(", announce: false")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("base/model: score was called after an optimizer step and before params_updated"));
+}
+
+// Mistakes that only creating the components can find, in any stage: nothing has been written.
+TEST_F(Run, MistakesOfAnyStageAppearBeforeAnythingIsWritten) {
+  const struct {
+    std::string from, to, says;
+  } kCases[] = {
+      {"width: 5}", "width: 5, broken: true}", "model policy (toy-model): this model is broken on request"},
+      {"rows: 10}", "rows: 0}", "the data set is empty"},
+      {"with_reference: true", "never_read: 3", "option never_read is given, but the component did not read it"},
+  };
+  for (const auto& c : kCases) {
+    std::string text = config();
+    text.replace(text.find(c.from), c.from.size(), c.to);
+    const Outcome outcome = run(write_config(text));
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_THAT(outcome.err, HasSubstr(c.says));
+    EXPECT_THAT(outcome.err, testing::ContainsRegex("toy\\.yaml:[0-9]+:[0-9]+"));
+    EXPECT_FALSE(fs::exists(dir_ / "runs"));
+  }
+}
+
+TEST_F(Run, TooManyFailedRewardsStopTheRunWithReasons) {
+  std::string text = config("", ", steps: 100");
+  text.replace(text.find("steps: 15, "), 11, "");
+  text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward, crash_every: 1}");
+  const Outcome outcome = run(write_config(text));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("200 of the last 200 samples have no valid reward"));
+  EXPECT_THAT(outcome.err, HasSubstr("times: length crashed: on request"));
+}
+
+TEST_F(Run, TwoProcessesDoNotWriteOneRun) {
+  const fs::path config_file = write_config(config(", sleep_us: 200000"));
+  const pid_t pid = start([&] {
+    RunArguments a;
+    a.config = config_file;
+    return run_command(a);
+  });
+  while (!fs::exists(dir_ / "sink.txt") || read_file(dir_ / "sink.txt").empty()) ::usleep(1000);
+  const Outcome second = run(config_file);
+  EXPECT_EQ(second.code, 2);
+  EXPECT_THAT(second.err, HasSubstr("process " + std::to_string(pid) + " is writing this run"));
+  ::kill(pid, SIGKILL);
+  wait(pid);
+}
+
+TEST_F(Run, TheReferenceIsTheModelAsTheStageReceivedIt) {
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  std::istringstream in(read_file(dir_ / "runs/toy/metrics.jsonl"));
+  double last_of_base = 0;
+  for (std::string line; std::getline(in, line);) {
+    const json::value v = json::parse(line);
+    if (v.at("stage") == "base") {
+      last_of_base = v.at("loss").to_number<double>();
+    } else {
+      EXPECT_EQ(v.at("reference").to_number<double>(), last_of_base);
+      EXPECT_NE(v.at("loss").to_number<double>(), last_of_base);
+    }
+  }
+}
+
+TEST_F(Run, OnlyTheLastCheckpointsStay) {
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  std::set<std::string> names;
+  for (const auto& e : fs::directory_iterator(stage_folder(dir_ / "runs/toy", "base") / "checkpoints")) names.insert(e.path().filename());
+  EXPECT_EQ(names, (std::set<std::string>{"15", "18", "20"}));
+}
+
+TEST_F(Run, AFullDiskIsNamedAndLeavesTheLastCheckpointWhole) {
+  const fs::path disk = dir_ / "disk";
+  fs::create_directory(disk);
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=192k") != 0) GTEST_SKIP() << "needs the right to mount";
+  std::string text = config("", "", disk.string());
+  text.replace(text.find("width: 5}"), 9, "width: 2000}");  // a checkpoint is 16 KiB
+  text.replace(text.find("steps: 20"), 9, "steps: 100000");
+  const Outcome outcome = run(write_config(text));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("No space left on device"));
+  EXPECT_THAT(outcome.err, HasSubstr(disk.string()));
+  ASSERT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0);
+  text.replace(text.find("steps: 100000"), 13, "steps: 20");
+  const Outcome rest = run(write_config(text));
+  EXPECT_EQ(rest.code, 0) << rest.err;
+  ::umount(disk.c_str());
+}
+
+TEST_F(Run, NotARunFolder) {
+  const Outcome outcome = resume(dir_);
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("has no config.yaml"));
+}
+
+}  // namespace
+}  // namespace tenon::host

@@ -1,0 +1,140 @@
+// Rewards: statuses, weights, what leaves the sum, and when a run is stopped.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/scoring.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "host/run_error.h"
+#include "tenon/error.hpp"
+
+namespace tenon::host {
+namespace {
+
+// Answers sample i with entry i % size of a list.
+struct Canned {
+  std::vector<std::pair<double, int32_t>> answers;
+  std::string why;
+  int32_t code = TENON_OK;
+
+  static int32_t score(void* self, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out, tenon_error* err) {
+    auto& canned = *static_cast<Canned*>(self);
+    if (canned.code < 0) return set_error(err, canned.code, "the server is away");
+    for (uint64_t i = 0; i < in->n; ++i) {
+      EXPECT_EQ(out->status[i], TENON_R_UNSET);
+      auto [reward, status] = canned.answers[i % canned.answers.size()];
+      out->reward[i] = reward;
+      out->status[i] = status;
+      if (status != TENON_R_OK && !canned.why.empty()) out->reason(out->ctx, i, canned.why.data(), canned.why.size());
+      if (status == TENON_R_OK) out->note(out->ctx, i, "twice", 2 * reward);
+    }
+    return TENON_OK;
+  }
+  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};
+  Scoring::Term term(std::string name, double weight = 1) { return {std::move(name), weight, this, &kTable}; }
+};
+
+struct Scored {
+  std::vector<double> total, first;
+  std::vector<uint8_t> valid;
+};
+
+Scored score(Scoring& scoring, uint64_t n) {
+  Scored s{std::vector<double>(n, -1), std::vector<double>(n, -1), std::vector<uint8_t>(n, 9)};
+  tenon_reward_in in{};
+  in.struct_size = sizeof in;
+  in.n = n;
+  tenon_scored out{sizeof out, 0, s.total.data(), s.valid.data(), s.first.data()};
+  scoring.score(nullptr, in, out);
+  return s;
+}
+
+TEST(Scoring, WeightedSumOfTheTermsThatApply) {
+  Canned a{{{1, TENON_R_OK}, {2, TENON_R_OK}, {5, TENON_R_NOT_APPLICABLE}, {5, TENON_R_NOT_APPLICABLE}}, "", 0};
+  Canned b{{{10, TENON_R_OK}, {7, TENON_R_NOT_APPLICABLE}, {30, TENON_R_OK}, {7, TENON_R_NOT_APPLICABLE}}, "", 0};
+  Scoring scoring({a.term("a"), b.term("b", 0.5)}, 1.0);
+  const Scored s = score(scoring, 4);
+  EXPECT_EQ(s.total, (std::vector<double>{6, 2, 15, 0}));
+  EXPECT_EQ(s.valid, (std::vector<uint8_t>{1, 1, 1, 0}));
+  EXPECT_EQ(s.first[1], 2);
+  EXPECT_TRUE(std::isnan(s.first[2]));
+}
+
+TEST(Scoring, WhateverIsNotOkMakesTheSampleInvalid) {
+  const double nan = std::nan("");
+  Canned good{{{1, TENON_R_OK}}, "", 0};
+  Canned bad{{{1, TENON_R_UNSET}, {1, TENON_R_TIMED_OUT}, {1, TENON_R_CRASHED}, {1, TENON_R_REFUSED}, {1, 77}, {nan, TENON_R_OK}, {1, TENON_R_OK}}, "", 0};
+  Scoring scoring({good.term("good"), bad.term("bad")}, 1.0);
+  const Scored s = score(scoring, 7);
+  EXPECT_EQ(s.valid, (std::vector<uint8_t>{0, 0, 0, 0, 0, 0, 1}));
+  EXPECT_EQ(s.total, (std::vector<double>{0, 0, 0, 0, 0, 0, 2}));
+
+  StepValues values;
+  scoring.flush(values);
+  const Values metrics = values.take().first;
+  EXPECT_EQ(metrics.at("reward/good/mean"), 1);
+  EXPECT_EQ(metrics.at("reward/good/std"), 0);
+  EXPECT_EQ(metrics.at("reward/good/twice"), 2);
+  EXPECT_EQ(metrics.at("reward/good/not_ok"), 0);
+  EXPECT_NEAR(metrics.at("reward/bad/not_ok"), 6.0 / 7, 1e-15);
+  EXPECT_NEAR(metrics.at("reward/bad/crashed"), 4.0 / 7, 1e-15);
+  EXPECT_NEAR(metrics.at("reward/bad/timed_out"), 1.0 / 7, 1e-15);
+}
+
+TEST(Scoring, MeanAndDeviationAreOverTheWholeStep) {
+  Canned a{{{1, TENON_R_OK}, {3, TENON_R_OK}}, "", 0};
+  Scoring scoring({a.term("a"), a.term("a")}, 1.0);
+  score(scoring, 1);
+  score(scoring, 2);
+  StepValues values;
+  scoring.flush(values);
+  Values metrics = values.take().first;
+  EXPECT_DOUBLE_EQ(metrics.at("reward/a/mean"), 5.0 / 3);
+  EXPECT_DOUBLE_EQ(metrics.at("reward/a/std"), std::sqrt(8.0 / 9));
+  EXPECT_TRUE(metrics.contains("reward/a#2/mean"));
+  scoring.flush(values);
+  EXPECT_TRUE(values.take().first.empty());
+}
+
+TEST(Scoring, StopsWhenTooManyFailAndSaysWhy) {
+  Canned a{{{1, TENON_R_OK}, {1, TENON_R_OK}, {1, TENON_R_OK}, {1, TENON_R_TIMED_OUT}}, "waited 10 s", 0};
+  Scoring scoring({a.term("compiler")}, 0.2);
+  score(scoring, 196);  // a quarter fails, but fewer than the window have been seen
+  try {
+    score(scoring, 4);
+    FAIL() << "50 of 200 failed where 20 % are allowed";
+  } catch (const RunError& e) {
+    EXPECT_THAT(e.what(), testing::HasSubstr("50 of the last 200"));
+    EXPECT_THAT(e.what(), testing::HasSubstr("50 times: compiler timed out: waited 10 s"));
+  }
+}
+
+TEST(Scoring, TheWindowForgetsAndTravels) {
+  Canned a{{{1, TENON_R_REFUSED}}, "", 0};
+  Canned b{{{1, TENON_R_OK}}, "", 0};
+  Scoring failing({a.term("a")}, 1.0), fine({b.term("b")}, 0.1);
+  score(failing, 30);
+  fine.set_window(failing.window());
+  score(fine, 165);
+  EXPECT_EQ(fine.window().size(), 195u);
+  EXPECT_THROW(score(fine, 5), RunError);  // 30 of 200
+  Scoring later({b.term("b")}, 0.1);
+  later.set_window(std::string(30, '0') + std::string(160, '1'));
+  EXPECT_NO_THROW(score(later, 200));
+  EXPECT_EQ(later.window(), std::string(200, '1'));
+}
+
+TEST(Scoring, ErrorsOfTheRewardItself) {
+  Canned a{{{1, TENON_R_OK}}, "", TENON_E_TIMEOUT};
+  Scoring slow({a.term("a")}, 1.0);
+  EXPECT_EQ(score(slow, 2).valid, (std::vector<uint8_t>{0, 0}));
+  a.code = TENON_E_INVALID;
+  EXPECT_THROW(score(slow, 2), RunError);
+  a.code = TENON_E_CANCELLED;
+  EXPECT_THROW(score(slow, 2), Error);
+}
+
+}  // namespace
+}  // namespace tenon::host

@@ -1,0 +1,93 @@
+// The pool: every index once, whatever the number of threads, callers and nestings.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <vector>
+
+namespace tenon::host {
+namespace {
+
+template <class Body>
+void each(ThreadPool& pool, uint64_t n, uint64_t grain, Body&& body) {
+  pool.parallel_for(
+      n, grain, [](void* arg, uint64_t begin, uint64_t end) { (*static_cast<std::remove_reference_t<Body>*>(arg))(begin, end); }, &body);
+}
+
+class Pool : public testing::TestWithParam<uint32_t> {};
+INSTANTIATE_TEST_SUITE_P(Threads, Pool, testing::Values(1, 2, 3, 4));
+
+TEST_P(Pool, EveryIndexOnceInContiguousPiecesOfAtLeastGrain) {
+  ThreadPool pool(GetParam());
+  for (uint64_t n : {0, 1, 2, 3, 7, 64, 1000, 4097}) {
+    for (uint64_t grain : {0, 1, 5, 64, 5000}) {
+      std::vector<std::atomic<int>> seen(n);
+      std::mutex mutex;
+      std::vector<std::pair<uint64_t, uint64_t>> pieces;
+      each(pool, n, grain, [&](uint64_t begin, uint64_t end) {
+        for (uint64_t i = begin; i < end; ++i) ++seen[i];
+        std::lock_guard lock(mutex);
+        pieces.emplace_back(begin, end);
+      });
+      EXPECT_TRUE(std::all_of(seen.begin(), seen.end(), [](auto& x) { return x == 1; })) << n << " " << grain;
+      EXPECT_LE(pieces.size(), GetParam());
+      for (auto [begin, end] : pieces) EXPECT_GE(end - begin, std::min(n, grain));
+    }
+  }
+}
+
+TEST_P(Pool, ManyShortRegionsLoseNothing) {
+  ThreadPool pool(GetParam());
+  uint64_t total = 0;
+  for (int round = 0; round < 20000; ++round) {
+    std::atomic<uint64_t> sum{0};
+    each(pool, 16, 1, [&](uint64_t begin, uint64_t end) { sum += end - begin; });
+    total += sum;
+  }
+  EXPECT_EQ(total, 320000u);
+}
+
+TEST_P(Pool, NestedCallsRunInline) {
+  ThreadPool pool(GetParam());
+  std::vector<std::atomic<int>> seen(64);
+  each(pool, 8, 1, [&](uint64_t begin, uint64_t end) {
+    for (uint64_t i = begin; i < end; ++i) {
+      const std::thread::id outside = std::this_thread::get_id();
+      each(pool, 8, 1, [&](uint64_t b, uint64_t e) {
+        EXPECT_EQ(std::this_thread::get_id(), outside);
+        for (uint64_t j = b; j < e; ++j) ++seen[i * 8 + j];
+      });
+    }
+  });
+  EXPECT_TRUE(std::all_of(seen.begin(), seen.end(), [](auto& x) { return x == 1; }));
+}
+
+TEST_P(Pool, SeveralCallersAtOnce) {
+  ThreadPool pool(GetParam());
+  std::atomic<uint64_t> total{0};
+  std::vector<std::thread> callers;
+  for (int c = 0; c < 3; ++c) {
+    callers.emplace_back([&] {
+      for (int round = 0; round < 2000; ++round) each(pool, 10, 1, [&](uint64_t begin, uint64_t end) { total += end - begin; });
+    });
+  }
+  for (std::thread& t : callers) t.join();
+  EXPECT_EQ(total, 60000u);
+}
+
+TEST_P(Pool, WakesAfterSleeping) {
+  ThreadPool pool(GetParam());
+  for (int round = 0; round < 3; ++round) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));  // longer than a worker watches
+    std::atomic<uint64_t> sum{0};
+    each(pool, 1000, 1, [&](uint64_t begin, uint64_t end) { sum += end - begin; });
+    EXPECT_EQ(sum, 1000u);
+  }
+}
+
+}  // namespace
+}  // namespace tenon::host
