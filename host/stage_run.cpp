@@ -99,6 +99,9 @@ tenon_stage_io StageRun::make_io() {
   io.struct_size = sizeof io;
   io.first_step = first_step_;
   io.ctx = this;
+  output_ = (c_.folder.path() / "artifacts").string();
+  make_folder(output_);
+  io.folder = output_.c_str();
   io.begin = [](void* ctx, uint64_t total_steps) {
     auto& run = *static_cast<StageRun*>(ctx);
     try {

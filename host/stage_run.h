@@ -82,6 +82,7 @@ class StageRun final : public StageServices {
   bool begun_ = false;
   std::atomic<uint64_t> next_sample_id_{0};
   std::atomic<bool> cancelled_{false};
+  std::string output_;          // tenon_stage_io.folder
   std::exception_ptr failure_;  // thrown inside a callback of the stage
 
   std::array<OutputFile, kRecordFiles.size()> files_;   // of the stage
