@@ -180,7 +180,7 @@ Tokenizer Tokenizer::open(const std::string& path) {
 
 void Tokenizer::encode(std::string_view text, const EncodeOptions& options, std::vector<int32_t>& ids) const {
   const Definition& d = state_->definition;
-  if (options.add_special) ids.insert(ids.end(), d.prefix.begin(), d.prefix.end());
+  if (options.add_prefix) ids.insert(ids.end(), d.prefix.begin(), d.prefix.end());
   for (size_t at = 0; at < text.size();) {
     // A maximal run of valid characters, then a maximal run of bytes that start none.
     size_t end = at, length = 0;
@@ -191,7 +191,7 @@ void Tokenizer::encode(std::string_view text, const EncodeOptions& options, std:
     if (end > at) state_->encode_piece(text.substr(at, end - at), options.missing_byte, ids);
     at = end;
   }
-  if (options.add_special) ids.insert(ids.end(), d.suffix.begin(), d.suffix.end());
+  if (options.add_suffix) ids.insert(ids.end(), d.suffix.begin(), d.suffix.end());
 }
 
 std::vector<int32_t> Tokenizer::encode(std::string_view text, const EncodeOptions& options) const {

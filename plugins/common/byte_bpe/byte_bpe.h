@@ -28,7 +28,8 @@ enum class MissingByte {
 
 struct EncodeOptions {
   bool parse_special = true;  // "<|im_end|>" in the text becomes the control token; false: it is plain text
-  bool add_special = false;   // add what the post-processor adds (Llama-3's and DeepSeek's BOS)
+  bool add_prefix = false;    // put first what the post-processor puts first (Llama-3's and DeepSeek's BOS)
+  bool add_suffix = false;    // put last what it puts last
   MissingByte missing_byte = MissingByte::kError;
 };
 

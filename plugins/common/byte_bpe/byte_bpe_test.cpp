@@ -174,12 +174,16 @@ TEST_F(ByteBpeTest, ControlTokensInTextCanBePlainText) {
 TEST_F(ByteBpeTest, PostProcessorAddsItsTokens) {
   bj::value json = base_;
   json.as_object()["post_processor"] = bj::parse(R"({"type":"TemplateProcessing",
-    "single":[{"SpecialToken":{"id":"<|im_start|>","type_id":0}},{"Sequence":{"id":"A","type_id":0}}],
-    "pair":[],"special_tokens":{"<|im_start|>":{"id":"<|im_start|>","ids":[1],"tokens":["<|im_start|>"]}}})");
+    "single":[{"SpecialToken":{"id":"<|im_start|>","type_id":0}},{"Sequence":{"id":"A","type_id":0}},
+              {"SpecialToken":{"id":"<|im_end|>","type_id":0}}],
+    "pair":[],"special_tokens":{"<|im_start|>":{"id":"<|im_start|>","ids":[1],"tokens":["<|im_start|>"]},
+                                "<|im_end|>":{"id":"<|im_end|>","ids":[2],"tokens":["<|im_end|>"]}}})");
   const Tokenizer tokenizer = open(json);
   auto expected = tokenizer.encode("hello");
   expected.insert(expected.begin(), 1);
-  EXPECT_EQ(tokenizer.encode("hello", {.add_special = true}), expected);
+  EXPECT_EQ(tokenizer.encode("hello", {.add_prefix = true}), expected);
+  expected.push_back(2);
+  EXPECT_EQ(tokenizer.encode("hello", {.add_prefix = true, .add_suffix = true}), expected);
 }
 
 TEST_F(ByteBpeTest, AByteWithoutATokenIsAnErrorUnlessSkipped) {
