@@ -42,7 +42,7 @@ class Supervised {
 };
 
 // Options that pretrain and sft have in common.
-inline constexpr tenon_option kModelOption = reference("model", "model", nullptr, "What is trained; by default the model of the stage in `from`.");
+inline constexpr tenon_option kModelOption = reference("model", "model", nullptr, "What is trained; `from` fills it in.", {.flags = TENON_O_REQUIRED});
 inline constexpr tenon_option kTrainDataOption =
     reference("data", "dataset", nullptr, "Rows to train on, in the order of the run's cursor.", {.flags = TENON_O_REQUIRED});
 inline constexpr tenon_option kOptimizerOption = reference("optimizer", "optimizer", nullptr, "Owns learning rate, schedule and clipping.", {.flags = TENON_O_REQUIRED});

@@ -56,6 +56,6 @@ class Export {
 }  // namespace
 
 TENON_STAGE_PLUGIN(Export, "export", "0.1.0", "Writes a model as files that other programs open (safetensors, configuration, tokenizer).",
-                   tenon::reference("model", "model", nullptr, "What is written; by default the model of the stage in `from`."),
+                   tenon::reference("model", "model", nullptr, "What is written; `from` fills it in.", {.flags = TENON_O_REQUIRED}),
                    tenon::text("folder", "\"export\"", "Where to: a folder that does not exist or is empty, below the stage's own or absolute."),
                    tenon::choice("dtype", kDtypes, "\"f32\"", "Of the weights in the files."))

@@ -9,7 +9,7 @@ namespace tenon::rl {
 inline constexpr const char* kOverlong[] = {"keep", "mask", nullptr};
 
 inline constexpr OptionTable kOptions{
-    reference("model", "model", nullptr, "The policy; by default the model of the stage in `from`."),
+    reference("model", "model", nullptr, "The policy; `from` fills it in.", {.flags = TENON_O_REQUIRED}),
     reference("data", "dataset", nullptr, "Prompts, and in their meta what the rewards ask for.", {.flags = TENON_O_REQUIRED}),
     reference("algorithm", "algorithm", "\"algorithm\"", "Turns rewards into advantages, and advantages into gradients."),
     reference("optimizer", "optimizer", nullptr, "Owns learning rate, schedule and clipping.", {.flags = TENON_O_REQUIRED}),
