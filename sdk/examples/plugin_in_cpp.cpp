@@ -1,4 +1,4 @@
-// A reward in C++: 1 if the completion holds the word that the data set asks for in the row's field `must_say`.
+// A reward in C++: 1 if the completion holds the word in the row's field `must_say`, else 0.
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/reward.hpp"
 
@@ -12,4 +12,5 @@ struct Says {
   std::string field;
 };
 
-TENON_REWARD_PLUGIN(Says, "example.says", "1.0.0", "Wants one word.", tenon::text("field", "\"must_say\"", "Field of the row's meta that has the word."))
+TENON_REWARD_PLUGIN(Says, "example.says", "1.0.0", "Wants one word.",
+                    tenon::text("field", "\"must_say\"", "Field of the row's meta that has the word."))

@@ -11,7 +11,8 @@ CHECK(option_type, offsetof(tenon_option, type) == 4 && offsetof(tenon_option, n
 CHECK(first_field, offsetof(tenon_host, struct_size) == 0 && offsetof(tenon_component, struct_size) == 0);
 CHECK(reward_status, TENON_R_UNSET == 0 && TENON_R_OK == 1);
 
-static int32_t score(void *self, const tenon_call *call, const tenon_reward_in *in, tenon_reward_out *out, tenon_error *err) {
+static int32_t score(void* self, const tenon_call* call, const tenon_reward_in* in, tenon_reward_out* out,
+                     tenon_error* err) {
   uint64_t i;
   (void)self, (void)call, (void)err;
   for (i = 0; i < in->n; ++i) out->status[i] = TENON_R_NOT_APPLICABLE;

@@ -13,7 +13,8 @@ using tenon::json::raw_field;
 using tenon::json::text_field;
 
 TEST(Json, FieldsOfEveryType) {
-  const char* row = R"( { "s" : "a b", "n":-1.5e2, "t":true, "z":null, "l":[1,{"s":"inner"}], "o":{"a":[]} } )";
+  const char* row =
+      R"( { "s" : "a b", "n":-1.5e2, "t":true, "z":null, "l":[1,{"s":"inner"}], "o":{"a":[]} } )";
   EXPECT_EQ(text_field(row, "s"), "a b");
   EXPECT_EQ(text_field(row, "n"), "-1.5e2");
   EXPECT_EQ(number_field(row, "n"), -150.0);
@@ -48,8 +49,9 @@ TEST(Json, QuoteIsReadBack) {
 }
 
 TEST(Json, MalformedTextIsAnError) {
-  for (const char* bad : {"[1]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\" 1}", "{\"a\":\"x", "{\"a\":\"\\q\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":1 \"b\":2}",
-                          "{\"a\":]}", "{\"a\":,}"})
+  for (const char* bad :
+       {"[1]", "{", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\" 1}", "{\"a\":\"x", "{\"a\":\"\\q\"}",
+        "{\"a\":\"\\u12g4\"}", "{\"a\":1 \"b\":2}", "{\"a\":]}", "{\"a\":,}"})
     EXPECT_THROW(text_field(bad, "zz"), Error) << bad;
   EXPECT_THROW(text_field(R"({"a":"\ud83d\u0041"})", "a"), Error);
   EXPECT_THROW(text_field(R"({"a":"\ud83d"})", "a"), Error) << "a lone surrogate is not UTF-8";

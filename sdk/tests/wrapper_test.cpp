@@ -21,9 +21,11 @@ struct Picky {
   double limit;
   std::vector<std::string> names;
 };
-constexpr tenon::OptionTable kOptions{tenon::number("limit", "2.5", "A limit.", {.min = "0"}),
-                                      tenon::text("names", "[\"a\", \"b\"]", "Names.", {.flags = TENON_O_LIST})};
-constexpr tenon_component kPicky = tenon::component<Picky, tenon::RewardShim<Picky>>("picky", "1", "For tests.", kOptions);
+constexpr tenon::OptionTable kOptions{
+    tenon::number("limit", "2.5", "A limit.", {.min = "0"}),
+    tenon::text("names", "[\"a\", \"b\"]", "Names.", {.flags = TENON_O_LIST})};
+constexpr tenon_component kPicky =
+    tenon::component<Picky, tenon::RewardShim<Picky>>("picky", "1", "For tests.", kOptions);
 
 TEST(Guard, TurnsExceptionsIntoCodesAndTexts) {
   ErrorBuffer err;
@@ -56,13 +58,23 @@ TEST(Reward, OneSampleNeverSpoilsAnother) {
   std::vector<double> value(5, -1);
   std::vector<int32_t> status(5, TENON_R_UNSET);
   std::map<uint64_t, std::string> why;
-  tenon_reward_in in{sizeof in, 0, 5, id.data(), id.data(), text.raw(), text.raw(), text.raw(), {nullptr, nullptr, 0}, nullptr};
-  tenon_reward_out out{sizeof out, 0, value.data(), status.data(), nullptr, &why,
-                       [](void* ctx, uint64_t i, const char* s, uint64_t n) { (*static_cast<std::map<uint64_t, std::string>*>(ctx))[i] = {s, n}; },
+  tenon_reward_in in{
+      sizeof in, 0, 5, id.data(), id.data(), text.raw(), text.raw(), text.raw(), {nullptr, nullptr, 0},
+      nullptr};
+  tenon_reward_out out{sizeof out,
+                       0,
+                       value.data(),
+                       status.data(),
+                       nullptr,
+                       &why,
+                       [](void* ctx, uint64_t i, const char* s, uint64_t n) {
+                         (*static_cast<std::map<uint64_t, std::string>*>(ctx))[i] = {s, n};
+                       },
                        nullptr};
   ErrorBuffer err;
   err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
-  EXPECT_EQ(status, (std::vector<int32_t>{TENON_R_OK, TENON_R_CRASHED, TENON_R_REFUSED, TENON_R_CRASHED, TENON_R_OK}));
+  EXPECT_EQ(status, (std::vector<int32_t>{TENON_R_OK, TENON_R_CRASHED, TENON_R_REFUSED, TENON_R_CRASHED,
+                                          TENON_R_OK}));
   EXPECT_EQ(value.front(), 4);
   EXPECT_EQ(value.back(), 4);
   EXPECT_EQ(why[1], "as asked");
@@ -91,16 +103,20 @@ TEST(State, EndsEarlyIsAnError) {
   EXPECT_THROW(reader.value<uint64_t>(), Error);
 }
 
-// Random123's known-answer vectors for philox4x32-10 (kat_vectors): counter and key all zero, all ones, and digits of pi.
+// Random123's known-answer vectors for philox4x32-10 (kat_vectors): counter and key all zero, all ones, and
+// digits of pi.
 TEST(TestHost, PhiloxKnownAnswers) {
   auto words = [](uint64_t key, uint64_t hi, uint64_t lo) {
     uint64_t b[2];
     tenon::testing::philox(key, hi, lo, b);
-    return std::vector<uint32_t>{static_cast<uint32_t>(b[0]), static_cast<uint32_t>(b[0] >> 32), static_cast<uint32_t>(b[1]), static_cast<uint32_t>(b[1] >> 32)};
+    return std::vector<uint32_t>{static_cast<uint32_t>(b[0]), static_cast<uint32_t>(b[0] >> 32),
+                                 static_cast<uint32_t>(b[1]), static_cast<uint32_t>(b[1] >> 32)};
   };
   EXPECT_EQ(words(0, 0, 0), (std::vector<uint32_t>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(words(~0ull, ~0ull, ~0ull), (std::vector<uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  EXPECT_EQ(words(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88), (std::vector<uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
+  EXPECT_EQ(words(~0ull, ~0ull, ~0ull),
+            (std::vector<uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
+  EXPECT_EQ(words(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88),
+            (std::vector<uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
 }  // namespace

@@ -1,21 +1,24 @@
 // Algorithm `grpo`: Group Relative Policy Optimization.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Shao et al., DeepSeekMath, arXiv 2402.03300, eq. 3 and 4 (outcome supervision), the objective of DeepSeek-R1 (arXiv 2501.12948, eq. 1), minimised. For a
-// group of G completions of one prompt with rewards r_1 … r_G:
+// Shao et al., DeepSeekMath, arXiv 2402.03300, eq. 3 and 4 (outcome supervision), the objective of
+// DeepSeek-R1 (arXiv 2501.12948, eq. 1), minimised. For a group of G completions of one prompt with rewards
+// r_1 … r_G:
 //
-//   Â_i  = (r_i − mean(r)) / (std(r) + std_epsilon)                                               the same for all tokens of completion i
+//   Â_i  = (r_i − mean(r)) / (std(r) + std_epsilon)              the same for all tokens of completion i
 //   ρ_t  = π_θ(x_t | x_<t) / π_old(x_t | x_<t) = exp(lp_new − lp_old)
 //   L_t  = −min(ρ_t Â, clip(ρ_t, 1 − clip_low, 1 + clip_high) Â) + β kl_t
-//   L    = Σ_t w_t L_t                                                                           w: the host's normaliser (`aggregation`)
+//   L    = Σ_t w_t L_t                                           w: the host's normaliser (`aggregation`)
 //
-//   dL/d lp_new = w_t ( −m_t ρ_t Â + β kl′_t ),   m_t = 0 if (Â > 0 and ρ_t > 1 + clip_high) or (Â < 0 and ρ_t < 1 − clip_low), else 1
+//   dL/d lp_new = w_t ( −m_t ρ_t Â + β kl′_t ),
+//       m_t = 0 if (Â > 0 and ρ_t > 1 + clip_high) or (Â < 0 and ρ_t < 1 − clip_low), else 1
 //
 // With d = lp_ref − lp_new (Schulman, "Approximating KL divergence", 2020):
-//   k1 = −d, k1′ = 1        k2 = d²/2, k2′ = −d        k3 = e^d − d − 1, k3′ = 1 − e^d            DeepSeekMath eq. 4 is k3
+//   k1 = −d, k1′ = 1        k2 = d²/2, k2′ = −d        k3 = e^d − d − 1, k3′ = 1 − e^d (DeepSeekMath eq. 4)
 //
 // What differs from the papers, and why:
-//  - The ratio is per token, as in DeepSeekMath; R1 prints that of the whole sequence, whose product overflows for long answers.
+//  - The ratio is per token, as in DeepSeekMath; R1 prints that of the whole sequence, whose product
+//    overflows for long answers.
 //  - The papers do not say which standard deviation. `sample` (Bessel) is that of TRL, verl and OpenRLHF.
 //  - `aggregation` is 1/Σ tokens by default (DAPO, arXiv 2503.14476); DeepSeekMath's is `sequence-mean`.
 //  - `std: none` with `aggregation: constant-length` is Dr. GRPO (arXiv 2503.20783).
@@ -36,9 +39,12 @@ struct KlTerm {
 };
 KlTerm kl_term(Kl kind, double d) {
   switch (kind) {
-    case Kl::kK1: return {-d, 1};
-    case Kl::kK2: return {d * d / 2, -d};
-    case Kl::kK3: return {std::expm1(d) - d, -std::expm1(d)};
+    case Kl::kK1:
+      return {-d, 1};
+    case Kl::kK2:
+      return {d * d / 2, -d};
+    case Kl::kK3:
+      return {std::expm1(d) - d, -std::expm1(d)};
   }
   throw tenon::Error(TENON_E_INTERNAL, "no such estimator");
 }
@@ -46,24 +52,29 @@ KlTerm kl_term(Kl kind, double d) {
 class Grpo {
  public:
   static constexpr const char* kDoc =
-      "DeepSeekMath (arXiv 2402.03300) eq. 3 with the token-level ratio. Dr. GRPO: std: none, aggregation: constant-length, length: the longest completion. "
+      "DeepSeekMath (arXiv 2402.03300) eq. 3 with the token-level ratio. Dr. GRPO: std: none, aggregation: "
+      "constant-length, length: the longest completion. "
       "DAPO's objective: clip_high: 0.28.";
 
   explicit Grpo(tenon::Host host)
-      : std_(one_of<Std>(host.str("std"), {{"sample", Std::kSample}, {"population", Std::kPopulation}, {"none", Std::kNone}})),
+      : std_(one_of<Std>(host.str("std"),
+                         {{"sample", Std::kSample}, {"population", Std::kPopulation}, {"none", Std::kNone}})),
         std_epsilon_(host.f64("std_epsilon")),
         clip_low_(host.f64("clip_low")),
         clip_high_(host.f64("clip_high")),
         beta_(host.f64("beta")),
         kl_(one_of<Kl>(host.str("kl"), {{"k1", Kl::kK1}, {"k2", Kl::kK2}, {"k3", Kl::kK3}})),
-        aggregation_(one_of<int32_t>(
-            host.str("aggregation"),
-            {{"token-mean", TENON_TOKEN_MEAN}, {"sequence-mean", TENON_SEQUENCE_MEAN}, {"constant-length", TENON_CONSTANT_LENGTH}})),
+        aggregation_(one_of<int32_t>(host.str("aggregation"), {{"token-mean", TENON_TOKEN_MEAN},
+                                                               {"sequence-mean", TENON_SEQUENCE_MEAN},
+                                                               {"constant-length", TENON_CONSTANT_LENGTH}})),
         length_(host.f64_if("length").value_or(0)) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     bool constant = host.str("aggregation") == "constant-length", length = host.f64_if("length").has_value();
-    if (constant && !length) findings.error("length", "aggregation: constant-length divides by `length`; give it (Dr. GRPO: the longest completion)");
+    if (constant && !length)
+      findings.error(
+          "length",
+          "aggregation: constant-length divides by `length`; give it (Dr. GRPO: the longest completion)");
     if (!constant && length) findings.error("length", "only aggregation: constant-length divides by it");
   }
 
@@ -108,7 +119,8 @@ class Grpo {
   }
 
  private:
-  // Mean and deviation in units of `scale`, the power of two at the largest |reward|: exact, and no finite reward overflows. scale 0: no signal.
+  // Mean and deviation in units of `scale`, the power of two at the largest |reward|: exact, and no finite
+  // reward overflows. scale 0: no signal.
   struct Moments {
     double scale, mean, std;
   };
@@ -116,7 +128,8 @@ class Grpo {
     double low = r.reward(group[0]), high = low;
     for (uint64_t i : group) low = std::min(low, r.reward(i)), high = std::max(high, r.reward(i));
     if (low == high) return {0, 0, 0};
-    double scale = std::exp2(std::ilogb(std::max(std::abs(low), std::abs(high)))), g = static_cast<double>(group.size()), sum = 0, squares = 0;
+    double scale = std::exp2(std::ilogb(std::max(std::abs(low), std::abs(high)))),
+           g = static_cast<double>(group.size()), sum = 0, squares = 0;
     for (uint64_t i : group) sum += r.reward(i) / scale;
     double mean = sum / g;
     for (uint64_t i : group) squares += std::pow(r.reward(i) / scale - mean, 2);
@@ -161,18 +174,23 @@ class Grpo {
   void require(const tenon::RolloutView& r) const {
     const tenon_rollout& raw = r.raw();
     auto need = [](const void* column, const char* name) {
-      if (column == nullptr) throw tenon::Error(TENON_E_STATE, std::string("grpo: the stage gave no column ") + name);
+      if (column == nullptr)
+        throw tenon::Error(TENON_E_STATE, std::string("grpo: the stage gave no column ") + name);
     };
-    need(raw.lp_new, "lp_new"), need(raw.lp_old, "lp_old"), need(raw.advantage, "advantage"), need(raw.weight, "weight");
+    need(raw.lp_new, "lp_new"), need(raw.lp_old, "lp_old"), need(raw.advantage, "advantage"),
+        need(raw.weight, "weight");
     if (beta_ != 0) need(raw.lp_ref, "lp_ref");
   }
 
   [[noreturn]] void not_finite(const tenon::RolloutView& r, uint64_t i, uint64_t t) const {
-    std::string text = "grpo: the loss is not finite at token " + std::to_string(t - r.begin(i)) + " of sample " +
-                       std::to_string(r.raw().sample_id != nullptr ? r.raw().sample_id[i] : i) + ": advantage " + std::to_string(r.advantage(t)) +
-                       ", lp_new " + std::to_string(r.lp_new(t)) + ", lp_old " + std::to_string(r.lp_old(t));
+    std::string text = "grpo: the loss is not finite at token " + std::to_string(t - r.begin(i)) +
+                       " of sample " +
+                       std::to_string(r.raw().sample_id != nullptr ? r.raw().sample_id[i] : i) +
+                       ": advantage " + std::to_string(r.advantage(t)) + ", lp_new " +
+                       std::to_string(r.lp_new(t)) + ", lp_old " + std::to_string(r.lp_old(t));
     if (beta_ != 0) text += ", lp_ref " + std::to_string(r.lp_ref(t));
-    throw tenon::Error(TENON_E_INVALID, text + ". The policy has moved too far in one step; lower the learning rate");
+    throw tenon::Error(TENON_E_INVALID,
+                       text + ". The policy has moved too far in one step; lower the learning rate");
   }
 
   template <class T>
@@ -197,12 +215,20 @@ constexpr const char* kAggregations[] = {"token-mean", "sequence-mean", "constan
 
 TENON_ALGORITHM_PLUGIN(
     Grpo, "grpo", "1.0.0", "Group Relative Policy Optimization (DeepSeekMath, DeepSeek-R1).",
-    tenon::choice("std", kStds, "\"sample\"", "What advantages are divided by: the group's sample (G − 1) or population (G) standard deviation, or nothing."),
+    tenon::choice("std", kStds, "\"sample\"",
+                  "What advantages are divided by: the group's sample (G − 1) or population (G) standard "
+                  "deviation, or nothing."),
     tenon::number("std_epsilon", "1e-4", "Added to the standard deviation.", {.min = "0"}),
-    tenon::number("clip_low", "0.2", "The ratio's lower bound is 1 − this; from 1 on it never binds.", {.min = "0"}),
-    tenon::number("clip_high", "0.2", "The ratio's upper bound is 1 + this (DAPO 0.28, DeepSeek-R1 10).", {.min = "0"}),
-    tenon::number("beta", "0", "Weight of the divergence from the reference model; 0: none, and no reference model is made.", {.min = "0"}),
+    tenon::number("clip_low", "0.2", "The ratio's lower bound is 1 − this; from 1 on it never binds.",
+                  {.min = "0"}),
+    tenon::number("clip_high", "0.2", "The ratio's upper bound is 1 + this (DAPO 0.28, DeepSeek-R1 10).",
+                  {.min = "0"}),
+    tenon::number(
+        "beta", "0",
+        "Weight of the divergence from the reference model; 0: none, and no reference model is made.",
+        {.min = "0"}),
     tenon::choice("kl", kKls, "\"k3\"", "Its estimator, of beta > 0."),
     tenon::choice("aggregation", kAggregations, "\"token-mean\"",
-                  "What the loss is a mean over: all tokens; sequences of means over their tokens; sequences of sums over their tokens divided by `length`."),
+                  "What the loss is a mean over: all tokens; sequences of means over their tokens; sequences "
+                  "of sums over their tokens divided by `length`."),
     tenon::number("length", nullptr, "Of aggregation: constant-length.", {.min = "1", .unit = "tokens"}))

@@ -1,4 +1,5 @@
-// Tests of GRPO: published numbers, an independent reference in float64, finite differences, and everything a rollout may hold.
+// Tests of GRPO: published numbers, an independent reference in float64, finite differences, and everything a
+// rollout may hold.
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,7 +19,9 @@ using Options = std::map<std::string, std::string>;
 
 class Grpo : public helpers::Instance<tenon_algorithm_vt> {
  public:
-  explicit Grpo(Options options = {}) : Instance(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options)), algorithm(ref()) {}
+  explicit Grpo(Options options = {})
+      : Instance(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options)),
+        algorithm(ref()) {}
   // A random rollout with advantages and weights.
   Rollout rollout(uint64_t seed, double drift = 0.4) const {
     Rollout r = helpers::random_rollout(seed, drift);
@@ -29,37 +32,54 @@ class Grpo : public helpers::Instance<tenon_algorithm_vt> {
   }
   Algorithm algorithm;
 };
-Grpo with(Options options) { return Grpo(std::move(options)); }
+Grpo with(Options options) {
+  return Grpo(std::move(options));
+}
 
-auto near(double x, double tolerance = 5e-8) { return DoubleNear(x, tolerance); }
+auto near(double x, double tolerance = 5e-8) {
+  return DoubleNear(x, tolerance);
+}
 
 // Golden numbers of TRL, verl and OpenRLHF's conventions for r = [1, 0, 0, 1] and [1, 0, 0, 0].
 TEST(GrpoAdvantages, PublishedConventions) {
   auto r = helpers::one_group({1, 0, 0, 1});
-  EXPECT_THAT(helpers::advantages_of(with({{"std", "\"population\""}, {"std_epsilon", "0"}}).algorithm, r), ElementsAre(1, -1, -1, 1));
-  for (auto [epsilon, a] : std::vector<std::pair<const char*, double>>{{"1e-9", .8660254}, {"1e-6", .8660239}, {"1e-4", .8658754}})
-    EXPECT_THAT(helpers::advantages_of(with({{"std_epsilon", epsilon}}).algorithm, r), ElementsAre(near(a), near(-a), near(-a), near(a))) << epsilon;
+  EXPECT_THAT(helpers::advantages_of(with({{"std", "\"population\""}, {"std_epsilon", "0"}}).algorithm, r),
+              ElementsAre(1, -1, -1, 1));
+  for (auto [epsilon, a] : std::vector<std::pair<const char*, double>>{
+           {"1e-9", .8660254}, {"1e-6", .8660239}, {"1e-4", .8658754}})
+    EXPECT_THAT(helpers::advantages_of(with({{"std_epsilon", epsilon}}).algorithm, r),
+                ElementsAre(near(a), near(-a), near(-a), near(a)))
+        << epsilon;
   auto single = helpers::one_group({1, 0, 0, 0});
-  EXPECT_THAT(helpers::advantages_of(Grpo().algorithm, single), ElementsAre(near(1.4997001), near(-.4999000), near(-.4999000), near(-.4999000)));
-  EXPECT_THAT(helpers::advantages_of(with({{"std", "\"none\""}}).algorithm, single), ElementsAre(.75, -.25, -.25, -.25));
+  EXPECT_THAT(helpers::advantages_of(Grpo().algorithm, single),
+              ElementsAre(near(1.4997001), near(-.4999000), near(-.4999000), near(-.4999000)));
+  EXPECT_THAT(helpers::advantages_of(with({{"std", "\"none\""}}).algorithm, single),
+              ElementsAre(.75, -.25, -.25, -.25));
 }
 
 TEST(GrpoAdvantages, AGroupWithoutSignalIsExactlyZero) {
-  EXPECT_THAT(helpers::advantages_of(with({{"std_epsilon", "0"}}).algorithm, helpers::one_group({.1, .1, .1})), ElementsAre(0, 0, 0));
-  EXPECT_THAT(helpers::advantages_of(with({{"std_epsilon", "0"}}).algorithm, helpers::one_group({3})), ElementsAre(0));
+  EXPECT_THAT(
+      helpers::advantages_of(with({{"std_epsilon", "0"}}).algorithm, helpers::one_group({.1, .1, .1})),
+      ElementsAre(0, 0, 0));
+  EXPECT_THAT(helpers::advantages_of(with({{"std_epsilon", "0"}}).algorithm, helpers::one_group({3})),
+              ElementsAre(0));
 }
 
 TEST(GrpoAdvantages, ExtremeRewardsDoNotOverflow) {
   Grpo grpo = with({{"std_epsilon", "0"}, {"std", "\"population\""}});
   for (double big : {1e-320, 1e-200, 1e200, 1.7e308})
-    EXPECT_THAT(helpers::advantages_of(grpo.algorithm, helpers::one_group({big, -big})), ElementsAre(near(1), near(-1))) << big;
-  EXPECT_THAT(helpers::advantages_of(grpo.algorithm, helpers::one_group({1e9 + 1, 1e9})), ElementsAre(near(1), near(-1)));
+    EXPECT_THAT(helpers::advantages_of(grpo.algorithm, helpers::one_group({big, -big})),
+                ElementsAre(near(1), near(-1)))
+        << big;
+  EXPECT_THAT(helpers::advantages_of(grpo.algorithm, helpers::one_group({1e9 + 1, 1e9})),
+              ElementsAre(near(1), near(-1)));
 }
 
 TEST(GrpoAdvantages, EqualOnlyUpToAnAffineMapOfRewards) {
   Grpo grpo = with({{"std_epsilon", "0"}});
   auto a = helpers::advantages_of(grpo.algorithm, helpers::one_group({1, 0, 3, 1}));
-  auto b = helpers::advantages_of(grpo.algorithm, helpers::one_group({2 * 1 - 7, 2 * 0 - 7, 2 * 3 - 7, 2 * 1 - 7}));
+  auto b = helpers::advantages_of(grpo.algorithm,
+                                  helpers::one_group({2 * 1 - 7, 2 * 0 - 7, 2 * 3 - 7, 2 * 1 - 7}));
   for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-14);
 }
 
@@ -72,11 +92,14 @@ TEST(GrpoAdvantages, AgreeWithThePaperOnUnevenGroups) {
       std::vector<double> rewards;
       for (uint64_t j = 0; j < r.size(); ++j)
         if (r.group_id[j] == r.group_id[i] && r.valid[j]) rewards.push_back(r.reward[j]);
-      double mean = std::accumulate(rewards.begin(), rewards.end(), 0.0) / static_cast<double>(rewards.size()), var = 0;
+      double mean =
+                 std::accumulate(rewards.begin(), rewards.end(), 0.0) / static_cast<double>(rewards.size()),
+             var = 0;
       for (double x : rewards) var += (x - mean) * (x - mean) / static_cast<double>(rewards.size() - 1);
       double expected = rewards.size() < 2 ? 0 : (r.reward[i] - mean) / (std::sqrt(var) + 1e-4);
       for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
-        EXPECT_NEAR(r.advantage[t], helpers::counts(r, i, t) ? expected : 0, 1e-12) << "seed " << seed << " sequence " << i;
+        EXPECT_NEAR(r.advantage[t], helpers::counts(r, i, t) ? expected : 0, 1e-12)
+            << "seed " << seed << " sequence " << i;
     }
   }
 }
@@ -106,7 +129,12 @@ const Case kCases[] = {
     {"k1", {{"beta", "0.5"}, {"kl", "\"k1\""}}, .2, .2, .5, 1},
     {"k2", {{"beta", "0.5"}, {"kl", "\"k2\""}}, .2, .2, .5, 2},
     {"k3", {{"beta", "0.5"}, {"kl", "\"k3\""}, {"aggregation", "\"sequence-mean\""}}, .2, .2, .5, 3},
-    {"Dr. GRPO", {{"std", "\"none\""}, {"aggregation", "\"constant-length\""}, {"length", "64"}}, .2, .2, 0, 3},
+    {"Dr. GRPO",
+     {{"std", "\"none\""}, {"aggregation", "\"constant-length\""}, {"length", "64"}},
+     .2,
+     .2,
+     0,
+     3},
 };
 
 // The loss as printed: min of two products, its derivative by which of them is the smaller.
@@ -197,7 +225,8 @@ TEST(GrpoGradient, CountsWhatItClips) {
   Grpo grpo;
   Rollout r = helpers::one_group({1, 1, 1, 1});
   r.advantage = {0, 1, 0, 1, 0, -1, 0, -1};
-  r.lp_new = {0, -0.5f, 0, -1, 0, -1.5f, 0, -0.5f};  // ratios 1.65 (clipped above), 1, 0.61 (clipped below), 1.65 (not: A < 0)
+  r.lp_new = {0, -0.5f, 0, -1,
+              0, -1.5f, 0, -0.5f};  // ratios 1.65 (clipped above), 1, 0.61 (clipped below), 1.65 (not: A < 0)
   r.weight = helpers::loss_weights(r, grpo.algorithm.info());
   Algorithm::Metrics metrics;
   auto got = grpo.algorithm.gradient(nullptr, r, metrics);
@@ -216,7 +245,8 @@ TEST(GrpoGradient, OverflowIsAnErrorThatNamesTheSample) {
   r.lp_new.assign(r.tokens(), 0);
   Algorithm::Metrics metrics;
   r.advantage = {0, 1, 0, 0};
-  EXPECT_EQ(grpo.algorithm.gradient(nullptr, r, metrics).loss, -0.6) << "clipped at 1.2, and 0 where there is no advantage";
+  EXPECT_EQ(grpo.algorithm.gradient(nullptr, r, metrics).loss, -0.6)
+      << "clipped at 1.2, and 0 where there is no advantage";
   r.advantage = {0, 1, 0, -1};
   try {
     grpo.algorithm.gradient(nullptr, r, metrics);
@@ -236,7 +266,8 @@ TEST(GrpoGradient, MissingColumnsAreAnError) {
 
 TEST(GrpoInfo, SaysWhatItNeeds) {
   EXPECT_EQ(Grpo().algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS});
-  EXPECT_EQ(with({{"beta", "0.1"}}).algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_REFERENCE});
+  EXPECT_EQ(with({{"beta", "0.1"}}).algorithm.info().needs,
+            uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_REFERENCE});
   auto info = with({{"aggregation", "\"constant-length\""}, {"length", "64"}}).algorithm.info();
   EXPECT_EQ(info.aggregation, TENON_CONSTANT_LENGTH);
   EXPECT_EQ(info.constant, 64);
@@ -247,7 +278,8 @@ TEST(GrpoCheck, LengthGoesWithConstantLength) {
   EXPECT_THAT(helpers::findings_of(component, {}), ElementsAre());
   EXPECT_EQ(helpers::findings_of(component, {{"aggregation", "\"constant-length\""}}).size(), 1u);
   EXPECT_EQ(helpers::findings_of(component, {{"length", "64"}}).size(), 1u);
-  EXPECT_THAT(helpers::findings_of(component, {{"aggregation", "\"constant-length\""}, {"length", "64"}}), ElementsAre());
+  EXPECT_THAT(helpers::findings_of(component, {{"aggregation", "\"constant-length\""}, {"length", "64"}}),
+              ElementsAre());
 }
 
 }  // namespace

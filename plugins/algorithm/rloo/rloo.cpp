@@ -1,20 +1,25 @@
 // Algorithm `rloo`: REINFORCE with a leave-one-out baseline.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Ahmadian et al., "Back to Basics", arXiv 2402.14740, §3.2 (the estimator is that of Kool et al. 2019), minimised. For G completions of one prompt:
+// Ahmadian et al., "Back to Basics", arXiv 2402.14740, §3.2 (the estimator is that of Kool et al. 2019),
+// minimised. For G completions of one prompt:
 //
-//   r'_i = r_i − β Σ_t (lp_old − lp_ref)                         the divergence (k1) is part of the reward, as in the paper's eq. 1
+//   r'_i = r_i − β Σ_t (lp_old − lp_ref)                    the divergence (k1) is part of the reward (eq. 1)
 //   A_i  = r'_i − 1/(G − 1) Σ_{j≠i} r'_j = G/(G − 1) (r'_i − mean(r'))
-//   loss: reinforce    L_t = −A_i lp_new                         dL/d lp_new = −w_t A_i
-//   loss: clipped      L_t = −min(ρ_t A_i, clip(ρ_t, 1 − clip_low, 1 + clip_high) A_i),  ρ_t = exp(lp_new − lp_old)
-//                                                                dL/d lp_new = −w_t m_t ρ_t A_i, m_t = 0 outside the bound on the side of A's sign
-//   L = Σ_t w_t L_t                                              w: the host's normaliser (`aggregation`)
+//   L    = Σ_t w_t L_t                                      w: the host's normaliser (`aggregation`)
+//
+//   loss: reinforce    L_t = −A_i lp_new
+//                      dL/d lp_new = −w_t A_i
+//   loss: clipped      ρ_t = exp(lp_new − lp_old)
+//                      L_t = −min(ρ_t A_i, clip(ρ_t, 1 − clip_low, 1 + clip_high) A_i)
+//                      dL/d lp_new = −w_t m_t ρ_t A_i,  m_t = 0 outside the bound on the side of A's sign, else 1
 //
 // What differs from the paper, and why:
-//  - `clipped` is the default: on the first mini-batch (ρ = 1) it has the gradient of `reinforce`, and later ones stay near the policy that sampled.
-//    The ratio is per token; TRL's is the product over the whole completion.
-//  - `aggregation` is `token-mean`, so that learning rates compare with those of grpo. The paper's sum over a completion's tokens, averaged over
-//    completions, is `aggregation: constant-length` with `length: 1`.
+//  - `clipped` is the default: on the first mini-batch (ρ = 1) it has the gradient of `reinforce`, and later
+//    ones stay near the policy that sampled. The ratio is per token; TRL's is the product over the whole
+//    completion.
+//  - `aggregation` is `token-mean`, so that learning rates compare with those of grpo. The paper's sum over a
+//    completion's tokens, averaged over completions, is `aggregation: constant-length` with `length: 1`.
 //  - No division by a standard deviation: advantages keep the scale of the rewards.
 
 #include <algorithm>
@@ -27,7 +32,8 @@ namespace {
 class Rloo {
  public:
   static constexpr const char* kDoc =
-      "Back to Basics (arXiv 2402.14740) §3.2. As printed: loss: reinforce, aggregation: constant-length, length: 1.";
+      "Back to Basics (arXiv 2402.14740) §3.2. As printed: loss: reinforce, aggregation: constant-length, "
+      "length: 1.";
 
   explicit Rloo(tenon::Host host)
       : clipped_(host.str("loss") == "clipped"),
@@ -39,7 +45,10 @@ class Rloo {
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     bool constant = host.str("aggregation") == "constant-length", length = host.f64_if("length").has_value();
-    if (constant && !length) findings.error("length", "aggregation: constant-length divides by `length`; give it (the paper's sum over tokens: 1)");
+    if (constant && !length)
+      findings.error(
+          "length",
+          "aggregation: constant-length divides by `length`; give it (the paper's sum over tokens: 1)");
     if (!constant && length) findings.error("length", "only aggregation: constant-length divides by it");
   }
 
@@ -70,8 +79,8 @@ class Rloo {
       for (size_t k = 0; k < group.size(); ++k) {
         double a = no_signal ? 0 : g / (g - 1) * (reward[k] - mean);
         if (!std::isfinite(a))
-          throw tenon::Error("rloo: the advantage of sample " + std::to_string(r.raw().sample_id[group[k]]) + " is not finite: reward " +
-                             std::to_string(r.reward(group[k])));
+          throw tenon::Error("rloo: the advantage of sample " + std::to_string(r.raw().sample_id[group[k]]) +
+                             " is not finite: reward " + std::to_string(r.reward(group[k])));
         out.set(group[k], a);
         n += 1, sum += a, squares += a * a;
       }
@@ -84,7 +93,8 @@ class Rloo {
   }
 
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
-    need(r.raw().lp_new, "lp_new"), need(r.raw().lp_old, "lp_old"), need(r.raw().advantage, "advantage"), need(r.raw().weight, "weight");
+    need(r.raw().lp_new, "lp_new"), need(r.raw().lp_old, "lp_old"), need(r.raw().advantage, "advantage"),
+        need(r.raw().weight, "weight");
     Sums sums;
     for (uint64_t i = 0; i < r.sequences(); ++i) {
       if (!r.valid(i)) continue;
@@ -105,16 +115,20 @@ class Rloo {
   };
 
   void token(const tenon::RolloutView& r, uint64_t i, uint64_t t, tenon::Gradient& out, Sums& sums) const {
-    double a = r.advantage(t), log_ratio = r.lp_new(t) - r.lp_old(t), ratio = std::exp(log_ratio), loss = 0, slope = 0;
-    bool above = clipped_ && a > 0 && ratio > 1 + clip_high_, below = clipped_ && a < 0 && ratio < 1 - clip_low_;
+    double a = r.advantage(t), log_ratio = r.lp_new(t) - r.lp_old(t), ratio = std::exp(log_ratio), loss = 0,
+           slope = 0;
+    bool above = clipped_ && a > 0 && ratio > 1 + clip_high_,
+         below = clipped_ && a < 0 && ratio < 1 - clip_low_;
     if (a != 0) {  // else 0 · ∞ for a ratio that overflows
       loss = -a * (!clipped_ ? r.lp_new(t) : above ? 1 + clip_high_ : below ? 1 - clip_low_ : ratio);
       slope = above || below ? 0 : -a * (clipped_ ? ratio : 1);
     }
     double w = r.weight(t);
     if (!std::isfinite(w * loss) || !std::isfinite(w * slope))
-      throw tenon::Error("rloo: the loss is not finite at token " + std::to_string(t - r.begin(i)) + " of sample " + std::to_string(r.raw().sample_id[i]) +
-                         ": advantage " + std::to_string(a) + ", lp_new " + std::to_string(r.lp_new(t)) + ", lp_old " + std::to_string(r.lp_old(t)) +
+      throw tenon::Error("rloo: the loss is not finite at token " + std::to_string(t - r.begin(i)) +
+                         " of sample " + std::to_string(r.raw().sample_id[i]) + ": advantage " +
+                         std::to_string(a) + ", lp_new " + std::to_string(r.lp_new(t)) + ", lp_old " +
+                         std::to_string(r.lp_old(t)) +
                          ". The policy has moved too far in one step; lower the learning rate");
     out.add(t, w * loss, w * slope);
     sums.tokens += 1, sums.ratio += ratio, sums.high += above, sums.low += below, sums.policy_kl -= log_ratio;
@@ -129,7 +143,8 @@ class Rloo {
   }
 
   static void need(const void* column, const char* name) {
-    if (column == nullptr) throw tenon::Error(TENON_E_STATE, std::string("rloo: the stage gave no column ") + name);
+    if (column == nullptr)
+      throw tenon::Error(TENON_E_STATE, std::string("rloo: the stage gave no column ") + name);
   }
 
   static int32_t aggregation(const std::string& name) {
@@ -152,10 +167,16 @@ constexpr const char* kAggregations[] = {"token-mean", "sequence-mean", "constan
 
 TENON_ALGORITHM_PLUGIN(
     Rloo, "rloo", "1.0.0", "REINFORCE with a leave-one-out baseline (Back to Basics).",
-    tenon::choice("loss", kLosses, "\"clipped\"", "clipped: PPO's bound on the token ratio; reinforce: −A log p, as printed."),
-    tenon::number("clip_low", "0.2", "Of clipped: the ratio's lower bound is 1 − this; from 1 on it never binds.", {.min = "0"}),
+    tenon::choice("loss", kLosses, "\"clipped\"",
+                  "clipped: PPO's bound on the token ratio; reinforce: −A log p, as printed."),
+    tenon::number("clip_low", "0.2",
+                  "Of clipped: the ratio's lower bound is 1 − this; from 1 on it never binds.", {.min = "0"}),
     tenon::number("clip_high", "0.2", "Of clipped: the ratio's upper bound is 1 + this.", {.min = "0"}),
-    tenon::number("beta", "0", "Weight of the divergence from the reference model (k1) in the reward; 0: none, and no reference model is made.", {.min = "0"}),
+    tenon::number("beta", "0",
+                  "Weight of the divergence from the reference model (k1) in the reward; 0: none, and no "
+                  "reference model is made.",
+                  {.min = "0"}),
     tenon::choice("aggregation", kAggregations, "\"token-mean\"",
-                  "What the loss is a mean over: all tokens; sequences of means over their tokens; sequences of sums over their tokens divided by `length`."),
+                  "What the loss is a mean over: all tokens; sequences of means over their tokens; sequences "
+                  "of sums over their tokens divided by `length`."),
     tenon::number("length", nullptr, "Of aggregation: constant-length.", {.min = "1", .unit = "tokens"}))

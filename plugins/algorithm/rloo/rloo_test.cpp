@@ -1,4 +1,5 @@
-// Tests of RLOO: published numbers, an independent reference in float64, finite differences, and everything a rollout may hold.
+// Tests of RLOO: published numbers, an independent reference in float64, finite differences, and everything a
+// rollout may hold.
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -18,7 +19,9 @@ using Options = std::map<std::string, std::string>;
 
 class Rloo : public helpers::Instance<tenon_algorithm_vt> {
  public:
-  explicit Rloo(Options options = {}) : Instance(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options)), algorithm(ref()) {}
+  explicit Rloo(Options options = {})
+      : Instance(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options)),
+        algorithm(ref()) {}
   Rollout rollout(uint64_t seed, double drift = 0.4) const {
     Rollout r = helpers::random_rollout(seed, drift);
     Algorithm::Metrics metrics;
@@ -28,13 +31,18 @@ class Rloo : public helpers::Instance<tenon_algorithm_vt> {
   }
   Algorithm algorithm;
 };
-Rloo with(Options options) { return Rloo(std::move(options)); }
+Rloo with(Options options) {
+  return Rloo(std::move(options));
+}
 
 TEST(RlooAdvantages, PublishedNumbers) {
   auto third = DoubleNear(-1.0 / 3, 1e-15);
-  EXPECT_THAT(helpers::advantages_of(Rloo().algorithm, helpers::one_group({1, 0, 0, 0})), ElementsAre(1, third, third, third));
-  EXPECT_THAT(helpers::advantages_of(Rloo().algorithm, helpers::one_group({.1, .1, .1})), ElementsAre(0, 0, 0));
-  EXPECT_THAT(helpers::advantages_of(Rloo().algorithm, helpers::one_group({3})), ElementsAre(0)) << "nobody to leave out";
+  EXPECT_THAT(helpers::advantages_of(Rloo().algorithm, helpers::one_group({1, 0, 0, 0})),
+              ElementsAre(1, third, third, third));
+  EXPECT_THAT(helpers::advantages_of(Rloo().algorithm, helpers::one_group({.1, .1, .1})),
+              ElementsAre(0, 0, 0));
+  EXPECT_THAT(helpers::advantages_of(Rloo().algorithm, helpers::one_group({3})), ElementsAre(0))
+      << "nobody to leave out";
 }
 
 // Each baseline is the mean of the others' rewards, computed one by one.
@@ -52,21 +60,25 @@ TEST(RlooAdvantages, LeaveOneOutOnUnevenGroups) {
       for (uint64_t i = 0; i < r.size(); ++i) {
         double others = 0, n = 0;
         for (uint64_t j = 0; j < r.size(); ++j)
-          if (j != i && r.group_id[j] == r.group_id[i] && r.valid[j]) others += beta != 0 ? shaped(j) : r.reward[j], n += 1;
+          if (j != i && r.group_id[j] == r.group_id[i] && r.valid[j])
+            others += beta != 0 ? shaped(j) : r.reward[j], n += 1;
         double own = beta != 0 ? shaped(i) : r.reward[i], expected = n == 0 ? 0 : own - others / n;
         for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
-          EXPECT_NEAR(r.advantage[t], helpers::counts(r, i, t) ? expected : 0, 1e-12) << "seed " << seed << " sequence " << i;
+          EXPECT_NEAR(r.advantage[t], helpers::counts(r, i, t) ? expected : 0, 1e-12)
+              << "seed " << seed << " sequence " << i;
       }
     }
 }
 
 TEST(RlooAdvantages, OverflowIsAnError) {
-  EXPECT_THROW(helpers::advantages_of(Rloo().algorithm, helpers::one_group({1.7e308, -1.7e308})), tenon::Error);
+  EXPECT_THROW(helpers::advantages_of(Rloo().algorithm, helpers::one_group({1.7e308, -1.7e308})),
+               tenon::Error);
 }
 
-const Options kCases[] = {{},
-                          {{"clip_low", "0.05"}, {"clip_high", "0.3"}, {"beta", "0.1"}, {"aggregation", "\"sequence-mean\""}},
-                          {{"loss", "\"reinforce\""}, {"aggregation", "\"constant-length\""}, {"length", "1"}}};
+const Options kCases[] = {
+    {},
+    {{"clip_low", "0.05"}, {"clip_high", "0.3"}, {"beta", "0.1"}, {"aggregation", "\"sequence-mean\""}},
+    {{"loss", "\"reinforce\""}, {"aggregation", "\"constant-length\""}, {"length", "1"}}};
 
 TEST(RlooGradient, AgreesWithThePaper) {
   for (const Options& options : kCases) {
@@ -116,7 +128,8 @@ TEST(RlooGradient, BothLossesAgreeOnPolicy) {
   Rloo clipped, reinforce = with({{"loss", "\"reinforce\""}});
   Rollout r = clipped.rollout(5, 0);
   Algorithm::Metrics metrics;
-  EXPECT_EQ(clipped.algorithm.gradient(nullptr, r, metrics).d_logprob, reinforce.algorithm.gradient(nullptr, r, metrics).d_logprob);
+  EXPECT_EQ(clipped.algorithm.gradient(nullptr, r, metrics).d_logprob,
+            reinforce.algorithm.gradient(nullptr, r, metrics).d_logprob);
 }
 
 TEST(RlooGradient, AnySplitIntoMicroBatchesGivesTheSame) {
@@ -129,7 +142,8 @@ TEST(RlooGradient, AnySplitIntoMicroBatchesGivesTheSame) {
     auto parts = helpers::in_micro_batches(rloo.algorithm, r, n, metrics);
     EXPECT_EQ(parts.d_logprob, whole.d_logprob) << n;
     EXPECT_NEAR(parts.loss, whole.loss, 1e-14);
-    for (const auto& [name, sum] : whole_metrics.sums) EXPECT_NEAR(metrics.sums[name].first, sum.first, 1e-12) << name;
+    for (const auto& [name, sum] : whole_metrics.sums)
+      EXPECT_NEAR(metrics.sums[name].first, sum.first, 1e-12) << name;
   }
 }
 
@@ -151,7 +165,8 @@ TEST(RlooGradient, OverflowIsAnErrorThatNamesTheSample) {
 
 TEST(RlooInfo, SaysWhatItNeeds) {
   EXPECT_EQ(Rloo().algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS});
-  EXPECT_EQ(with({{"beta", "0.1"}}).algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_REFERENCE});
+  EXPECT_EQ(with({{"beta", "0.1"}}).algorithm.info().needs,
+            uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_REFERENCE});
   Rollout r = helpers::one_group({1, 0});
   r.lp_ref.clear();
   EXPECT_THROW(helpers::advantages_of(with({{"beta", "0.1"}}).algorithm, r), tenon::Error);

@@ -1,4 +1,5 @@
-// Rollouts to try algorithms on, through the C ABI: uneven groups, masked tokens, empty completions, invalid samples. For tests only.
+// Rollouts to try algorithms on, through the C ABI: uneven groups, masked tokens, empty completions, invalid
+// samples. For tests only.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +12,8 @@
 
 namespace tenon::testing {
 
-// The weights of decision "the host owns the normaliser", written down naively: over valid sequences and their masked tokens.
+// The weights of decision "the host owns the normaliser", written down naively: over valid sequences and
+// their masked tokens.
 inline std::vector<double> loss_weights(const Rollout& r, const tenon_algorithm_info& info) {
   std::vector<double> weight(r.tokens(), 0.0);
   auto scored = [&](uint64_t i) {
@@ -24,7 +26,7 @@ inline std::vector<double> loss_weights(const Rollout& r, const tenon_algorithm_
     if (r.valid[i] != 0) tokens += scored(i), sequences += 1;
   for (uint64_t i = 0; i < r.size(); ++i) {
     if (r.valid[i] == 0) continue;
-    double w = info.aggregation == TENON_TOKEN_MEAN ? 1 / tokens
+    double w = info.aggregation == TENON_TOKEN_MEAN      ? 1 / tokens
                : info.aggregation == TENON_SEQUENCE_MEAN ? 1 / (sequences * scored(i))
                                                          : 1 / (sequences * info.constant);
     for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
@@ -33,12 +35,15 @@ inline std::vector<double> loss_weights(const Rollout& r, const tenon_algorithm_
   return weight;
 }
 
-// Groups of 1 to 6 sequences whose ids are interleaved; prompts of 1 to 3 tokens, completions of 0 to 7, some of whose tokens are masked out. One sample in eight is
-// invalid, with NaN where its numbers would be. Masked positions hold NaN too: whoever multiplies by a mask instead of branching is found out.
+// Groups of 1 to 6 sequences whose ids are interleaved; prompts of 1 to 3 tokens, completions of 0 to 7, some
+// of whose tokens are masked out. One sample in eight is invalid, with NaN where its numbers would be. Masked
+// positions hold NaN too: whoever multiplies by a mask instead of branching is found out.
 inline Rollout random_rollout(uint64_t seed, double drift = 0.4) {
   std::mt19937_64 random(seed);
   auto below = [&](uint64_t n) { return random() % n; };
-  auto uniform = [&](double low, double high) { return low + (high - low) * (static_cast<double>(random() >> 11) * 0x1p-53); };
+  auto uniform = [&](double low, double high) {
+    return low + (high - low) * (static_cast<double>(random() >> 11) * 0x1p-53);
+  };
   const float nan = std::numeric_limits<float>::quiet_NaN();
   std::vector<uint64_t> groups;
   for (uint64_t g = 0; g < 7; ++g) groups.insert(groups.end(), 1 + below(6), 100 + g);
@@ -50,7 +55,8 @@ inline Rollout random_rollout(uint64_t seed, double drift = 0.4) {
     for (float& lp : logprobs) lp = static_cast<float>(uniform(-3, -0.1));
     r.push(prompt, completion, logprobs, groups[i], 1000 + i, TENON_FINISH_STOP);
     r.valid.back() = below(8) != 0;
-    r.reward.back() = r.valid.back() ? (groups[i] % 3 == 0 ? static_cast<double>(below(2)) : uniform(-2, 2)) : std::nan("");
+    r.reward.back() =
+        r.valid.back() ? (groups[i] % 3 == 0 ? static_cast<double>(below(2)) : uniform(-2, 2)) : std::nan("");
   }
   r.lp_old = r.lp_new = r.lp_ref = r.lp_sample;
   for (uint64_t i = 0; i < r.size(); ++i)
@@ -66,10 +72,13 @@ inline Rollout random_rollout(uint64_t seed, double drift = 0.4) {
   return r;
 }
 
-inline bool counts(const Rollout& r, uint64_t i, uint64_t t) { return r.valid[i] != 0 && r.mask[t] != 0; }
+inline bool counts(const Rollout& r, uint64_t i, uint64_t t) {
+  return r.valid[i] != 0 && r.mask[t] != 0;
+}
 
-// The largest difference between the algorithm's d_logprob and the central difference of its loss by each lp_new, relative to the largest derivative, over
-// tokens where `smooth(i, t)`. Columns are fp32: the step is a power of two that the column holds exactly.
+// The largest difference between the algorithm's d_logprob and the central difference of its loss by each
+// lp_new, relative to the largest derivative, over tokens where `smooth(i, t)`. Columns are fp32: the step is
+// a power of two that the column holds exactly.
 template <class Smooth>
 double finite_difference_error(const Algorithm& algorithm, Rollout r, Smooth&& smooth) {
   Algorithm::Metrics metrics;
@@ -85,13 +94,15 @@ double finite_difference_error(const Algorithm& algorithm, Rollout r, Smooth&& s
       r.lp_new[t] = at - 0x1p-12f;
       double down = r.lp_new[t], loss_down = algorithm.gradient(nullptr, r, metrics).loss;
       r.lp_new[t] = at;
-      worst = std::max(worst, std::abs((loss_up - loss_down) / (up - down) - static_cast<double>(analytic[t])));
+      worst =
+          std::max(worst, std::abs((loss_up - loss_down) / (up - down) - static_cast<double>(analytic[t])));
     }
   return worst / largest;
 }
 
 // The loss and derivatives of r cut into micro-batches of `n` sequences, put together again.
-inline Algorithm::Columns in_micro_batches(const Algorithm& algorithm, const Rollout& r, uint64_t n, Algorithm::Metrics& metrics) {
+inline Algorithm::Columns in_micro_batches(const Algorithm& algorithm, const Rollout& r, uint64_t n,
+                                           Algorithm::Metrics& metrics) {
   Algorithm::Columns all;
   for (uint64_t begin = 0; begin < r.size(); begin += n) {
     std::vector<uint64_t> rows;

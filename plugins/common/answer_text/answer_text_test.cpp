@@ -49,7 +49,10 @@ TEST(Extract, LastNumber) {
   EXPECT_EQ(last_number("I had 3 apples, now 5."), "5");
   EXPECT_EQ(last_number("it costs $1,234.50 in all"), "1,234.50");
   EXPECT_EQ(last_number("the result is -7"), "-7");
-  EXPECT_EQ(last_number("x = \xE2\x88\x92" "7"), "\xE2\x88\x92" "7");
+  EXPECT_EQ(last_number("x = \xE2\x88\x92"
+                        "7"),
+            "\xE2\x88\x92"
+            "7");
   EXPECT_EQ(last_number("5-3"), "3");
   EXPECT_EQ(last_number("5 - 3"), "3");
   EXPECT_EQ(last_number("10-3=7"), "7");
@@ -67,7 +70,9 @@ TEST(Number, Forms) {
   EXPECT_EQ(parse_number(" 1,234,567 "), Rational(1234567));
   EXPECT_EQ(parse_number("-$5.50"), Rational(-11, 2));
   EXPECT_EQ(parse_number("$-5.5"), Rational(-11, 2));
-  EXPECT_EQ(parse_number("\xE2\x88\x92" "3"), Rational(-3));
+  EXPECT_EQ(parse_number("\xE2\x88\x92"
+                         "3"),
+            Rational(-3));
   EXPECT_EQ(parse_number("20%"), Rational(20));
   EXPECT_EQ(parse_number("20\\%"), Rational(20));
   EXPECT_EQ(parse_number("5."), Rational(5));
@@ -82,8 +87,9 @@ TEST(Number, Forms) {
 }
 
 TEST(Number, WhatIsNot) {
-  for (const char* text : {"", " ", ".", "-", "$", "%", "1,2", "1,2345", "12,34,567", ",123", "1,", "1,234,", "1 2", "five", "0x10", "1e", "1e9999", "1/0", "3/", "--1",
-                           "1.2.3", "5 apples", "inf", "nan"})
+  for (const char* text : {"",          " ",    ".",  "-",      "$",     "%",        "1,2",  "1,2345",
+                           "12,34,567", ",123", "1,", "1,234,", "1 2",   "five",     "0x10", "1e",
+                           "1e9999",    "1/0",  "3/", "--1",    "1.2.3", "5 apples", "inf",  "nan"})
     EXPECT_FALSE(parse_number(text)) << text;
   EXPECT_FALSE(parse_number(std::string(201, '9')));
   EXPECT_TRUE(parse_number(std::string(200, '9')));

@@ -7,8 +7,12 @@
 namespace tenon::answer_text {
 namespace {
 
-bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) {
+  return c == ' ' || (c >= '\t' && c <= '\r');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 std::optional<std::string_view> non_empty(std::string_view text) {
   text = trim(text);
@@ -23,7 +27,9 @@ size_t number_end(std::string_view s, size_t i) {
     while (at < s.size() && is_digit(s[at])) ++at;
     return at;
   };
-  auto decimals = [&](size_t at) { return at + 1 < s.size() && s[at] == '.' && is_digit(s[at + 1]) ? digits(at + 1) : at; };
+  auto decimals = [&](size_t at) {
+    return at + 1 < s.size() && s[at] == '.' && is_digit(s[at + 1]) ? digits(at + 1) : at;
+  };
   size_t begin = i;
   i = digits(i);
   if (i - begin >= 1 && i - begin <= 3) {  // thousands: groups of exactly three
@@ -39,14 +45,18 @@ size_t number_end(std::string_view s, size_t i) {
 size_t with_sign(std::string_view s, size_t begin) {
   size_t at = begin;
   if (at > 0 && s[at - 1] == '$') --at;
-  size_t width = at > 0 && (s[at - 1] == '-' || s[at - 1] == '+') ? 1 : at >= 3 && s.substr(at - 3, 3) == kMinus ? 3 : 0;
+  size_t width = at > 0 && (s[at - 1] == '-' || s[at - 1] == '+') ? 1
+                 : at >= 3 && s.substr(at - 3, 3) == kMinus       ? 3
+                                                                  : 0;
   if (width == 0) return begin;
   at -= width;
   size_t before = at;
   while (before > 0 && s[before - 1] == ' ') --before;
   char c = before > 0 ? s[before - 1] : ' ';
-  bool operand = is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ')' || c == ']' || c == '}';
-  // "5-3" and "5 - 3" subtract; "is -3" and "x: -3" do not: between a letter and the sign there must be a space, after the sign none.
+  bool operand =
+      is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ')' || c == ']' || c == '}';
+  // "5-3" and "5 - 3" subtract; "is -3" and "x: -3" do not: between a letter and the sign there must be a
+  // space, after the sign none.
   bool letter = operand && !is_digit(c) && c != ')' && c != ']' && c != '}';
   if (operand && !(letter && before < at)) return begin;
   return at;
@@ -66,7 +76,8 @@ std::optional<std::string_view> after_last(std::string_view text, std::string_vi
   return non_empty(text.substr(at + tag.size()));
 }
 
-std::optional<std::string_view> between_last(std::string_view text, std::string_view open, std::string_view close) {
+std::optional<std::string_view> between_last(std::string_view text, std::string_view open,
+                                             std::string_view close) {
   size_t end = text.rfind(close);
   if (end == std::string_view::npos) return std::nullopt;
   size_t begin = text.substr(0, end).rfind(open);

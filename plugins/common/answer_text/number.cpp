@@ -13,7 +13,9 @@ using boost::multiprecision::cpp_int;
 constexpr size_t kMaxDigits = 200;
 constexpr int kMaxExponent = 200;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 bool take(std::string_view& s, std::string_view prefix) {
   if (!s.starts_with(prefix)) return false;
@@ -59,13 +61,15 @@ std::optional<Rational> unsigned_decimal(std::string_view s) {
   size_t point = std::min(s.find('.'), s.size());
   std::string_view fraction = point < s.size() ? s.substr(point + 1) : std::string_view();
   auto whole = whole_part(s.substr(0, point));
-  if (!whole || whole->size() + fraction.size() == 0 || whole->size() + fraction.size() > kMaxDigits) return std::nullopt;
+  if (!whole || whole->size() + fraction.size() == 0 || whole->size() + fraction.size() > kMaxDigits)
+    return std::nullopt;
   std::string digits = *whole;
   digits += fraction;
   for (char c : digits)
     if (!is_digit(c)) return std::nullopt;
   exponent -= static_cast<int>(fraction.size());
-  cpp_int scale = boost::multiprecision::pow(cpp_int(10), static_cast<unsigned>(exponent < 0 ? -exponent : exponent));
+  cpp_int scale =
+      boost::multiprecision::pow(cpp_int(10), static_cast<unsigned>(exponent < 0 ? -exponent : exponent));
   return exponent < 0 ? Rational(decimal(digits), scale) : Rational(decimal(digits) * scale);
 }
 
@@ -93,7 +97,8 @@ std::optional<Rational> parse_number(std::string_view text) {
   }
   std::optional<Rational> value;
   if (size_t slash = s.find('/'); slash != std::string_view::npos) {
-    auto above = unsigned_decimal(trim(s.substr(0, slash))), below = unsigned_decimal(trim(s.substr(slash + 1)));
+    auto above = unsigned_decimal(trim(s.substr(0, slash))),
+         below = unsigned_decimal(trim(s.substr(slash + 1)));
     if (!above || !below || *below == 0) return std::nullopt;
     value = *above / *below;
   } else {

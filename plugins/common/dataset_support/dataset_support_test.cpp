@@ -17,7 +17,8 @@ struct Nothing {
   tenon::Row at(uint64_t) const { return {}; }
   static void check(tenon::Host host, tenon::Findings& findings) { PromptForm::check(host, findings); }
 };
-constexpr tenon_component kComponent = tenon::component<Nothing, tenon::DatasetShim<Nothing>>("nothing", "1", "For tests.", kOptions);
+constexpr tenon_component kComponent =
+    tenon::component<Nothing, tenon::DatasetShim<Nothing>>("nothing", "1", "For tests.", kOptions);
 
 TEST(Draws, DependOnSeedAndRowAlone) {
   tenon::testing::TestHost raw(&kComponent);
@@ -36,7 +37,8 @@ TEST(Draws, AreUniform) {
   Draws draws(host, 5, 6);
   std::vector<double> count(10);
   double mean = 0;
-  for (int i = 0; i < 100000; ++i) count[static_cast<size_t>(draws.between(-3, 6) + 3)] += 1, mean += draws.unit() / 100000;
+  for (int i = 0; i < 100000; ++i)
+    count[static_cast<size_t>(draws.between(-3, 6) + 3)] += 1, mean += draws.unit() / 100000;
   for (double c : count) EXPECT_NEAR(c, 10000, 5 * std::sqrt(100000 * .1 * .9));
   EXPECT_NEAR(mean, .5, 5 * std::sqrt(1. / 12 / 100000));
 }
@@ -75,7 +77,8 @@ TEST(PromptForm, PromptOrChat) {
   EXPECT_EQ(row({{"as", "\"messages\""}, {"system", "\"Be brief.\""}}).messages_json,
             R"([{"role":"system","content":"Be brief."},{"role":"user","content":"1+\"1\"?"}])");
   EXPECT_EQ(tenon::testing::findings_of(&kComponent, {{"system", "\"x\""}}).size(), 1u);
-  EXPECT_EQ(tenon::testing::findings_of(&kComponent, {{"as", "\"messages\""}, {"system", "\"x\""}}).size(), 0u);
+  EXPECT_EQ(tenon::testing::findings_of(&kComponent, {{"as", "\"messages\""}, {"system", "\"x\""}}).size(),
+            0u);
 }
 
 }  // namespace

@@ -9,7 +9,8 @@
 
 namespace tenon::dataset_support {
 
-// Random numbers one after another, from the Philox stream `row` under `seed`: what they are depends on these two alone.
+// Random numbers one after another, from the Philox stream `row` under `seed`: what they are depends on these
+// two alone.
 class Draws {
  public:
   Draws(const Host& host, uint64_t seed, uint64_t row) : host_(host), seed_(seed), row_(row) {}
@@ -23,7 +24,9 @@ class Draws {
     return static_cast<uint64_t>((static_cast<unsigned __int128>(pair_[used_++]) * n) >> 64);
   }
   // Uniform in [low, high].
-  int64_t between(int64_t low, int64_t high) { return low + static_cast<int64_t>(below(static_cast<uint64_t>(high - low) + 1)); }
+  int64_t between(int64_t low, int64_t high) {
+    return low + static_cast<int64_t>(below(static_cast<uint64_t>(high - low) + 1));
+  }
   // Uniform in [0, 1).
   double unit() { return static_cast<double>(below(uint64_t{1} << 53)) * 0x1p-53; }
 
@@ -33,7 +36,8 @@ class Draws {
   int used_ = 2;
 };
 
-// FNV-1a, mixed at the end so that the last characters reach all bits. Part of what a split is: it must never change.
+// FNV-1a, mixed at the end so that the last characters reach all bits. Part of what a split is: it must never
+// change.
 inline uint64_t hash(std::string_view text) {
   uint64_t h = 0xcbf29ce484222325;
   for (unsigned char c : text) h = (h ^ c) * 0x100000001b3;
@@ -43,6 +47,8 @@ inline uint64_t hash(std::string_view text) {
 }
 
 // Whether the problem with this text belongs to the held-out part that takes `fraction` of all.
-inline bool held_out(std::string_view text, double fraction) { return static_cast<double>(hash(text) >> 11) * 0x1p-53 < fraction; }
+inline bool held_out(std::string_view text, double fraction) {
+  return static_cast<double>(hash(text) >> 11) * 0x1p-53 < fraction;
+}
 
 }  // namespace tenon::dataset_support

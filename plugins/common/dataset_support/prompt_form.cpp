@@ -8,7 +8,8 @@ namespace tenon::dataset_support {
 
 Template::Template(std::string_view text) : literals_(1) {
   auto fail = [&](const std::string& why) {
-    throw Error("option template: " + why + " in \"" + std::string(text) + "\"; {name} stands for a value, {{ and }} for braces");
+    throw Error("option template: " + why + " in \"" + std::string(text) +
+                "\"; {name} stands for a value, {{ and }} for braces");
   };
   for (size_t i = 0; i < text.size(); ++i) {
     char c = text[i];
@@ -45,10 +46,12 @@ void require_names(const Template& t, std::initializer_list<std::string_view> al
   }
 }
 
-PromptForm::PromptForm(const Host& host) : messages_(host.str("as") == "messages"), system_(host.str_if("system").value_or("")) {}
+PromptForm::PromptForm(const Host& host)
+    : messages_(host.str("as") == "messages"), system_(host.str_if("system").value_or("")) {}
 
 void PromptForm::check(const Host& host, Findings& findings) {
-  if (host.str("as") != "messages" && host.str_if("system")) findings.error("system", "a prompt has no system message; set as: messages");
+  if (host.str("as") != "messages" && host.str_if("system"))
+    findings.error("system", "a prompt has no system message; set as: messages");
 }
 
 void PromptForm::set(Row& row, std::string question) const {
@@ -57,7 +60,8 @@ void PromptForm::set(Row& row, std::string question) const {
     return;
   }
   row.messages_json = "[";
-  if (!system_.empty()) row.messages_json += "{\"role\":\"system\",\"content\":" + json::quote(system_) + "},";
+  if (!system_.empty())
+    row.messages_json += "{\"role\":\"system\",\"content\":" + json::quote(system_) + "},";
   row.messages_json += "{\"role\":\"user\",\"content\":" + json::quote(question) + "}]";
 }
 

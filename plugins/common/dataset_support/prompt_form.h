@@ -13,9 +13,11 @@ namespace tenon::dataset_support {
 
 inline constexpr const char* kForms[] = {"prompt", "messages", nullptr};
 inline constexpr tenon_option kAs = choice("as", kForms, "\"prompt\"",
-                                           "prompt: the question is the text that the model continues. messages: it is the user's turn of a chat, and the tokenizer's "
+                                           "prompt: the question is the text that the model continues. "
+                                           "messages: it is the user's turn of a chat, and the tokenizer's "
                                            "chat template makes the text.");
-inline constexpr tenon_option kSystem = text("system", nullptr, "Of as: messages. The system message; absent: none.");
+inline constexpr tenon_option kSystem =
+    text("system", nullptr, "Of as: messages. The system message; absent: none.");
 
 // Text with {names}; {{ and }} are braces.
 class Template {
@@ -27,7 +29,8 @@ class Template {
   std::string fill(const std::function<std::string(const std::string&)>& value) const;
 
  private:
-  std::vector<std::string> literals_, names_;  // literals_[0] names_[0] literals_[1] … ; one literal more than names
+  std::vector<std::string> literals_,
+      names_;  // literals_[0] names_[0] literals_[1] … ; one literal more than names
 };
 
 // Throws Error unless all of the template's names are among the allowed ones.

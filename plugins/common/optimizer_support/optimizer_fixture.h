@@ -14,8 +14,8 @@
 
 namespace tenon::optimizer_support {
 
-// Two matrices and two vectors that start at cos(i + 3k) and get the gradients sin(0.7 i + 1.3 k + 0.37 step) · (1 + k) at steps 1, 2, …, rounded to fp32
-// from double: what optimizer_fixture.py gives torch.optim.
+// Two matrices and two vectors that start at cos(i + 3k) and get the gradients sin(0.7 i + 1.3 k + 0.37 step)
+// · (1 + k) at steps 1, 2, …, rounded to fp32 from double: what optimizer_fixture.py gives torch.optim.
 class Problem {
  public:
   Problem() {
@@ -31,15 +31,25 @@ class Problem {
     tensors_.reserve(8);
     for (size_t k = 0; k < shapes.size(); ++k) {
       for (auto* data : {&values[k], &grads[k]})
-        tensors_.push_back({data->data(), {kDLCPU, 0}, static_cast<int32_t>(shapes_[k].size()), {kDLFloat, 32, 1}, shapes_[k].data(), nullptr, 0});
-      params_.push_back({sizeof(tenon_param), k % 2 == 0 ? uint32_t{TENON_P_MATRIX} : 0u, names[k].c_str(), &tensors_[2 * k], &tensors_[2 * k + 1]});
+        tensors_.push_back({data->data(),
+                            {kDLCPU, 0},
+                            static_cast<int32_t>(shapes_[k].size()),
+                            {kDLFloat, 32, 1},
+                            shapes_[k].data(),
+                            nullptr,
+                            0});
+      params_.push_back({sizeof(tenon_param), k % 2 == 0 ? uint32_t{TENON_P_MATRIX} : 0u, names[k].c_str(),
+                         &tensors_[2 * k], &tensors_[2 * k + 1]});
     }
     for (auto& p : params_) pointers.push_back(&p);
   }
   void set_gradients(uint64_t step) {
     for (size_t k = 0; k < grads.size(); ++k)
       for (size_t i = 0; i < grads[k].size(); ++i)
-        grads[k][i] = static_cast<float>(std::sin(0.7 * static_cast<double>(i) + 1.3 * static_cast<double>(k) + 0.37 * static_cast<double>(step)) * static_cast<double>(1 + k));
+        grads[k][i] =
+            static_cast<float>(std::sin(0.7 * static_cast<double>(i) + 1.3 * static_cast<double>(k) +
+                                        0.37 * static_cast<double>(step)) *
+                               static_cast<double>(1 + k));
   }
   std::vector<std::vector<float>> values, grads;
   std::vector<std::string> names;
@@ -54,7 +64,8 @@ class Problem {
 // A bound optimizer on a problem.
 class Bound : public testing::Instance<tenon_optimizer_vt> {
  public:
-  Bound(const tenon_plugin* plugin, std::map<std::string, std::string> options, uint64_t total) : Instance(testing::component_of(plugin), std::move(options)) {
+  Bound(const tenon_plugin* plugin, std::map<std::string, std::string> options, uint64_t total)
+      : Instance(testing::component_of(plugin), std::move(options)) {
     ErrorBuffer err;
     err.check(vt->bind(self, problem.pointers.data(), problem.pointers.size(), total, err));
   }
@@ -63,8 +74,10 @@ class Bound : public testing::Instance<tenon_optimizer_vt> {
     return Optimizer(ref()).step(nullptr);
   }
   // Copies of the state tensors by name; `fill` instead writes them.
-  std::map<std::string, std::vector<float>> tensors(const std::map<std::string, std::vector<float>>* fill = nullptr) {
-    auto table = static_cast<const tenon_state_tensors*>(component()->life->extension(self, TENON_EXT_STATE_TENSORS));
+  std::map<std::string, std::vector<float>> tensors(
+      const std::map<std::string, std::vector<float>>* fill = nullptr) {
+    auto table =
+        static_cast<const tenon_state_tensors*>(component()->life->extension(self, TENON_EXT_STATE_TENSORS));
     std::map<std::string, std::vector<float>> out;
     for (uint64_t i = 0; i < table->count(self); ++i) {
       const char* name = nullptr;
@@ -99,7 +112,8 @@ inline std::vector<double> expected(const std::string& file, const std::string& 
 }
 
 // Runs 100 steps and compares with the fixture where it has a line.
-inline void compare(const tenon_plugin* plugin, const std::string& file, const std::string& name, std::map<std::string, std::string> options) {
+inline void compare(const tenon_plugin* plugin, const std::string& file, const std::string& name,
+                    std::map<std::string, std::string> options) {
   Bound run(plugin, std::move(options), 100);
   for (uint64_t step = 1; step <= 100; ++step) {
     run.step();

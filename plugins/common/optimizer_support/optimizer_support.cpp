@@ -10,7 +10,9 @@
 namespace tenon::optimizer_support {
 
 Schedule::Schedule(const Host& host)
-    : peak_(host.f64("learning_rate")), final_(host.f64("final")), warmup_(static_cast<uint64_t>(host.i64("warmup"))) {
+    : peak_(host.f64("learning_rate")),
+      final_(host.f64("final")),
+      warmup_(static_cast<uint64_t>(host.i64("warmup"))) {
   std::string shape = host.str("schedule");
   if (shape == "constant") {
     shape_ = Shape::kConstant;
@@ -26,8 +28,9 @@ Schedule::Schedule(const Host& host)
 void Schedule::set_length(uint64_t total_steps) {
   if (total_steps == 0) throw Error(TENON_E_INVALID, "the stage has no optimizer steps");
   if (warmup_ >= total_steps)
-    throw Error(TENON_E_INVALID, "option warmup: " + std::to_string(warmup_) + " steps, but the stage has " + std::to_string(total_steps) +
-                                     " optimizer steps in all; at most " + std::to_string(total_steps - 1) + " can be warm-up");
+    throw Error(TENON_E_INVALID, "option warmup: " + std::to_string(warmup_) + " steps, but the stage has " +
+                                     std::to_string(total_steps) + " optimizer steps in all; at most " +
+                                     std::to_string(total_steps - 1) + " can be warm-up");
   total_ = total_steps;
 }
 
@@ -36,9 +39,12 @@ double Schedule::learning_rate(uint64_t step) const {
   uint64_t falling = total_ - warmup_ - 1, done = std::min(step - warmup_, falling);
   double p = falling == 0 ? 0 : static_cast<double>(done) / static_cast<double>(falling);
   switch (shape_) {
-    case Shape::kConstant: return peak_;
-    case Shape::kLinear: return peak_ * (1 - (1 - final_) * p);
-    case Shape::kCosine: return peak_ * (final_ + (1 - final_) * 0.5 * (1 + std::cos(std::numbers::pi * p)));
+    case Shape::kConstant:
+      return peak_;
+    case Shape::kLinear:
+      return peak_ * (1 - (1 - final_) * p);
+    case Shape::kCosine:
+      return peak_ * (final_ + (1 - final_) * 0.5 * (1 + std::cos(std::numbers::pi * p)));
   }
   throw Error(TENON_E_INTERNAL, "no such schedule");
 }
@@ -47,7 +53,9 @@ namespace {
 
 // Checks that a tensor is what the kernels take: fp32, contiguous, in host memory.
 float* data_of(const DLTensor* t, const char* name, const char* what) {
-  auto fail = [&](const std::string& why) { throw Error(TENON_E_UNSUPPORTED, std::string("parameter ") + name + ": its " + what + " " + why); };
+  auto fail = [&](const std::string& why) {
+    throw Error(TENON_E_UNSUPPORTED, std::string("parameter ") + name + ": its " + what + " " + why);
+  };
   if (t == nullptr) fail("is missing");
   if (t->device.device_type != kDLCPU) fail("is not in host memory; this optimizer runs on the CPU");
   if (t->dtype.code != kDLFloat || t->dtype.bits != 32 || t->dtype.lanes != 1) fail("is not fp32");
@@ -62,12 +70,15 @@ float* data_of(const DLTensor* t, const char* name, const char* what) {
 }  // namespace
 
 OptimizerBase::OptimizerBase(Host host) : host_(host), schedule_(host), clip_(host.f64("clip")) {
-  executor_ = {sizeof executor_, 0, &host_,
+  executor_ = {sizeof executor_,
+               0,
+               &host_,
                [](void* ctx, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t), void* arg) {
                  const tenon_host* h = static_cast<Host*>(ctx)->raw();
                  h->parallel_for(h, n, grain, fn, arg);
                },
-               std::max(1u, host.threads()), 0};
+               std::max(1u, host.threads()),
+               0};
 }
 
 void OptimizerBase::bind(std::span<const tenon_param* const> params, uint64_t total_steps) {
@@ -78,7 +89,8 @@ void OptimizerBase::bind(std::span<const tenon_param* const> params, uint64_t to
     std::vector<int64_t> shape(p->value->shape, p->value->shape + p->value->ndim);
     uint64_t size = 1;
     for (int64_t n : shape) size *= static_cast<uint64_t>(n);
-    parameters_.push_back({p->name, shape, size, data_of(p->value, p->name, "value"), data_of(p->grad, p->name, "gradient"), (p->flags & TENON_P_MATRIX) != 0});
+    parameters_.push_back({p->name, shape, size, data_of(p->value, p->name, "value"),
+                           data_of(p->grad, p->name, "gradient"), (p->flags & TENON_P_MATRIX) != 0});
   }
   if (parameters_.empty()) throw Error(TENON_E_INVALID, "the model has no trainable parameter");
   for (StateColumn& column : columns_)
@@ -108,9 +120,12 @@ void OptimizerBase::report_not_finite(const Parameter& p) const {
   uint64_t first = 0, bad = 0;
   for (uint64_t i = p.size; i-- > 0;)
     if (!std::isfinite(p.grad[i])) first = i, ++bad;
-  throw Error(TENON_E_INVALID, "the gradient of parameter " + p.name + " is not finite at optimizer step " + std::to_string(steps_ + 1) + ": " +
-                                   std::to_string(bad) + " of " + std::to_string(p.size) + " numbers, the first at index " + std::to_string(first) + " (" +
-                                   std::to_string(p.grad[first]) + "). No parameter was changed. Lower the learning rate, or look at this step's samples");
+  throw Error(TENON_E_INVALID,
+              "the gradient of parameter " + p.name + " is not finite at optimizer step " +
+                  std::to_string(steps_ + 1) + ": " + std::to_string(bad) + " of " + std::to_string(p.size) +
+                  " numbers, the first at index " + std::to_string(first) + " (" +
+                  std::to_string(p.grad[first]) +
+                  "). No parameter was changed. Lower the learning rate, or look at this step's samples");
 }
 
 OptimizerBase::Step OptimizerBase::begin_step(tenon_optimizer_stats& stats) {
@@ -124,10 +139,14 @@ OptimizerBase::Step OptimizerBase::begin_step(tenon_optimizer_stats& stats) {
   return step;
 }
 
-void OptimizerBase::save(Writer& out) const { out.value<uint64_t>(steps_); }
+void OptimizerBase::save(Writer& out) const {
+  out.value<uint64_t>(steps_);
+}
 
 void OptimizerBase::load(Reader& in, uint32_t version) {
-  if (version != 1) throw Error(TENON_E_INVALID, "the optimizer's state has version " + std::to_string(version) + "; this plugin reads version 1");
+  if (version != 1)
+    throw Error(TENON_E_INVALID, "the optimizer's state has version " + std::to_string(version) +
+                                     "; this plugin reads version 1");
   steps_ = in.value<uint64_t>();
 }
 
@@ -135,22 +154,32 @@ void OptimizerBase::tensor(uint64_t i, const char** name, DLTensor* view) {
   if (!bound_) throw Error(TENON_E_STATE, "the optimizer is not bound to parameters");
   Parameter& p = parameters_[i % parameters_.size()];
   *name = tensor_names_[i].c_str();
-  *view = DLTensor{state(i / parameters_.size(), i % parameters_.size()), {kDLCPU, 0}, static_cast<int32_t>(p.shape.size()), {kDLFloat, 32, 1}, p.shape.data(), nullptr, 0};
+  *view = DLTensor{state(i / parameters_.size(), i % parameters_.size()),
+                   {kDLCPU, 0},
+                   static_cast<int32_t>(p.shape.size()),
+                   {kDLFloat, 32, 1},
+                   p.shape.data(),
+                   nullptr,
+                   0};
 }
 
 const tenon_state_tensors* OptimizerBase::state_tensors() {
   static constexpr tenon_state_tensors kTable{
-      sizeof(tenon_state_tensors), 0, [](void* self) -> uint64_t { return static_cast<OptimizerBase*>(self)->tensor_names_.size(); },
+      sizeof(tenon_state_tensors), 0,
+      [](void* self) -> uint64_t { return static_cast<OptimizerBase*>(self)->tensor_names_.size(); },
       [](void* self, uint64_t i, const char** name, DLTensor* view, tenon_error* err) -> int32_t {
         return guard(err, [&] {
           auto& o = *static_cast<OptimizerBase*>(self);
-          if (i >= o.tensor_names_.size()) throw Error(TENON_E_INVALID, "no state tensor " + std::to_string(i));
+          if (i >= o.tensor_names_.size())
+            throw Error(TENON_E_INVALID, "no state tensor " + std::to_string(i));
           o.tensor(i, name, view);
         });
       }};
   return &kTable;
 }
 
-const void* OptimizerBase::extension(std::string_view id) { return id == TENON_EXT_STATE_TENSORS ? state_tensors() : nullptr; }
+const void* OptimizerBase::extension(std::string_view id) {
+  return id == TENON_EXT_STATE_TENSORS ? state_tensors() : nullptr;
+}
 
 }  // namespace tenon::optimizer_support

@@ -1,4 +1,5 @@
-// What optimizers share: the options, binding to parameters, the learning rate of a step, clipping by the global norm, and state.
+// What optimizers share: the options, binding to parameters, the learning rate of a step, clipping by the
+// global norm, and state.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -13,19 +14,28 @@ namespace tenon::optimizer_support {
 
 inline constexpr const char* kSchedules[] = {"constant", "linear", "cosine", nullptr};
 inline constexpr tenon_option kLearningRate =
-    number("learning_rate", nullptr, "The highest learning rate, reached after the warm-up.", {.min = "0", .flags = TENON_O_REQUIRED});
+    number("learning_rate", nullptr, "The highest learning rate, reached after the warm-up.",
+           {.min = "0", .flags = TENON_O_REQUIRED});
 inline constexpr tenon_option kSchedule =
-    choice("schedule", kSchedules, "\"constant\"", "How the learning rate falls from there to `final` × learning_rate at the stage's last step.");
-inline constexpr tenon_option kWarmup =
-    integer("warmup", "0", "Steps over which the learning rate rises linearly; step s of them (from 1) has s / warmup of it.", {.min = "0", .unit = "steps"});
+    choice("schedule", kSchedules, "\"constant\"",
+           "How the learning rate falls from there to `final` × learning_rate at the stage's last step.");
+inline constexpr tenon_option kWarmup = integer(
+    "warmup", "0",
+    "Steps over which the learning rate rises linearly; step s of them (from 1) has s / warmup of it.",
+    {.min = "0", .unit = "steps"});
 inline constexpr tenon_option kFinal =
-    number("final", "0", "Of schedule: linear and cosine. The share of learning_rate at the last step.", {.min = "0", .max = "1"});
-inline constexpr tenon_option kClip = number("clip", "1", "Largest global norm of the gradient; a longer one is scaled down to it. 0: no clipping.", {.min = "0"});
+    number("final", "0", "Of schedule: linear and cosine. The share of learning_rate at the last step.",
+           {.min = "0", .max = "1"});
+inline constexpr tenon_option kClip = number(
+    "clip", "1", "Largest global norm of the gradient; a longer one is scaled down to it. 0: no clipping.",
+    {.min = "0"});
 inline constexpr tenon_option kWeightDecay =
-    number("weight_decay", "0", "Of hidden matrices only; embeddings, norms and biases are not decayed.", {.min = "0"});
+    number("weight_decay", "0", "Of hidden matrices only; embeddings, norms and biases are not decayed.",
+           {.min = "0"});
 
-// lr(s) for s = 0 … total − 1: learning_rate · (s + 1) / warmup while s < warmup, then, with p = (s − warmup) / (total − warmup − 1),
-// linear 1 − (1 − final) p, cosine final + (1 − final)(1 + cos πp)/2. After the last step it stays where it ended.
+// lr(s) for s = 0 … total − 1: learning_rate · (s + 1) / warmup while s < warmup, then, with p = (s − warmup)
+// / (total − warmup − 1), linear 1 − (1 − final) p, cosine final + (1 − final)(1 + cos πp)/2. After the last
+// step it stays where it ended.
 class Schedule {
  public:
   explicit Schedule(const Host& host);
@@ -56,7 +66,8 @@ struct StateColumn {
   std::vector<std::vector<float>> values;
 };
 
-// The part of an optimizer that is the same in all. The derived class calls begin_step, updates each of parameters(), and that is a step.
+// The part of an optimizer that is the same in all. The derived class calls begin_step, updates each of
+// parameters(), and that is a step.
 class OptimizerBase {
  public:
   explicit OptimizerBase(Host host);
@@ -73,7 +84,8 @@ class OptimizerBase {
     uint64_t number;  // 1 at the first
     double learning_rate, grad_norm, grad_scale;
   };
-  // Throws, changing nothing, if the gradient's norm is not finite. grad_scale is as torch.nn.utils.clip_grad_norm_'s: min(1, clip / (norm + 1e-6)).
+  // Throws, changing nothing, if the gradient's norm is not finite. grad_scale is as
+  // torch.nn.utils.clip_grad_norm_'s: min(1, clip / (norm + 1e-6)).
   Step begin_step(tenon_optimizer_stats& stats);
   // Adds a column of state, and returns its number for state(). Before bind.
   size_t add_state(const char* prefix);

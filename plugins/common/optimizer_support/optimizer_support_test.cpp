@@ -1,4 +1,5 @@
-// Tests of what optimizers share: the learning rate of every step against closed forms, clipping, and what cannot be bound.
+// Tests of what optimizers share: the learning rate of every step against closed forms, clipping, and what
+// cannot be bound.
 // SPDX-License-Identifier: Apache-2.0
 #include "optimizer_support/optimizer_support.h"
 
@@ -18,13 +19,26 @@ class Plain : public OptimizerBase {
   void step(const tenon_call*, tenon_optimizer_stats& stats) {
     Step now = begin_step(stats);
     for (const Parameter& p : parameters())
-      for (uint64_t i = 0; i < p.size; ++i) p.value[i] -= static_cast<float>(now.learning_rate * now.grad_scale * p.grad[i]);
+      for (uint64_t i = 0; i < p.size; ++i)
+        p.value[i] -= static_cast<float>(now.learning_rate * now.grad_scale * p.grad[i]);
   }
 };
 constexpr tenon::OptionTable kOptions{kLearningRate, kSchedule, kWarmup, kFinal, kClip};
-constexpr tenon_component kPlain = tenon::component<Plain, tenon::OptimizerShim<Plain>>("plain", "1", "For tests.", kOptions);
+constexpr tenon_component kPlain =
+    tenon::component<Plain, tenon::OptimizerShim<Plain>>("plain", "1", "For tests.", kOptions);
 constexpr const tenon_component* kComponents[] = {&kPlain, nullptr};
-constexpr tenon_plugin kPlugin{sizeof(tenon_plugin), TENON_ABI_LEVEL, TENON_ABI_LEVEL, TENON_ABI_DRAFT, "plain", "1", "", "", "", "", nullptr, kComponents};
+constexpr tenon_plugin kPlugin{sizeof(tenon_plugin),
+                               TENON_ABI_LEVEL,
+                               TENON_ABI_LEVEL,
+                               TENON_ABI_DRAFT,
+                               "plain",
+                               "1",
+                               "",
+                               "",
+                               "",
+                               "",
+                               nullptr,
+                               kComponents};
 
 std::vector<double> rates(Options options, uint64_t total, uint64_t steps) {
   options["learning_rate"] = "0.5";
@@ -47,11 +61,14 @@ TEST(Schedule, LinearEndsAtFinalOnTheLastStepAndStaysThere) {
 
 TEST(Schedule, Cosine) {
   auto lr = rates({{"schedule", "\"cosine\""}, {"final", "0.1"}}, 21, 21);
-  for (int s = 0; s < 21; ++s) EXPECT_NEAR(lr[s], .5 * (.1 + .9 * (1 + std::cos(std::numbers::pi * s / 20)) / 2), 1e-15) << s;
+  for (int s = 0; s < 21; ++s)
+    EXPECT_NEAR(lr[s], .5 * (.1 + .9 * (1 + std::cos(std::numbers::pi * s / 20)) / 2), 1e-15) << s;
   EXPECT_NEAR(lr.back(), .05, 1e-15);
 }
 
-TEST(Schedule, OneStep) { EXPECT_EQ(rates({{"schedule", "\"cosine\""}}, 1, 1), (std::vector<double>{.5})); }
+TEST(Schedule, OneStep) {
+  EXPECT_EQ(rates({{"schedule", "\"cosine\""}}, 1, 1), (std::vector<double>{.5}));
+}
 
 TEST(Schedule, AWarmupThatTakesTheWholeStageIsAnError) {
   EXPECT_THROW(rates({{"warmup", "10"}}, 10, 1), tenon::Error);
@@ -59,12 +76,14 @@ TEST(Schedule, AWarmupThatTakesTheWholeStageIsAnError) {
 }
 
 TEST(Clip, ScalesToTheGlobalNorm) {
-  for (auto [clip, norm] : std::vector<std::pair<const char*, double>>{{"0.25", 0.25}, {"1e9", 0}, {"0", 0}}) {
+  for (auto [clip, norm] :
+       std::vector<std::pair<const char*, double>>{{"0.25", 0.25}, {"1e9", 0}, {"0", 0}}) {
     Bound run(&kPlugin, {{"learning_rate", "1"}, {"clip", clip}}, 10);
     auto before = run.problem.values;
     double grad_norm = run.step().grad_norm, squares = 0;
     for (size_t k = 0; k < 4; ++k)
-      for (size_t i = 0; i < before[k].size(); ++i) squares += std::pow(double{before[k][i]} - run.problem.values[k][i], 2);
+      for (size_t i = 0; i < before[k].size(); ++i)
+        squares += std::pow(double{before[k][i]} - run.problem.values[k][i], 2);
     EXPECT_GT(grad_norm, 1);
     EXPECT_NEAR(std::sqrt(squares), norm != 0 ? norm : grad_norm, 1e-5) << clip;
   }

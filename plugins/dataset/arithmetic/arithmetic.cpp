@@ -37,10 +37,13 @@ class Arithmetic {
     auto operations = static_cast<size_t>(host.i64("operations"));
     stories_.resize(operations);
     for (const Story& s : tenon::arithmetic::stories())
-      if (s.operations.size() <= operations) stories_[s.operations.size() - 1].push_back({s.operations, support::Template(s.text)});
+      if (s.operations.size() <= operations)
+        stories_[s.operations.size() - 1].push_back({s.operations, support::Template(s.text)});
   }
 
-  static void check(tenon::Host host, tenon::Findings& findings) { support::PromptForm::check(host, findings); }
+  static void check(tenon::Host host, tenon::Findings& findings) {
+    support::PromptForm::check(host, findings);
+  }
 
   uint64_t size() const { return TENON_COUNT_UNBOUNDED; }
 
@@ -57,7 +60,8 @@ class Arithmetic {
   }
 
  private:
-  // One or two operations with equal chance, then a story, then its people, things and numbers; every value on the way is at least 1.
+  // One or two operations with equal chance, then a story, then its people, things and numbers; every value
+  // on the way is at least 1.
   Problem draw(support::Draws& draws) const {
     const auto& pool = stories_[draws.below(stories_.size())];
     const Told& story = pool[draws.below(pool.size())];
@@ -66,17 +70,23 @@ class Arithmetic {
     std::string_view thing = things[draws.below(things.size())];
 
     bool factors = story.operations[0] == '*';
-    int64_t number[3] = {draws.between(2, factors ? std::min(kLargestFactor, max_number_) : max_number_), 0, 0};
+    int64_t number[3] = {draws.between(2, factors ? std::min(kLargestFactor, max_number_) : max_number_), 0,
+                         0};
     int64_t value = number[0];
     std::string work;
     for (size_t k = 0; k < story.operations.size(); ++k) {
       char op = story.operations[k];
       // What is taken away leaves something; from 1 nothing can be taken, so such a draw is thrown away.
-      int64_t most = op == '*' ? std::min(kLargestFactor, max_number_) : op == '-' ? std::min(value - 1, max_number_) : max_number_;
+      int64_t most = op == '*'   ? std::min(kLargestFactor, max_number_)
+                     : op == '-' ? std::min(value - 1, max_number_)
+                                 : max_number_;
       if (most < (op == '*' ? 2 : 1)) return draw(draws);
       number[k + 1] = draws.between(op == '*' ? 2 : 1, most);
-      int64_t next = op == '+' ? value + number[k + 1] : op == '-' ? value - number[k + 1] : value * number[k + 1];
-      work += (k > 0 ? " " : "") + std::to_string(value) + " " + op + " " + std::to_string(number[k + 1]) + " = " + std::to_string(next) + ".";
+      int64_t next = op == '+'   ? value + number[k + 1]
+                     : op == '-' ? value - number[k + 1]
+                                 : value * number[k + 1];
+      work += (k > 0 ? " " : "") + std::to_string(value) + " " + op + " " + std::to_string(number[k + 1]) +
+              " = " + std::to_string(next) + ".";
       value = next;
     }
     std::string question = story.text.fill([&](const std::string& name) -> std::string {
@@ -101,9 +111,14 @@ constexpr const char* kSplits[] = {"train", "test", nullptr};
 
 }  // namespace
 
-TENON_DATASET_PLUGIN(Arithmetic, "arithmetic", "1.0.0", "Questions in words with one or two operations, and short answers.",
-                     tenon::integer("operations", "2", "Most operations in a question: 1, or 1 and 2 with equal chance.", {.min = "1", .max = "2"}),
-                     tenon::integer("max_number", "20", "Numbers in a question are at most this; factors at most 12.", {.min = "2", .max = "100000"}),
-                     tenon::text("template", "\"{question}\"", "What is asked; {question} stands for the question."), support::kAs, support::kSystem,
-                     tenon::choice("split", kSplits, "\"train\"", "Which questions: a tenth of all, chosen by a hash of their text, is `test`."),
-                     tenon::integer("seed", "0", "Which rows; independent of the run's seed.", {.min = "0"}))
+TENON_DATASET_PLUGIN(
+    Arithmetic, "arithmetic", "1.0.0", "Questions in words with one or two operations, and short answers.",
+    tenon::integer("operations", "2", "Most operations in a question: 1, or 1 and 2 with equal chance.",
+                   {.min = "1", .max = "2"}),
+    tenon::integer("max_number", "20", "Numbers in a question are at most this; factors at most 12.",
+                   {.min = "2", .max = "100000"}),
+    tenon::text("template", "\"{question}\"", "What is asked; {question} stands for the question."),
+    support::kAs, support::kSystem,
+    tenon::choice("split", kSplits, "\"train\"",
+                  "Which questions: a tenth of all, chosen by a hash of their text, is `test`."),
+    tenon::integer("seed", "0", "Which rows; independent of the run's seed.", {.min = "0"}))

@@ -7,7 +7,8 @@
 
 namespace tenon::arithmetic {
 
-// `text` has {a} and {b} (people), {o} (things, plural), {x}, {y} and, with two operations, {z}. The answer is ((x op0 y) op1 z).
+// `text` has {a} and {b} (people), {o} (things, plural), {x}, {y} and, with two operations, {z}. The answer
+// is ((x op0 y) op1 z).
 struct Story {
   std::string_view operations;  // one or two of + - *, in order; * only first
   std::string_view text;

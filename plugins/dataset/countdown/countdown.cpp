@@ -1,8 +1,9 @@
 // Data set `countdown`: reach a target with each of a few numbers used once. Every row has a solution.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The game of TinyZero (github.com/Jiayi-Pan/TinyZero), made backwards: two of the numbers are joined by an operation, and so on until one is left; that is the
-// target, and the expression that gave it is the solution. Values inside are positive integers; a division has no remainder.
+// The game of TinyZero (github.com/Jiayi-Pan/TinyZero), made backwards: two of the numbers are joined by an
+// operation, and so on until one is left; that is the target, and the expression that gave it is the
+// solution. Values inside are positive integers; a division has no remainder.
 
 #include <algorithm>
 
@@ -43,7 +44,8 @@ class Countdown {
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     support::PromptForm::check(host, findings);
-    if (host.i64("min_numbers") > host.i64("max_numbers")) findings.error("min_numbers", "is greater than max_numbers");
+    if (host.i64("min_numbers") > host.i64("max_numbers"))
+      findings.error("min_numbers", "is greater than max_numbers");
   }
 
   uint64_t size() const { return TENON_COUNT_UNBOUNDED; }
@@ -54,8 +56,11 @@ class Countdown {
     while (!usable(p) || support::held_out(key(p), kTestShare) != test_) p = draw(draws);
     std::string list = join(p.numbers, ", ");
     tenon::Row row;
-    form_.set(row, template_.fill([&](const std::string& name) { return name == "numbers" ? list : std::to_string(p.target); }));
-    row.meta_json = "{\"nums\":[" + join(p.numbers, ",") + "],\"target\":" + std::to_string(p.target) + ",\"solution\":\"" + p.solution + "\"}";
+    form_.set(row, template_.fill([&](const std::string& name) {
+      return name == "numbers" ? list : std::to_string(p.target);
+    }));
+    row.meta_json = "{\"nums\":[" + join(p.numbers, ",") + "],\"target\":" + std::to_string(p.target) +
+                    ",\"solution\":\"" + p.solution + "\"}";
     return row;
   }
 
@@ -93,14 +98,18 @@ class Countdown {
     if (a.value <= kLargest / b.value) operations[n++] = '*';
     if (a.value % b.value == 0) operations[n++] = '/';
     char op = operations[draws.below(n)];
-    int64_t value = op == '+' ? a.value + b.value : op == '-' ? a.value - b.value : op == '*' ? a.value * b.value : a.value / b.value;
+    int64_t value = op == '+'   ? a.value + b.value
+                    : op == '-' ? a.value - b.value
+                    : op == '*' ? a.value * b.value
+                                : a.value / b.value;
     std::string text = a.text + " " + op + " " + b.text;
     return {value, outermost ? text : "(" + text + ")"};
   }
 
   // The target is in range, and not simply one of the numbers.
   bool usable(const Problem& p) const {
-    return p.target <= max_target_ && std::find(p.numbers.begin(), p.numbers.end(), p.target) == p.numbers.end();
+    return p.target <= max_target_ &&
+           std::find(p.numbers.begin(), p.numbers.end(), p.target) == p.numbers.end();
   }
 
   // Equal for problems that differ in the order of their numbers alone.
@@ -125,16 +134,20 @@ class Countdown {
 
 constexpr const char* kSplits[] = {"train", "test", nullptr};
 constexpr const char* kTemplate =
-    "\"Using each of the numbers {numbers} exactly once, with +, -, *, / and parentheses, write an expression that equals {target}. "
+    "\"Using each of the numbers {numbers} exactly once, with +, -, *, / and parentheses, write an "
+    "expression that equals {target}. "
     "Give the expression between <answer> and </answer>.\"";
 
 }  // namespace
 
-TENON_DATASET_PLUGIN(Countdown, "countdown", "1.0.0", "Reach a target with each of a few numbers used once.",
-                     tenon::integer("min_numbers", "3", "Fewest numbers in a problem.", {.min = "2", .max = "8"}),
-                     tenon::integer("max_numbers", "4", "Most numbers in a problem.", {.min = "2", .max = "8"}),
-                     tenon::integer("max_number", "99", "Numbers are drawn from 1 to this.", {.min = "4", .max = "10000"}),
-                     tenon::integer("max_target", "999", "Targets are from 1 to this.", {.min = "10", .max = "1000000000"}),
-                     tenon::text("template", kTemplate, "The question; {numbers} and {target} stand for the problem's."), support::kAs, support::kSystem,
-                     tenon::choice("split", kSplits, "\"train\"", "Which problems: a tenth of all, chosen by a hash of numbers and target, is `test`."),
-                     tenon::integer("seed", "0", "Which rows; independent of the run's seed.", {.min = "0"}))
+TENON_DATASET_PLUGIN(
+    Countdown, "countdown", "1.0.0", "Reach a target with each of a few numbers used once.",
+    tenon::integer("min_numbers", "3", "Fewest numbers in a problem.", {.min = "2", .max = "8"}),
+    tenon::integer("max_numbers", "4", "Most numbers in a problem.", {.min = "2", .max = "8"}),
+    tenon::integer("max_number", "99", "Numbers are drawn from 1 to this.", {.min = "4", .max = "10000"}),
+    tenon::integer("max_target", "999", "Targets are from 1 to this.", {.min = "10", .max = "1000000000"}),
+    tenon::text("template", kTemplate, "The question; {numbers} and {target} stand for the problem's."),
+    support::kAs, support::kSystem,
+    tenon::choice("split", kSplits, "\"train\"",
+                  "Which problems: a tenth of all, chosen by a hash of numbers and target, is `test`."),
+    tenon::integer("seed", "0", "Which rows; independent of the run's seed.", {.min = "0"}))

@@ -13,11 +13,13 @@ extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
 namespace {
 
 std::vector<tenon::Row> rows(std::map<std::string, std::string> options, uint64_t n) {
-  tenon::testing::Instance<tenon_dataset_vt> data(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  tenon::testing::Instance<tenon_dataset_vt> data(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
   return tenon::Dataset(data.ref()).read(nullptr, 0, n);
 }
 
-// A calculator for + - * / and parentheses, with a note of every number it meets. Written apart from the generator.
+// A calculator for + - * / and parentheses, with a note of every number it meets. Written apart from the
+// generator.
 class Calculator {
  public:
   explicit Calculator(std::string text) : text_(std::move(text)) {}
@@ -102,7 +104,8 @@ TEST(Countdown, EveryRowHasASolution) {
 TEST(Countdown, SplitsShareNoProblemWhateverTheOrderOfItsNumbers) {
   auto keys = [](const char* split) {
     std::set<std::string> out;
-    for (const auto& row : rows({{"split", split}, {"max_numbers", "2"}, {"min_numbers", "2"}, {"max_number", "20"}}, 2000)) {
+    for (const auto& row :
+         rows({{"split", split}, {"max_numbers", "2"}, {"min_numbers", "2"}, {"max_number", "20"}}, 2000)) {
       auto numbers = list(*row.meta("nums"));
       std::sort(numbers.begin(), numbers.end());
       out.insert(std::to_string(numbers[0]) + " " + std::to_string(numbers[1]) + " " + *row.meta("target"));
@@ -115,9 +118,12 @@ TEST(Countdown, SplitsShareNoProblemWhateverTheOrderOfItsNumbers) {
 }
 
 TEST(Countdown, TemplateAndChat) {
-  auto row = rows({{"template", "\"{numbers} -> {target}?\""}, {"as", "\"messages\""}, {"system", "\"Calculate.\""}}, 1)[0];
+  auto row =
+      rows({{"template", "\"{numbers} -> {target}?\""}, {"as", "\"messages\""}, {"system", "\"Calculate.\""}},
+           1)[0];
   EXPECT_EQ(row.prompt, "");
-  EXPECT_EQ(row.messages_json.find(R"([{"role":"system","content":"Calculate."},{"role":"user","content":")"), 0u);
+  EXPECT_EQ(row.messages_json.find(R"([{"role":"system","content":"Calculate."},{"role":"user","content":")"),
+            0u);
   EXPECT_NE(row.messages_json.find("-> " + *row.meta("target") + "?"), std::string::npos);
   EXPECT_THROW(rows({{"template", "\"{nums}\""}}, 1), tenon::Error);
 }

@@ -1,8 +1,9 @@
 // Data set `jsonl`: rows from a file with one JSON object a line.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The whole file is checked when the data set is made: a line that is no object, lacks a field or is not UTF-8 is an error that names file and line, before
-// any training. Afterwards rows are read from the mapped file by offset.
+// The whole file is checked when the data set is made: a line that is no object, lacks a field or is not
+// UTF-8 is an error that names file and line, before any training. Afterwards rows are read from the mapped
+// file by offset.
 
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -40,18 +41,23 @@ class Jsonl {
     int sources = 0;
     for (const char* option : {"prompt", "template", "messages"}) sources += host.str_if(option).has_value();
     if (sources != 1)
-      findings.error("prompt", std::string(sources == 0 ? "nothing says" : "more than one option says") +
-                                   " what is asked; give one of prompt: <field>, template: \"… {field} …\", messages: <field>");
+      findings.error(
+          "prompt",
+          std::string(sources == 0 ? "nothing says" : "more than one option says") +
+              " what is asked; give one of prompt: <field>, template: \"… {field} …\", messages: <field>");
     if (host.str_if("messages") && (host.str("as") == "messages" || host.str_if("system")))
       findings.error("messages", "the file's messages are used as they are; leave out `as` and `system`");
-    if (host.str("split") == "all" && host.f64_if("test_fraction")) findings.error("test_fraction", "does nothing with split: all");
-    if (host.str("split") != "all" && !host.f64_if("test_fraction")) findings.error("split", "needs test_fraction, the share of rows that is `test`");
+    if (host.str("split") == "all" && host.f64_if("test_fraction"))
+      findings.error("test_fraction", "does nothing with split: all");
+    if (host.str("split") != "all" && !host.f64_if("test_fraction"))
+      findings.error("split", "needs test_fraction, the share of rows that is `test`");
   }
 
   uint64_t size() const { return rows_.size(); }
 
   tenon::Row at(uint64_t index) const {
-    if (index >= rows_.size()) throw Error("row " + std::to_string(index) + " of " + std::to_string(rows_.size()) + " was asked for");
+    if (index >= rows_.size())
+      throw Error("row " + std::to_string(index) + " of " + std::to_string(rows_.size()) + " was asked for");
     return row(rows_[index]);
   }
 
@@ -107,14 +113,16 @@ class Jsonl {
     if (!answer_.empty()) r.meta_json += "\"answer\":" + std::string(raw(all, answer_));
     for (const auto& [name, value] : all) {
       if (!answer_.empty() && name == "answer") continue;
-      r.meta_json += (r.meta_json.size() > 1 ? "," : "") + tenon::json::quote(name) + ":" + std::string(value);
+      r.meta_json +=
+          (r.meta_json.size() > 1 ? "," : "") + tenon::json::quote(name) + ":" + std::string(value);
     }
     r.meta_json += "}";
     return r;
   }
 
   std::string question(const Fields& all) const {
-    return template_ ? template_->fill([&](const std::string& name) { return text(all, name); }) : text(all, prompt_);
+    return template_ ? template_->fill([&](const std::string& name) { return text(all, name); })
+                     : text(all, prompt_);
   }
 
   // Everything that `row` relies on, or an error with file and line.
@@ -126,17 +134,20 @@ class Jsonl {
     } catch (const tenon::io::FormatError& e) {
       throw Error(e.what());
     }
-    if (!value.is_object()) throw Error(place + ": expected one JSON object on the line, found " + kind(value));
+    if (!value.is_object())
+      throw Error(place + ": expected one JSON object on the line, found " + kind(value));
     const auto& object = value.as_object();
     auto require = [&](const std::string& name) -> const boost::json::value& {
       if (const auto* found = object.if_contains(name); found != nullptr && !found->is_null()) return *found;
       std::string names;
       for (const auto& member : object) names += (names.empty() ? "" : ", ") + std::string(member.key());
-      throw Error(place + ": there is no field \"" + name + "\"; the line has " + (names.empty() ? "none" : names));
+      throw Error(place + ": there is no field \"" + name + "\"; the line has " +
+                  (names.empty() ? "none" : names));
     };
     auto require_text = [&](const std::string& name) {
       const auto& found = require(name);
-      if (!found.is_string()) throw Error(place + ": field \"" + name + "\" is " + kind(found) + "; expected a string");
+      if (!found.is_string())
+        throw Error(place + ": field \"" + name + "\" is " + kind(found) + "; expected a string");
       if (found.as_string().empty()) throw Error(place + ": field \"" + name + "\" is empty");
     };
     if (!prompt_.empty()) require_text(prompt_);
@@ -149,15 +160,22 @@ class Jsonl {
 
   void check_messages(const boost::json::value& messages, const std::string& place) const {
     auto is_text = [](const boost::json::value* v) { return v != nullptr && v->is_string(); };
-    if (!messages.is_array() || messages.as_array().empty()) throw Error(place + ": field \"" + messages_ + "\" is not a list of messages");
+    if (!messages.is_array() || messages.as_array().empty())
+      throw Error(place + ": field \"" + messages_ + "\" is not a list of messages");
     for (const auto& m : messages.as_array())
-      if (!m.is_object() || !is_text(m.as_object().if_contains("role")) || !is_text(m.as_object().if_contains("content")))
-        throw Error(place + ": a message in field \"" + messages_ + "\" is not {\"role\": …, \"content\": …} with two strings");
+      if (!m.is_object() || !is_text(m.as_object().if_contains("role")) ||
+          !is_text(m.as_object().if_contains("content")))
+        throw Error(place + ": a message in field \"" + messages_ +
+                    "\" is not {\"role\": …, \"content\": …} with two strings");
   }
 
   static std::string kind(const boost::json::value& v) {
     if (v.is_null()) return "null";
-    return v.is_object() ? "an object" : v.is_array() ? "a list" : v.is_string() ? "a string" : v.is_bool() ? "a boolean" : "a number";
+    return v.is_object()   ? "an object"
+           : v.is_array()  ? "a list"
+           : v.is_string() ? "a string"
+           : v.is_bool()   ? "a boolean"
+                           : "a number";
   }
 
   // Applies split, then offset, then limit.
@@ -175,7 +193,8 @@ class Jsonl {
       if (seen++ >= offset && rows_.size() < limit) rows_.push_back(line);
     }
     if (rows_.empty())
-      throw Error(host.str("file") + ": no row is left of " + std::to_string(index_.lines().size()) + "; split: " + split + " has " + std::to_string(seen) +
+      throw Error(host.str("file") + ": no row is left of " + std::to_string(index_.lines().size()) +
+                  "; split: " + split + " has " + std::to_string(seen) +
                   ", offset: " + std::to_string(offset));
   }
 
@@ -190,15 +209,25 @@ constexpr const char* kSplits[] = {"all", "train", "test", nullptr};
 
 }  // namespace
 
-TENON_DATASET_PLUGIN(Jsonl, "jsonl", "1.0.0", "Rows from a file with one JSON object a line.",
-                     tenon::path("file", "The file: UTF-8, one JSON object a line.", {.flags = TENON_O_REQUIRED}),
-                     tenon::text("prompt", nullptr, "Name of the field with the question; or give `template` or `messages`."),
-                     tenon::text("template", nullptr, "The question, with {field} for the fields of the row; {{ and }} are braces."),
-                     tenon::text("messages", nullptr, "Name of the field with a chat: a list of {role, content}, used as it is."),
-                     tenon::text("completion", nullptr, "Name of the field with what training puts the loss on; absent: rows have none."),
-                     tenon::text("answer", nullptr, "Name of the field that becomes `answer` in the row's meta; absent: meta is the line as it stands."),
-                     support::kAs, support::kSystem,
-                     tenon::choice("split", kSplits, "\"all\"", "Which rows; train and test are told apart by a hash of the question."),
-                     tenon::number("test_fraction", nullptr, "Of split: train and test. The share of rows that is `test`.", {.min = "0.000001", .max = "0.999999"}),
-                     tenon::integer("offset", "0", "Rows of the split to leave out at its beginning.", {.min = "0", .unit = "rows"}),
-                     tenon::integer("limit", nullptr, "Most rows to take after that; absent: all.", {.min = "1", .unit = "rows"}))
+TENON_DATASET_PLUGIN(
+    Jsonl, "jsonl", "1.0.0", "Rows from a file with one JSON object a line.",
+    tenon::path("file", "The file: UTF-8, one JSON object a line.", {.flags = TENON_O_REQUIRED}),
+    tenon::text("prompt", nullptr, "Name of the field with the question; or give `template` or `messages`."),
+    tenon::text("template", nullptr,
+                "The question, with {field} for the fields of the row; {{ and }} are braces."),
+    tenon::text("messages", nullptr,
+                "Name of the field with a chat: a list of {role, content}, used as it is."),
+    tenon::text("completion", nullptr,
+                "Name of the field with what training puts the loss on; absent: rows have none."),
+    tenon::text(
+        "answer", nullptr,
+        "Name of the field that becomes `answer` in the row's meta; absent: meta is the line as it stands."),
+    support::kAs, support::kSystem,
+    tenon::choice("split", kSplits, "\"all\"",
+                  "Which rows; train and test are told apart by a hash of the question."),
+    tenon::number("test_fraction", nullptr, "Of split: train and test. The share of rows that is `test`.",
+                  {.min = "0.000001", .max = "0.999999"}),
+    tenon::integer("offset", "0", "Rows of the split to leave out at its beginning.",
+                   {.min = "0", .unit = "rows"}),
+    tenon::integer("limit", nullptr, "Most rows to take after that; absent: all.",
+                   {.min = "1", .unit = "rows"}))

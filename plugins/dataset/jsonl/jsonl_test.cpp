@@ -15,9 +15,9 @@ extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
 
 namespace {
 
+using tenon::json::quote;
 using testing::AllOf;
 using testing::HasSubstr;
-using tenon::json::quote;
 using Options = std::map<std::string, std::string>;
 
 class JsonlData : public testing::Test {
@@ -26,7 +26,8 @@ class JsonlData : public testing::Test {
   std::vector<tenon::Row> rows(const std::string& content, Options options) {
     std::ofstream(path, std::ios::binary) << content;
     options["file"] = quote(path);
-    tenon::testing::Instance<tenon_dataset_vt> data(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), options);
+    tenon::testing::Instance<tenon_dataset_vt> data(
+        tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), options);
     return tenon::Dataset(data.ref()).read(nullptr, 0, data.vt->count(data.self));
   }
   std::string error(const std::string& content, Options options) {
@@ -43,8 +44,10 @@ class JsonlData : public testing::Test {
 const Options kQuestion = {{"prompt", "\"question\""}};
 
 TEST_F(JsonlData, FieldsAndMeta) {
-  auto all = rows("{\"question\": \"1+1?\", \"answer\": \"it is\\n#### 2\", \"final\": 2.50, \"deep\": {\"a\": [1, \"}\"]}}\n",
-                  {{"prompt", "\"question\""}, {"completion", "\"answer\""}});
+  auto all = rows(
+      "{\"question\": \"1+1?\", \"answer\": \"it is\\n#### 2\", \"final\": 2.50, \"deep\": {\"a\": [1, "
+      "\"}\"]}}\n",
+      {{"prompt", "\"question\""}, {"completion", "\"answer\""}});
   ASSERT_EQ(all.size(), 1u);
   EXPECT_EQ(all[0].prompt, "1+1?");
   EXPECT_EQ(all[0].completion, "it is\n#### 2");
@@ -54,7 +57,8 @@ TEST_F(JsonlData, FieldsAndMeta) {
 }
 
 TEST_F(JsonlData, AnswerNamesTheGoldField) {
-  auto row = rows(R"({"question":"q","answer":"long","final":"18"})", {{"prompt", "\"question\""}, {"answer", "\"final\""}})[0];
+  auto row = rows(R"({"question":"q","answer":"long","final":"18"})",
+                  {{"prompt", "\"question\""}, {"answer", "\"final\""}})[0];
   EXPECT_EQ(row.meta("answer"), "18");
   EXPECT_EQ(row.meta("final"), "18");
 }
@@ -85,25 +89,34 @@ TEST_F(JsonlData, BadLinesAreNamed) {
   EXPECT_THAT(error(good + good + "{\"question\": \"b\"", kQuestion), HasSubstr(path + ":3"));
   EXPECT_THAT(error(good + "[1]\n", kQuestion), AllOf(HasSubstr(path + ":2"), HasSubstr("a list")));
   EXPECT_THAT(error(good + "{\"question\":\"a\"} {\"question\":\"b\"}\n", kQuestion), HasSubstr(path + ":2"));
-  EXPECT_THAT(error(good + "\n{\"q\":1,\"r\":2}\n", kQuestion), AllOf(HasSubstr(path + ":3"), HasSubstr("\"question\""), HasSubstr("q, r")));
-  EXPECT_THAT(error(good + "{\"question\":5}\n", kQuestion), AllOf(HasSubstr(path + ":2"), HasSubstr("a number")));
-  EXPECT_THAT(error(good + "{\"question\":\"\"}\n", kQuestion), AllOf(HasSubstr(path + ":2"), HasSubstr("empty")));
+  EXPECT_THAT(error(good + "\n{\"q\":1,\"r\":2}\n", kQuestion),
+              AllOf(HasSubstr(path + ":3"), HasSubstr("\"question\""), HasSubstr("q, r")));
+  EXPECT_THAT(error(good + "{\"question\":5}\n", kQuestion),
+              AllOf(HasSubstr(path + ":2"), HasSubstr("a number")));
+  EXPECT_THAT(error(good + "{\"question\":\"\"}\n", kQuestion),
+              AllOf(HasSubstr(path + ":2"), HasSubstr("empty")));
   EXPECT_THAT(error(good + "{\"question\":null}\n", kQuestion), HasSubstr(path + ":2"));
   EXPECT_THAT(error(good + "{\"question\":\"\xff\xfe\"}\n", kQuestion), HasSubstr(path + ":2"));
-  EXPECT_THAT(error(good, {{"prompt", "\"question\""}, {"answer", "\"final\""}}), AllOf(HasSubstr(path + ":1"), HasSubstr("\"final\"")));
-  EXPECT_THAT(error(good, {{"template", "\"{question} {n}\""}}), AllOf(HasSubstr(path + ":1"), HasSubstr("\"n\"")));
+  EXPECT_THAT(error(good, {{"prompt", "\"question\""}, {"answer", "\"final\""}}),
+              AllOf(HasSubstr(path + ":1"), HasSubstr("\"final\"")));
+  EXPECT_THAT(error(good, {{"template", "\"{question} {n}\""}}),
+              AllOf(HasSubstr(path + ":1"), HasSubstr("\"n\"")));
   EXPECT_THAT(error(good, {{"messages", "\"question\""}}), HasSubstr(path + ":1"));
-  EXPECT_THAT(error("{\"m\":[{\"role\":\"user\"}]}", {{"messages", "\"m\""}}), AllOf(HasSubstr(path + ":1"), HasSubstr("content")));
+  EXPECT_THAT(error("{\"m\":[{\"role\":\"user\"}]}", {{"messages", "\"m\""}}),
+              AllOf(HasSubstr(path + ":1"), HasSubstr("content")));
 }
 
 TEST_F(JsonlData, FilesWithoutRowsAreErrors) {
   EXPECT_THAT(error("", kQuestion), HasSubstr("no rows"));
   EXPECT_THAT(error("\n \n", kQuestion), HasSubstr("no rows"));
-  EXPECT_THAT(error("{\"question\":\"a\"}", {{"prompt", "\"question\""}, {"offset", "1"}}), HasSubstr("no row is left of 1"));
+  EXPECT_THAT(error("{\"question\":\"a\"}", {{"prompt", "\"question\""}, {"offset", "1"}}),
+              HasSubstr("no row is left of 1"));
   EXPECT_THAT(error(std::string("\xFF\xFE{\0", 4), kQuestion), HasSubstr("UTF-16"));
   std::filesystem::remove(path);
   try {
-    tenon::testing::Instance<tenon_dataset_vt> data(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), {{"prompt", "\"q\""}, {"file", quote(path)}});
+    tenon::testing::Instance<tenon_dataset_vt> data(
+        tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+        {{"prompt", "\"q\""}, {"file", quote(path)}});
     FAIL();
   } catch (const tenon::Error& e) {
     EXPECT_EQ(e.code(), TENON_E_IO);
@@ -113,12 +126,16 @@ TEST_F(JsonlData, FilesWithoutRowsAreErrors) {
 
 std::string many(int n) {
   std::string out;
-  for (int i = 0; i < n; ++i) out += "{\"question\":\"number " + std::to_string(i % (n - 10)) + "\"}\n";  // the last ten repeat the first
+  for (int i = 0; i < n; ++i)
+    out +=
+        "{\"question\":\"number " + std::to_string(i % (n - 10)) + "\"}\n";  // the last ten repeat the first
   return out;
 }
 
 TEST_F(JsonlData, SplitsShareNoQuestionAndMakeUpTheWhole) {
-  auto part = [&](const char* split) { return rows(many(500), {{"prompt", "\"question\""}, {"split", split}, {"test_fraction", "0.2"}}); };
+  auto part = [&](const char* split) {
+    return rows(many(500), {{"prompt", "\"question\""}, {"split", split}, {"test_fraction", "0.2"}});
+  };
   auto train = part("\"train\""), test = part("\"test\"");
   EXPECT_EQ(train.size() + test.size(), 500u);
   EXPECT_NEAR(static_cast<double>(test.size()), 100, 45);
@@ -136,7 +153,9 @@ TEST_F(JsonlData, OffsetAndLimit) {
 
 TEST_F(JsonlData, ARowBeyondTheEndIsAnError) {
   std::ofstream(path) << "{\"question\":\"a\"}\n";
-  tenon::testing::Instance<tenon_dataset_vt> data(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), {{"prompt", "\"question\""}, {"file", quote(path)}});
+  tenon::testing::Instance<tenon_dataset_vt> data(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+      {{"prompt", "\"question\""}, {"file", quote(path)}});
   EXPECT_THROW(tenon::Dataset(data.ref()).read(nullptr, 1, 1), tenon::Error);
 }
 

@@ -16,7 +16,8 @@ struct Line {
   uint64_t number;        // from 1
 };
 
-// The non-blank lines of a file. A byte order mark of UTF-8 and carriage returns before line feeds are left out; a file in UTF-16 or UTF-32 is an error.
+// The non-blank lines of a file. A byte order mark of UTF-8 and carriage returns before line feeds are left
+// out; a file in UTF-16 or UTF-32 is an error.
 class LineIndex {
  public:
   // Throws io::FormatError or Error naming the file.

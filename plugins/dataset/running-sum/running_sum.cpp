@@ -6,8 +6,9 @@
 //               <>5               at once
 //   meta        {"answer":"5","steps":true}
 //
-// The running value is never negative. Row i is a function of (seed, i) alone. `split` divides the problems by a hash of their text, so that no
-// problem is in both parts: a candidate that belongs to the other part is drawn again.
+// The running value is never negative. Row i is a function of (seed, i) alone. `split` divides the problems
+// by a hash of their text, so that no problem is in both parts: a candidate that belongs to the other part is
+// drawn again.
 
 #include "dataset_support/draws.h"
 #include "tenon/dataset.hpp"
@@ -74,9 +75,14 @@ constexpr const char* kSplits[] = {"train", "test", nullptr};
 
 }  // namespace
 
-TENON_DATASET_PLUGIN(RunningSum, "running-sum", "1.0.0", "Sums of one-digit numbers, worked step by step or answered at once.",
-                     tenon::integer("operands", "7", "Numbers in a sum.", {.min = "2", .max = "100"}),
-                     tenon::number("step_by_step", "0.4", "Share of rows whose completion works step by step.", {.min = "0", .max = "1"}),
-                     tenon::choice("split", kSplits, "\"train\"", "Which problems: a tenth of all, chosen by a hash of their text, is `test`."),
-                     tenon::integer("seed", "0", "Which rows; independent of the run's seed, so that runs are compared on the same problems.",
-                                    {.min = "0"}))
+TENON_DATASET_PLUGIN(
+    RunningSum, "running-sum", "1.0.0", "Sums of one-digit numbers, worked step by step or answered at once.",
+    tenon::integer("operands", "7", "Numbers in a sum.", {.min = "2", .max = "100"}),
+    tenon::number("step_by_step", "0.4", "Share of rows whose completion works step by step.",
+                  {.min = "0", .max = "1"}),
+    tenon::choice("split", kSplits, "\"train\"",
+                  "Which problems: a tenth of all, chosen by a hash of their text, is `test`."),
+    tenon::integer(
+        "seed", "0",
+        "Which rows; independent of the run's seed, so that runs are compared on the same problems.",
+        {.min = "0"}))

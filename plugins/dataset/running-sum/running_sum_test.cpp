@@ -1,4 +1,5 @@
-// Tests of the data set running-sum: every row is right, rows depend on their index alone, splits are disjoint, shares are as asked.
+// Tests of the data set running-sum: every row is right, rows depend on their index alone, splits are
+// disjoint, shares are as asked.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
@@ -13,11 +14,13 @@ extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
 namespace {
 
 std::vector<tenon::Row> rows(std::map<std::string, std::string> options, uint64_t begin, uint64_t n) {
-  tenon::testing::Instance<tenon_dataset_vt> data(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  tenon::testing::Instance<tenon_dataset_vt> data(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
   return tenon::Dataset(data.ref()).read(nullptr, begin, n);
 }
 
-// Evaluates "3+4-2" from the left; fails the test where a running value is negative or an operand has not one digit.
+// Evaluates "3+4-2" from the left; fails the test where a running value is negative or an operand has not one
+// digit.
 int evaluate(const std::string& sum, size_t operands) {
   std::istringstream in("+" + sum);
   int value = 0;
@@ -87,13 +90,15 @@ TEST(RunningSum, ShareAndLengthOfStepByStepRows) {
     characters += static_cast<double>(row.completion.size());
   }
   EXPECT_NEAR(steps / 20000, 0.4, 4 * std::sqrt(0.4 * 0.6 / 20000));
-  EXPECT_NEAR(characters / steps, 44.3, 0.3) << "the length that a model which always works step by step will have, less its end token";
+  EXPECT_NEAR(characters / steps, 44.3, 0.3)
+      << "the length that a model which always works step by step will have, less its end token";
   for (const auto& row : rows({{"step_by_step", "0"}}, 0, 200)) EXPECT_EQ(row.meta("steps"), "false");
   for (const auto& row : rows({{"step_by_step", "1"}}, 0, 200)) EXPECT_EQ(row.meta("steps"), "true");
 }
 
 TEST(RunningSum, IsUnbounded) {
-  tenon::testing::Instance<tenon_dataset_vt> data(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)));
+  tenon::testing::Instance<tenon_dataset_vt> data(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)));
   EXPECT_EQ(data.vt->count(data.self), TENON_COUNT_UNBOUNDED);
   EXPECT_EQ(tenon::Dataset(data.ref()).read(nullptr, uint64_t{1} << 60, 1).size(), 1u);
 }

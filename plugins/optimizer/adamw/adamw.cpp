@@ -1,4 +1,5 @@
-// Optimizer `adamw`: Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2), as torch.optim.AdamW computes it.
+// Optimizer `adamw`: Adam with decoupled weight decay (Loshchilov and Hutter, arXiv 1711.05101, algorithm 2),
+// as torch.optim.AdamW computes it.
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/kernels/adamw.h"
 
@@ -11,7 +12,8 @@ namespace support = tenon::optimizer_support;
 
 class AdamW : public support::OptimizerBase {
  public:
-  static constexpr const char* kDoc = "torch.optim.AdamW's numbers; weight decay applies to hidden matrices only.";
+  static constexpr const char* kDoc =
+      "torch.optim.AdamW's numbers; weight decay applies to hidden matrices only.";
 
   explicit AdamW(tenon::Host host)
       : OptimizerBase(host),
@@ -26,7 +28,15 @@ class AdamW : public support::OptimizerBase {
     Step now = begin_step(stats);
     for (size_t i = 0; i < parameters().size(); ++i) {
       const support::Parameter& p = parameters()[i];
-      tenon_adamw_args args{sizeof args, 0, now.learning_rate, beta1_, beta2_, epsilon_, p.matrix ? weight_decay_ : 0, now.grad_scale, now.number};
+      tenon_adamw_args args{sizeof args,
+                            0,
+                            now.learning_rate,
+                            beta1_,
+                            beta2_,
+                            epsilon_,
+                            p.matrix ? weight_decay_ : 0,
+                            now.grad_scale,
+                            now.number};
       tenon_adamw(executor(), &args, p.size, p.value, p.grad, state(m_, i), state(v_, i));
     }
   }
@@ -38,8 +48,10 @@ class AdamW : public support::OptimizerBase {
 
 }  // namespace
 
-TENON_OPTIMIZER_PLUGIN(AdamW, "adamw", "1.0.0", "Adam with decoupled weight decay.", support::kLearningRate,
-                       tenon::number("beta1", "0.9", "Decay of the mean of gradients.", {.min = "0", .max = "0.999999"}),
-                       tenon::number("beta2", "0.95", "Decay of the mean of squared gradients.", {.min = "0", .max = "0.999999"}),
-                       tenon::number("epsilon", "1e-8", "Added to the root of the mean square.", {.min = "1e-20"}), support::kWeightDecay, support::kClip,
-                       support::kSchedule, support::kWarmup, support::kFinal)
+TENON_OPTIMIZER_PLUGIN(
+    AdamW, "adamw", "1.0.0", "Adam with decoupled weight decay.", support::kLearningRate,
+    tenon::number("beta1", "0.9", "Decay of the mean of gradients.", {.min = "0", .max = "0.999999"}),
+    tenon::number("beta2", "0.95", "Decay of the mean of squared gradients.",
+                  {.min = "0", .max = "0.999999"}),
+    tenon::number("epsilon", "1e-8", "Added to the root of the mean square.", {.min = "1e-20"}),
+    support::kWeightDecay, support::kClip, support::kSchedule, support::kWarmup, support::kFinal)

@@ -1,4 +1,5 @@
-// Tests of AdamW: torch.optim's numbers over 100 steps, a resume that changes no bit, and gradients that must not be applied.
+// Tests of AdamW: torch.optim's numbers over 100 steps, a resume that changes no bit, and gradients that must
+// not be applied.
 // SPDX-License-Identifier: Apache-2.0
 #include "optimizer_support/optimizer_fixture.h"
 
@@ -9,12 +10,23 @@ namespace {
 using tenon::optimizer_support::Bound;
 using Options = std::map<std::string, std::string>;
 
-void compare(const char* name, Options options) { tenon::optimizer_support::compare(tenon_plugin_query_v1(nullptr), "adamw_fixture.txt", name, std::move(options)); }
+void compare(const char* name, Options options) {
+  tenon::optimizer_support::compare(tenon_plugin_query_v1(nullptr), "adamw_fixture.txt", name,
+                                    std::move(options));
+}
 
 TEST(AdamW, EqualsTorch) {
   compare("plain", {{"learning_rate", "1e-2"}, {"clip", "0"}});
-  compare("decay", {{"learning_rate", "1e-2"}, {"clip", "0"}, {"beta2", "0.999"}, {"epsilon", "1e-6"}, {"weight_decay", "0.1"}});
-  compare("all", {{"learning_rate", "3e-3"}, {"weight_decay", "0.1"}, {"schedule", "\"cosine\""}, {"warmup", "10"}, {"final", "0.1"}});
+  compare("decay", {{"learning_rate", "1e-2"},
+                    {"clip", "0"},
+                    {"beta2", "0.999"},
+                    {"epsilon", "1e-6"},
+                    {"weight_decay", "0.1"}});
+  compare("all", {{"learning_rate", "3e-3"},
+                  {"weight_decay", "0.1"},
+                  {"schedule", "\"cosine\""},
+                  {"warmup", "10"},
+                  {"final", "0.1"}});
 }
 
 TEST(AdamW, ResumeContinuesToTheBit) {
@@ -26,7 +38,8 @@ TEST(AdamW, ResumeContinuesToTheBit) {
   auto values = whole.problem.values;
 
   Bound resumed(tenon_plugin_query_v1(nullptr), options, 40);
-  for (size_t k = 0; k < values.size(); ++k) std::copy(values[k].begin(), values[k].end(), resumed.problem.values[k].begin());
+  for (size_t k = 0; k < values.size(); ++k)
+    std::copy(values[k].begin(), values[k].end(), resumed.problem.values[k].begin());
   resumed.done = 20;
   resumed.load(blob);
   resumed.tensors(&tensors);
@@ -67,7 +80,9 @@ TEST(AdamW, ANonFiniteGradientNamesItsParameterAndChangesNothing) {
 }
 
 TEST(AdamW, FrozenParametersStayAndLeaveTheNorm) {
-  tenon::testing::Instance<tenon_optimizer_vt> adamw(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), {{"learning_rate", "1e-2"}, {"clip", "0"}});
+  tenon::testing::Instance<tenon_optimizer_vt> adamw(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+      {{"learning_rate", "1e-2"}, {"clip", "0"}});
   tenon::optimizer_support::Problem problem;
   problem.params_[0].flags |= TENON_P_FROZEN;
   tenon::ErrorBuffer err;

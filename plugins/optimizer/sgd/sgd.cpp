@@ -10,7 +10,9 @@ namespace support = tenon::optimizer_support;
 
 class Sgd : public support::OptimizerBase {
  public:
-  static constexpr const char* kDoc = "torch.optim.SGD's numbers; weight decay (coupled: added to the gradient) applies to hidden matrices only.";
+  static constexpr const char* kDoc =
+      "torch.optim.SGD's numbers; weight decay (coupled: added to the gradient) applies to hidden matrices "
+      "only.";
 
   explicit Sgd(tenon::Host host)
       : OptimizerBase(host),
@@ -24,14 +26,19 @@ class Sgd : public support::OptimizerBase {
   static void check(tenon::Host host, tenon::Findings& findings) {
     if (host.boolean("nesterov") && (host.f64("momentum") == 0 || host.f64("dampening") != 0))
       findings.error("nesterov", "needs momentum above 0 and dampening 0");
-    if (host.f64("dampening") != 0 && host.f64("momentum") == 0) findings.error("dampening", "does nothing without momentum");
+    if (host.f64("dampening") != 0 && host.f64("momentum") == 0)
+      findings.error("dampening", "does nothing without momentum");
   }
 
   void step(const tenon_call*, tenon_optimizer_stats& stats) {
     Step now = begin_step(stats);
     for (size_t i = 0; i < parameters().size(); ++i) {
       const support::Parameter& p = parameters()[i];
-      tenon_sgd_args args{sizeof args, 0, now.learning_rate, momentum_, dampening_, p.matrix ? weight_decay_ : 0, now.grad_scale, now.number, nesterov_ ? 1u : 0u, 0};
+      tenon_sgd_args args{sizeof args,         0,
+                          now.learning_rate,   momentum_,
+                          dampening_,          p.matrix ? weight_decay_ : 0,
+                          now.grad_scale,      now.number,
+                          nesterov_ ? 1u : 0u, 0};
       tenon_sgd(executor(), &args, p.size, p.value, p.grad, momentum_ != 0 ? state(buffer_, i) : nullptr);
     }
   }
@@ -45,7 +52,10 @@ class Sgd : public support::OptimizerBase {
 }  // namespace
 
 TENON_OPTIMIZER_PLUGIN(Sgd, "sgd", "1.0.0", "Stochastic gradient descent.", support::kLearningRate,
-                       tenon::number("momentum", "0", "Decay of the sum of gradients; 0: none.", {.min = "0", .max = "0.999999"}),
-                       tenon::number("dampening", "0", "What of each gradient is kept out of the momentum.", {.min = "0", .max = "1"}),
-                       tenon::boolean("nesterov", "false", "Whether the momentum looks one step ahead."), support::kWeightDecay, support::kClip,
-                       support::kSchedule, support::kWarmup, support::kFinal)
+                       tenon::number("momentum", "0", "Decay of the sum of gradients; 0: none.",
+                                     {.min = "0", .max = "0.999999"}),
+                       tenon::number("dampening", "0", "What of each gradient is kept out of the momentum.",
+                                     {.min = "0", .max = "1"}),
+                       tenon::boolean("nesterov", "false", "Whether the momentum looks one step ahead."),
+                       support::kWeightDecay, support::kClip, support::kSchedule, support::kWarmup,
+                       support::kFinal)

@@ -9,21 +9,37 @@ namespace {
 using tenon::optimizer_support::Bound;
 using Options = std::map<std::string, std::string>;
 
-void compare(const char* name, Options options) { tenon::optimizer_support::compare(tenon_plugin_query_v1(nullptr), "sgd_fixture.txt", name, std::move(options)); }
+void compare(const char* name, Options options) {
+  tenon::optimizer_support::compare(tenon_plugin_query_v1(nullptr), "sgd_fixture.txt", name,
+                                    std::move(options));
+}
 
 TEST(Sgd, EqualsTorch) {
   compare("plain", {{"learning_rate", "1e-2"}, {"clip", "0"}});
-  compare("momentum", {{"learning_rate", "1e-2"}, {"clip", "0"}, {"momentum", "0.9"}, {"dampening", "0.1"}, {"weight_decay", "0.1"}});
-  compare("nesterov", {{"learning_rate", "1e-2"}, {"momentum", "0.9"}, {"nesterov", "true"}, {"weight_decay", "0.1"}, {"schedule", "\"cosine\""}, {"warmup", "10"}, {"final", "0.1"}});
+  compare("momentum", {{"learning_rate", "1e-2"},
+                       {"clip", "0"},
+                       {"momentum", "0.9"},
+                       {"dampening", "0.1"},
+                       {"weight_decay", "0.1"}});
+  compare("nesterov", {{"learning_rate", "1e-2"},
+                       {"momentum", "0.9"},
+                       {"nesterov", "true"},
+                       {"weight_decay", "0.1"},
+                       {"schedule", "\"cosine\""},
+                       {"warmup", "10"},
+                       {"final", "0.1"}});
 }
 
 TEST(Sgd, ResumeContinuesToTheBit) {
-  Options options = {{"learning_rate", "1e-2"}, {"momentum", "0.9"}, {"dampening", "0.2"}, {"schedule", "\"linear\""}};
+  Options options = {
+      {"learning_rate", "1e-2"}, {"momentum", "0.9"}, {"dampening", "0.2"}, {"schedule", "\"linear\""}};
   Bound whole(tenon_plugin_query_v1(nullptr), options, 20);
   for (int i = 0; i < 10; ++i) whole.step();
   auto tensors = whole.tensors();
   Bound resumed(tenon_plugin_query_v1(nullptr), options, 20);
-  for (size_t k = 0; k < 4; ++k) std::copy(whole.problem.values[k].begin(), whole.problem.values[k].end(), resumed.problem.values[k].begin());
+  for (size_t k = 0; k < 4; ++k)
+    std::copy(whole.problem.values[k].begin(), whole.problem.values[k].end(),
+              resumed.problem.values[k].begin());
   resumed.done = 10;
   resumed.load(whole.save());
   resumed.tensors(&tensors);
@@ -31,13 +47,17 @@ TEST(Sgd, ResumeContinuesToTheBit) {
   EXPECT_EQ(whole.problem.values, resumed.problem.values);
 }
 
-TEST(Sgd, WithoutMomentumThereIsNoState) { EXPECT_TRUE(Bound(tenon_plugin_query_v1(nullptr), {{"learning_rate", "1e-2"}}, 10).tensors().empty()); }
+TEST(Sgd, WithoutMomentumThereIsNoState) {
+  EXPECT_TRUE(Bound(tenon_plugin_query_v1(nullptr), {{"learning_rate", "1e-2"}}, 10).tensors().empty());
+}
 
 TEST(Sgd, OptionsThatWouldDoNothingAreFound) {
   auto component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
   EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}}).size(), 0u);
-  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}, {"nesterov", "true"}}).size(), 1u);
-  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}, {"dampening", "0.5"}}).size(), 1u);
+  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}, {"nesterov", "true"}}).size(),
+            1u);
+  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}, {"dampening", "0.5"}}).size(),
+            1u);
 }
 
 }  // namespace

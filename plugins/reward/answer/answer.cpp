@@ -1,4 +1,5 @@
-// Reward `answer`: is the completion's answer the row's gold answer? An extractor finds it, a comparison judges it.
+// Reward `answer`: is the completion's answer the row's gold answer? An extractor finds it, a comparison
+// judges it.
 // SPDX-License-Identifier: Apache-2.0
 #include "answer_text/extract.h"
 #include "answer_text/number.h"
@@ -8,7 +9,8 @@ namespace {
 
 namespace text = tenon::answer_text;
 
-constexpr const char* kExtractors[] = {"after-tag", "between-tags", "after-hash", "last-number", "boxed", "whole", nullptr};
+constexpr const char* kExtractors[] = {"after-tag", "between-tags", "after-hash", "last-number",
+                                       "boxed",     "whole",        nullptr};
 constexpr const char* kGoldExtractors[] = {"whole", "after-hash", "last-number", "boxed", nullptr};
 constexpr const char* kComparisons[] = {"numeric", "text", nullptr};
 
@@ -27,16 +29,21 @@ class Answer {
         wrong_(host.f64("wrong")) {
     // From its JSON text, not from a double: 0.3 is 3/10.
     auto tolerance = text::parse_number(host.json("tolerance"));
-    if (!tolerance) throw tenon::Error("option tolerance: " + host.json("tolerance") + " is not a decimal number of at most 200 digits");
+    if (!tolerance)
+      throw tenon::Error("option tolerance: " + host.json("tolerance") +
+                         " is not a decimal number of at most 200 digits");
     tolerance_ = *tolerance;
-    if (tag_.empty() || open_.empty() || close_.empty()) throw tenon::Error("options tag, open and close must not be empty");
+    if (tag_.empty() || open_.empty() || close_.empty())
+      throw tenon::Error("options tag, open and close must not be empty");
   }
 
   double operator()(const tenon::Sample& sample) const {
     auto row = sample.meta(field_);
     if (!row) tenon::refuse("the row has no gold answer: field \"" + field_ + "\" is absent");
     auto gold = find(gold_extract_, *row);
-    if (!gold) tenon::refuse("no gold answer (" + gold_extract_ + ") in field \"" + field_ + "\": \"" + row->substr(0, 80) + "\"");
+    if (!gold)
+      tenon::refuse("no gold answer (" + gold_extract_ + ") in field \"" + field_ + "\": \"" +
+                    row->substr(0, 80) + "\"");
     auto given = find(extract_, sample.completion);
     sample.note("found", given ? 1 : 0);
     return given && equal(*given, *gold) ? right_ : wrong_;
@@ -56,7 +63,9 @@ class Answer {
   bool equal(std::string_view given, std::string_view gold) const {
     if (!numeric_) return ignore_case_ ? same_letters(given, gold) : given == gold;
     auto right = text::parse_number(gold);
-    if (!right) tenon::refuse("the gold answer \"" + std::string(gold.substr(0, 80)) + "\" is not a number; set compare: text?");
+    if (!right)
+      tenon::refuse("the gold answer \"" + std::string(gold.substr(0, 80)) +
+                    "\" is not a number; set compare: text?");
     auto value = text::parse_number(given);
     return value && text::within(*value, *right, tolerance_);
   }
@@ -80,15 +89,20 @@ class Answer {
 TENON_REWARD_PLUGIN(
     Answer, "answer", "1.0.0", "1 if the completion's answer is the gold answer, else 0.",
     tenon::choice("extract", kExtractors, "\"after-tag\"",
-                  "Where the answer is: after the last `tag`; between the last `open` and `close`; after the last ####; the last number; in the last "
+                  "Where the answer is: after the last `tag`; between the last `open` and `close`; after the "
+                  "last ####; the last number; in the last "
                   "\\boxed{}; the whole completion."),
     tenon::text("tag", "\">\"", "Of extract: after-tag."),
     tenon::text("open", "\"<answer>\"", "Of extract: between-tags."),
     tenon::text("close", "\"</answer>\"", "Of extract: between-tags."),
     tenon::text("field", "\"answer\"", "Field of the row's meta that holds the gold answer."),
-    tenon::choice("gold_extract", kGoldExtractors, "\"whole\"", "Where the gold answer is in that field (GSM8K's own: after-hash)."),
-    tenon::choice("compare", kComparisons, "\"numeric\"", "As exact numbers (1,000 = $1000.00; 20% = 20; 6/8 = 0.75), or as text."),
-    tenon::number("tolerance", "0", "Of compare: numeric. Largest difference that still counts as equal; 0: exactly equal.", {.min = "0"}),
+    tenon::choice("gold_extract", kGoldExtractors, "\"whole\"",
+                  "Where the gold answer is in that field (GSM8K's own: after-hash)."),
+    tenon::choice("compare", kComparisons, "\"numeric\"",
+                  "As exact numbers (1,000 = $1000.00; 20% = 20; 6/8 = 0.75), or as text."),
+    tenon::number("tolerance", "0",
+                  "Of compare: numeric. Largest difference that still counts as equal; 0: exactly equal.",
+                  {.min = "0"}),
     tenon::boolean("ignore_case", "false", "Of compare: text. Whether a = A (ASCII letters)."),
     tenon::number("right", "1", "The reward of the gold answer."),
     tenon::number("wrong", "0", "The reward of any other, or of none."))

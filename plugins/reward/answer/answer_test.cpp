@@ -19,16 +19,24 @@ struct Verdict {
 };
 
 Verdict judge(Options options, std::string_view completion, std::string_view meta) {
-  tenon::testing::Instance<tenon_reward_vt> reward(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  tenon::testing::Instance<tenon_reward_vt> reward(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
   tenon::Ragged<char> text, json;
   text.push(completion);
   json.push(meta);
   uint64_t id = 3;
   Verdict v;
-  tenon_reward_in in{sizeof in, 0, 1, &id, &id, text.raw(), text.raw(), json.raw(), {nullptr, nullptr, 0}, nullptr};
-  tenon_reward_out out{sizeof out, 0, &v.reward, &v.status, nullptr, &v,
-                       [](void* ctx, uint64_t, const char* s, uint64_t n) { static_cast<Verdict*>(ctx)->why.assign(s, n); },
-                       [](void* ctx, uint64_t, const char*, double value) { static_cast<Verdict*>(ctx)->found = value; }};
+  tenon_reward_in in{sizeof in, 0, 1, &id, &id, text.raw(), text.raw(), json.raw(), {nullptr, nullptr, 0},
+                     nullptr};
+  tenon_reward_out out{
+      sizeof out,
+      0,
+      &v.reward,
+      &v.status,
+      nullptr,
+      &v,
+      [](void* ctx, uint64_t, const char* s, uint64_t n) { static_cast<Verdict*>(ctx)->why.assign(s, n); },
+      [](void* ctx, uint64_t, const char*, double value) { static_cast<Verdict*>(ctx)->found = value; }};
   tenon::ErrorBuffer err;
   err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
   return v;
@@ -113,7 +121,8 @@ TEST(Answer, AnyBytesAreHarmless) {
   for (int c = 255; c >= 0; --c) bytes += static_cast<char>(c);
   for (const char* extract : {"after-tag", "between-tags", "after-hash", "last-number", "boxed", "whole"}) {
     EXPECT_EQ(reward({{"extract", "\"" + std::string(extract) + "\""}}, bytes), 0) << extract;
-    EXPECT_EQ(reward({{"extract", "\"" + std::string(extract) + "\""}}, std::string(1 << 20, '9')), 0) << extract;
+    EXPECT_EQ(reward({{"extract", "\"" + std::string(extract) + "\""}}, std::string(1 << 20, '9')), 0)
+        << extract;
   }
 }
 

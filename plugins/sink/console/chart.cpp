@@ -17,14 +17,18 @@ double mean(const std::vector<double>& v, size_t begin, size_t end) {
 }
 
 // The height of a bar in this row, in eighths of a character: 0 … 8.
-size_t eighths(double height, size_t row) { return static_cast<size_t>(std::clamp(std::lround((height - static_cast<double>(row)) * 8), 0L, 8L)); }
+size_t eighths(double height, size_t row) {
+  return static_cast<size_t>(std::clamp(std::lround((height - static_cast<double>(row)) * 8), 0L, 8L));
+}
 
 const char* block(size_t eighth, bool unicode) {
   static constexpr const char* kBlocks[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
   return unicode ? kBlocks[eighth] : eighth >= 4 ? "#" : " ";
 }
 
-std::string padded(std::string text, size_t width) { return text.size() < width ? std::string(width - text.size(), ' ') + text : text; }
+std::string padded(std::string text, size_t width) {
+  return text.size() < width ? std::string(width - text.size(), ' ') + text : text;
+}
 
 }  // namespace
 
@@ -40,12 +44,15 @@ std::string chart(const Curve& curve, const ChartStyle& style) {
 
   size_t columns = std::min(style.width, value.size());
   std::vector<double> bar(columns);
-  for (size_t c = 0; c < columns; ++c) bar[c] = mean(value, c * value.size() / columns, (c + 1) * value.size() / columns);
+  for (size_t c = 0; c < columns; ++c)
+    bar[c] = mean(value, c * value.size() / columns, (c + 1) * value.size() / columns);
   double low = *std::min_element(bar.begin(), bar.end()), high = *std::max_element(bar.begin(), bar.end());
   if (low == high) low -= 0.5, high += 0.5;
 
   size_t tenth = std::max<size_t>(1, value.size() / 10);
-  std::string out = "  " + curve.title + "  " + number(mean(value, 0, tenth)) + (style.unicode ? " → " : " -> ") + number(mean(value, value.size() - tenth, value.size())) + "\n";
+  std::string out = "  " + curve.title + "  " + number(mean(value, 0, tenth)) +
+                    (style.unicode ? " → " : " -> ") +
+                    number(mean(value, value.size() - tenth, value.size())) + "\n";
   for (size_t row = style.height; row-- > 0;) {
     std::string label = row + 1 == style.height ? number(high) : row == 0 ? number(low) : "";
     out += padded(label, 10) + (style.unicode ? " ┤" : " |");

@@ -19,8 +19,9 @@ struct ChartStyle {
   bool unicode = true;            // eighth blocks, or '#'
 };
 
-// Lines, each ending in '\n': title with the mean of the first and the last tenth of the steps, the plot with its lowest and highest value, the steps. Steps that share
-// a column are averaged. Empty if fewer than two values are finite.
+// Lines, each ending in '\n': title with the mean of the first and the last tenth of the steps, the plot with
+// its lowest and highest value, the steps. Steps that share a column are averaged. Empty if fewer than two
+// values are finite.
 std::string chart(const Curve& curve, const ChartStyle& style);
 
 }  // namespace tenon::console

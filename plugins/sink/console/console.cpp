@@ -1,8 +1,9 @@
 // Sink `console`: a run as somebody at the terminal wants to see it.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The one component that writes to standard output, which the ABI otherwise keeps plugins from: showing the run there is its purpose. It writes whole lines with
-// write(2), past stdio, so that it mixes with nothing buffered.
+// The one component that writes to standard output, which the ABI otherwise keeps plugins from: showing the
+// run there is its purpose. It writes whole lines with write(2), past stdio, so that it mixes with nothing
+// buffered.
 
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -31,7 +32,8 @@ bool utf8_terminal() {
     const char* value = std::getenv(name);
     if (value == nullptr || *value == '\0') continue;
     std::string_view v = value;
-    return v.find("UTF-8") != v.npos || v.find("utf8") != v.npos || v.find("UTF8") != v.npos || v.find("utf-8") != v.npos;
+    return v.find("UTF-8") != v.npos || v.find("utf8") != v.npos || v.find("UTF8") != v.npos ||
+           v.find("utf-8") != v.npos;
   }
   return true;  // no locale at all, as in containers: their terminals show UTF-8
 }
@@ -40,14 +42,20 @@ bool utf8_terminal() {
 struct Column {
   const char *metric, *label;
 };
-constexpr Column kColumns[] = {{"reward/mean", "reward"}, {"accuracy", "accuracy"}, {"completion/length_mean", "length"}, {"loss", "loss"}};
+constexpr Column kColumns[] = {{"reward/mean", "reward"},
+                               {"accuracy", "accuracy"},
+                               {"completion/length_mean", "length"},
+                               {"loss", "loss"}};
 
 class Console {
  public:
   static constexpr uint32_t kFlags = 0;
 
   explicit Console(tenon::Host host)
-      : chart_(host.boolean("chart")), interval_(host.f64("interval")), live_(wants_live(host.str("live"))), unicode_(utf8_terminal()) {}
+      : chart_(host.boolean("chart")),
+        interval_(host.f64("interval")),
+        live_(wants_live(host.str("live"))),
+        unicode_(utf8_terminal()) {}
 
   ~Console() {
     if (open_line_) put("\n");
@@ -105,18 +113,22 @@ class Console {
     return isatty(STDOUT_FILENO) == 1 && (term == nullptr || std::string_view(term) != "dumb");
   }
   static std::string number_of(double count) { return std::to_string(static_cast<int64_t>(count)); }
-  Clock::duration interval() const { return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(interval_)); }
+  Clock::duration interval() const {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(interval_));
+  }
 
   std::string describe(const tenon_record& r, const std::map<std::string_view, double>& values) {
     std::string line = std::string(r.stage) + "  " + std::to_string(r.step + 1);
     if (r.total_steps != 0) line += "/" + std::to_string(r.total_steps);
     for (const Column& c : kColumns)
-      if (auto it = values.find(c.metric); it != values.end()) line += std::string("  ") + c.label + " " + number(it->second);
+      if (auto it = values.find(c.metric); it != values.end())
+        line += std::string("  ") + c.label + " " + number(it->second);
     auto rate = values.find("tokens_per_second");
     if (rate == values.end()) rate = values.find("time/tokens_per_second");
     if (rate != values.end()) line += "  " + tenon::console::rate(rate->second) + " tok/s";
     if (r.total_steps != 0) {
-      double done = static_cast<double>(r.step + 1 - first_step_), left = static_cast<double>(r.total_steps - r.step - 1);
+      double done = static_cast<double>(r.step + 1 - first_step_),
+             left = static_cast<double>(r.total_steps - r.step - 1);
       line += left == 0 ? "  in " + duration(r.seconds) : "  ETA " + duration(r.seconds / done * left);
     }
     return line;
@@ -132,7 +144,8 @@ class Console {
     auto length = values.find("completion/length_mean");
     auto score = values.find("accuracy");
     std::string title = "accuracy";
-    if (score == values.end() || std::isnan(score->second)) score = values.find("reward/mean"), title = "reward";
+    if (score == values.end() || std::isnan(score->second))
+      score = values.find("reward/mean"), title = "reward";
     if (length == values.end() || score == values.end()) return;
     History& h = *history_;
     if (h.score.title.empty()) h.score.title = title;
@@ -189,8 +202,13 @@ constexpr const char* kLive[] = {"auto", "always", "never", nullptr};
 
 }  // namespace
 
-TENON_SINK_PLUGIN(Console, "console", "1.0.0", "Shows the run on the terminal.",
-                  tenon::choice("live", kLive, "\"auto\"", "Whether a step's line is written over the one before; auto: on a terminal."),
-                  tenon::option(TENON_T_DURATION, "interval", "\"2s\"", "Without live: the shortest time between two lines of steps. The first and last are always written.",
-                                {.unit = "seconds"}),
-                  tenon::boolean("chart", "true", "Whether a stage that generates ends with a chart of accuracy (or reward) and length."))
+TENON_SINK_PLUGIN(
+    Console, "console", "1.0.0", "Shows the run on the terminal.",
+    tenon::choice("live", kLive, "\"auto\"",
+                  "Whether a step's line is written over the one before; auto: on a terminal."),
+    tenon::option(
+        TENON_T_DURATION, "interval", "\"2s\"",
+        "Without live: the shortest time between two lines of steps. The first and last are always written.",
+        {.unit = "seconds"}),
+    tenon::boolean("chart", "true",
+                   "Whether a stage that generates ends with a chart of accuracy (or reward) and length."))

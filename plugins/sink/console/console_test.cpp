@@ -29,7 +29,8 @@ std::string printed(Options options, Body&& body) {
   int saved = dup(STDOUT_FILENO);
   dup2(file, STDOUT_FILENO);
   {
-    tenon::testing::Instance<tenon_sink_vt> sink(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+    tenon::testing::Instance<tenon_sink_vt> sink(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                                                 std::move(options));
     body(sink);
   }
   dup2(saved, STDOUT_FILENO);
@@ -42,7 +43,8 @@ std::string printed(Options options, Body&& body) {
 
 using Sink = tenon::testing::Instance<tenon_sink_vt>;
 
-void record(Sink& sink, const char* stage, uint64_t step, uint64_t total, const std::vector<std::pair<const char*, double>>& values, double seconds) {
+void record(Sink& sink, const char* stage, uint64_t step, uint64_t total,
+            const std::vector<std::pair<const char*, double>>& values, double seconds) {
   std::vector<const char*> names;
   std::vector<double> numbers;
   for (auto [name, value] : values) names.push_back(name), numbers.push_back(value);
@@ -59,7 +61,14 @@ const Options kPlain = {{"live", "\"never\""}, {"interval", "\"0s\""}}, kLive = 
 
 TEST(Console, PlainLines) {
   std::string out = printed(kPlain, [](Sink& sink) {
-    record(sink, "zero", 36, 150, {{"accuracy", .8125}, {"reward/mean", .9}, {"completion/length_mean", 41.23}, {"loss", -1.2e-5}, {"other", 7}, {"time/tokens_per_second", 12345}}, 10);
+    record(sink, "zero", 36, 150,
+           {{"accuracy", .8125},
+            {"reward/mean", .9},
+            {"completion/length_mean", 41.23},
+            {"loss", -1.2e-5},
+            {"other", 7},
+            {"time/tokens_per_second", 12345}},
+           10);
     record(sink, "zero", 37, 150, {{"loss", std::nan("")}}, 20);
   });
   EXPECT_EQ(out,
@@ -80,7 +89,11 @@ TEST(Console, BetweenFirstAndLastLineTheIntervalIsKept) {
 }
 
 TEST(Console, UnknownLengthHasNoEta) {
-  EXPECT_EQ(printed(kPlain, [](Sink& sink) { record(sink, "x", 0, 0, {{"loss", 2}}, 1); }), "x  1  loss 2.000\n");
+  EXPECT_EQ(printed(kPlain,
+                    [](Sink& sink) {
+                      record(sink, "x", 0, 0, {{"loss", 2}}, 1);
+                    }),
+            "x  1  loss 2.000\n");
 }
 
 TEST(Console, LiveLineIsRewrittenAndEnded) {
@@ -89,7 +102,8 @@ TEST(Console, LiveLineIsRewrittenAndEnded) {
     record(sink, "zero", 1, 2, {{"loss", 1}}, 2);
     event(sink, TENON_EVENT_STAGE_END, "zero", "done");
   });
-  EXPECT_EQ(out, "\rzero  1/2  loss 2.000  ETA 0:01\x1b[K\rzero  2/2  loss 1.000  in 0:02\x1b[K\nzero: done\n");
+  EXPECT_EQ(out,
+            "\rzero  1/2  loss 2.000  ETA 0:01\x1b[K\rzero  2/2  loss 1.000  in 0:02\x1b[K\nzero: done\n");
 }
 
 TEST(Console, ProgressShowsOnATerminalOnly) {
@@ -105,7 +119,9 @@ TEST(Console, EventsAndTables) {
     event(sink, TENON_EVENT_CHECKPOINT, "base", "checkpoint at step 100");
     event(sink, TENON_EVENT_TABLE, "table", "model  accuracy\nbase   0.65");
   });
-  EXPECT_EQ(out, "base: pretrain, 2000 steps\nbase: finished before\nbase: checkpoint at step 100\nmodel  accuracy\nbase   0.65\n");
+  EXPECT_EQ(out,
+            "base: pretrain, 2000 steps\nbase: finished before\nbase: checkpoint at step 100\nmodel  "
+            "accuracy\nbase   0.65\n");
 }
 
 TEST(Console, AStageThatGeneratesEndsWithTwoCharts) {

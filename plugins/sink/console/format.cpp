@@ -36,7 +36,8 @@ std::string rate(double value) {
 std::string duration(double seconds) {
   if (!(seconds >= 0) || seconds > 1e9) return "-";
   auto s = static_cast<int64_t>(seconds + 0.5);
-  int hours = static_cast<int>(s / 3600), minutes = static_cast<int>(s / 60 % 60), rest = static_cast<int>(s % 60);
+  int hours = static_cast<int>(s / 3600), minutes = static_cast<int>(s / 60 % 60),
+      rest = static_cast<int>(s % 60);
   return hours > 0 ? print("%d:%02d:%02d", hours, minutes, rest) : print("%d:%02d", minutes, rest);
 }
 

@@ -28,15 +28,16 @@ class Jsonl {
   Jsonl& operator=(const Jsonl&) = delete;
 
   void record(const tenon_record& r) {
-    std::string line = "{\"run\":" + tenon::json::quote(r.run) + ",\"stage\":" + tenon::json::quote(r.stage) + ",\"step\":" + std::to_string(r.step) +
-                       ",\"seconds\":" + number(r.seconds);
+    std::string line = "{\"run\":" + tenon::json::quote(r.run) + ",\"stage\":" + tenon::json::quote(r.stage) +
+                       ",\"step\":" + std::to_string(r.step) + ",\"seconds\":" + number(r.seconds);
     for (uint64_t i = 0; i < r.n; ++i) line += "," + tenon::json::quote(r.name[i]) + ":" + number(r.value[i]);
     append(line + "}\n");
   }
 
   void event(int32_t event, std::string_view stage, std::string_view text) {
     if (!events_) return;
-    append("{\"event\":" + tenon::json::quote(name(event)) + ",\"stage\":" + tenon::json::quote(stage) + ",\"text\":" + tenon::json::quote(text) + "}\n");
+    append("{\"event\":" + tenon::json::quote(name(event)) + ",\"stage\":" + tenon::json::quote(stage) +
+           ",\"text\":" + tenon::json::quote(text) + "}\n");
   }
 
  private:
@@ -49,11 +50,16 @@ class Jsonl {
 
   static std::string_view name(int32_t event) {
     switch (event) {
-      case TENON_EVENT_STAGE_BEGIN: return "stage-begin";
-      case TENON_EVENT_STAGE_END: return "stage-end";
-      case TENON_EVENT_STAGE_CACHED: return "stage-cached";
-      case TENON_EVENT_CHECKPOINT: return "checkpoint";
-      case TENON_EVENT_TABLE: return "table";
+      case TENON_EVENT_STAGE_BEGIN:
+        return "stage-begin";
+      case TENON_EVENT_STAGE_END:
+        return "stage-end";
+      case TENON_EVENT_STAGE_CACHED:
+        return "stage-cached";
+      case TENON_EVENT_CHECKPOINT:
+        return "checkpoint";
+      case TENON_EVENT_TABLE:
+        return "table";
     }
     return "other";
   }
@@ -79,6 +85,10 @@ class Jsonl {
 
 }  // namespace
 
-TENON_SINK_PLUGIN(Jsonl, "jsonl", "1.0.0", "Copies what a run records to a file, one JSON object a line.",
-                  tenon::text("path", nullptr, "The file, relative to the working directory; its folder must exist. Lines are appended.", {.flags = TENON_O_REQUIRED}),
-                  tenon::boolean("events", "true", "Whether beginnings and ends of stages, checkpoints and tables are written too."))
+TENON_SINK_PLUGIN(
+    Jsonl, "jsonl", "1.0.0", "Copies what a run records to a file, one JSON object a line.",
+    tenon::text("path", nullptr,
+                "The file, relative to the working directory; its folder must exist. Lines are appended.",
+                {.flags = TENON_O_REQUIRED}),
+    tenon::boolean("events", "true",
+                   "Whether beginnings and ends of stages, checkpoints and tables are written too."))

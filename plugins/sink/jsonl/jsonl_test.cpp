@@ -28,8 +28,12 @@ class JsonlSink : public testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder); }
 
-  static tenon_component const* component() { return tenon::testing::component_of(tenon_plugin_query_v1(nullptr)); }
-  std::map<std::string, std::string> options(const std::string& file) { return {{"path", tenon::json::quote(file)}}; }
+  static tenon_component const* component() {
+    return tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
+  }
+  std::map<std::string, std::string> options(const std::string& file) {
+    return {{"path", tenon::json::quote(file)}};
+  }
   static int32_t record(Sink& sink, uint64_t step, double value, tenon_error* err) {
     const char* names[] = {"loss", "re\"ward"};
     double values[] = {value, 0.1};

@@ -1,4 +1,5 @@
-// A stand-in for the host, for unit tests of plugins: option values, Philox, a parallel_for that really splits, recorded logs and metrics.
+// A stand-in for the host, for unit tests of plugins: option values, Philox, a parallel_for that really
+// splits, recorded logs and metrics.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,14 +16,16 @@
 
 namespace tenon::testing {
 
-// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): one block of 128 bits.
+// Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011): one block of 128
+// bits.
 inline void philox(uint64_t key, uint64_t hi, uint64_t lo, uint64_t out[2]) {
-  uint32_t c[4] = {static_cast<uint32_t>(lo), static_cast<uint32_t>(lo >> 32), static_cast<uint32_t>(hi), static_cast<uint32_t>(hi >> 32)};
+  uint32_t c[4] = {static_cast<uint32_t>(lo), static_cast<uint32_t>(lo >> 32), static_cast<uint32_t>(hi),
+                   static_cast<uint32_t>(hi >> 32)};
   uint32_t k[2] = {static_cast<uint32_t>(key), static_cast<uint32_t>(key >> 32)};
   for (int round = 0; round < 10; ++round) {
     uint64_t p0 = uint64_t{0xD2511F53} * c[0], p1 = uint64_t{0xCD9E8D57} * c[2];
-    uint32_t next[4] = {static_cast<uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(p1), static_cast<uint32_t>(p0 >> 32) ^ c[3] ^ k[1],
-                        static_cast<uint32_t>(p0)};
+    uint32_t next[4] = {static_cast<uint32_t>(p1 >> 32) ^ c[1] ^ k[0], static_cast<uint32_t>(p1),
+                        static_cast<uint32_t>(p0 >> 32) ^ c[3] ^ k[1], static_cast<uint32_t>(p0)};
     std::copy(next, next + 4, c);
     k[0] += 0x9E3779B9, k[1] += 0xBB67AE85;
   }
@@ -30,12 +33,13 @@ inline void philox(uint64_t key, uint64_t hi, uint64_t lo, uint64_t out[2]) {
   out[1] = c[2] | uint64_t{c[3]} << 32;
 }
 
-// The host's table for one component. `values` are options by path as JSON text ("7", "\"cosine\"", "[1, 2]"); the others have the defaults of the
-// component's table. An option that is not in the table is an Error. It must outlive the instance. Of services for stages and components behind
-// references it has none.
+// The host's table for one component. `values` are options by path as JSON text ("7", "\"cosine\"", "[1,
+// 2]"); the others have the defaults of the component's table. An option that is not in the table is an
+// Error. It must outlive the instance. Of services for stages and components behind references it has none.
 class TestHost {
  public:
-  explicit TestHost(const tenon_component* component, std::map<std::string, std::string> values = {}, uint64_t seed = 7)
+  explicit TestHost(const tenon_component* component, std::map<std::string, std::string> values = {},
+                    uint64_t seed = 7)
       : component_(component), values_(std::move(values)) {
     for (const auto& [path, value] : values_)
       if (find(path) == nullptr) throw Error(std::string(component->id) + " has no option " + path);
@@ -68,7 +72,9 @@ class TestHost {
       size_t end = std::min(path.find('.', begin), path.size());
       std::string part = path.substr(begin, end - begin);
       begin = end + 1;
-      if (at != nullptr && (at->flags & TENON_O_LIST) != 0 && !part.empty() && part.find_first_not_of("0123456789") == std::string::npos) continue;
+      if (at != nullptr && (at->flags & TENON_O_LIST) != 0 && !part.empty() &&
+          part.find_first_not_of("0123456789") == std::string::npos)
+        continue;
       at = nullptr;
       for (; table != nullptr && *table != nullptr; ++table)
         if (part == (*table)->name) break;
@@ -145,9 +151,13 @@ class TestHost {
     };
     table_.timing = [](const tenon_host*, const char*, double) {};
     table_.progress = [](const tenon_host*, double, double, const char*) {};
-    table_.cancelled = [](const tenon_host* h, const tenon_call*) -> int32_t { return self(h).cancelled ? 1 : 0; };
+    table_.cancelled = [](const tenon_host* h, const tenon_call*) -> int32_t {
+      return self(h).cancelled ? 1 : 0;
+    };
     table_.get_i64 = [](const tenon_host* h, const char* path, int64_t* out) {
-      return read(h, path, [&](const std::string& s) { return parse(s, out, [](const char* p, char** e) { return std::strtoll(p, e, 10); }); });
+      return read(h, path, [&](const std::string& s) {
+        return parse(s, out, [](const char* p, char** e) { return std::strtoll(p, e, 10); });
+      });
     };
     table_.get_f64 = [](const tenon_host* h, const char* path, double* out) {
       return read(h, path, [&](const std::string& s) {
@@ -156,7 +166,8 @@ class TestHost {
       });
     };
     table_.get_bool = [](const tenon_host* h, const char* path, int32_t* out) {
-      return read(h, path, [&](const std::string& s) { return *out = s == "true", s == "true" || s == "false"; });
+      return read(h, path,
+                  [&](const std::string& s) { return *out = s == "true", s == "true" || s == "false"; });
     };
     table_.get_str = [](const tenon_host* h, const char* path, tenon_str* out) {
       return read(h, path, [&](const std::string& s) {
@@ -182,10 +193,13 @@ class TestHost {
         std::copy(block, block + std::min<uint64_t>(2, n - i), out + i);
       }
     };
-    // In pieces of `grain`, last piece first: a body whose result depends on the split or the order is caught.
-    table_.parallel_for = [](const tenon_host*, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t), void* arg) {
+    // In pieces of `grain`, last piece first: a body whose result depends on the split or the order is
+    // caught.
+    table_.parallel_for = [](const tenon_host*, uint64_t n, uint64_t grain,
+                             void (*fn)(void*, uint64_t, uint64_t), void* arg) {
       grain = std::max<uint64_t>(grain, 1);
-      for (uint64_t piece = (n + grain - 1) / grain; piece-- > 0;) fn(arg, piece * grain, std::min(n, (piece + 1) * grain));
+      for (uint64_t piece = (n + grain - 1) / grain; piece-- > 0;)
+        fn(arg, piece * grain, std::min(n, (piece + 1) * grain));
     };
     table_.extension = [](const tenon_host*, const char*) -> const void* { return nullptr; };
   }
@@ -205,13 +219,16 @@ inline const tenon_component* component_of(const tenon_plugin* plugin, const cha
 }
 
 // What `check` finds: "path: text" of every error, then of every warning with "warning: " before it.
-inline std::vector<std::string> findings_of(const tenon_component* component, std::map<std::string, std::string> values) {
+inline std::vector<std::string> findings_of(const tenon_component* component,
+                                            std::map<std::string, std::string> values) {
   TestHost host(component, std::move(values));
   std::vector<std::string> out;
   tenon_diag diag{sizeof diag, 0, &out, [](void* ctx, const char* path, int32_t severity, const char* msg) {
-                    static_cast<std::vector<std::string>*>(ctx)->push_back((severity == 1 ? "warning: " : "") + std::string(path) + ": " + msg);
+                    static_cast<std::vector<std::string>*>(ctx)->push_back(
+                        (severity == 1 ? "warning: " : "") + std::string(path) + ": " + msg);
                   }};
-  if (TENON_FN(component->life, tenon_life, check) && component->life->check(host.raw(), &diag) < 0) out.push_back("check failed");
+  if (TENON_FN(component->life, tenon_life, check) && component->life->check(host.raw(), &diag) < 0)
+    out.push_back("check failed");
   return out;
 }
 
@@ -219,8 +236,11 @@ inline std::vector<std::string> findings_of(const tenon_component* component, st
 template <class Vt>
 class Instance {
  public:
-  explicit Instance(const tenon_component* component, std::map<std::string, std::string> values = {}, uint64_t seed = 7)
-      : host(component, std::move(values), seed), vt(static_cast<const Vt*>(component->vt)), component_(component) {
+  explicit Instance(const tenon_component* component, std::map<std::string, std::string> values = {},
+                    uint64_t seed = 7)
+      : host(component, std::move(values), seed),
+        vt(static_cast<const Vt*>(component->vt)),
+        component_(component) {
     ErrorBuffer err;
     err.check(component->life->create(host.raw(), &self, err));
   }
