@@ -9,27 +9,20 @@
 namespace tenon::kernels::TENON_ISA {
 namespace {
 
-constexpr uint64_t kBlock = 4096;
-
-// body(first element, mask) for each sixteen elements of [0, n).
-template <typename Body>
-void for_each16(const tenon_executor* ex, uint64_t n, const Body& body) {
-  parallel(ex, ceil_div(n, kBlock), 4, [&](uint64_t begin, uint64_t end) {
-    const uint64_t last = min_of(n, end * kBlock);
-    for (uint64_t i = begin * kBlock; i < last; i += kLanes) body(i, first_lanes(last - i));
-  });
+inline F16 constant(double value) {
+  return set16(static_cast<float>(value));
 }
-
-inline F16 constant(double value) { return set16(static_cast<float>(value)); }
 
 }  // namespace
 
-// The factors are computed in double and rounded once, and the operations follow torch's order, each rounded by itself.
-void adamw(const tenon_executor* ex, const tenon_adamw_args* args, uint64_t n, float* param, float* grad, float* m,
-           float* v) {
+// The factors are computed in double and rounded once, and the operations follow torch's order, each rounded
+// by itself.
+void adamw(const tenon_executor* ex, const tenon_adamw_args* args, uint64_t n, float* param, float* grad,
+           float* m, float* v) {
   const double step = static_cast<double>(args->step);
   const F16 decay = constant(1.0 - args->lr * args->weight_decay), grad_scale = constant(args->grad_scale);
-  const F16 rate1 = constant(1.0 - args->beta1), beta2 = constant(args->beta2), rate2 = constant(1.0 - args->beta2);
+  const F16 rate1 = constant(1.0 - args->beta1), beta2 = constant(args->beta2),
+            rate2 = constant(1.0 - args->beta2);
   const F16 root2 = constant(sqrt(1.0 - pow(args->beta2, step))), eps = constant(args->eps);
   const F16 rate = constant(-args->lr / (1.0 - pow(args->beta1, step)));
   const bool zero_grad = args->zero_grad != 0;
@@ -49,7 +42,8 @@ void adamw(const tenon_executor* ex, const tenon_adamw_args* args, uint64_t n, f
 
 void sgd(const tenon_executor* ex, const tenon_sgd_args* args, uint64_t n, float* param, float* grad,
          float* momentum_buffer) {
-  const F16 grad_scale = constant(args->grad_scale), decay = constant(args->weight_decay), rate = constant(-args->lr);
+  const F16 grad_scale = constant(args->grad_scale), decay = constant(args->weight_decay),
+            rate = constant(-args->lr);
   const F16 momentum = constant(args->momentum), damping = constant(1.0 - args->dampening);
   const bool has_momentum = args->momentum != 0.0, first = args->step <= 1, nesterov = args->nesterov != 0;
   const bool zero_grad = args->zero_grad != 0;

@@ -12,6 +12,8 @@ namespace tenon::kernels::TENON_ISA {
 namespace {
 
 constexpr uint64_t kPanel = 32;
+constexpr uint64_t kHeadsTogether = 8;  // key-value heads of a decoding step that one task does side by side
+constexpr uint64_t kPrefetchTokens = 256;  // of the sequence after this one
 
 // scores[0 … n) = e^(scale·scores − M), then zeros up to `width`. Returns their sum; *greatest = M.
 float exponentials(float* scores, uint64_t n, uint64_t width, float scale, float* greatest) {
@@ -33,7 +35,8 @@ float exponentials(float* scores, uint64_t n, uint64_t width, float scale, float
   return sum_of_lanes(sum);
 }
 
-// One key-value head's keys (blocks of sixteen) and values (rows, in at most two segments), and the queries that look at them.
+// One key-value head's keys (blocks of sixteen) and values (rows, in at most two segments), and the queries
+// that look at them.
 struct Head {
   uint64_t d;
   float scale;
@@ -48,34 +51,76 @@ struct Head {
   float* lse;  // [group heads][tokens], or NULL
   uint64_t lse_stride;
 
+  // A block's memory between the steps. `order`: which of several heads of one call this is, each of which
+  // has a piece of the scratch.
+  struct Space {
+    float *rows, *scores, *greatest, *sums;
+    uint64_t stride;  // of scores
+  };
+  static Space make_space(const QueryBlock& block, uint64_t d, uint64_t order, uint64_t heads) {
+    const uint64_t rows = block.rows(), stride = score_stride(block.keys()), padded = round_up(rows, kLanes);
+    float* statistics = scratch(Scratch::kStatistics, 2 * padded * heads) + 2 * padded * order;
+    return {scratch(Scratch::kRows, 2 * rows * d * heads) + 2 * rows * d * order,
+            scratch(Scratch::kScores, rows * stride * heads) + rows * stride * order, statistics,
+            statistics + padded, stride};
+  }
+
   void run(const QueryBlock& block) const {
-    const uint64_t rows = block.rows(), keys = block.keys(), stride = score_stride(keys);
-    float* space = scratch(Scratch::kRows, 2 * rows * d);
-    float* scores = scratch(Scratch::kScores, rows * stride);
-    float* greatest = scratch(Scratch::kStatistics, 2 * round_up(rows, kLanes));
-    float* sums = greatest + round_up(rows, kLanes);
-    score(gather_rows(block, d, q, ldq, space), rows, keys, scores, stride);
-    const uint64_t width = round_up(keys, kLanes);
+    const Space space = make_space(block, d, 0, 1);
+    score(block, space);
+    soften(block, space);
+    weigh(block, space);
+  }
+
+  // scores = q·kᵀ
+  void score(const QueryBlock& block, const Space& space) const {
+    const RowsView query = gather_rows(block, d, q, ldq, space.rows);
+    Tile t{};
+    t.rows = block.rows();
+    t.cols = round_up(block.keys(), kLanes);
+    t.steps = d;
+    t.a = query.data;
+    t.a_row = static_cast<int64_t>(query.stride);
+    t.a_step = 1;
+    t.b = key_blocks;
+    t.b_step = kLanes;
+    t.b_panel = static_cast<int64_t>(d * kLanes);
+    t.c = space.scores;
+    t.c_row = static_cast<int64_t>(space.stride);
+    run_panels<kLanes>(t);
+  }
+
+  // Scores to exponentials, with each row's sum; writes lse.
+  void soften(const QueryBlock& block, const Space& space) const {
+    const uint64_t width = round_up(block.keys(), kLanes);
     uint64_t r = 0;
     for (uint64_t i = 0; i < block.positions; ++i) {
       for (uint64_t g = 0; g < block.group; ++g, ++r) {
-        sums[r] = exponentials(scores + r * stride, block.first_position + i + 1, width, scale, greatest + r);
+        space.sums[r] = exponentials(space.scores + r * space.stride, block.first_position + i + 1, width,
+                                     scale, space.greatest + r);
       }
     }
-    if (lse != nullptr) write_lse(block, greatest, sums);
+    if (lse != nullptr) write_lse(block, space.greatest, space.sums);
+  }
+
+  // out = exponentials·v / sum
+  void weigh(const QueryBlock& block, const Space& space) const {
     // With one head to a group the result's rows are already where they belong, and only need their factor.
     const bool in_place = block.group == 1;
-    float* result = in_place ? out + block.first_token * ldo : space + rows * d;
-    const uint64_t result_stride = in_place ? ldo : d;
-    weigh(scores, stride, rows, keys, result, result_stride);
-    for (r = 0; r < rows; ++r) {
-      const F16 factor = set16(1.0f / sums[r]);
-      const float* from = result + r * result_stride;
-      float* to = row_of(block, r, d, out, ldo);
-      for (uint64_t i = 0; i < d; i += kLanes) {
-        const Mask16 mask = first_lanes(d - i);
-        // Adding 0 turns −0 into 0: a row's zero must not tell how many masked keys its block had.
-        store16(to + i, load16(from + i, mask) * factor + zero16(), mask);
+    float* result = in_place ? out + block.first_token * ldo : space.rows + block.rows() * d;
+    const uint64_t stride = in_place ? ldo : d;
+    weighted_sum(space.scores, space.stride, block.rows(), block.keys(), result, stride);
+    uint64_t r = 0;
+    for (uint64_t i = 0; i < block.positions; ++i) {
+      for (uint64_t g = 0; g < block.group; ++g, ++r) {
+        const F16 factor = set16(1.0f / space.sums[r]);
+        const float* from = result + r * stride;
+        float* to = out + (block.first_token + i) * ldo + g * d;
+        for (uint64_t c = 0; c < d; c += kLanes) {
+          const Mask16 mask = first_lanes(d - c);
+          // Adding 0 turns −0 into 0: a row's zero must not tell how many masked keys its block had.
+          store16(to + c, load16(from + c, mask) * factor + zero16(), mask);
+        }
       }
     }
   }
@@ -91,25 +136,9 @@ struct Head {
     }
   }
 
-  // scores[rows][keys] = query·keysᵀ
-  void score(const RowsView& query, uint64_t rows, uint64_t count, float* scores, uint64_t stride) const {
-    Tile t{};
-    t.rows = rows;
-    t.cols = round_up(count, kLanes);
-    t.steps = d;
-    t.a = query.data;
-    t.a_row = static_cast<int64_t>(query.stride);
-    t.a_step = 1;
-    t.b = key_blocks;
-    t.b_step = kLanes;
-    t.b_panel = static_cast<int64_t>(d * kLanes);
-    t.c = scores;
-    t.c_row = static_cast<int64_t>(stride);
-    run_panels<kLanes>(t);
-  }
-
   // result[rows][d] = weights·values
-  void weigh(const float* weights, uint64_t stride, uint64_t rows, uint64_t count, float* result, uint64_t result_stride) const {
+  void weighted_sum(const float* weights, uint64_t stride, uint64_t rows, uint64_t count, float* result,
+                    uint64_t result_stride) const {
     Tile t{};
     t.rows = rows;
     t.cols = d;
@@ -133,23 +162,44 @@ struct Head {
   }
 };
 
-// All queries at positions [begin, end) of a sequence whose position 0 would be token `origin`.
+// Asks for the rows [begin, end) of x, `width` floats each, to be brought near: they lie too far apart for
+// the hardware to guess.
+void prefetch_rows(const float* x, uint64_t ldx, uint64_t width, uint64_t begin, uint64_t end) {
+  for (uint64_t r = begin; r < end; ++r) {
+    for (uint64_t i = 0; i < width; i += kLanes) __builtin_prefetch(x + r * ldx + i, 0, 2);
+  }
+}
+
+// One query (of each head in the group) for several key-value heads: step by step for all of them, for a
+// single row is one long chain after another and only different heads' chains overlap.
+void run_together(const Head* heads, uint64_t count, const QueryBlock& block) {
+  Head::Space space[kHeadsTogether];
+  for (uint64_t h = 0; h < count; ++h) space[h] = Head::make_space(block, heads[h].d, h, count);
+  for (uint64_t h = 0; h < count; ++h) heads[h].score(block, space[h]);
+  for (uint64_t h = 0; h < count; ++h) heads[h].soften(block, space[h]);
+  for (uint64_t h = 0; h < count; ++h) heads[h].weigh(block, space[h]);
+}
+
+// All queries at positions [begin, end) of a sequence; position `begin` is token `token`.
 void run_queries(const Head& head, uint64_t group, uint64_t token, uint64_t begin, uint64_t end) {
   const uint64_t step = max_of(1, kQueryRows / group);
-  for (uint64_t p = begin; p < end; p += step) head.run({p, min_of(step, end - p), group, token + (p - begin)});
+  for (uint64_t p = begin; p < end; p += step)
+    head.run({p, min_of(step, end - p), group, token + (p - begin)});
 }
 
 }  // namespace
 
-void attention(const tenon_executor* ex, const tenon_attention_batch* batch, const float* q, uint64_t ldq, const float* k,
-               uint64_t ldk, const float* v, uint64_t ldv, float* out, uint64_t ldo, float* lse) {
+void attention(const tenon_executor* ex, const tenon_attention_batch* batch, const float* q, uint64_t ldq,
+               const float* k, uint64_t ldk, const float* v, uint64_t ldv, float* out, uint64_t ldo,
+               float* lse) {
   const uint64_t d = batch->head_dim, group = batch->heads / batch->kv_heads, kv_heads = batch->kv_heads;
   const uint64_t* offsets = batch->offsets;
   if (batch->sequences == 0) return;
   const uint64_t tokens = offsets[batch->sequences];
   const Families families = find_families(*batch);
   // Where sequences are few, their queries are split too.
-  const uint64_t splits = max_of(1, min_of(4 * thread_count(ex) / (families.count * kv_heads), families.longest / 64));
+  const uint64_t splits =
+      max_of(1, min_of(4 * thread_count(ex) / (families.count * kv_heads), families.longest / 64));
   const uint64_t tasks = families.count * kv_heads * splits;
   const uint64_t cost = tokens * batch->heads * families.longest * d / tasks;
   parallel(ex, tasks, grain_for(cost / 8), [&](uint64_t begin, uint64_t end) {
@@ -158,8 +208,19 @@ void attention(const tenon_executor* ex, const tenon_attention_batch* batch, con
       float* keys = scratch(Scratch::kKeys, round_up(families.longest, kLanes) * d);
       uint64_t prefix = 0;  // keys of the family's first sequence, once it is done
       uint64_t prefix_row = 0;
+      if (splits == 1 && family + 1 < families.count) {
+        // Each head of this sequence brings a part of the next one's rows.
+        const uint64_t next = families.member[families.first[family + 1]], next_row = offsets[next];
+        const uint64_t next_count = min_of(kPrefetchTokens, offsets[next + 1] - next_row);
+        const uint64_t from = next_row + h * next_count / kv_heads,
+                       to = next_row + (h + 1) * next_count / kv_heads;
+        prefetch_rows(q, ldq, batch->heads * d, from, to);
+        prefetch_rows(k, ldk, kv_heads * d, from, to);
+        prefetch_rows(v, ldv, kv_heads * d, from, to);
+      }
       for (uint64_t i = families.first[family]; i < families.first[family + 1]; ++i) {
-        const uint64_t sequence = families.member[i], row = offsets[sequence], count = offsets[sequence + 1] - row;
+        const uint64_t sequence = families.member[i], row = offsets[sequence],
+                       count = offsets[sequence + 1] - row;
         pack_keys(k + row * ldk + h * d, ldk, count, d, prefix, keys);
         Head head{};
         head.d = d;
@@ -186,9 +247,9 @@ void attention(const tenon_executor* ex, const tenon_attention_batch* batch, con
   });
 }
 
-void attention_cached(const tenon_executor* ex, const tenon_kv_cache* cache, uint32_t heads, float scale, uint64_t n,
-                      const uint64_t* offsets, const uint32_t* slot, const int32_t* first_position, const float* q,
-                      uint64_t ldq, float* out, uint64_t ldo) {
+void attention_cached(const tenon_executor* ex, const tenon_kv_cache* cache, uint32_t heads, float scale,
+                      uint64_t n, const uint64_t* offsets, const uint32_t* slot,
+                      const int32_t* first_position, const float* q, uint64_t ldq, float* out, uint64_t ldo) {
   const uint64_t d = cache->head_dim, kv_heads = cache->kv_heads, group = heads / kv_heads;
   if (n == 0) return;
   uint64_t work = 0, most = 0;  // keys seen by all queries; rows of the longest part
@@ -197,26 +258,41 @@ void attention_cached(const tenon_executor* ex, const tenon_kv_cache* cache, uin
     work += rows * (static_cast<uint64_t>(first_position[i]) + rows);
     most = max_of(most, rows);
   }
+  // Single rows: heads side by side in a task, if there are parts enough for the threads. Long parts: their
+  // queries are split.
+  const uint64_t together = most > 1 || n < 4 * thread_count(ex) ? 1 : min_of(kv_heads, kHeadsTogether);
+  const uint64_t head_blocks = ceil_div(kv_heads, together);
   const uint64_t splits = max_of(1, min_of(4 * thread_count(ex) / (n * kv_heads), most / 64));
-  const uint64_t tasks = n * kv_heads * splits;
+  const uint64_t tasks = n * head_blocks * splits;
   parallel(ex, tasks, grain_for(work * group * d * kv_heads / tasks / 4), [&](uint64_t begin, uint64_t end) {
     for (uint64_t task = begin; task < end; ++task) {
-      const uint64_t part = task / splits / kv_heads, h = task / splits % kv_heads, split = task % splits;
+      const uint64_t part = task / splits / head_blocks, block = task / splits % head_blocks,
+                     split = task % splits;
       const uint64_t rows = offsets[part + 1] - offsets[part];
       const uint64_t from = split * rows / splits, to = (split + 1) * rows / splits;
       const uint64_t first = static_cast<uint64_t>(first_position[part]);
-      Head head{};
-      head.d = d;
-      head.scale = scale;
-      head.key_blocks = cache->k + (slot[part] * kv_heads + h) * cache->capacity * d;
-      head.values = cache->v + (slot[part] * cache->capacity * kv_heads + h) * d;
-      head.ldv = kv_heads * d;
-      head.segments[0] = {0, first + rows};
-      head.q = q + h * group * d;
-      head.ldq = ldq;
-      head.out = out + h * group * d;
-      head.ldo = ldo;
-      run_queries(head, group, offsets[part] + from, first + from, first + to);
+      const uint64_t first_head = block * together, count = min_of(together, kv_heads - first_head);
+      Head heads_of_task[kHeadsTogether];
+      for (uint64_t i = 0; i < count; ++i) {
+        const uint64_t h = first_head + i;
+        Head& head = heads_of_task[i];
+        head = {};
+        head.d = d;
+        head.scale = scale;
+        head.key_blocks = cache->k + (slot[part] * kv_heads + h) * cache->capacity * d;
+        head.values = cache->v + (slot[part] * cache->capacity * kv_heads + h) * d;
+        head.ldv = kv_heads * d;
+        head.segments[0] = {0, first + rows};
+        head.q = q + h * group * d;
+        head.ldq = ldq;
+        head.out = out + h * group * d;
+        head.ldo = ldo;
+      }
+      if (together > 1) {
+        if (rows == 1) run_together(heads_of_task, count, {first, 1, group, offsets[part]});
+      } else {
+        run_queries(heads_of_task[0], group, offsets[part] + from, first + from, first + to);
+      }
     }
   });
 }

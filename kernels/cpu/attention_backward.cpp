@@ -20,7 +20,8 @@ float dot16(const float* a, const float* b, uint64_t n) {
 }
 
 // c[rows][cols] (=|+=) a·b with row-major b of exactly `cols` columns.
-void multiply(const Tile& shape, const float* a, const float* b, uint64_t ldb, float* c, uint64_t ldc, bool accumulate) {
+void multiply(const Tile& shape, const float* a, const float* b, uint64_t ldb, float* c, uint64_t ldc,
+              bool accumulate) {
   Tile t = shape;
   t.a = a;
   t.b = b;
@@ -68,7 +69,7 @@ struct Head {
       }
     }
     float* result = space + 3 * rows * d;  // dq may be dout, which is still needed
-    Tile over_keys{};  // dq = ds·k
+    Tile over_keys{};                      // dq = ds·k
     over_keys.rows = rows;
     over_keys.cols = d;
     over_keys.a_row = static_cast<int64_t>(stride);
@@ -94,7 +95,8 @@ struct Head {
 
  private:
   // c[rows][keys] = a[rows][d]·blocksᵀ
-  void against_blocks(const RowsView& a, uint64_t rows, uint64_t keys, const float* blocks, float* c, uint64_t stride) const {
+  void against_blocks(const RowsView& a, uint64_t rows, uint64_t keys, const float* blocks, float* c,
+                      uint64_t stride) const {
     Tile t{};
     t.rows = rows;
     t.cols = round_up(keys, kLanes);
@@ -128,7 +130,8 @@ struct Head {
   }
 };
 
-// Rows of queries to a block: more of them use a key's gradient better while it is in registers, but waste more of the triangle.
+// Rows of queries to a block: more of them use a key's gradient better while it is in registers, but waste
+// more of the triangle.
 uint64_t positions_per_block(uint64_t keys, uint64_t group) {
   const uint64_t rows = keys >= 512 ? 48 : keys >= 128 ? 24 : 12;
   return max_of(1, min_of(rows, max_of(12, kScoresInCache / score_stride(keys))) / group);
@@ -140,10 +143,10 @@ void zero_rows(float* x, uint64_t ldx, uint64_t rows, uint64_t d) {
 
 }  // namespace
 
-void attention_backward(const tenon_executor* ex, const tenon_attention_batch* batch, const float* q, uint64_t ldq,
-                        const float* k, uint64_t ldk, const float* v, uint64_t ldv, const float* out, uint64_t ldo,
-                        const float* lse, const float* dout, uint64_t lddo, float* dq, uint64_t lddq, float* dk,
-                        uint64_t lddk, float* dv, uint64_t lddv) {
+void attention_backward(const tenon_executor* ex, const tenon_attention_batch* batch, const float* q,
+                        uint64_t ldq, const float* k, uint64_t ldk, const float* v, uint64_t ldv,
+                        const float* out, uint64_t ldo, const float* lse, const float* dout, uint64_t lddo,
+                        float* dq, uint64_t lddq, float* dk, uint64_t lddk, float* dv, uint64_t lddv) {
   const uint64_t d = batch->head_dim, group = batch->heads / batch->kv_heads, kv_heads = batch->kv_heads;
   const uint64_t* offsets = batch->offsets;
   if (batch->sequences == 0) return;
@@ -159,7 +162,8 @@ void attention_backward(const tenon_executor* ex, const tenon_attention_batch* b
       float* value_blocks = scratch(Scratch::kValues, room);
       uint64_t prefix = 0, prefix_row = 0;
       for (uint64_t i = families.first[family]; i < families.first[family + 1]; ++i) {
-        const uint64_t sequence = families.member[i], row = offsets[sequence], count = offsets[sequence + 1] - row;
+        const uint64_t sequence = families.member[i], row = offsets[sequence],
+                       count = offsets[sequence + 1] - row;
         pack_keys(k + row * ldk + h * d, ldk, count, d, prefix, key_blocks);
         pack_keys(v + row * ldv + h * d, ldv, count, d, prefix, value_blocks);
         Head head{};
@@ -188,7 +192,8 @@ void attention_backward(const tenon_executor* ex, const tenon_attention_batch* b
         zero_rows(head.dk + row * lddk, lddk, count, d);
         zero_rows(head.dv + row * lddv, lddv, count, d);
         const uint64_t step = positions_per_block(prefix + count, group);
-        for (uint64_t p = 0; p < count; p += step) head.run({prefix + p, min_of(step, count - p), group, row + p});
+        for (uint64_t p = 0; p < count; p += step)
+          head.run({prefix + p, min_of(step, count - p), group, row + p});
         if (i == families.first[family]) {
           prefix = count;
           prefix_row = row;

@@ -22,7 +22,8 @@ T attention_row(const AttentionShape& s, size_t i, size_t h, const T* q, const T
   p->assign(seen, T(0));
   T most = -INFINITY, sum = 0;
   for (size_t j = 0; j < seen; ++j) {
-    for (size_t c = 0; c < s.d; ++c) (*p)[j] += q[(i * s.heads + h) * s.d + c] * k[(j * s.kv_heads + kv) * s.d + c];
+    for (size_t c = 0; c < s.d; ++c)
+      (*p)[j] += q[(i * s.heads + h) * s.d + c] * k[(j * s.kv_heads + kv) * s.d + c];
     (*p)[j] *= T(s.scale);
     if ((*p)[j] > most) most = (*p)[j];
   }
@@ -40,7 +41,8 @@ void attention(const AttentionShape& s, const T* q, const T* k, const T* v, T* o
       attention_row(s, i, h, q, k, &p);
       for (size_t c = 0; c < s.d; ++c) {
         T sum = 0;
-        for (size_t j = 0; j < p.size(); ++j) sum += p[j] * v[(j * s.kv_heads + h / (s.heads / s.kv_heads)) * s.d + c];
+        for (size_t j = 0; j < p.size(); ++j)
+          sum += p[j] * v[(j * s.kv_heads + h / (s.heads / s.kv_heads)) * s.d + c];
         out[(i * s.heads + h) * s.d + c] = sum;
       }
     }
@@ -49,7 +51,8 @@ void attention(const AttentionShape& s, const T* q, const T* k, const T* v, T* o
 
 // dq =; dk, dv +=
 template <typename T>
-void attention_backward(const AttentionShape& s, const T* q, const T* k, const T* v, const T* dout, T* dq, T* dk, T* dv) {
+void attention_backward(const AttentionShape& s, const T* q, const T* k, const T* v, const T* dout, T* dq,
+                        T* dk, T* dv) {
   std::vector<T> p, dp;
   for (size_t i = 0; i < s.queries; ++i) {
     for (size_t h = 0; h < s.heads; ++h) {

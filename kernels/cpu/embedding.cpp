@@ -6,8 +6,8 @@
 
 namespace tenon::kernels::TENON_ISA {
 
-void embedding(const tenon_executor* ex, uint64_t tokens, uint64_t d, const int32_t* id, const float* table, float* y,
-               uint64_t ldy) {
+void embedding(const tenon_executor* ex, uint64_t tokens, uint64_t d, const int32_t* id, const float* table,
+               float* y, uint64_t ldy) {
   parallel(ex, tokens, grain_for(d), [&](uint64_t begin, uint64_t end) {
     for (uint64_t t = begin; t < end; ++t) {
       memcpy(y + t * ldy, table + static_cast<uint64_t>(id[t]) * d, d * sizeof(float));
@@ -15,8 +15,8 @@ void embedding(const tenon_executor* ex, uint64_t tokens, uint64_t d, const int3
   });
 }
 
-void embedding_backward(const tenon_executor* ex, uint64_t tokens, uint64_t d, const int32_t* id, const float* dy,
-                        uint64_t lddy, float* dtable) {
+void embedding_backward(const tenon_executor* ex, uint64_t tokens, uint64_t d, const int32_t* id,
+                        const float* dy, uint64_t lddy, float* dtable) {
   const uint64_t vectors = ceil_div(d, kLanes);
   // At least four vectors to a piece: a token's part should be whole lines of the cache.
   parallel(ex, vectors, max_of(4, grain_for(tokens * kLanes)), [&](uint64_t begin, uint64_t end) {

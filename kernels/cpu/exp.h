@@ -7,11 +7,11 @@
 
 namespace tenon::kernels::TENON_ISA {
 
-// e^x to about one unit in the last place; exact 0 below −104, subnormals kept, inf above 88.72, NaN stays NaN.
-// x = n ln 2 + r with |r| <= ln(2)/2; e^r by the minimax polynomial of degree 6 (relative error 3e-9), fitted by iteratively reweighted
-// least squares.
+// e^x to about one unit in the last place; exact 0 below −104, subnormals kept, inf above 88.72, NaN stays
+// NaN. x = n ln 2 + r with |r| <= ln(2)/2; e^r by the minimax polynomial of degree 6 (relative error 3e-9),
+// fitted by iteratively reweighted least squares.
 inline F16 exp16(F16 x) {
-  x = min16(set16(89.0f), max16(set16(-105.0f), x));  // NaN is kept: the second operand wins
+  x = min16(set16(89.0f), max16(set16(-105.0f), x));               // NaN is kept: the second operand wins
   const F16 t = fma16(x, set16(1.44269504f), set16(12582912.0f));  // n in the low bits: ties to even
   const F16 n = t - set16(12582912.0f);
   F16 r = fma16(n, set16(-0.693359375f), x);  // ln 2 in two parts, the first exact in few bits
@@ -26,10 +26,13 @@ inline F16 exp16(F16 x) {
 }
 
 // 1 / (1 + e^−x)
-inline F16 sigmoid16(F16 x) { return set16(1.0f) / (set16(1.0f) + exp16(zero16() - x)); }
+inline F16 sigmoid16(F16 x) {
+  return set16(1.0f) / (set16(1.0f) + exp16(zero16() - x));
+}
 
 // ln x to about one unit in the last place, for finite x >= 1e-37; NaN and inf give NaN.
-// x = m·2^e with m in [√½, √2), f = m − 1; ln(1 + f) = f − f²/2 + f³q(f), q the minimax polynomial of degree 7 (relative error 6e-9).
+// x = m·2^e with m in [√½, √2), f = m − 1; ln(1 + f) = f − f²/2 + f³q(f), q the minimax polynomial of degree
+// 7 (relative error 6e-9).
 inline F16 log16(F16 x) {
   F16 m;
   const F16 e = split_power16(x, &m);

@@ -1,20 +1,20 @@
 // Linear layers: which tiles a thread does, and how their operands are laid out for the cache.
 // SPDX-License-Identifier: Apache-2.0
-#include "support.h"
 #include "tenon/kernels/gemm.h"
+#include "support.h"
 #include "tile.h"
 
 namespace tenon::kernels::TENON_ISA {
 namespace {
 
 constexpr uint64_t kPanel = TENON_LINEAR_PANEL;
-constexpr uint64_t kWorkPerTask = uint64_t{1} << 18;    // fused multiply-adds: some ten microseconds
-constexpr uint64_t kRowsInCache = uint64_t{1} << 16;    // floats of x that stay in L2 while a panel's rows pass
-constexpr uint64_t kWeightsInCache = uint64_t{1} << 17; // floats of all of W when it may stay in L2
-constexpr uint64_t kTokensInCache = 256;                // tokens of a dw step: one packed panel of x is then 32 KiB
-constexpr uint64_t kRowsOfDw = 32 * kTileRows;          // rows of dw to a task
-constexpr uint64_t kOutputsInCache = 512;               // outputs of a dx step: one packed panel of w is then 64 KiB
-constexpr uint64_t kRowsOfDx = 252;                     // rows of dx to a task: they share the packing of w
+constexpr uint64_t kWorkPerTask = uint64_t{1} << 18;  // fused multiply-adds: some ten microseconds
+constexpr uint64_t kRowsInCache = uint64_t{1} << 16;  // floats of x that stay in L2 while a panel's rows pass
+constexpr uint64_t kWeightsInCache = uint64_t{1} << 17;  // floats of all of W when it may stay in L2
+constexpr uint64_t kTokensInCache = 256;        // tokens of a dw step: one packed panel of x is then 32 KiB
+constexpr uint64_t kRowsOfDw = 32 * kTileRows;  // rows of dw to a task
+constexpr uint64_t kOutputsInCache = 512;       // outputs of a dx step: one packed panel of w is then 64 KiB
+constexpr uint64_t kRowsOfDx = 252;             // rows of dx to a task: they share the packing of w
 
 // A grid of blocks of rows and panels. Blocks are as even as they can be.
 struct Grid {
@@ -50,14 +50,18 @@ Grid make_grid(const tenon_executor* ex, uint64_t rows, uint64_t panels, uint64_
 }
 
 // Rows whose starts are a multiple of 4 KiB apart fall into the same few lines of the cache.
-bool stride_collides(uint64_t stride) { return stride % 1024 == 0; }
+bool stride_collides(uint64_t stride) {
+  return stride % 1024 == 0;
+}
 
-void copy_rows(const float* from, uint64_t stride, uint64_t rows, uint64_t width, float* to, uint64_t to_stride) {
+void copy_rows(const float* from, uint64_t stride, uint64_t rows, uint64_t width, float* to,
+               uint64_t to_stride) {
   for (uint64_t r = 0; r < rows; ++r) memcpy(to + r * to_stride, from + r * stride, width * sizeof(float));
 }
 
 // to[rows][32] = the columns column … column + 31 of from[rows][width], 0 beyond the width.
-void pack_panel(const float* from, uint64_t stride, uint64_t rows, uint64_t column, uint64_t width, float* to) {
+void pack_panel(const float* from, uint64_t stride, uint64_t rows, uint64_t column, uint64_t width,
+                float* to) {
   const uint64_t cols = min_of(kPanel, width - column);
   from += column;
   if (cols == kPanel) {
@@ -82,8 +86,8 @@ void pack_tile(const float* from, uint64_t stride, uint64_t rows, uint64_t width
 
 }  // namespace
 
-void linear_pack(const tenon_executor* ex, uint64_t n, uint64_t k, uint64_t first_row, uint64_t rows, const float* w,
-                 uint64_t ldw, float* packed) {
+void linear_pack(const tenon_executor* ex, uint64_t n, uint64_t k, uint64_t first_row, uint64_t rows,
+                 const float* w, uint64_t ldw, float* packed) {
   if (rows == 0 || k == 0) return;
   const uint64_t end = first_row + rows;
   const uint64_t end_with_padding = end == n ? round_up(n, kPanel) : end;
@@ -106,11 +110,13 @@ void linear_pack(const tenon_executor* ex, uint64_t n, uint64_t k, uint64_t firs
 }
 
 void linear(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const float* x, uint64_t ldx,
-            const float* w_packed, const float* bias, const float* add, uint64_t ldadd, float* y, uint64_t ldy) {
+            const float* w_packed, const float* bias, const float* add, uint64_t ldadd, float* y,
+            uint64_t ldy) {
   if (m == 0 || n == 0) return;
-  // Either a block of rows stays in the cache while W streams past it, or, for a small W, W stays and the rows stream, few at a time so that a row
-  // of y is written together.
-  const uint64_t max_rows = n * k <= kWeightsInCache ? kRowsInCache / 4 / (n + k) : kRowsInCache / max_of(1, k);
+  // Either a block of rows stays in the cache while W streams past it, or, for a small W, W stays and the
+  // rows stream, few at a time so that a row of y is written together.
+  const uint64_t max_rows =
+      n * k <= kWeightsInCache ? kRowsInCache / 4 / (n + k) : kRowsInCache / max_of(1, k);
   const Grid grid = make_grid(ex, m, ceil_div(n, kPanel), k, max_of(kTileRows, max_rows));
   parallel(ex, grid.tasks(), 1, [&](uint64_t begin, uint64_t end) {
     for (uint64_t task = begin; task < end; ++task) {
@@ -193,8 +199,8 @@ void linear_dw(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, con
         const uint64_t tiles = ceil_div(rows, kTileRows);
         float* packed = scratch(Scratch::kPackA, tiles * tokens * kLanes);
         for (uint64_t i = 0; i < tiles; ++i) {
-          pack_tile(dy + token * lddy + row + i * kTileRows, lddy, tokens, min_of(kTileRows, rows - i * kTileRows),
-                    packed + i * tokens * kLanes);
+          pack_tile(dy + token * lddy + row + i * kTileRows, lddy, tokens,
+                    min_of(kTileRows, rows - i * kTileRows), packed + i * tokens * kLanes);
         }
         for (uint64_t p = first; p < last; ++p) {
           pack_panel(x + token * ldx, ldx, tokens, p * kPanel, k, panel);
@@ -219,7 +225,8 @@ void linear_dw(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, con
   });
 }
 
-void linear_dbias(const tenon_executor* ex, uint64_t m, uint64_t n, const float* dy, uint64_t lddy, float* dbias) {
+void linear_dbias(const tenon_executor* ex, uint64_t m, uint64_t n, const float* dy, uint64_t lddy,
+                  float* dbias) {
   parallel(ex, ceil_div(n, kLanes), grain_for(m * kLanes), [&](uint64_t begin, uint64_t end) {
     for (uint64_t v = begin; v < end; ++v) {
       const uint64_t column = v * kLanes;

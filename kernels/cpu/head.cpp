@@ -14,7 +14,8 @@ Hidden gather_hidden(const tenon_head& head, const Rows& rows, const float* h, u
   if (rows.list == nullptr && ldh % 1024 != 0) return {h + rows.first * ldh, ldh};
   const uint64_t stride = head.d + (head.d % 1024 == 0 ? 16 : 0);
   float* to = scratch(Scratch::kGather, rows.count * stride);
-  for (uint64_t i = 0; i < rows.count; ++i) memcpy(to + i * stride, h + rows[i] * ldh, head.d * sizeof(float));
+  for (uint64_t i = 0; i < rows.count; ++i)
+    memcpy(to + i * stride, h + rows[i] * ldh, head.d * sizeof(float));
   return {to, stride};
 }
 
@@ -57,8 +58,8 @@ RowSum merge_chunks(const ChunkSum* chunks, uint64_t count) {
           static_cast<float>(log_sum - product / sum)};
 }
 
-void chunk_logits(const tenon_head& head, const Hidden& hidden, uint64_t first, uint64_t count, uint64_t chunk,
-                  float* logits, uint64_t stride) {
+void chunk_logits(const tenon_head& head, const Hidden& hidden, uint64_t first, uint64_t count,
+                  uint64_t chunk, float* logits, uint64_t stride) {
   linear(nullptr, count, chunk_size(head, chunk), head.d, hidden.data + first * hidden.stride, hidden.stride,
          head.w_packed + chunk * kChunk * head.d, nullptr, nullptr, 0, logits, stride);
 }
@@ -74,27 +75,30 @@ Block block_logits(const tenon_executor* ex, const tenon_head& head, const Hidde
     for (uint64_t task = begin; task < end; ++task) {
       const uint64_t chunk = task / row_blocks, block = task % row_blocks;
       const uint64_t first = block * rows / row_blocks, last = (block + 1) * rows / row_blocks;
-      chunk_logits(head, hidden, first, last - first, chunk, logits + first * stride + chunk * kChunk, stride);
+      chunk_logits(head, hidden, first, last - first, chunk, logits + first * stride + chunk * kChunk,
+                   stride);
       for (uint64_t i = first; i < last; ++i) {
-        sums[i * chunks + chunk] = sum_chunk(logits + i * stride + chunk * kChunk, chunk_size(head, chunk), factor);
+        sums[i * chunks + chunk] =
+            sum_chunk(logits + i * stride + chunk * kChunk, chunk_size(head, chunk), factor);
       }
     }
   });
   return {logits, stride, sums};
 }
 
-void forward_rows(const tenon_executor* ex, const tenon_head& head, const Rows& rows, const float* h, uint64_t ldh,
-                  const int32_t* target, const RowOutputs& out) {
+void forward_rows(const tenon_executor* ex, const tenon_head& head, const Rows& rows, const float* h,
+                  uint64_t ldh, const int32_t* target, const RowOutputs& out) {
   const uint64_t chunks = chunk_count(head);
   const float factor = inverse_temperature(head);
   // Rows at a time: a bound on the statistics (3 MiB) and on the gathered rows.
-  const uint64_t most = max_of(kRowsPerTask, min_of((uint64_t{1} << 18) / chunks, kRowsBudget / max_of(1, head.d)));
+  const uint64_t most =
+      max_of(kRowsPerTask, min_of((uint64_t{1} << 18) / chunks, kRowsBudget / max_of(1, head.d)));
   for (uint64_t done = 0; done < rows.count; done += most) {
     const Rows block{rows.list, rows.first + done, min_of(most, rows.count - done)};
     const Hidden hidden = gather_hidden(head, block, h, ldh);
     float* statistics = scratch(Scratch::kStatistics, (3 * chunks + 1) * block.count);
-    ChunkSum* sums = reinterpret_cast<ChunkSum*>(statistics);      // [rows][chunks]
-    float* target_z = statistics + 3 * chunks * block.count;       // [rows]
+    ChunkSum* sums = reinterpret_cast<ChunkSum*>(statistics);  // [rows][chunks]
+    float* target_z = statistics + 3 * chunks * block.count;   // [rows]
     const uint64_t row_blocks = ceil_div(block.count, kRowsPerTask);
     const uint64_t cost = block.count * min_of(head.vocabulary, kChunk) * (head.d + 32) / row_blocks;
     parallel(ex, row_blocks * chunks, grain_for(cost / 16), [&](uint64_t begin, uint64_t end) {
@@ -126,19 +130,20 @@ void forward_rows(const tenon_executor* ex, const tenon_head& head, const Rows& 
   }
 }
 
-void head_forward(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows, const float* h,
-                  uint64_t ldh, const int32_t* target, float* logp, float* entropy, float* lse) {
+void head_forward(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows,
+                  const float* h, uint64_t ldh, const int32_t* target, float* logp, float* entropy,
+                  float* lse) {
   forward_rows(ex, *head, {rows, 0, n}, h, ldh, target, {logp, entropy, lse, nullptr, nullptr});
 }
 
-void head_logits(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows, const float* h,
-                 uint64_t ldh, float* logits, uint64_t ldl) {
+void head_logits(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows,
+                 const float* h, uint64_t ldh, float* logits, uint64_t ldl) {
   const uint64_t most = max_of(kRowsPerTask, kRowsBudget / max_of(1, head->d));
   for (uint64_t done = 0; done < n; done += most) {
     const Rows block{rows, done, min_of(most, n - done)};
     const Hidden hidden = gather_hidden(*head, block, h, ldh);
-    linear(ex, block.count, head->vocabulary, head->d, hidden.data, hidden.stride, head->w_packed, nullptr, nullptr, 0,
-           logits + done * ldl, ldl);
+    linear(ex, block.count, head->vocabulary, head->d, hidden.data, hidden.stride, head->w_packed, nullptr,
+           nullptr, 0, logits + done * ldl, ldl);
   }
 }
 

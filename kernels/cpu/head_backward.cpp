@@ -1,4 +1,4 @@
-// The language head's gradients: from recomputed logits, or in one visit while a block's logits are still there.
+// The language head's gradients: from logits computed again, or in one visit while they are still there.
 // SPDX-License-Identifier: Apache-2.0
 #include "exp.h"
 #include "head_rows.h"
@@ -17,7 +17,8 @@ struct RowGradient {
 };
 
 // In place: du from u, for the columns [first, first + columns) of one row.
-void logits_to_gradient(float* logits, uint64_t first, uint64_t columns, float inverse_temperature, const RowGradient& row) {
+void logits_to_gradient(float* logits, uint64_t first, uint64_t columns, float inverse_temperature,
+                        const RowGradient& row) {
   const F16 factor = set16(inverse_temperature), lse = set16(row.lse), entropy = set16(row.entropy);
   const F16 g = set16(-row.g), e = set16(-row.e);
   const bool hit = row.target >= first && row.target < first + columns;
@@ -42,9 +43,9 @@ void logits_to_gradient(float* logits, uint64_t first, uint64_t columns, float i
 struct Backward {
   const tenon_executor* ex;
   const tenon_head& head;
-  const int32_t* target;         // [r], by row number
-  const float *g, *e;            // [r]
-  const float *lse, *entropy;    // [r], or by place in the list:
+  const int32_t* target;       // [r], by row number
+  const float *g, *e;          // [r]
+  const float *lse, *entropy;  // [r], or by place in the list:
   bool listed;
 
   // The i-th of `rows`.
@@ -55,10 +56,13 @@ struct Backward {
   }
 };
 
-bool takes_part(uint64_t r, const float* g, const float* e) { return g[r] != 0.0f || (e != nullptr && e[r] != 0.0f); }
+bool takes_part(uint64_t r, const float* g, const float* e) {
+  return g[r] != 0.0f || (e != nullptr && e[r] != 0.0f);
+}
 
 // The listed rows that take part (or, with `taking` false, do not), in this thread's scratch.
-Rows select_rows(uint64_t n, const uint64_t* rows, const float* g, const float* e, uint64_t* to, bool taking) {
+Rows select_rows(uint64_t n, const uint64_t* rows, const float* g, const float* e, uint64_t* to,
+                 bool taking) {
   uint64_t count = 0;
   for (uint64_t i = 0; i < n; ++i) {
     const uint64_t r = rows == nullptr ? i : rows[i];
@@ -69,7 +73,8 @@ Rows select_rows(uint64_t n, const uint64_t* rows, const float* g, const float* 
   return {to, 0, count};
 }
 
-void scatter_gradient(const Rows& rows, uint64_t d, const float* from, uint64_t stride, float* dh, uint64_t lddh) {
+void scatter_gradient(const Rows& rows, uint64_t d, const float* from, uint64_t stride, float* dh,
+                      uint64_t lddh) {
   for (uint64_t i = 0; i < rows.count; ++i) memcpy(dh + rows[i] * lddh, from + i * stride, d * sizeof(float));
 }
 
@@ -77,14 +82,18 @@ void zero_gradient(const Rows& rows, uint64_t d, float* dh, uint64_t lddh) {
   for (uint64_t i = 0; i < rows.count; ++i) memset(dh + rows[i] * lddh, 0, d * sizeof(float));
 }
 
-// dz of `columns` vocabulary entries from `first` on is in gradient[rows][stride]: adds to dh (or sets it, for first = 0) and to dW.
-void spread(const tenon_executor* ex, const tenon_head& head, uint64_t rows, const Hidden& hidden, const float* gradient,
-            uint64_t stride, uint64_t first, uint64_t columns, float* dh, uint64_t lddh, float* dw) {
+// dz of `columns` vocabulary entries from `first` on is in gradient[rows][stride]: adds to dh (or sets it,
+// for first = 0) and to dW.
+void spread(const tenon_executor* ex, const tenon_head& head, uint64_t rows, const Hidden& hidden,
+            const float* gradient, uint64_t stride, uint64_t first, uint64_t columns, float* dh,
+            uint64_t lddh, float* dw) {
   if (dh != nullptr) {
-    linear_dx(ex, rows, columns, head.d, gradient, stride, head.w + first * head.d, head.d, first > 0 ? 1 : 0, dh, lddh);
+    linear_dx(ex, rows, columns, head.d, gradient, stride, head.w + first * head.d, head.d, first > 0 ? 1 : 0,
+              dh, lddh);
   }
   if (dw != nullptr) {
-    linear_dw(ex, rows, columns, head.d, gradient, stride, hidden.data, hidden.stride, dw + first * head.d, head.d);
+    linear_dw(ex, rows, columns, head.d, gradient, stride, hidden.data, hidden.stride, dw + first * head.d,
+              head.d);
   }
 }
 
@@ -113,11 +122,13 @@ struct BlockGradient {
   uint64_t stride = 0;
 };
 
-void backward_rows(const Backward& b, const Rows& rows, const float* h, uint64_t ldh, float* dh, uint64_t lddh, float* dw) {
+void backward_rows(const Backward& b, const Rows& rows, const float* h, uint64_t ldh, float* dh,
+                   uint64_t lddh, float* dw) {
   const tenon_head& head = b.head;
   const float factor = inverse_temperature(head);
   const uint64_t stride = logits_stride(min_of(head.vocabulary, kChunk));
-  const uint64_t most = max_of(kRowsPerTask, min_of((uint64_t{1} << 19) / stride, kRowsBudget / max_of(1, head.d)));
+  const uint64_t most =
+      max_of(kRowsPerTask, min_of((uint64_t{1} << 19) / stride, kRowsBudget / max_of(1, head.d)));
   for (uint64_t done = 0; done < rows.count; done += most) {
     const Rows block{rows.list, rows.first + done, min_of(most, rows.count - done)};
     const Hidden hidden = gather_hidden(head, block, h, ldh);
@@ -135,16 +146,17 @@ void backward_rows(const Backward& b, const Rows& rows, const float* h, uint64_t
           }
         }
       });
-      spread(b.ex, head, block.count, hidden, gradient, stride, chunk * kChunk, columns, out.data, out.stride, dw);
+      spread(b.ex, head, block.count, hidden, gradient, stride, chunk * kChunk, columns, out.data, out.stride,
+             dw);
     }
     out.finish();
   }
 }
 
 // Blocks of `most` rows, whose logits are computed once.
-void visit_at_once(const tenon_executor* ex, const tenon_head& head, const Rows& rows, uint64_t most, const float* h,
-                   uint64_t ldh, const int32_t* target, const float* g, const float* e, float* logp, float* entropy,
-                   float* dh, uint64_t lddh, float* dw) {
+void visit_at_once(const tenon_executor* ex, const tenon_head& head, const Rows& rows, uint64_t most,
+                   const float* h, uint64_t ldh, const int32_t* target, const float* g, const float* e,
+                   float* logp, float* entropy, float* dh, uint64_t lddh, float* dw) {
   const uint64_t chunks = chunk_count(head);
   const float factor = inverse_temperature(head);
   for (uint64_t done = 0; done < rows.count; done += most) {
@@ -159,20 +171,23 @@ void visit_at_once(const tenon_executor* ex, const tenon_head& head, const Rows&
         float* row = all.logits + i * all.stride;
         if (logp != nullptr) logp[r] = row[target[r]] * factor - sum.lse;
         if (entropy != nullptr) entropy[r] = sum.entropy;
-        logits_to_gradient(row, 0, head.vocabulary, factor,
-                           {g[r], e == nullptr ? 0.0f : e[r], sum.lse, sum.entropy, static_cast<uint64_t>(target[r])});
+        logits_to_gradient(
+            row, 0, head.vocabulary, factor,
+            {g[r], e == nullptr ? 0.0f : e[r], sum.lse, sum.entropy, static_cast<uint64_t>(target[r])});
       }
     });
-    spread(ex, head, block.count, hidden, all.logits, all.stride, 0, head.vocabulary, out.data, out.stride, dw);
+    spread(ex, head, block.count, hidden, all.logits, all.stride, 0, head.vocabulary, out.data, out.stride,
+           dw);
     out.finish();
   }
 }
 
 }  // namespace
 
-void head_backward(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows, const float* h,
-                   uint64_t ldh, const int32_t* target, const float* lse, const float* entropy, const float* g,
-                   const float* e, float* dh, uint64_t lddh, float* dw) {
+void head_backward(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows,
+                   const float* h, uint64_t ldh, const int32_t* target, const float* lse,
+                   const float* entropy, const float* g, const float* e, float* dh, uint64_t lddh,
+                   float* dw) {
   if (n == 0) return;
   uint64_t* list = reinterpret_cast<uint64_t*>(scratch(Scratch::kRowList, 2 * n));
   if (dh != nullptr) zero_gradient(select_rows(n, rows, g, e, list, false), head->d, dh, lddh);
@@ -180,9 +195,9 @@ void head_backward(const tenon_executor* ex, const tenon_head* head, uint64_t n,
   backward_rows({ex, *head, target, g, e, lse, entropy, false}, active, h, ldh, dh, lddh, dw);
 }
 
-void head_visit(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows, const float* h,
-                uint64_t ldh, const int32_t* target, const float* g, const float* e, float* logp, float* entropy, float* dh,
-                uint64_t lddh, float* dw) {
+void head_visit(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows,
+                const float* h, uint64_t ldh, const int32_t* target, const float* g, const float* e,
+                float* logp, float* entropy, float* dh, uint64_t lddh, float* dw) {
   if (n == 0) return;
   uint64_t* list = reinterpret_cast<uint64_t*>(scratch(Scratch::kRowList, 4 * n));
   const Rows idle = select_rows(n, rows, g, e, list, false);
@@ -191,7 +206,8 @@ void head_visit(const tenon_executor* ex, const tenon_head* head, uint64_t n, co
     forward_rows(ex, *head, idle, h, ldh, target, {logp, entropy, nullptr, nullptr, nullptr});
   }
   const Rows active = select_rows(n, rows, g, e, list, true);
-  const uint64_t fit = min_of(kLogitsBudget / logits_stride(head->vocabulary), kRowsBudget / max_of(1, head->d));
+  const uint64_t fit =
+      min_of(kLogitsBudget / logits_stride(head->vocabulary), kRowsBudget / max_of(1, head->d));
   if (fit >= min_of(kFewestRowsAtOnce, active.count)) {
     visit_at_once(ex, *head, active, max_of(1, fit), h, ldh, target, g, e, logp, entropy, dh, lddh, dw);
     return;

@@ -1,4 +1,4 @@
-// Sampling from a filtered distribution. One row at a time and by sorting: this is for generation with filters, not for training.
+// Sampling from a filtered distribution, one row at a time and by sorting: for generation, not for training.
 // SPDX-License-Identifier: Apache-2.0
 #include "head_filter.h"
 
@@ -27,7 +27,8 @@ class Ranking {
     const auto before = [this](int32_t a, int32_t b) {
       return logits_[a] > logits_[b] || (logits_[a] == logits_[b] && a < b);
     };
-    const auto from = ids_.begin() + static_cast<int64_t>(sorted_), to = ids_.begin() + static_cast<int64_t>(count);
+    const auto from = ids_.begin() + static_cast<int64_t>(sorted_),
+               to = ids_.begin() + static_cast<int64_t>(count);
     std::partial_sort(from, to, ids_.end(), before);
     sorted_ = count;
   }
@@ -43,11 +44,13 @@ bool filters(const tenon_head_filter* filter) {
   return filter != nullptr && (filter->top_k > 0 || filter->top_p < 1.0f || filter->min_p > 0.0f);
 }
 
-int32_t draw_filtered(const float* logits, uint64_t vocabulary, float inverse_temperature, const tenon_head_filter& filter, float u) {
+int32_t draw_filtered(const float* logits, uint64_t vocabulary, float inverse_temperature,
+                      const tenon_head_filter& filter, float u) {
   Ranking ranking(logits, vocabulary);
   const double greatest = static_cast<double>(logits[ranking.at(0)]) * inverse_temperature;
   const auto weight = [&](int32_t id) {
-    return std::exp(static_cast<double>(logits[id]) * inverse_temperature - greatest);  // the most likely token's is 1
+    return std::exp(static_cast<double>(logits[id]) * inverse_temperature -
+                    greatest);  // the most likely token's is 1
   };
   uint64_t kept = filter.top_k > 0 ? std::min<uint64_t>(filter.top_k, vocabulary) : vocabulary;
   double sum = 0;  // of the weights of the kept tokens
@@ -67,7 +70,9 @@ int32_t draw_filtered(const float* logits, uint64_t vocabulary, float inverse_te
     sum = reached;
   }
   // The rank of the first token that min_p leaves out; until there the draw may stop anywhere.
-  const auto passes = [&](uint64_t i) { return i == 0 || weight(ranking.at(i)) >= static_cast<double>(filter.min_p); };
+  const auto passes = [&](uint64_t i) {
+    return i == 0 || weight(ranking.at(i)) >= static_cast<double>(filter.min_p);
+  };
   if (filter.min_p > 0.0f) {
     double reached = 0;
     uint64_t i = 0;

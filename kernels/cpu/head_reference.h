@@ -26,8 +26,8 @@ T head_row(size_t d, size_t vocabulary, T temperature, const T* h, const T* w, s
 
 // logp[n], entropy[n] of h[n][d] with w[vocabulary][d]
 template <typename T>
-void head_forward(size_t n, size_t d, size_t vocabulary, T temperature, const T* h, const T* w, const int32_t* target,
-                  T* logp, T* entropy) {
+void head_forward(size_t n, size_t d, size_t vocabulary, T temperature, const T* h, const T* w,
+                  const int32_t* target, T* logp, T* entropy) {
   std::vector<T> z;
   for (size_t r = 0; r < n; ++r) {
     const T lse = head_row(d, vocabulary, temperature, h + r * d, w, &z);
@@ -39,8 +39,8 @@ void head_forward(size_t n, size_t d, size_t vocabulary, T temperature, const T*
 
 // dh[n][d] =, dw[vocabulary][d] +=, given g = dL/dlogp and e = dL/dentropy
 template <typename T>
-void head_backward(size_t n, size_t d, size_t vocabulary, T temperature, const T* h, const T* w, const int32_t* target,
-                   const T* g, const T* e, T* dh, T* dw) {
+void head_backward(size_t n, size_t d, size_t vocabulary, T temperature, const T* h, const T* w,
+                   const int32_t* target, const T* g, const T* e, T* dh, T* dw) {
   std::vector<T> z;
   for (size_t r = 0; r < n; ++r) {
     const T lse = head_row(d, vocabulary, temperature, h + r * d, w, &z);

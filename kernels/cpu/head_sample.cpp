@@ -68,33 +68,38 @@ struct Row {
 
 }  // namespace
 
-void head_sample(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows, const float* h,
-                 uint64_t ldh, const float* u, const tenon_head_filter* filter, int32_t* token, float* logp) {
+void head_sample(const tenon_executor* ex, const tenon_head* head, uint64_t n, const uint64_t* rows,
+                 const float* h, uint64_t ldh, const float* u, const tenon_head_filter* filter,
+                 int32_t* token, float* logp) {
   const uint64_t chunks = chunk_count(*head);
   const float factor = inverse_temperature(*head);
   const bool greedy = !(head->temperature > 0.0f), filtered = filters(filter);
-  const uint64_t most = max_of(1, min_of(kLogitsBudget / logits_stride(head->vocabulary), kRowsBudget / max_of(1, head->d)));
+  const uint64_t most =
+      max_of(1, min_of(kLogitsBudget / logits_stride(head->vocabulary), kRowsBudget / max_of(1, head->d)));
   for (uint64_t done = 0; done < n; done += most) {
     const Rows block{rows, done, min_of(most, n - done)};
     const Hidden hidden = gather_hidden(*head, block, h, ldh);
     const Block all = block_logits(ex, *head, hidden, block.count);
-    parallel(ex, block.count, filtered ? 1 : grain_for(32 * chunks + 4 * kChunk), [&](uint64_t begin, uint64_t end) {
-      for (uint64_t i = begin; i < end; ++i) {
-        const ChunkSum* sums = all.chunks + i * chunks;
-        const Row row{all.logits + i * all.stride, head->vocabulary, sums, merge_chunks(sums, chunks), factor};
-        int32_t& chosen = token[done + i];
-        if (!row.finite()) {
-          chosen = -1;
-        } else if (greedy) {
-          chosen = row.most_likely();
-        } else if (filtered) {
-          chosen = draw_filtered(row.logits, row.vocabulary, factor, *filter, u[done + i]);
-        } else {
-          chosen = row.draw(u[done + i]);
-        }
-        if (logp != nullptr) logp[done + i] = chosen < 0 ? NAN : row.logits[chosen] * factor - row.sum.lse;
-      }
-    });
+    parallel(ex, block.count, filtered ? 1 : grain_for(32 * chunks + 4 * kChunk),
+             [&](uint64_t begin, uint64_t end) {
+               for (uint64_t i = begin; i < end; ++i) {
+                 const ChunkSum* sums = all.chunks + i * chunks;
+                 const Row row{all.logits + i * all.stride, head->vocabulary, sums,
+                               merge_chunks(sums, chunks), factor};
+                 int32_t& chosen = token[done + i];
+                 if (!row.finite()) {
+                   chosen = -1;
+                 } else if (greedy) {
+                   chosen = row.most_likely();
+                 } else if (filtered) {
+                   chosen = draw_filtered(row.logits, row.vocabulary, factor, *filter, u[done + i]);
+                 } else {
+                   chosen = row.draw(u[done + i]);
+                 }
+                 if (logp != nullptr)
+                   logp[done + i] = chosen < 0 ? NAN : row.logits[chosen] * factor - row.sum.lse;
+               }
+             });
   }
 }
 

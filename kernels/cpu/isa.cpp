@@ -17,8 +17,10 @@ constexpr const char* kNames[] = {"scalar", "avx2", "avx512"};
 bool available(Isa isa) {
 #if defined(TENON_KERNELS_X86)
   switch (isa) {
-    case Isa::kScalar: return true;
-    case Isa::kAvx2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case Isa::kScalar:
+      return true;
+    case Isa::kAvx2:
+      return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     case Isa::kAvx512:
       return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
@@ -55,7 +57,9 @@ std::atomic<int>& current() {
 
 }  // namespace
 
-Isa isa() { return static_cast<Isa>(current().load(std::memory_order_relaxed)); }
+Isa isa() {
+  return static_cast<Isa>(current().load(std::memory_order_relaxed));
+}
 
 }  // namespace tenon::kernels
 

@@ -33,7 +33,8 @@ struct Backward {
     const F16 mean = set16(-(sum_of_lanes(sum) / static_cast<float>(d)));
     for (uint64_t i = 0; i < d; i += kLanes) {
       const Mask16 mask = first_lanes(d - i);
-      F16 v = fma16(load16(x + i, mask) * scale, mean, load16(dy + i, mask) * load16(weight + i, mask)) * scale;
+      F16 v =
+          fma16(load16(x + i, mask) * scale, mean, load16(dy + i, mask) * load16(weight + i, mask)) * scale;
       if (accumulate) v = load16(dx + i, mask) + v;
       store16(dx + i, v, mask);
     }
@@ -42,8 +43,8 @@ struct Backward {
 
 }  // namespace
 
-void rmsnorm(const tenon_executor* ex, uint64_t tokens, uint64_t groups, uint64_t d, const float* x, uint64_t ldx,
-             const float* weight, float eps, float* y, uint64_t ldy, float* rstd) {
+void rmsnorm(const tenon_executor* ex, uint64_t tokens, uint64_t groups, uint64_t d, const float* x,
+             uint64_t ldx, const float* weight, float eps, float* y, uint64_t ldy, float* rstd) {
   parallel(ex, tokens, grain_for(groups * d), [&](uint64_t begin, uint64_t end) {
     for (uint64_t t = begin; t < end; ++t) {
       for (uint64_t g = 0; g < groups; ++g) {
@@ -90,7 +91,8 @@ void rmsnorm_backward(const tenon_executor* ex, uint64_t tokens, uint64_t groups
   parallel(ex, tokens, grain_for(2 * groups * d), [&](uint64_t begin, uint64_t end) {
     for (uint64_t t = begin; t < end; ++t) {
       for (uint64_t g = 0; g < groups; ++g) {
-        backward.vector(x + t * ldx + g * d, rstd[t * groups + g], dy + t * lddy + g * d, dx + t * lddx + g * d);
+        backward.vector(x + t * ldx + g * d, rstd[t * groups + g], dy + t * lddy + g * d,
+                        dx + t * lddx + g * d);
       }
     }
   });

@@ -21,7 +21,8 @@ void rmsnorm(size_t rows, size_t d, const T* x, const T* weight, T eps, T* y, T*
 
 // dx[rows][d] =, dweight[d] +=
 template <typename T>
-void rmsnorm_backward(size_t rows, size_t d, const T* x, const T* weight, const T* rstd, const T* dy, T* dx, T* dweight) {
+void rmsnorm_backward(size_t rows, size_t d, const T* x, const T* weight, const T* rstd, const T* dy, T* dx,
+                      T* dweight) {
   for (size_t r = 0; r < rows; ++r) {
     const T *xr = x + r * d, *g = dy + r * d;
     T mean = 0;

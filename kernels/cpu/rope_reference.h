@@ -11,7 +11,8 @@ namespace tenon::kernels::reference {
 
 // x[tokens][heads][d], in place. inv_freq: [d/2]. direction: 1 forward, -1 backward.
 template <typename T>
-void rope(size_t tokens, size_t heads, size_t d, const int32_t* position, const float* inv_freq, int direction, T* x) {
+void rope(size_t tokens, size_t heads, size_t d, const int32_t* position, const float* inv_freq,
+          int direction, T* x) {
   for (size_t t = 0; t < tokens; ++t) {
     for (size_t h = 0; h < heads; ++h) {
       T* a = x + (t * heads + h) * d;

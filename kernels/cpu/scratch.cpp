@@ -30,13 +30,15 @@ thread_local Pieces pieces;
 float* scratch(Scratch use, uint64_t floats) {
   Piece& piece = pieces.of[static_cast<int>(use)];
   if (piece.floats >= floats && piece.memory != nullptr) return piece.memory;
-  uint64_t bytes = floats * sizeof(float) + floats * sizeof(float) / 8;  // room, so that slow growth does not allocate each time
+  uint64_t bytes = floats * sizeof(float) +
+                   floats * sizeof(float) / 8;  // room, so that slow growth does not allocate each time
   const uint64_t alignment = bytes >= kHugePage ? kHugePage : 64;
   bytes = (bytes / alignment + 1) * alignment;
   free(piece.memory);
   piece.memory = static_cast<float*>(aligned_alloc(alignment, bytes));
   if (piece.memory == nullptr) {
-    fprintf(stderr, "tenon kernels: the system refused %llu bytes of scratch memory\n", static_cast<unsigned long long>(bytes));
+    fprintf(stderr, "tenon kernels: the system refused %llu bytes of scratch memory\n",
+            static_cast<unsigned long long>(bytes));
     abort();
   }
 #if defined(MADV_HUGEPAGE)

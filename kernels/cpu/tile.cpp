@@ -17,10 +17,12 @@ template <int kMaxRows, int kPanels, int kVectors, bool kExact>
 inline Kernel kernel_for(uint64_t rows) {
   if constexpr (kMaxRows == 12) {
     static constexpr Kernel kTable[] = {
-        kernel<1, kPanels, kVectors, kExact>,  kernel<2, kPanels, kVectors, kExact>,  kernel<3, kPanels, kVectors, kExact>,
-        kernel<4, kPanels, kVectors, kExact>,  kernel<5, kPanels, kVectors, kExact>,  kernel<6, kPanels, kVectors, kExact>,
-        kernel<7, kPanels, kVectors, kExact>,  kernel<8, kPanels, kVectors, kExact>,  kernel<9, kPanels, kVectors, kExact>,
-        kernel<10, kPanels, kVectors, kExact>, kernel<11, kPanels, kVectors, kExact>, kernel<12, kPanels, kVectors, kExact>};
+        kernel<1, kPanels, kVectors, kExact>,  kernel<2, kPanels, kVectors, kExact>,
+        kernel<3, kPanels, kVectors, kExact>,  kernel<4, kPanels, kVectors, kExact>,
+        kernel<5, kPanels, kVectors, kExact>,  kernel<6, kPanels, kVectors, kExact>,
+        kernel<7, kPanels, kVectors, kExact>,  kernel<8, kPanels, kVectors, kExact>,
+        kernel<9, kPanels, kVectors, kExact>,  kernel<10, kPanels, kVectors, kExact>,
+        kernel<11, kPanels, kVectors, kExact>, kernel<12, kPanels, kVectors, kExact>};
     return kTable[rows - 1];
   } else if constexpr (kMaxRows > 1) {
     if (rows < kMaxRows) return kernel_for<kMaxRows - 1, kPanels, kVectors, kExact>(rows);
@@ -53,7 +55,8 @@ inline Shape wide_shape(uint64_t rows, uint64_t vectors) {
   return {1, 1, kernel_for<kMost, 1, 1, false>(rows)};
 }
 #else
-// Panels of 32 are taken as two of 16 where two vectors of sixteen lanes by so many rows do not fit the registers.
+// Panels of 32 are taken as two of 16 where two vectors of sixteen lanes by so many rows do not fit the
+// registers.
 template <uint64_t kPanelVectors>
 inline Shape wide_shape(uint64_t rows, uint64_t vectors) {
 #if defined(TENON_ISA_AVX2)
@@ -110,7 +113,8 @@ void run_panels(const Tile& t) {
       if (exact) {
         k = kernel_for<kMost, 1, 1, true>(rows);
       } else {
-        k = rows == greatest ? shape.kernel : wide_shape<kPanelVectors>(rows, shape.panels * shape.vectors).kernel;
+        k = rows == greatest ? shape.kernel
+                             : wide_shape<kPanelVectors>(rows, shape.panels * shape.vectors).kernel;
       }
       run_columns(t, j, shape, k, row, rows, b);
       row += rows;

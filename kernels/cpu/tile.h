@@ -3,7 +3,8 @@
 //
 //   c[r][j] = (init[r][j] or 0) + Σ_i a(r, i) · b(i, j),   r < rows, j < cols, i < steps
 //
-// Each element is a chain of fused multiply-adds in ascending i. The tile's size only decides which elements are in registers together.
+// Each element is a chain of fused multiply-adds in ascending i. The tile's size only decides which elements
+// are in registers together.
 #ifndef TENON_KERNELS_CPU_TILE_H_
 #define TENON_KERNELS_CPU_TILE_H_
 
@@ -39,12 +40,13 @@ struct Tile {
   int64_t add_row;
 };
 
-// One row of a against all of b, panel by panel, is latency-bound: so a tile of few rows takes several panels at once.
-// kPanels panels of kVectors vectors each; the panels' columns follow each other in c.
+// One row of a against all of b, panel by panel, is latency-bound: so a tile of few rows takes several panels
+// at once. kPanels panels of kVectors vectors each; the panels' columns follow each other in c.
 template <int kRows, int kPanels, int kVectors, bool kExact>
 inline void tile_kernel(const Tile& t) {
   constexpr int kWidth = kPanels * kVectors;
-  // The lines of c are asked for now, all at once, to be there when the sums are done: stores leave the core one by one.
+  // The lines of c are asked for now, all at once, to be there when the sums are done: stores leave the core
+  // one by one.
   for (int r = 0; r < kRows; ++r) {
     for (int v = 0; v < kWidth; ++v) __builtin_prefetch(t.c + r * t.c_row + v * 16, 1);
   }
@@ -58,7 +60,8 @@ inline void tile_kernel(const Tile& t) {
       acc[r][v] = v + 1 == kWidth ? load16(p, last) : load16(p);
     }
   }
-  // Rows are addressed three to a pointer (base, base + stride, base + 2·stride): so many pointers fit the registers.
+  // Rows are addressed three to a pointer (base, base + stride, base + 2·stride): so many pointers fit the
+  // registers.
   constexpr int kBases = (kRows + 2) / 3;
   const float* a[kBases];
   for (int i = 0; i < kBases; ++i) a[i] = t.a + 3 * i * t.a_row;

@@ -9,23 +9,16 @@ namespace {
 
 constexpr uint64_t kBlock = 4096;
 
-// body(first element, mask) for each sixteen elements of [0, n).
-template <typename Body>
-void for_each16(const tenon_executor* ex, uint64_t n, const Body& body) {
-  parallel(ex, ceil_div(n, kBlock), 8, [&](uint64_t begin, uint64_t end) {
-    const uint64_t last = min_of(n, end * kBlock);
-    for (uint64_t i = begin * kBlock; i < last; i += kLanes) body(i, first_lanes(last - i));
-  });
-}
-
 double block_sum_of_squares(const float* x, uint64_t n) {
   // The square of a float is exact in double, so that there is nothing for a fused multiply-add to save.
   double lane[kLanes] = {};
   uint64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) {
-    for (uint64_t l = 0; l < kLanes; ++l) lane[l] += static_cast<double>(x[i + l]) * static_cast<double>(x[i + l]);
+    for (uint64_t l = 0; l < kLanes; ++l)
+      lane[l] += static_cast<double>(x[i + l]) * static_cast<double>(x[i + l]);
   }
-  for (uint64_t l = 0; i + l < n; ++l) lane[l] += static_cast<double>(x[i + l]) * static_cast<double>(x[i + l]);
+  for (uint64_t l = 0; i + l < n; ++l)
+    lane[l] += static_cast<double>(x[i + l]) * static_cast<double>(x[i + l]);
   for (uint64_t width = kLanes / 2; width > 0; width /= 2) {
     for (uint64_t l = 0; l < width; ++l) lane[l] += lane[l + width];
   }
@@ -51,15 +44,17 @@ void axpy(const tenon_executor* ex, uint64_t n, float a, const float* x, float* 
 }
 
 void add(const tenon_executor* ex, uint64_t n, const float* a, const float* b, float* y) {
-  for_each16(ex, n,
-             [&](uint64_t i, Mask16 mask) { store16(y + i, load16(a + i, mask) + load16(b + i, mask), mask); });
+  for_each16(ex, n, [&](uint64_t i, Mask16 mask) {
+    store16(y + i, load16(a + i, mask) + load16(b + i, mask), mask);
+  });
 }
 
 double sum_of_squares(const tenon_executor* ex, uint64_t n, const float* x) {
   const uint64_t blocks = ceil_div(n, kBlock);
   double* sums = reinterpret_cast<double*>(scratch(Scratch::kStatistics, 2 * blocks));
   parallel(ex, blocks, 8, [&](uint64_t begin, uint64_t end) {
-    for (uint64_t b = begin; b < end; ++b) sums[b] = block_sum_of_squares(x + b * kBlock, min_of(kBlock, n - b * kBlock));
+    for (uint64_t b = begin; b < end; ++b)
+      sums[b] = block_sum_of_squares(x + b * kBlock, min_of(kBlock, n - b * kBlock));
   });
   double sum = 0;
   for (uint64_t b = 0; b < blocks; ++b) sum += sums[b];

@@ -1,4 +1,4 @@
-// The optimizers: against figures of torch.optim, against the naive ones, and element by element under any split.
+// The optimizers: against figures of torch.optim, against the naive ones, and under any split.
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/kernels/adamw.h"
 
@@ -15,7 +15,8 @@ constexpr float kStart[kParams] = {0.5f, -1.25f, 2.0f, 0.01f};
 
 // The gradient of parameter i at step t of the runs below.
 float gradient(uint64_t t, size_t i) {
-  return static_cast<float>(std::sin(0.1 * static_cast<double>(t) + static_cast<double>(i)) * (1 + static_cast<double>(i)));
+  return static_cast<float>(std::sin(0.1 * static_cast<double>(t) + static_cast<double>(i)) *
+                            (1 + static_cast<double>(i)));
 }
 
 void expect_near(const Floats& found, const float (&expected)[kParams]) {
@@ -40,7 +41,8 @@ Floats run_sgd(tenon_sgd_args args) {
   return p;
 }
 
-// Printed by torch 2.11: torch.optim.AdamW and SGD with foreach=False, fp32, 100 steps, these starts and gradients.
+// Printed by torch 2.11: torch.optim.AdamW and SGD with foreach=False, fp32, 100 steps, these starts and
+// gradients.
 TEST_P(AdamwTest, HundredStepsAsTorch) {
   expect_near(run_adamw({sizeof(tenon_adamw_args), 0, 1e-2, 0.9, 0.95, 1e-8, 0.1, 1.0, 0}),
               {0.14208947122097015f, -1.303525447845459f, 1.8460233211517334f, 0.29525572061538696f});

@@ -1,4 +1,4 @@
-// Attention: against the naive one and its finite differences; the same bits in training, prefill, decode and with a shared prompt.
+// Attention: against the naive one; the same bits in training, prefill, decode and with a shared prompt.
 // SPDX-License-Identifier: Apache-2.0
 #include "tenon/kernels/attention.h"
 
@@ -20,7 +20,8 @@ struct Heads {
 };
 
 const std::vector<Heads>& head_shapes() {
-  static const std::vector<Heads> all = {{4, 4, 16}, {9, 3, 64}, {2, 1, 8}, {3, 3, 24}, {16, 1, 32}, {2, 2, 128}};
+  static const std::vector<Heads> all = {{4, 4, 16}, {9, 3, 64},  {2, 1, 8},
+                                         {3, 3, 24}, {16, 1, 32}, {2, 2, 128}};
   return all;
 }
 
@@ -40,20 +41,29 @@ struct Batch {
   size_t tokens() const { return offsets.back(); }
   size_t sequences() const { return offsets.size() - 1; }
   tenon_attention_batch view() const {
-    return {sizeof(tenon_attention_batch), shape.heads, shape.kv_heads, shape.d, shape.scale(), 0, sequences(), offsets.data(),
+    return {sizeof(tenon_attention_batch),
+            shape.heads,
+            shape.kv_heads,
+            shape.d,
+            shape.scale(),
+            0,
+            sequences(),
+            offsets.data(),
             prefix.empty() ? nullptr : prefix.data()};
   }
   Floats forward(const tenon_executor* ex, Floats* lse = nullptr) const {
     Floats out(tokens() * shape.q_width(), NAN);
     if (lse != nullptr) lse->assign(tokens() * shape.heads, NAN);
     const tenon_attention_batch batch = view();
-    tenon_attention(ex, &batch, q.data(), shape.q_width(), k.data(), shape.kv_width(), v.data(), shape.kv_width(), out.data(),
-                    shape.q_width(), lse == nullptr ? nullptr : lse->data());
+    tenon_attention(ex, &batch, q.data(), shape.q_width(), k.data(), shape.kv_width(), v.data(),
+                    shape.kv_width(), out.data(), shape.q_width(), lse == nullptr ? nullptr : lse->data());
     return out;
   }
 };
 
-reference::AttentionShape reference_shape(const Heads& s, size_t n) { return {n, n, s.heads, s.kv_heads, s.d, s.scale()}; }
+reference::AttentionShape reference_shape(const Heads& s, size_t n) {
+  return {n, n, s.heads, s.kv_heads, s.d, s.scale()};
+}
 
 Floats rows_of(const Floats& x, size_t width, size_t from, size_t to) {
   return Floats(x.begin() + static_cast<int64_t>(from * width), x.begin() + static_cast<int64_t>(to * width));
@@ -61,7 +71,8 @@ Floats rows_of(const Floats& x, size_t width, size_t from, size_t to) {
 
 TEST(AttentionReferenceTest, Gradient) {
   const reference::AttentionShape s{3, 5, 4, 2, 3, 0.6};
-  const Doubles q = widen(random_floats(3 * 4 * 3)), k = widen(random_floats(5 * 2 * 3)), v = widen(random_floats(5 * 2 * 3));
+  const Doubles q = widen(random_floats(3 * 4 * 3)), k = widen(random_floats(5 * 2 * 3)),
+                v = widen(random_floats(5 * 2 * 3));
   const Doubles dout = widen(random_floats(q.size()));
   const auto loss = [&](const Doubles& a, const Doubles& b, const Doubles& c) {
     Doubles out(q.size());
@@ -69,7 +80,8 @@ TEST(AttentionReferenceTest, Gradient) {
     return dot(out, dout);
   };
   Doubles dq(q.size()), dk(k.size(), 0.0), dv(v.size(), 0.0);
-  reference::attention_backward<double>(s, q.data(), k.data(), v.data(), dout.data(), dq.data(), dk.data(), dv.data());
+  reference::attention_backward<double>(s, q.data(), k.data(), v.data(), dout.data(), dq.data(), dk.data(),
+                                        dv.data());
   EXPECT_LE(finite_difference_error([&](const Doubles& x) { return loss(x, k, v); }, q, dq), 1e-7);
   EXPECT_LE(finite_difference_error([&](const Doubles& x) { return loss(q, x, v); }, k, dk), 1e-7);
   EXPECT_LE(finite_difference_error([&](const Doubles& x) { return loss(q, k, x); }, v, dv), 1e-7);
@@ -82,17 +94,17 @@ TEST_P(AttentionTest, ForwardAndBackwardAgainstReference) {
     const Floats out = b.forward(pool(), &lse), dout = random_floats(out.size());
     Floats dq(out.size(), NAN), dk(b.k.size(), NAN), dv(b.v.size(), NAN);
     const tenon_attention_batch batch = b.view();
-    tenon_attention_backward(pool(), &batch, b.q.data(), s.q_width(), b.k.data(), s.kv_width(), b.v.data(), s.kv_width(), out.data(),
-                             s.q_width(), lse.data(), dout.data(), s.q_width(), dq.data(), s.q_width(), dk.data(), s.kv_width(),
-                             dv.data(), s.kv_width());
+    tenon_attention_backward(pool(), &batch, b.q.data(), s.q_width(), b.k.data(), s.kv_width(), b.v.data(),
+                             s.kv_width(), out.data(), s.q_width(), lse.data(), dout.data(), s.q_width(),
+                             dq.data(), s.q_width(), dk.data(), s.kv_width(), dv.data(), s.kv_width());
     Doubles truth(out.size()), tq(out.size()), tk(b.k.size(), 0.0), tv(b.v.size(), 0.0);
     const Doubles q = widen(b.q), k = widen(b.k), v = widen(b.v), d_out = widen(dout);
     for (size_t i = 0; i < b.sequences(); ++i) {
       const size_t qo = b.offsets[i] * s.q_width(), ko = b.offsets[i] * s.kv_width();
       const reference::AttentionShape shape = reference_shape(s, b.offsets[i + 1] - b.offsets[i]);
       reference::attention<double>(shape, &q[0] + qo, &k[0] + ko, &v[0] + ko, &truth[0] + qo);
-      reference::attention_backward<double>(shape, &q[0] + qo, &k[0] + ko, &v[0] + ko, &d_out[0] + qo, &tq[0] + qo, &tk[0] + ko,
-                                            &tv[0] + ko);
+      reference::attention_backward<double>(shape, &q[0] + qo, &k[0] + ko, &v[0] + ko, &d_out[0] + qo,
+                                            &tq[0] + qo, &tk[0] + ko, &tv[0] + ko);
     }
     EXPECT_LE(worst_error(out, truth), 4e-6) << s.heads << "/" << s.kv_heads << " x " << s.d;
     EXPECT_LE(worst_error(dq, tq), 1e-5);
@@ -109,12 +121,14 @@ TEST_P(AttentionTest, CompanyAndThreadsKeepTheBits) {
     EXPECT_TRUE(same_bits(out, b.forward(pool(), &lse_pool)));
     EXPECT_TRUE(same_bits(lse, lse_pool));
     const Floats dout = random_floats(out.size());
-    const auto backward = [&](const tenon_executor* ex, const Batch& batch_in, const Floats& o, const Floats& l, const Floats& g) {
+    const auto backward = [&](const tenon_executor* ex, const Batch& batch_in, const Floats& o,
+                              const Floats& l, const Floats& g) {
       Floats all(o.size() + 2 * batch_in.k.size(), NAN);
       const tenon_attention_batch batch = batch_in.view();
-      tenon_attention_backward(ex, &batch, batch_in.q.data(), s.q_width(), batch_in.k.data(), s.kv_width(), batch_in.v.data(),
-                               s.kv_width(), o.data(), s.q_width(), l.data(), g.data(), s.q_width(), all.data(), s.q_width(),
-                               &all[o.size()], s.kv_width(), &all[o.size() + batch_in.k.size()], s.kv_width());
+      tenon_attention_backward(ex, &batch, batch_in.q.data(), s.q_width(), batch_in.k.data(), s.kv_width(),
+                               batch_in.v.data(), s.kv_width(), o.data(), s.q_width(), l.data(), g.data(),
+                               s.q_width(), all.data(), s.q_width(), &all[o.size()], s.kv_width(),
+                               &all[o.size() + batch_in.k.size()], s.kv_width());
       return all;
     };
     const Floats gradients = backward(nullptr, b, out, lse, dout);
@@ -127,11 +141,14 @@ TEST_P(AttentionTest, CompanyAndThreadsKeepTheBits) {
       Floats lse_alone;
       const Floats out_alone = alone.forward(nullptr, &lse_alone);
       EXPECT_TRUE(same_bits(out_alone, rows_of(out, s.q_width(), b.offsets[i], b.offsets[i + 1])));
-      const Floats g = backward(nullptr, alone, out_alone, lse_alone, rows_of(dout, s.q_width(), b.offsets[i], b.offsets[i + 1]));
-      EXPECT_TRUE(same_bits(rows_of(g, 1, 0, out_alone.size()),
-                            rows_of(gradients, 1, b.offsets[i] * s.q_width(), b.offsets[i + 1] * s.q_width())));
+      const Floats g = backward(nullptr, alone, out_alone, lse_alone,
+                                rows_of(dout, s.q_width(), b.offsets[i], b.offsets[i + 1]));
+      EXPECT_TRUE(
+          same_bits(rows_of(g, 1, 0, out_alone.size()),
+                    rows_of(gradients, 1, b.offsets[i] * s.q_width(), b.offsets[i + 1] * s.q_width())));
       EXPECT_TRUE(same_bits(rows_of(g, 1, out_alone.size(), out_alone.size() + alone.k.size()),
-                            rows_of(gradients, 1, out.size() + b.offsets[i] * s.kv_width(), out.size() + b.offsets[i + 1] * s.kv_width())));
+                            rows_of(gradients, 1, out.size() + b.offsets[i] * s.kv_width(),
+                                    out.size() + b.offsets[i + 1] * s.kv_width())));
     }
   }
 }
@@ -151,12 +168,13 @@ TEST_P(AttentionTest, PrefillAndDecodeHaveTheBitsOfTraining) {
       std::vector<uint32_t> slots(to - from, slot);
       std::vector<int32_t> positions(to - from);
       std::iota(positions.begin(), positions.end(), static_cast<int32_t>(from));
-      tenon_kv_cache_append(pool(), &cache, to - from, slots.data(), positions.data(), &b.k[from * s.kv_width()], s.kv_width(),
-                            &b.v[from * s.kv_width()], s.kv_width());
+      tenon_kv_cache_append(pool(), &cache, to - from, slots.data(), positions.data(),
+                            &b.k[from * s.kv_width()], s.kv_width(), &b.v[from * s.kv_width()], s.kv_width());
       const uint64_t offsets[] = {0, to - from};
       const int32_t first = static_cast<int32_t>(from);
-      tenon_attention_cached(pool(), &cache, s.heads, s.scale(), 1, offsets, &slot, &first, &b.q[from * s.q_width()], s.q_width(),
-                             &decoded[from * s.q_width()], s.q_width());
+      tenon_attention_cached(pool(), &cache, s.heads, s.scale(), 1, offsets, &slot, &first,
+                             &b.q[from * s.q_width()], s.q_width(), &decoded[from * s.q_width()],
+                             s.q_width());
     };
     for (size_t t = 0; t < n;) {
       const size_t rows = std::min(n - t, t == 0 ? prompt : 1 + random_below(20));
@@ -185,14 +203,14 @@ TEST_P(AttentionTest, DecodingSlotsTogetherKeepsTheBits) {
   const std::vector<int32_t> first = {40, 7, 0, 30, 15};
   const Floats q = random_floats(16 * s.q_width());
   Floats together(q.size()), alone(q.size());
-  tenon_attention_cached(pool(), &cache, s.heads, s.scale(), 5, offsets.data(), slot.data(), first.data(), q.data(), s.q_width(),
-                         together.data(), s.q_width());
+  tenon_attention_cached(pool(), &cache, s.heads, s.scale(), 5, offsets.data(), slot.data(), first.data(),
+                         q.data(), s.q_width(), together.data(), s.q_width());
   for (size_t i = 0; i < 5; ++i) {
     for (uint64_t row = offsets[i]; row < offsets[i + 1]; ++row) {
       const uint64_t one[] = {0, 1};
       const int32_t position = first[i] + static_cast<int32_t>(row - offsets[i]);
-      tenon_attention_cached(nullptr, &cache, s.heads, s.scale(), 1, one, &slot[i], &position, &q[row * s.q_width()], s.q_width(),
-                             &alone[row * s.q_width()], s.q_width());
+      tenon_attention_cached(nullptr, &cache, s.heads, s.scale(), 1, one, &slot[i], &position,
+                             &q[row * s.q_width()], s.q_width(), &alone[row * s.q_width()], s.q_width());
     }
   }
   EXPECT_TRUE(same_bits(together, alone));
@@ -208,9 +226,10 @@ TEST_P(AttentionTest, SharedPromptsHaveTheBitsOfCopies) {
     const Floats out = shared.forward(pool(), &lse), dout = random_floats(out.size());
     Floats dq(out.size(), NAN), dk(shared.k.size(), NAN), dv(shared.v.size(), NAN);
     const tenon_attention_batch batch = shared.view();
-    tenon_attention_backward(pool(), &batch, shared.q.data(), s.q_width(), shared.k.data(), s.kv_width(), shared.v.data(),
-                             s.kv_width(), out.data(), s.q_width(), lse.data(), dout.data(), s.q_width(), dq.data(), s.q_width(),
-                             dk.data(), s.kv_width(), dv.data(), s.kv_width());
+    tenon_attention_backward(pool(), &batch, shared.q.data(), s.q_width(), shared.k.data(), s.kv_width(),
+                             shared.v.data(), s.kv_width(), out.data(), s.q_width(), lse.data(), dout.data(),
+                             s.q_width(), dq.data(), s.q_width(), dk.data(), s.kv_width(), dv.data(),
+                             s.kv_width());
     Doubles tq(out.size()), tk(dk.size(), 0.0), tv(dv.size(), 0.0);
     const Doubles d_out = widen(dout);
     for (size_t i = 0; i < shared.sequences(); ++i) {
@@ -218,7 +237,9 @@ TEST_P(AttentionTest, SharedPromptsHaveTheBitsOfCopies) {
       const size_t prompt = p < 0 ? 0 : lengths[static_cast<size_t>(p)], from = shared.offsets[i];
       Batch copy(s, {prompt + lengths[i]});
       const auto take = [&](const Floats& x, size_t width) {
-        Floats y = p < 0 ? Floats() : rows_of(x, width, shared.offsets[static_cast<size_t>(p)], shared.offsets[static_cast<size_t>(p)] + prompt);
+        Floats y = p < 0 ? Floats()
+                         : rows_of(x, width, shared.offsets[static_cast<size_t>(p)],
+                                   shared.offsets[static_cast<size_t>(p)] + prompt);
         const Floats own = rows_of(x, width, from, from + lengths[i]);
         y.insert(y.end(), own.begin(), own.end());
         return y;
@@ -228,14 +249,19 @@ TEST_P(AttentionTest, SharedPromptsHaveTheBitsOfCopies) {
       copy.v = take(shared.v, s.kv_width());
       EXPECT_TRUE(same_bits(rows_of(out, s.q_width(), from, from + lengths[i]),
                             rows_of(copy.forward(nullptr), s.q_width(), prompt, prompt + lengths[i])));
-      const reference::AttentionShape shape{lengths[i], prompt + lengths[i], s.heads, s.kv_heads, s.d, s.scale()};
-      const Doubles q = widen(rows_of(shared.q, s.q_width(), from, from + lengths[i])), k = widen(copy.k), v = widen(copy.v);
+      const reference::AttentionShape shape{lengths[i], prompt + lengths[i], s.heads, s.kv_heads, s.d,
+                                            s.scale()};
+      const Doubles q = widen(rows_of(shared.q, s.q_width(), from, from + lengths[i])), k = widen(copy.k),
+                    v = widen(copy.v);
       Doubles dki(k.size(), 0.0), dvi(v.size(), 0.0);
-      reference::attention_backward<double>(shape, q.data(), k.data(), v.data(), d_out.data() + from * s.q_width(),
-                                            &tq[from * s.q_width()], dki.data(), dvi.data());
+      reference::attention_backward<double>(shape, q.data(), k.data(), v.data(),
+                                            d_out.data() + from * s.q_width(), &tq[from * s.q_width()],
+                                            dki.data(), dvi.data());
       for (size_t j = 0; j < k.size(); ++j) {
         const size_t width = s.kv_width(), row = j / width;
-        const size_t at = (row < prompt ? shared.offsets[static_cast<size_t>(p)] + row : from + row - prompt) * width + j % width;
+        const size_t at =
+            (row < prompt ? shared.offsets[static_cast<size_t>(p)] + row : from + row - prompt) * width +
+            j % width;
         tk[at] += dki[j];
         tv[at] += dvi[j];
       }
@@ -244,9 +270,10 @@ TEST_P(AttentionTest, SharedPromptsHaveTheBitsOfCopies) {
     EXPECT_LE(worst_error(dk, tk), 2e-5);
     EXPECT_LE(worst_error(dv, tv), 2e-5);
     Floats dk1(dk.size()), dv1(dv.size()), dq1(dq.size());
-    tenon_attention_backward(nullptr, &batch, shared.q.data(), s.q_width(), shared.k.data(), s.kv_width(), shared.v.data(),
-                             s.kv_width(), out.data(), s.q_width(), lse.data(), dout.data(), s.q_width(), dq1.data(), s.q_width(),
-                             dk1.data(), s.kv_width(), dv1.data(), s.kv_width());
+    tenon_attention_backward(nullptr, &batch, shared.q.data(), s.q_width(), shared.k.data(), s.kv_width(),
+                             shared.v.data(), s.kv_width(), out.data(), s.q_width(), lse.data(), dout.data(),
+                             s.q_width(), dq1.data(), s.q_width(), dk1.data(), s.kv_width(), dv1.data(),
+                             s.kv_width());
     EXPECT_TRUE(same_bits(dk, dk1) && same_bits(dv, dv1) && same_bits(dq, dq1));
   }
 }

@@ -15,8 +15,9 @@ struct Shape {
 };
 
 const std::vector<Shape>& shapes() {
-  static const std::vector<Shape> all = {{1, 1, 1},   {1, 64, 64},   {3, 19, 64},  {5, 1, 33},    {7, 130, 17}, {12, 32, 8},
-                                         {13, 33, 40}, {16, 256, 64}, {25, 96, 100}, {31, 100, 1024}, {64, 64, 256}};
+  static const std::vector<Shape> all = {{1, 1, 1},     {1, 64, 64},     {3, 19, 64},  {5, 1, 33},
+                                         {7, 130, 17},  {12, 32, 8},     {13, 33, 40}, {16, 256, 64},
+                                         {25, 96, 100}, {31, 100, 1024}, {64, 64, 256}};
   return all;
 }
 
@@ -45,17 +46,21 @@ Doubles absolute(const Floats& x) {
 
 TEST_P(GemmTest, ForwardIsWithinItsRoundings) {
   for (const Shape& s : shapes()) {
-    const Floats x = random_floats(s.m * s.k), w = random_floats(s.n * s.k), bias = random_floats(s.n), add = random_floats(s.m * s.n);
+    const Floats x = random_floats(s.m * s.k), w = random_floats(s.n * s.k), bias = random_floats(s.n),
+                 add = random_floats(s.m * s.n);
     const Floats packed = pack(w, s.n, s.k);
     Doubles truth(s.m * s.n), magnitude(s.m * s.n);
-    reference::linear<double>(s.m, s.n, s.k, widen(x).data(), widen(w).data(), widen(bias).data(), widen(add).data(), truth.data());
-    reference::linear<double>(s.m, s.n, s.k, absolute(x).data(), absolute(w).data(), absolute(bias).data(), absolute(add).data(),
-                              magnitude.data());
+    reference::linear<double>(s.m, s.n, s.k, widen(x).data(), widen(w).data(), widen(bias).data(),
+                              widen(add).data(), truth.data());
+    reference::linear<double>(s.m, s.n, s.k, absolute(x).data(), absolute(w).data(), absolute(bias).data(),
+                              absolute(add).data(), magnitude.data());
     Floats y(s.m * s.n, NAN);
-    tenon_linear(pool(), s.m, s.n, s.k, x.data(), s.k, packed.data(), bias.data(), add.data(), s.n, y.data(), s.n);
+    tenon_linear(pool(), s.m, s.n, s.k, x.data(), s.k, packed.data(), bias.data(), add.data(), s.n, y.data(),
+                 s.n);
     EXPECT_LE(excess(y, truth, magnitude, s.k), 1.0) << s.m << " x " << s.n << " x " << s.k;
     Floats in_place = add;  // y += …
-    tenon_linear(nullptr, s.m, s.n, s.k, x.data(), s.k, packed.data(), bias.data(), in_place.data(), s.n, in_place.data(), s.n);
+    tenon_linear(nullptr, s.m, s.n, s.k, x.data(), s.k, packed.data(), bias.data(), in_place.data(), s.n,
+                 in_place.data(), s.n);
     EXPECT_TRUE(same_bits(in_place, y));
   }
 }
@@ -64,11 +69,13 @@ TEST_P(GemmTest, GradientsAreWithinTheirRoundings) {
   for (const Shape& s : shapes()) {
     const Floats x = random_floats(s.m * s.k), w = random_floats(s.n * s.k), dy = random_floats(s.m * s.n);
     const Floats dx0 = random_floats(s.m * s.k), dw0 = random_floats(s.n * s.k), db0 = random_floats(s.n);
-    Doubles dx = widen(dx0), dw = widen(dw0), db = widen(db0), dx_size = absolute(dx0), dw_size = absolute(dw0), db_size = absolute(db0);
+    Doubles dx = widen(dx0), dw = widen(dw0), db = widen(db0), dx_size = absolute(dx0),
+            dw_size = absolute(dw0), db_size = absolute(db0);
     reference::linear_dx<double>(s.m, s.n, s.k, widen(dy).data(), widen(w).data(), dx.data());
     reference::linear_dx<double>(s.m, s.n, s.k, absolute(dy).data(), absolute(w).data(), dx_size.data());
     reference::linear_dw<double>(s.m, s.n, s.k, widen(dy).data(), widen(x).data(), dw.data(), db.data());
-    reference::linear_dw<double>(s.m, s.n, s.k, absolute(dy).data(), absolute(x).data(), dw_size.data(), db_size.data());
+    reference::linear_dw<double>(s.m, s.n, s.k, absolute(dy).data(), absolute(x).data(), dw_size.data(),
+                                 db_size.data());
     Floats fast_dx = dx0, fast_dw = dw0, fast_db = db0;
     tenon_linear_dx(pool(), s.m, s.n, s.k, dy.data(), s.n, w.data(), s.k, 1, fast_dx.data(), s.k);
     tenon_linear_dw(pool(), s.m, s.n, s.k, dy.data(), s.n, x.data(), s.k, fast_dw.data(), s.k);
@@ -83,7 +90,8 @@ TEST_P(GemmTest, GradientsAreWithinTheirRoundings) {
   }
 }
 
-// A row's bits do not depend on which rows share the call; a weight gradient's not on how the tokens are cut; nothing on threads.
+// A row's bits do not depend on which rows share the call; a weight gradient's not on how the tokens are cut;
+// nothing on threads.
 TEST_P(GemmTest, SplitsAndThreadsKeepTheBits) {
   const bool slow = GetParam() == "scalar";
   for (const Shape& s : {Shape{67, 100, 48}, Shape{slow ? size_t{61} : size_t{611}, 96, 160}}) {
@@ -99,7 +107,8 @@ TEST_P(GemmTest, SplitsAndThreadsKeepTheBits) {
       Floats y2(s.m * s.n, NAN), dx2(s.m * s.k, NAN), dw2 = dw0, db2 = db0;
       for (size_t t = 0; t < s.m;) {
         const size_t rows = trial == 0 ? s.m : std::min(s.m - t, 1 + random_below(trial == 1 ? 3 : s.m));
-        tenon_linear(ex, rows, s.n, s.k, &x[t * s.k], s.k, packed.data(), nullptr, nullptr, 0, &y2[t * s.n], s.n);
+        tenon_linear(ex, rows, s.n, s.k, &x[t * s.k], s.k, packed.data(), nullptr, nullptr, 0, &y2[t * s.n],
+                     s.n);
         tenon_linear_dx(ex, rows, s.n, s.k, &dy[t * s.n], s.n, w.data(), s.k, 0, &dx2[t * s.k], s.k);
         tenon_linear_dw(ex, rows, s.n, s.k, &dy[t * s.n], s.n, &x[t * s.k], s.k, dw2.data(), s.k);
         tenon_linear_dbias(ex, rows, s.n, &dy[t * s.n], s.n, db2.data());
@@ -133,7 +142,8 @@ TEST_P(GemmTest, StridesAndPackedParts) {
 
 TEST_P(GemmTest, EveryInstructionSetGivesTheSameBits) {
   const size_t m = 29, n = 45, k = 77;
-  const Floats x = random_floats(m * k), w = random_floats(n * k), dy = random_floats(m * n), packed = pack(w, n, k);
+  const Floats x = random_floats(m * k), w = random_floats(n * k), dy = random_floats(m * n),
+               packed = pack(w, n, k);
   Floats y(m * n), dx(m * k), dw(n * k), y1(m * n), dx1(m * k), dw1(n * k);
   tenon_linear(nullptr, m, n, k, x.data(), k, packed.data(), nullptr, nullptr, 0, y.data(), n);
   tenon_linear_dx(nullptr, m, n, k, dy.data(), n, w.data(), k, 0, dx.data(), k);

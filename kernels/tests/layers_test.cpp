@@ -1,4 +1,4 @@
-// RMSNorm, RoPE, SwiGLU, embedding and vectors: against the naive ones, finite differences of those, and splits of tokens and threads.
+// RMSNorm, RoPE, SwiGLU, embedding, vectors: against the naive ones, and under splits of tokens and threads.
 // SPDX-License-Identifier: Apache-2.0
 #include "../cpu/rmsnorm_reference.h"
 #include "../cpu/rope_reference.h"
@@ -18,17 +18,20 @@ class LayersTest : public KernelTest {};
 TEST_P(LayersTest, RmsNormAgainstReference) {
   for (const size_t d : {1, 8, 64, 100, 576}) {
     const size_t tokens = 9, groups = 3, ld = groups * d + 5;
-    const Floats x = random_floats(tokens * groups * d), weight = random_floats(d), dy = random_floats(tokens * groups * d);
+    const Floats x = random_floats(tokens * groups * d), weight = random_floats(d),
+                 dy = random_floats(tokens * groups * d);
     Doubles y(x.size()), rstd(tokens * groups), dx(x.size()), dweight(d, 0.0);
-    reference::rmsnorm<double>(tokens * groups, d, widen(x).data(), widen(weight).data(), 1e-5, y.data(), rstd.data());
-    reference::rmsnorm_backward<double>(tokens * groups, d, widen(x).data(), widen(weight).data(), rstd.data(), widen(dy).data(),
-                                        dx.data(), dweight.data());
+    reference::rmsnorm<double>(tokens * groups, d, widen(x).data(), widen(weight).data(), 1e-5, y.data(),
+                               rstd.data());
+    reference::rmsnorm_backward<double>(tokens * groups, d, widen(x).data(), widen(weight).data(),
+                                        rstd.data(), widen(dy).data(), dx.data(), dweight.data());
     Floats strided(tokens * ld, 7.0f), fast_rstd(tokens * groups), fast_dx(x.size()), fast_dweight(d, 0.0f);
     for (size_t t = 0; t < tokens; ++t) std::copy_n(&x[t * groups * d], groups * d, &strided[t * ld]);
     Floats fast(strided);
-    tenon_rmsnorm(pool(), tokens, groups, d, strided.data(), ld, weight.data(), 1e-5f, fast.data(), ld, fast_rstd.data());
-    tenon_rmsnorm_backward(pool(), tokens, groups, d, strided.data(), ld, weight.data(), fast_rstd.data(), dy.data(), groups * d, 0,
-                           fast_dx.data(), groups * d, fast_dweight.data());
+    tenon_rmsnorm(pool(), tokens, groups, d, strided.data(), ld, weight.data(), 1e-5f, fast.data(), ld,
+                  fast_rstd.data());
+    tenon_rmsnorm_backward(pool(), tokens, groups, d, strided.data(), ld, weight.data(), fast_rstd.data(),
+                           dy.data(), groups * d, 0, fast_dx.data(), groups * d, fast_dweight.data());
     for (size_t t = 0; t < tokens; ++t) {
       for (size_t i = 0; i < ld; ++i) {
         if (i < groups * d) {
@@ -41,18 +44,19 @@ TEST_P(LayersTest, RmsNormAgainstReference) {
     EXPECT_LE(worst_error(fast_dx, dx), d == 1 ? 1e-3 : 2e-5);  // width 1: dx is nothing but rounding
     EXPECT_LE(worst_error(fast_dweight, dweight), 2e-5);
     Floats twice = fast_dx, in_place = dy;
-    tenon_rmsnorm_backward(nullptr, tokens, groups, d, strided.data(), ld, weight.data(), fast_rstd.data(), dy.data(), groups * d, 1,
-                           twice.data(), groups * d, nullptr);
+    tenon_rmsnorm_backward(nullptr, tokens, groups, d, strided.data(), ld, weight.data(), fast_rstd.data(),
+                           dy.data(), groups * d, 1, twice.data(), groups * d, nullptr);
     for (size_t i = 0; i < twice.size(); ++i) EXPECT_EQ(twice[i], 2 * fast_dx[i]);
-    tenon_rmsnorm_backward(nullptr, tokens, groups, d, strided.data(), ld, weight.data(), fast_rstd.data(), in_place.data(),
-                           groups * d, 0, in_place.data(), groups * d, nullptr);
+    tenon_rmsnorm_backward(nullptr, tokens, groups, d, strided.data(), ld, weight.data(), fast_rstd.data(),
+                           in_place.data(), groups * d, 0, in_place.data(), groups * d, nullptr);
     EXPECT_TRUE(same_bits(in_place, fast_dx));
   }
 }
 
 TEST(LayersReferenceTest, RmsNormGradient) {
   const size_t rows = 3, d = 7;
-  const Doubles x = widen(random_floats(rows * d)), weight = widen(random_floats(d)), dy = widen(random_floats(rows * d));
+  const Doubles x = widen(random_floats(rows * d)), weight = widen(random_floats(d)),
+                dy = widen(random_floats(rows * d));
   const auto loss = [&](const Doubles& at, const Doubles& w) {
     Doubles y(rows * d), rstd(rows);
     reference::rmsnorm<double>(rows, d, at.data(), w.data(), 1e-5, y.data(), rstd.data());
@@ -60,7 +64,8 @@ TEST(LayersReferenceTest, RmsNormGradient) {
   };
   Doubles y(rows * d), rstd(rows), dx(rows * d), dweight(d, 0.0);
   reference::rmsnorm<double>(rows, d, x.data(), weight.data(), 1e-5, y.data(), rstd.data());
-  reference::rmsnorm_backward<double>(rows, d, x.data(), weight.data(), rstd.data(), dy.data(), dx.data(), dweight.data());
+  reference::rmsnorm_backward<double>(rows, d, x.data(), weight.data(), rstd.data(), dy.data(), dx.data(),
+                                      dweight.data());
   EXPECT_LE(finite_difference_error([&](const Doubles& at) { return loss(at, weight); }, x, dx), 1e-7);
   EXPECT_LE(finite_difference_error([&](const Doubles& at) { return loss(x, at); }, weight, dweight), 1e-7);
 }
@@ -80,15 +85,18 @@ TEST(LayersReferenceTest, SwigluGradient) {
 
 TEST_P(LayersTest, RmsNormSplitsKeepTheBits) {
   const size_t tokens = 300, d = 80;
-  const Floats x = random_floats(tokens * d), weight = random_floats(d), dy = random_floats(tokens * d), start = random_floats(d);
+  const Floats x = random_floats(tokens * d), weight = random_floats(d), dy = random_floats(tokens * d),
+               start = random_floats(d);
   Floats y(x.size()), rstd(tokens), dx(x.size()), dweight = start;
   tenon_rmsnorm(nullptr, tokens, 1, d, x.data(), d, weight.data(), 1e-6f, y.data(), d, rstd.data());
-  tenon_rmsnorm_backward(nullptr, tokens, 1, d, x.data(), d, weight.data(), rstd.data(), dy.data(), d, 0, dx.data(), d, dweight.data());
+  tenon_rmsnorm_backward(nullptr, tokens, 1, d, x.data(), d, weight.data(), rstd.data(), dy.data(), d, 0,
+                         dx.data(), d, dweight.data());
   Floats y2(x.size()), rstd2(tokens), dx2(x.size()), dweight2 = start;
   for (size_t t = 0; t < tokens;) {
     const size_t n = std::min(tokens - t, 1 + random_below(200));
     tenon_rmsnorm(pool(), n, 1, d, &x[t * d], d, weight.data(), 1e-6f, &y2[t * d], d, &rstd2[t]);
-    tenon_rmsnorm_backward(pool(), n, 1, d, &x[t * d], d, weight.data(), &rstd2[t], &dy[t * d], d, 0, &dx2[t * d], d, dweight2.data());
+    tenon_rmsnorm_backward(pool(), n, 1, d, &x[t * d], d, weight.data(), &rstd2[t], &dy[t * d], d, 0,
+                           &dx2[t * d], d, dweight2.data());
     t += n;
   }
   EXPECT_TRUE(same_bits(y, y2));
@@ -101,7 +109,9 @@ TEST_P(LayersTest, RopeAgainstReferenceAndBack) {
   for (const size_t d : {2, 8, 16, 64, 80}) {
     const size_t tokens = 11, heads = 3, positions = 500;
     Floats inv_freq(d / 2), table(positions * d);
-    for (size_t i = 0; i < d / 2; ++i) inv_freq[i] = static_cast<float>(std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(d)));
+    for (size_t i = 0; i < d / 2; ++i)
+      inv_freq[i] =
+          static_cast<float>(std::pow(10000.0, -2.0 * static_cast<double>(i) / static_cast<double>(d)));
     tenon_rope_table(pool(), positions, d, inv_freq.data(), 1.0f, table.data());
     std::vector<int32_t> position(tokens);
     for (int32_t& p : position) p = static_cast<int32_t>(random_below(positions));
@@ -112,7 +122,8 @@ TEST_P(LayersTest, RopeAgainstReferenceAndBack) {
     tenon_rope(pool(), tokens, heads, d, position.data(), table.data(), 0, y.data(), heads * d);
     EXPECT_LE(worst_error(y, truth), 1e-6);
     reference::rope<double>(tokens, heads, d, position.data(), inv_freq.data(), -1, truth.data());
-    EXPECT_LE(worst_error(truth, widen(x)), 1e-12);  // the inverse rotation is the transpose, hence the gradient
+    EXPECT_LE(worst_error(truth, widen(x)),
+              1e-12);  // the inverse rotation is the transpose, hence the gradient
     tenon_rope(nullptr, tokens, heads, d, position.data(), table.data(), 1, y.data(), heads * d);
     EXPECT_LE(worst_error(y, x), 1e-6);
   }
@@ -122,7 +133,7 @@ TEST_P(LayersTest, SwigluAgainstReference) {
   for (const size_t ff : {1, 16, 41, 256}) {
     const size_t tokens = 13;
     Floats x = random_floats(tokens * 2 * ff, 4.0f);
-    x[0] = 200.0f;   // the logistic function's ends
+    x[0] = 200.0f;  // the logistic function's ends
     if (ff > 1) x[1] = -200.0f;
     const Floats dy = random_floats(tokens * ff);
     Doubles y(tokens * ff), dx(x.size());
@@ -130,7 +141,8 @@ TEST_P(LayersTest, SwigluAgainstReference) {
     reference::swiglu_backward<double>(tokens, ff, widen(x).data(), widen(dy).data(), dx.data());
     Floats fast(tokens * ff), again(tokens * ff), fast_dx(x.size());
     tenon_swiglu(pool(), tokens, ff, x.data(), 2 * ff, fast.data(), ff);
-    tenon_swiglu_backward(pool(), tokens, ff, x.data(), 2 * ff, dy.data(), ff, fast_dx.data(), 2 * ff, again.data(), ff);
+    tenon_swiglu_backward(pool(), tokens, ff, x.data(), 2 * ff, dy.data(), ff, fast_dx.data(), 2 * ff,
+                          again.data(), ff);
     EXPECT_LE(worst_error(fast, y), 1e-6);
     EXPECT_LE(worst_error(fast_dx, dx), 2e-6);
     EXPECT_TRUE(same_bits(fast, again));
@@ -141,7 +153,8 @@ TEST_P(LayersTest, SwigluAgainstReference) {
 
 TEST_P(LayersTest, EmbeddingGathersAndScatters) {
   const size_t tokens = 700, d = 84, vocabulary = 19;
-  const Floats table = random_floats(vocabulary * d), dy = random_floats(tokens * d), start = random_floats(vocabulary * d);
+  const Floats table = random_floats(vocabulary * d), dy = random_floats(tokens * d),
+               start = random_floats(vocabulary * d);
   std::vector<int32_t> id(tokens);
   for (int32_t& i : id) i = static_cast<int32_t>(random_below(vocabulary));
   Floats y(tokens * d), dtable = start, expected = start, split = start;
@@ -186,10 +199,12 @@ TEST_P(LayersTest, EveryInstructionSetGivesTheSameBits) {
   const Floats x = random_floats(tokens * 2 * d, 3.0f), weight = random_floats(2 * d);
   Floats y(tokens * d), norm(tokens * 2 * d), y1(tokens * d), norm1(tokens * 2 * d);
   tenon_swiglu(nullptr, tokens, d, x.data(), 2 * d, y.data(), d);
-  tenon_rmsnorm(nullptr, tokens, 1, 2 * d, x.data(), 2 * d, weight.data(), 1e-5f, norm.data(), 2 * d, nullptr);
+  tenon_rmsnorm(nullptr, tokens, 1, 2 * d, x.data(), 2 * d, weight.data(), 1e-5f, norm.data(), 2 * d,
+                nullptr);
   ASSERT_EQ(tenon_kernels_force_isa("scalar"), 0);
   tenon_swiglu(nullptr, tokens, d, x.data(), 2 * d, y1.data(), d);
-  tenon_rmsnorm(nullptr, tokens, 1, 2 * d, x.data(), 2 * d, weight.data(), 1e-5f, norm1.data(), 2 * d, nullptr);
+  tenon_rmsnorm(nullptr, tokens, 1, 2 * d, x.data(), 2 * d, weight.data(), 1e-5f, norm1.data(), 2 * d,
+                nullptr);
   EXPECT_TRUE(same_bits(y, y1));
   EXPECT_TRUE(same_bits(norm, norm1));
 }

@@ -14,10 +14,12 @@
 
 namespace tenon::kernels {
 
-// Pieces of exactly `grain` items are handed out in order to whoever is free; the caller works too. One caller at a time.
+// Pieces of exactly `grain` items are handed out in order to whoever is free; the caller works too. One
+// caller at a time.
 class Pool {
  public:
-  explicit Pool(uint32_t threads) {
+  // spins: how often a thread looks for work before it sleeps. Worth it where nothing else runs.
+  explicit Pool(uint32_t threads, int spins = 0) : spins_(spins) {
     executor_ = {sizeof(tenon_executor), 0, this, &Pool::parallel_for, threads, 0};
     for (uint32_t i = 1; i < threads; ++i) workers_.emplace_back([this] { work(); });
   }
@@ -46,7 +48,8 @@ class Pool {
     }
   };
 
-  static void parallel_for(void* ctx, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t), void* arg) {
+  static void parallel_for(void* ctx, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t),
+                           void* arg) {
     Pool& pool = *static_cast<Pool*>(ctx);
     Job job{n, grain, fn, arg};
     pool.busy_.store(static_cast<uint32_t>(pool.workers_.size()));
@@ -58,7 +61,7 @@ class Pool {
     pool.wake_.notify_all();
     job.run();
     for (int spins = 0; pool.busy_.load() > 0; ++spins) {
-      spins > 1000 ? std::this_thread::yield() : relax();
+      spins > spins_ ? std::this_thread::yield() : relax();
     }
   }
 
@@ -71,7 +74,7 @@ class Pool {
   void work() {
     uint64_t seen = 0;
     while (true) {
-      for (int spins = 0; generation_.load() == seen && !stop_.load() && spins < 20000; ++spins) relax();
+      for (int spins = 0; generation_.load() == seen && !stop_.load() && spins < spins_; ++spins) relax();
       if (generation_.load() == seen && !stop_.load()) {
         std::unique_lock<std::mutex> lock(mutex_);
         wake_.wait(lock, [&] { return generation_.load() != seen || stop_.load(); });
@@ -88,6 +91,7 @@ class Pool {
     }
   }
 
+  const int spins_;
   tenon_executor executor_{};
   std::vector<std::thread> workers_;
   std::mutex mutex_;

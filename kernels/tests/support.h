@@ -1,4 +1,5 @@
-// What the kernels' tests share: random numbers, every instruction set in turn, comparison by bits and by bounds.
+// What the kernels' tests share: random numbers, every instruction set in turn, comparison by bits and by
+// bounds.
 // SPDX-License-Identifier: Apache-2.0
 #ifndef TENON_KERNELS_TESTS_SUPPORT_H_
 #define TENON_KERNELS_TESTS_SUPPORT_H_
@@ -32,12 +33,17 @@ inline Floats random_floats(size_t n, float spread = 1.0f) {
   return x;
 }
 
-inline size_t random_below(size_t n) { return std::uniform_int_distribution<size_t>(0, n - 1)(generator()); }
+inline size_t random_below(size_t n) {
+  return std::uniform_int_distribution<size_t>(0, n - 1)(generator());
+}
 
-inline Doubles widen(const Floats& x) { return Doubles(x.begin(), x.end()); }
+inline Doubles widen(const Floats& x) {
+  return Doubles(x.begin(), x.end());
+}
 
 inline bool same_bits(const Floats& a, const Floats& b) {
-  return a.size() == b.size() && (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0);
 }
 
 // max |a − b| / (1 + |b|)
@@ -46,14 +52,16 @@ double worst_error(const std::vector<A>& a, const std::vector<B>& b) {
   EXPECT_EQ(a.size(), b.size());
   double worst = 0;
   for (size_t i = 0; i < a.size(); ++i) {
-    const double error = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])) / (1 + std::abs(static_cast<double>(b[i])));
+    const double error = std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i])) /
+                         (1 + std::abs(static_cast<double>(b[i])));
     if (!(error <= worst)) worst = error;  // NaN counts as the worst
   }
   return worst;
 }
 
 // max |(L(x + εv) − L(x − εv)) / 2ε − Σ v·gradient| / (1 + |…|) over some directions v, in double.
-inline double finite_difference_error(const std::function<double(const Doubles&)>& loss, const Doubles& x, const Doubles& gradient) {
+inline double finite_difference_error(const std::function<double(const Doubles&)>& loss, const Doubles& x,
+                                      const Doubles& gradient) {
   std::normal_distribution<double> normal;
   double worst = 0;
   for (int direction = 0; direction < 4; ++direction) {
@@ -98,8 +106,8 @@ class KernelTest : public testing::TestWithParam<std::string> {
   }
 };
 
-#define TENON_EACH_ISA(suite)                                                               \
-  INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(instruction_sets()),               \
+#define TENON_EACH_ISA(suite)                                                 \
+  INSTANTIATE_TEST_SUITE_P(Isa, suite, testing::ValuesIn(instruction_sets()), \
                            [](const testing::TestParamInfo<std::string>& i) { return i.param; })
 
 }  // namespace tenon::kernels

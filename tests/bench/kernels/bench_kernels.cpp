@@ -1,8 +1,8 @@
 // How fast the kernels are on this machine, as a share of what its multipliers can do.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Times are the best of several repetitions; the ceiling is measured again before each section, for other programs share the cores. With one thread,
-// processor time is counted and not the clock on the wall.
+// Times are the best of several repetitions; the ceiling is measured again before each section, for other
+// programs share the cores. With one thread, processor time is counted and not the clock on the wall.
 #include <time.h>
 
 #include <cmath>
@@ -72,7 +72,8 @@ void calibrate() {
   const double seconds = best_time([&] {
     std::vector<double> done(threads);
     const auto body = [](void* arg, uint64_t begin, uint64_t end) {
-      for (uint64_t i = begin; i < end; ++i) static_cast<double*>(arg)[i] = multiply_add_loop(tenon_kernels_isa_name(), 100000);
+      for (uint64_t i = begin; i < end; ++i)
+        static_cast<double*>(arg)[i] = multiply_add_loop(tenon_kernels_isa_name(), 100000);
     };
     if (executor == nullptr) {
       body(done.data(), 0, threads);
@@ -86,15 +87,18 @@ void calibrate() {
 }
 
 void report(const std::string& name, double flops, double seconds) {
-  std::printf("%-44s %10.1f us %8.1f GFLOP/s %5.0f %%\n", name.c_str(), seconds * 1e6, flops / seconds * 1e-9, 100 * flops / seconds / peak);
+  std::printf("%-44s %10.1f us %8.1f GFLOP/s %5.0f %%\n", name.c_str(), seconds * 1e6, flops / seconds * 1e-9,
+              100 * flops / seconds / peak);
 }
 
 double time_linear(size_t m, size_t n, size_t k, bool print) {
   const Floats x = random_floats(m * k), packed = random_floats(tenon_linear_packed_size(n, k));
   Floats y(m * n);
-  const double seconds =
-      best_time([&] { tenon_linear(executor, m, n, k, x.data(), k, packed.data(), nullptr, nullptr, 0, y.data(), n); });
-  if (print) report("linear " + std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k), 2.0 * m * n * k, seconds);
+  const double seconds = best_time(
+      [&] { tenon_linear(executor, m, n, k, x.data(), k, packed.data(), nullptr, nullptr, 0, y.data(), n); });
+  if (print)
+    report("linear " + std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k),
+           2.0 * m * n * k, seconds);
   return seconds;
 }
 
@@ -108,7 +112,8 @@ void time_gradients(size_t m, size_t n, size_t k) {
          best_time([&] { tenon_linear_dw(executor, m, n, k, dy.data(), n, x.data(), k, dw.data(), k); }));
 }
 
-// All linear layers of SmolLM2-135M: 30 layers of q|k|v, o, gate|up, down, and the head; each layer with weights of its own, as in a model.
+// All linear layers of SmolLM2-135M: 30 layers of q|k|v, o, gate|up, down, and the head; each layer with
+// weights of its own, as in a model.
 void smollm2_decode(size_t batch) {
   struct Layer {
     size_t n, k;
@@ -127,7 +132,8 @@ void smollm2_decode(size_t batch) {
   for (const Layer& layer : layers) flops += 2.0 * static_cast<double>(batch * layer.n * layer.k);
   const double seconds = best_time([&] {
     for (const Layer& layer : layers) {
-      tenon_linear(executor, batch, layer.n, layer.k, x.data(), layer.k, layer.packed.data(), nullptr, nullptr, 0, y.data(), layer.n);
+      tenon_linear(executor, batch, layer.n, layer.k, x.data(), layer.k, layer.packed.data(), nullptr,
+                   nullptr, 0, y.data(), layer.n);
     }
   });
   report("SmolLM2-135M linears, batch " + std::to_string(batch), flops, seconds);
@@ -138,12 +144,15 @@ void bench_gemm() {
   calibrate();
   std::printf("quickstart (width 64, ff 256)\n");
   for (const size_t m : {16, 256, 1500, 10000}) {
-    for (const auto& [n, k] : {std::pair<size_t, size_t>{64, 64}, {192, 64}, {512, 64}, {64, 256}}) time_linear(m, n, k, true);
+    for (const auto& [n, k] : {std::pair<size_t, size_t>{64, 64}, {192, 64}, {512, 64}, {64, 256}})
+      time_linear(m, n, k, true);
   }
-  for (const auto& [n, k] : {std::pair<size_t, size_t>{64, 64}, {512, 64}, {64, 256}}) time_gradients(1500, n, k);
+  for (const auto& [n, k] : {std::pair<size_t, size_t>{64, 64}, {512, 64}, {64, 256}})
+    time_gradients(1500, n, k);
   std::printf("toy (width 128, ff 512)\n");
   for (const size_t m : {1, 32, 128, 1024}) {
-    for (const auto& [n, k] : {std::pair<size_t, size_t>{384, 128}, {1024, 128}, {128, 512}}) time_linear(m, n, k, true);
+    for (const auto& [n, k] : {std::pair<size_t, size_t>{384, 128}, {1024, 128}, {128, 512}})
+      time_linear(m, n, k, true);
   }
   time_gradients(1024, 1024, 128);
   calibrate();
@@ -161,19 +170,31 @@ void time_attention(size_t sequences, size_t length, uint32_t heads, uint32_t kv
   const size_t tokens = sequences * length, qw = size_t{heads} * d, kw = size_t{kv_heads} * d;
   std::vector<uint64_t> offsets(sequences + 1);
   for (size_t i = 0; i <= sequences; ++i) offsets[i] = i * length;
-  const tenon_attention_batch batch{sizeof(tenon_attention_batch), heads, kv_heads, d, 1.0f / std::sqrt(static_cast<float>(d)), 0,
-                                    sequences, offsets.data(), nullptr};
-  const Floats q = random_floats(tokens * qw), k = random_floats(tokens * kw), v = random_floats(tokens * kw), dout = random_floats(tokens * qw);
+  const tenon_attention_batch batch{sizeof(tenon_attention_batch),
+                                    heads,
+                                    kv_heads,
+                                    d,
+                                    1.0f / std::sqrt(static_cast<float>(d)),
+                                    0,
+                                    sequences,
+                                    offsets.data(),
+                                    nullptr};
+  const Floats q = random_floats(tokens * qw), k = random_floats(tokens * kw), v = random_floats(tokens * kw),
+               dout = random_floats(tokens * qw);
   Floats out(tokens * qw), lse(tokens * heads), dq(tokens * qw), dk(tokens * kw), dv(tokens * kw);
-  const std::string shape = std::to_string(sequences) + " x " + std::to_string(length) + ", " + std::to_string(heads) + "/" +
-                            std::to_string(kv_heads) + " x " + std::to_string(d);
-  const double flops = 2.0 * static_cast<double>(tokens * (length + 1) * qw);  // two products over the triangle
+  const std::string shape = std::to_string(sequences) + " x " + std::to_string(length) + ", " +
+                            std::to_string(heads) + "/" + std::to_string(kv_heads) + " x " +
+                            std::to_string(d);
+  const double flops =
+      2.0 * static_cast<double>(tokens * (length + 1) * qw);  // two products over the triangle
   report("attention " + shape, flops, best_time([&] {
-           tenon_attention(executor, &batch, q.data(), qw, k.data(), kw, v.data(), kw, out.data(), qw, lse.data());
+           tenon_attention(executor, &batch, q.data(), qw, k.data(), kw, v.data(), kw, out.data(), qw,
+                           lse.data());
          }));
   report("attention_backward " + shape, 2.5 * flops, best_time([&] {
-           tenon_attention_backward(executor, &batch, q.data(), qw, k.data(), kw, v.data(), kw, out.data(), qw, lse.data(), dout.data(), qw,
-                                    dq.data(), qw, dk.data(), kw, dv.data(), kw);
+           tenon_attention_backward(executor, &batch, q.data(), qw, k.data(), kw, v.data(), kw, out.data(),
+                                    qw, lse.data(), dout.data(), qw, dq.data(), qw, dk.data(), kw, dv.data(),
+                                    kw);
          }));
 }
 
@@ -190,11 +211,11 @@ void time_decode(uint32_t slots, uint32_t length, uint32_t heads, uint32_t kv_he
   const size_t width = size_t{heads} * d;
   const Floats q = random_floats(slots * width);
   Floats out(slots * width);
-  report("attention_cached " + std::to_string(slots) + " x " + std::to_string(length) + ", " + std::to_string(heads) + "/" +
-             std::to_string(kv_heads) + " x " + std::to_string(d),
+  report("attention_cached " + std::to_string(slots) + " x " + std::to_string(length) + ", " +
+             std::to_string(heads) + "/" + std::to_string(kv_heads) + " x " + std::to_string(d),
          4.0 * static_cast<double>(slots * length * width), best_time([&] {
-           tenon_attention_cached(executor, &cache, heads, 0.125f, slots, offsets.data(), slot.data(), position.data(), q.data(), width,
-                                  out.data(), width);
+           tenon_attention_cached(executor, &cache, heads, 0.125f, slots, offsets.data(), slot.data(),
+                                  position.data(), q.data(), width, out.data(), width);
          }));
 }
 
@@ -216,21 +237,24 @@ void time_head(size_t n, size_t d, size_t vocabulary) {
   tenon_linear_pack(executor, vocabulary, d, 0, vocabulary, w.data(), d, packed.data());
   const tenon_head head{sizeof(tenon_head), 1.0f, d, vocabulary, packed.data(), w.data()};
   std::vector<int32_t> target(n, 3), token(n);
-  const std::string shape = std::to_string(n) + " x " + std::to_string(vocabulary) + " x " + std::to_string(d);
+  const std::string shape =
+      std::to_string(n) + " x " + std::to_string(vocabulary) + " x " + std::to_string(d);
   const double product = 2.0 * static_cast<double>(n * d * vocabulary);
   report("head_sample " + shape, product, best_time([&] {
-           tenon_head_sample(executor, &head, n, nullptr, h.data(), d, u.data(), nullptr, token.data(), logp.data());
+           tenon_head_sample(executor, &head, n, nullptr, h.data(), d, u.data(), nullptr, token.data(),
+                             logp.data());
          }));
   report("head_forward " + shape, product, best_time([&] {
-           tenon_head_forward(executor, &head, n, nullptr, h.data(), d, target.data(), logp.data(), nullptr, lse.data());
+           tenon_head_forward(executor, &head, n, nullptr, h.data(), d, target.data(), logp.data(), nullptr,
+                              lse.data());
          }));
   report("head_backward " + shape, 3 * product, best_time([&] {
-           tenon_head_backward(executor, &head, n, nullptr, h.data(), d, target.data(), lse.data(), nullptr, g.data(), nullptr, dh.data(), d,
-                               dw.data());
+           tenon_head_backward(executor, &head, n, nullptr, h.data(), d, target.data(), lse.data(), nullptr,
+                               g.data(), nullptr, dh.data(), d, dw.data());
          }));
   report("head_visit " + shape, 3 * product, best_time([&] {
-           tenon_head_visit(executor, &head, n, nullptr, h.data(), d, target.data(), g.data(), nullptr, logp.data(), nullptr, dh.data(), d,
-                            dw.data());
+           tenon_head_visit(executor, &head, n, nullptr, h.data(), d, target.data(), g.data(), nullptr,
+                            logp.data(), nullptr, dh.data(), d, dw.data());
          }));
 }
 
@@ -252,19 +276,24 @@ void bench_small() {
     std::printf("%-44s %10.1f us %8.1f GB/s\n", name, seconds * 1e6, bytes / seconds * 1e-9);
   };
   gigabytes("rmsnorm 2000 x 576", 8.0 * tokens * d, best_time([&] {
-              tenon_rmsnorm(executor, tokens, 1, d, x.data(), d, weight.data(), 1e-5f, y.data(), d, rstd.data());
+              tenon_rmsnorm(executor, tokens, 1, d, x.data(), d, weight.data(), 1e-5f, y.data(), d,
+                            rstd.data());
             }));
   gigabytes("rmsnorm_backward 2000 x 576", 20.0 * tokens * d, best_time([&] {
-              tenon_rmsnorm_backward(executor, tokens, 1, d, x.data(), d, weight.data(), rstd.data(), dy.data(), d, 0, dx.data(), d, dweight.data());
+              tenon_rmsnorm_backward(executor, tokens, 1, d, x.data(), d, weight.data(), rstd.data(),
+                                     dy.data(), d, 0, dx.data(), d, dweight.data());
             }));
-  gigabytes("swiglu 2000 x 1536", 12.0 * tokens * ff, best_time([&] { tenon_swiglu(executor, tokens, ff, x.data(), 2 * ff, y.data(), ff); }));
+  gigabytes("swiglu 2000 x 1536", 12.0 * tokens * ff,
+            best_time([&] { tenon_swiglu(executor, tokens, ff, x.data(), 2 * ff, y.data(), ff); }));
   gigabytes("swiglu_backward 2000 x 1536", 20.0 * tokens * ff, best_time([&] {
-              tenon_swiglu_backward(executor, tokens, ff, x.data(), 2 * ff, dy.data(), ff, dx.data(), 2 * ff, nullptr, 0);
+              tenon_swiglu_backward(executor, tokens, ff, x.data(), 2 * ff, dy.data(), ff, dx.data(), 2 * ff,
+                                    nullptr, 0);
             }));
   const size_t n = size_t{8} << 20;
   Floats p = random_floats(n), g = p, m = p, v(n, 0.1f);
   const tenon_adamw_args args{sizeof(tenon_adamw_args), 1, 1e-5, 0.9, 0.99, 1e-8, 0.1, 1.0, 10};
-  gigabytes("adamw 8 Mi, zeroing", 32.0 * n, best_time([&] { tenon_adamw(executor, &args, n, p.data(), g.data(), m.data(), v.data()); }));
+  gigabytes("adamw 8 Mi, zeroing", 32.0 * n,
+            best_time([&] { tenon_adamw(executor, &args, n, p.data(), g.data(), m.data(), v.data()); }));
 }
 
 }  // namespace
@@ -284,7 +313,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: tenon_bench_kernels [--threads N] [gemm|attention|head|small]\n");
     return 2;
   }
-  tenon::kernels::Pool pool(threads);
+  tenon::kernels::Pool pool(threads, 20000);
   if (threads > 1) executor = pool.executor();
   if (wanted.empty() || wanted == "gemm") bench_gemm();
   if (wanted.empty() || wanted == "attention") bench_attention();

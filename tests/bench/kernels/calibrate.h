@@ -7,7 +7,8 @@
 
 namespace tenon::bench {
 
-// Runs `iterations` rounds of 24 independent fused multiply-adds in the widest registers that `isa` has; returns their floating-point operations.
+// Runs `iterations` rounds of 24 independent fused multiply-adds in the widest registers that `isa` has;
+// returns their floating-point operations.
 double multiply_add_loop(const char* isa, uint64_t iterations);
 
 }  // namespace tenon::bench

@@ -21,8 +21,10 @@ typedef struct tenon_adamw_args {
   uint64_t step;     /* 1 at the first update */
 } tenon_adamw_args;
 
-/* Updates param[n], m[n], v[n] by grad[n]. m and v start at 0. No element depends on another. Threads: elements. */
-void tenon_adamw(const tenon_executor *ex, const tenon_adamw_args *args, uint64_t n, float *param, float *grad, float *m, float *v);
+/* Updates param[n], m[n], v[n] by grad[n]. m and v start at 0. No element depends on another. Threads:
+ * elements. */
+void tenon_adamw(const tenon_executor* ex, const tenon_adamw_args* args, uint64_t n, float* param,
+                 float* grad, float* m, float* v);
 
 /* SGD as torch.optim.SGD computes it:
  *   g' = grad_scale·g + weight_decay·p;  buf = g' at step 1, then momentum·buf + (1−dampening) g'
@@ -37,7 +39,8 @@ typedef struct tenon_sgd_args {
 } tenon_sgd_args;
 
 /* Updates param[n] and momentum_buffer[n] (NULL when momentum is 0) by grad[n]. Threads: elements. */
-void tenon_sgd(const tenon_executor *ex, const tenon_sgd_args *args, uint64_t n, float *param, float *grad, float *momentum_buffer);
+void tenon_sgd(const tenon_executor* ex, const tenon_sgd_args* args, uint64_t n, float* param, float* grad,
+               float* momentum_buffer);
 
 #ifdef __cplusplus
 }

@@ -10,11 +10,14 @@
 extern "C" {
 #endif
 
-/* y[t][d] = table[id[t]][d]. table: [vocabulary][d]; each id in [0, vocabulary) (not checked). Threads: tokens. */
-void tenon_embedding(const tenon_executor *ex, uint64_t tokens, uint64_t d, const int32_t *id, const float *table, float *y, uint64_t ldy);
+/* y[t][d] = table[id[t]][d]. table: [vocabulary][d]; each id in [0, vocabulary) (not checked). Threads:
+ * tokens. */
+void tenon_embedding(const tenon_executor* ex, uint64_t tokens, uint64_t d, const int32_t* id,
+                     const float* table, float* y, uint64_t ldy);
 
 /* dtable[id[t]][d] += dy[t][d]. Order: added in token order, from dtable. Threads: columns. */
-void tenon_embedding_backward(const tenon_executor *ex, uint64_t tokens, uint64_t d, const int32_t *id, const float *dy, uint64_t lddy, float *dtable);
+void tenon_embedding_backward(const tenon_executor* ex, uint64_t tokens, uint64_t d, const int32_t* id,
+                              const float* dy, uint64_t lddy, float* dtable);
 
 #ifdef __cplusplus
 }
