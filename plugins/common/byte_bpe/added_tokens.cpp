@@ -20,7 +20,9 @@ bool word_before(std::string_view text, size_t at) {
   return at > 0 && is_word(utf8_code_point(text, previous_character(text, at)));
 }
 
-bool word_after(std::string_view text, size_t at) { return at < text.size() && is_word(utf8_code_point(text, at)); }
+bool word_after(std::string_view text, size_t at) {
+  return at < text.size() && is_word(utf8_code_point(text, at));
+}
 
 size_t skip_space_back(std::string_view text, size_t at) {
   while (at > 0) {
@@ -39,8 +41,9 @@ size_t skip_space(std::string_view text, size_t at) {
 }  // namespace
 
 AddedTokens::AddedTokens(std::vector<AddedToken> tokens) : tokens_(std::move(tokens)) {
-  std::stable_sort(tokens_.begin(), tokens_.end(),
-                   [](const AddedToken& a, const AddedToken& b) { return a.content.size() > b.content.size(); });
+  std::stable_sort(tokens_.begin(), tokens_.end(), [](const AddedToken& a, const AddedToken& b) {
+    return a.content.size() > b.content.size();
+  });
   for (size_t i = 0; i < tokens_.size(); ++i) {
     by_byte_[static_cast<uint8_t>(tokens_[i].content.front())].push_back(static_cast<uint32_t>(i));
   }

@@ -30,8 +30,8 @@ class AddedTokens {
   // The longest token at text[at], or nullptr.
   const AddedToken* match(std::string_view text, size_t at) const;
 
-  std::vector<AddedToken> tokens_;                     // longest content first
-  std::array<std::vector<uint32_t>, 256> by_byte_;     // by first byte, in the order of tokens_
+  std::vector<AddedToken> tokens_;                  // longest content first
+  std::array<std::vector<uint32_t>, 256> by_byte_;  // by first byte, in the order of tokens_
 };
 
 }  // namespace tenon::bpe

@@ -21,15 +21,16 @@ namespace tenon::bpe {
 namespace {
 
 std::string normalize(std::string_view text, NormalForm form) {
-  const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  const bool ascii =
+      std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   if (ascii) return std::string(text);
   int options = UTF8PROC_STABLE;
   options |= form == NormalForm::kNfc || form == NormalForm::kNfkc ? UTF8PROC_COMPOSE : UTF8PROC_DECOMPOSE;
   if (form == NormalForm::kNfkc || form == NormalForm::kNfkd) options |= UTF8PROC_COMPAT;
   utf8proc_uint8_t* out = nullptr;
   const utf8proc_ssize_t length =
-      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()), static_cast<utf8proc_ssize_t>(text.size()),
-                   &out, static_cast<utf8proc_option_t>(options));
+      utf8proc_map(reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+                   static_cast<utf8proc_ssize_t>(text.size()), &out, static_cast<utf8proc_option_t>(options));
   if (length < 0) throw EncodingError(std::string("normalising text: ") + utf8proc_errmsg(length));
   std::string result(reinterpret_cast<const char*>(out), static_cast<size_t>(length));
   std::free(out);
@@ -175,7 +176,8 @@ Tokenizer Tokenizer::open(const std::string& path) {
   const fs::path file = fs::is_directory(path) ? fs::path(path) / "tokenizer.json" : fs::path(path);
   if (!fs::exists(file)) throw FormatError(path, "the folder holds no tokenizer.json");
   const bool gguf = file.extension() == ".gguf";
-  return Tokenizer(std::make_unique<State>(gguf ? read_gguf_tokenizer(file.string()) : read_tokenizer_json(file.string())));
+  return Tokenizer(std::make_unique<State>(gguf ? read_gguf_tokenizer(file.string())
+                                                : read_tokenizer_json(file.string())));
 }
 
 void Tokenizer::encode(std::string_view text, const EncodeOptions& options, std::vector<int32_t>& ids) const {
@@ -203,9 +205,10 @@ std::vector<int32_t> Tokenizer::encode(std::string_view text, const EncodeOption
 std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) const {
   std::string text;
   for (const int32_t id : ids) {
-    if (id < 0 || static_cast<size_t>(id) >= state_->tokens.size() || !state_->tokens[static_cast<size_t>(id)].known) {
-      throw EncodingError("token id " + std::to_string(id) + " is not in the vocabulary of " + state_->definition.file +
-                          " (0 to " + std::to_string(vocab_size() - 1) + ")");
+    if (id < 0 || static_cast<size_t>(id) >= state_->tokens.size() ||
+        !state_->tokens[static_cast<size_t>(id)].known) {
+      throw EncodingError("token id " + std::to_string(id) + " is not in the vocabulary of " +
+                          state_->definition.file + " (0 to " + std::to_string(vocab_size() - 1) + ")");
     }
     const TokenEntry& token = state_->tokens[static_cast<size_t>(id)];
     if (!skip_special || !token.special) text += token.bytes;
@@ -213,7 +216,9 @@ std::string Tokenizer::decode(std::span<const int32_t> ids, bool skip_special) c
   return text;
 }
 
-size_t Tokenizer::vocab_size() const { return state_->tokens.size(); }
+size_t Tokenizer::vocab_size() const {
+  return state_->tokens.size();
+}
 
 std::string_view Tokenizer::token_bytes(int32_t id) const {
   if (id < 0 || static_cast<size_t>(id) >= state_->tokens.size()) return {};
@@ -221,20 +226,34 @@ std::string_view Tokenizer::token_bytes(int32_t id) const {
 }
 
 bool Tokenizer::is_special(int32_t id) const {
-  return id >= 0 && static_cast<size_t>(id) < state_->tokens.size() && state_->tokens[static_cast<size_t>(id)].special;
+  return id >= 0 && static_cast<size_t>(id) < state_->tokens.size() &&
+         state_->tokens[static_cast<size_t>(id)].special;
 }
 
 std::optional<int32_t> Tokenizer::find_token(std::string_view text) const {
-  if (const auto it = state_->added_by_content.find(text); it != state_->added_by_content.end()) return it->second;
+  if (const auto it = state_->added_by_content.find(text); it != state_->added_by_content.end())
+    return it->second;
   const int32_t id = state_->merges.find(text);
   return id == MergeTable::kNone ? std::nullopt : std::optional(id);
 }
 
-std::optional<int32_t> Tokenizer::bos() const { return state_->definition.bos; }
-std::optional<int32_t> Tokenizer::eos() const { return state_->definition.eos; }
-std::optional<int32_t> Tokenizer::pad() const { return state_->definition.pad; }
-std::optional<int32_t> Tokenizer::unk() const { return state_->definition.unk; }
-const std::string& Tokenizer::chat_template() const { return state_->definition.chat_template; }
-const std::string& Tokenizer::path() const { return state_->definition.file; }
+std::optional<int32_t> Tokenizer::bos() const {
+  return state_->definition.bos;
+}
+std::optional<int32_t> Tokenizer::eos() const {
+  return state_->definition.eos;
+}
+std::optional<int32_t> Tokenizer::pad() const {
+  return state_->definition.pad;
+}
+std::optional<int32_t> Tokenizer::unk() const {
+  return state_->definition.unk;
+}
+const std::string& Tokenizer::chat_template() const {
+  return state_->definition.chat_template;
+}
+const std::string& Tokenizer::path() const {
+  return state_->definition.file;
+}
 
 }  // namespace tenon::bpe

@@ -91,7 +91,8 @@ TEST_F(ByteBpeTest, EncodesAsTokenizersDoes) {
       const auto ids = tokenizer.encode(text);
       EXPECT_EQ(ids, to_ids(row.at("ids").at(name))) << name << ": " << row.at("text");
       // NFC changes the text, and lstrip/rstrip take white space away.
-      const bool exact = std::string_view(name) != "qwen2" && text.find("[L]") == text.npos && text.find("[R]") == text.npos;
+      const bool exact =
+          std::string_view(name) != "qwen2" && text.find("[L]") == text.npos && text.find("[R]") == text.npos;
       if (exact) {
         EXPECT_EQ(tokenizer.decode(ids), text) << name;
       }
@@ -211,8 +212,9 @@ TEST_F(ByteBpeTest, IgnoreMergesTakesWholeWords) {
 }
 
 TEST_F(ByteBpeTest, ReadsTheConfigBesideIt) {
-  write(R"({"bos_token":"<|im_start|>","eos_token":{"content":"<|im_end|>"},"pad_token":null,"chat_template":"{{ 1 }}"})",
-        "tokenizer_config.json");
+  write(
+      R"({"bos_token":"<|im_start|>","eos_token":{"content":"<|im_end|>"},"pad_token":null,"chat_template":"{{ 1 }}"})",
+      "tokenizer_config.json");
   const Tokenizer tokenizer = Tokenizer::open((write(bj::serialize(base_)), folder_.string()));
   EXPECT_EQ(tokenizer.bos(), 1);
   EXPECT_EQ(tokenizer.eos(), 2);
@@ -227,7 +229,8 @@ TEST_F(ByteBpeTest, ReadsTheConfigBesideIt) {
 TEST_F(ByteBpeTest, DecodeNamesAnUnknownId) {
   const Tokenizer tokenizer = open(base_);
   EXPECT_THROW(tokenizer.decode(std::vector<int32_t>{-1}), EncodingError);
-  EXPECT_THROW(tokenizer.decode(std::vector<int32_t>{static_cast<int32_t>(tokenizer.vocab_size())}), EncodingError);
+  EXPECT_THROW(tokenizer.decode(std::vector<int32_t>{static_cast<int32_t>(tokenizer.vocab_size())}),
+               EncodingError);
 }
 
 // Each entry: where to put what, and what the error must say.
@@ -252,12 +255,16 @@ TEST_F(ByteBpeTest, UnsupportedMembersAreNamed) {
       {"/normalizer", R"({"type":"Lowercase"})", "normalizer.type: normalizer \"Lowercase\""},
       {"/pre_tokenizer", "null", "pre_tokenizer: expected an object, found null"},
       {"/pre_tokenizer", R"({"type":"Metaspace"})", "pre_tokenizer.type: pre-tokenizer \"Metaspace\""},
-      {"/pre_tokenizer/pretokenizers/1", R"({"type":"Digits","individual_digits":true})", "pre_tokenizer: has no ByteLevel"},
-      {"/pre_tokenizer/pretokenizers/0", R"({"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated","invert":false})",
+      {"/pre_tokenizer/pretokenizers/1", R"({"type":"Digits","individual_digits":true})",
+       "pre_tokenizer: has no ByteLevel"},
+      {"/pre_tokenizer/pretokenizers/0",
+       R"({"type":"Split","pattern":{"Regex":"(a"},"behavior":"Isolated","invert":false})",
        "pre_tokenizer.pretokenizers[0].pattern: the pattern does not compile"},
-      {"/pre_tokenizer/pretokenizers/0", R"({"type":"Split","pattern":{"Regex":"\\w+"},"behavior":"Isolated","invert":false})",
+      {"/pre_tokenizer/pretokenizers/0",
+       R"({"type":"Split","pattern":{"Regex":"\\w+"},"behavior":"Isolated","invert":false})",
        "\\w is not supported"},
-      {"/pre_tokenizer/pretokenizers/0", R"({"type":"Split","pattern":{"Regex":"a"},"behavior":"Sideways","invert":false})",
+      {"/pre_tokenizer/pretokenizers/0",
+       R"({"type":"Split","pattern":{"Regex":"a"},"behavior":"Sideways","invert":false})",
        "unknown behavior"},
       {"/decoder", R"({"type":"WordPiece"})", "decoder.type"},
       {"/post_processor", R"({"type":"BertProcessing"})", "post_processor.type"},
@@ -286,7 +293,8 @@ TEST_F(ByteBpeTest, WrongTypesNeverCrash) {
       set_at(json, pointer, replacement);
       const std::string message = error_of(json);
       if (message == "(no error)") continue;
-      EXPECT_EQ(message.rfind((folder_ / "tokenizer.json").string() + ": ", 0), 0u) << pointer << ": " << message;
+      EXPECT_EQ(message.rfind((folder_ / "tokenizer.json").string() + ": ", 0), 0u)
+          << pointer << ": " << message;
       ++refused;
     }
   };
@@ -329,7 +337,8 @@ TEST_F(ByteBpeTest, TruncatedAndFlippedFilesNeverCrash) {
 
 TEST(Regex, RewritesWhatPcre2UnderstandsDifferently) {
   EXPECT_NE(to_pcre2(R"(\s+)", "f", "w").find(R"(\x{3000})"), std::string::npos);
-  for (const char* pattern : {R"(\w)", R"(\bx)", R"([\S])", "[a[b]]", "[a&&b]", "a{1,2}+", "(?m:a)", "(*FAIL)", "a\\", R"(\x41)"}) {
+  for (const char* pattern :
+       {R"(\w)", R"(\bx)", R"([\S])", "[a[b]]", "[a&&b]", "a{1,2}+", "(?m:a)", "(*FAIL)", "a\\", R"(\x41)"}) {
     EXPECT_THROW(to_pcre2(pattern, "f", "w"), FormatError) << pattern;
   }
 }
@@ -353,7 +362,8 @@ TEST(Regex, SplitBehaviors) {
 TEST(Unicode, ValidatesUtf8) {
   EXPECT_EQ(utf8_length("\xc3\xa9", 0), 2u);
   EXPECT_EQ(utf8_length("\xf0\x9f\x98\x80", 0), 4u);
-  for (const char* bad : {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82"}) {
+  for (const char* bad : {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
+                          "\xf5\x80\x80\x80", "\xc3", "\xe2\x82"}) {
     EXPECT_EQ(utf8_length(bad, 0), 0u) << bad;
   }
 }
@@ -363,10 +373,12 @@ TEST(Unicode, ValidatesUtf8) {
 TEST(ByteBpePeer, TenThousandStringsAsTokenizers) {
   const char* python = std::getenv("TENON_PEER_PYTHON");
   const char* gguf = std::getenv("TENON_SMOLLM2_GGUF");
-  if (python == nullptr || gguf == nullptr) GTEST_SKIP() << "TENON_PEER_PYTHON and TENON_SMOLLM2_GGUF are not set";
-  const fs::path rows = fs::temp_directory_path() / ("tenon_bpe_peer_" + std::to_string(::getpid()) + ".jsonl");
-  const std::string command = "PYTHONDONTWRITEBYTECODE=1 '" + std::string(python) + "' testdata/peer.py '" + gguf + "' '" +
-                              rows.string() + "' 10000 1";
+  if (python == nullptr || gguf == nullptr)
+    GTEST_SKIP() << "TENON_PEER_PYTHON and TENON_SMOLLM2_GGUF are not set";
+  const fs::path rows =
+      fs::temp_directory_path() / ("tenon_bpe_peer_" + std::to_string(::getpid()) + ".jsonl");
+  const std::string command = "PYTHONDONTWRITEBYTECODE=1 '" + std::string(python) + "' testdata/peer.py '" +
+                              gguf + "' '" + rows.string() + "' 10000 1";
   ASSERT_EQ(std::system(command.c_str()), 0);
 
   const Tokenizer tokenizer = Tokenizer::open(gguf);
@@ -376,7 +388,8 @@ TEST(ByteBpePeer, TenThousandStringsAsTokenizers) {
     const bj::value row = bj::parse(line);
     std::string text;
     const std::string hex(row.at("hex").as_string());
-    for (size_t i = 0; i < hex.size(); i += 2) text.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    for (size_t i = 0; i < hex.size(); i += 2)
+      text.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
     if (row.at("ids").is_null()) {
       ++broken;
     } else {

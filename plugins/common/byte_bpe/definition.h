@@ -33,8 +33,8 @@ struct PreTokenizerStep {
   bool prefix_space = false;  // put a space before a piece that has none; pattern is unused
   std::string pattern;        // Oniguruma syntax, as in tokenizer.json
   SplitBehavior behavior = SplitBehavior::kIsolated;
-  bool invert = false;        // the gaps are the delimiters
-  std::string where;          // for error messages: a JSON path
+  bool invert = false;  // the gaps are the delimiters
+  std::string where;    // for error messages: a JSON path
 };
 
 struct Definition {
@@ -48,7 +48,7 @@ struct Definition {
   std::vector<AddedToken> added;
   std::vector<NormalForm> normalizers;
   std::vector<PreTokenizerStep> steps;
-  std::vector<int32_t> prefix, suffix;                      // what the post-processor adds
+  std::vector<int32_t> prefix, suffix;  // what the post-processor adds
   std::optional<int32_t> bos, eos, pad, unk;
   std::string chat_template;
 };

@@ -13,7 +13,14 @@ namespace tenon::bpe {
 namespace {
 
 // llama.cpp's llama_token_type.
-enum TokenType : int64_t { kNormal = 1, kUnknown = 2, kControl = 3, kUserDefined = 4, kUnused = 5, kByte = 6 };
+enum TokenType : int64_t {
+  kNormal = 1,
+  kUnknown = 2,
+  kControl = 3,
+  kUserDefined = 4,
+  kUnused = 5,
+  kByte = 6
+};
 
 constexpr char kDigit[] = R"(\p{N})";
 constexpr char kLlama3[] =
@@ -31,7 +38,7 @@ struct PreTokenizer {
   std::array<const char*, 3> patterns;  // splits in order; nullptr after the last
   bool nfc = false;                     // llama.cpp itself does not normalise; Hugging Face does
   bool ignore_merges = false;
-  bool add_bos = false;                 // where tokenizer.ggml.add_bos_token is missing
+  bool add_bos = false;  // where tokenizer.ggml.add_bos_token is missing
 };
 constexpr std::array<PreTokenizer, 9> kPreTokenizers{{
     {"gpt-2", {kGpt2Pattern}},
@@ -57,16 +64,20 @@ const PreTokenizer& find_pre_tokenizer(const gguf::File& file) {
     if (pre.name == name) return pre;
     known += (known.empty() ? "" : ", ") + std::string(pre.name);
   }
-  fail(file, key, "pre-tokenizer \"" + std::string(name) + "\" is not known (" + known +
-                      " are); use the model's tokenizer.json instead");
+  fail(file, key,
+       "pre-tokenizer \"" + std::string(name) + "\" is not known (" + known +
+           " are); use the model's tokenizer.json instead");
 }
 
-std::string_view string_element(const gguf::File& file, const std::string& key, std::span<const gguf::Value> array, size_t i) {
-  if (array[i].type != gguf::ValueType::kString) fail(file, key, "element " + std::to_string(i) + " is not a string");
+std::string_view string_element(const gguf::File& file, const std::string& key,
+                                std::span<const gguf::Value> array, size_t i) {
+  if (array[i].type != gguf::ValueType::kString)
+    fail(file, key, "element " + std::to_string(i) + " is not a string");
   return std::get<std::string_view>(array[i].data);
 }
 
-int64_t integer_element(const gguf::File& file, const std::string& key, std::span<const gguf::Value> array, size_t i) {
+int64_t integer_element(const gguf::File& file, const std::string& key, std::span<const gguf::Value> array,
+                        size_t i) {
   if (const auto* value = std::get_if<int64_t>(&array[i].data)) return *value;
   if (const auto* value = std::get_if<uint64_t>(&array[i].data)) return static_cast<int64_t>(*value);
   fail(file, key, "element " + std::to_string(i) + " is not an integer");
@@ -77,8 +88,9 @@ void read_tokens(const gguf::File& file, Definition& d) {
   const auto tokens = file.array(tokens_key);
   const auto types = file.array(types_key);
   if (types.size() != tokens.size()) {
-    fail(file, types_key, "has " + std::to_string(types.size()) + " elements, " + tokens_key + " has " +
-                              std::to_string(tokens.size()));
+    fail(file, types_key,
+         "has " + std::to_string(types.size()) + " elements, " + tokens_key + " has " +
+             std::to_string(tokens.size()));
   }
   for (size_t i = 0; i < tokens.size(); ++i) {
     const std::string_view text = string_element(file, tokens_key, tokens, i);
@@ -86,16 +98,21 @@ void read_tokens(const gguf::File& file, Definition& d) {
     switch (integer_element(file, types_key, types, i)) {
       case kControl:
       case kUserDefined:
-        if (text.empty()) fail(file, tokens_key, "element " + std::to_string(i) + " is an empty control token");
-        d.added.push_back({.id = id, .content = std::string(text),
+        if (text.empty())
+          fail(file, tokens_key, "element " + std::to_string(i) + " is an empty control token");
+        d.added.push_back({.id = id,
+                           .content = std::string(text),
                            .special = integer_element(file, types_key, types, i) == kControl});
         [[fallthrough]];
       case kNormal:
       case kUnknown:
-      case kUnused: d.vocab.emplace_back(text, id); break;
+      case kUnused:
+        d.vocab.emplace_back(text, id);
+        break;
       default:
-        fail(file, types_key, "element " + std::to_string(i) + " is " +
-                                  std::to_string(integer_element(file, types_key, types, i)) + "; 1 to 5 are supported");
+        fail(file, types_key,
+             "element " + std::to_string(i) + " is " +
+                 std::to_string(integer_element(file, types_key, types, i)) + "; 1 to 5 are supported");
     }
   }
 }
@@ -108,8 +125,9 @@ void read_merges(const gguf::File& file, Definition& d) {
     const std::string_view pair = string_element(file, d.merges_where, merges, i);
     const size_t space = pair.find(' ', 1);
     if (space == std::string_view::npos || space + 1 == pair.size()) {
-      fail(file, d.merges_where, "element " + std::to_string(i) + ", \"" + std::string(pair) +
-                                     "\", is not two tokens with a space between");
+      fail(file, d.merges_where,
+           "element " + std::to_string(i) + ", \"" + std::string(pair) +
+               "\", is not two tokens with a space between");
     }
     d.merges.emplace_back(pair.substr(0, space), pair.substr(space + 1));
   }
@@ -118,7 +136,8 @@ void read_merges(const gguf::File& file, Definition& d) {
 std::optional<int32_t> named_token(const gguf::File& file, const std::string& key, const Definition& d) {
   if (!file.has(key)) return std::nullopt;
   const uint64_t id = file.unsigned_integer(key);
-  if (id >= d.vocab.size()) fail(file, key, std::to_string(id) + " is not below the vocabulary of " + std::to_string(d.vocab.size()));
+  if (id >= d.vocab.size())
+    fail(file, key, std::to_string(id) + " is not below the vocabulary of " + std::to_string(d.vocab.size()));
   return static_cast<int32_t>(id);
 }
 
@@ -127,9 +146,11 @@ std::optional<int32_t> named_token(const gguf::File& file, const std::string& ke
 Definition read_gguf_tokenizer(const std::string& path) {
   const gguf::File file(path);
   const std::string model_key = "tokenizer.ggml.model";
-  if (!file.has(model_key)) throw FormatError(path, "has no tokenizer (metadata key \"" + model_key + "\" is missing)");
+  if (!file.has(model_key))
+    throw FormatError(path, "has no tokenizer (metadata key \"" + model_key + "\" is missing)");
   if (file.string(model_key) != "gpt2") {
-    fail(file, model_key, "\"" + std::string(file.string(model_key)) + "\" is not supported; gpt2 (byte-level BPE) is");
+    fail(file, model_key,
+         "\"" + std::string(file.string(model_key)) + "\" is not supported; gpt2 (byte-level BPE) is");
   }
   const PreTokenizer& pre = find_pre_tokenizer(file);
   Definition d;

@@ -22,7 +22,8 @@ using json::Ref;
 
 int32_t token_id(const Ref& ref) {
   const uint64_t id = ref.unsigned_integer();
-  if (id > static_cast<uint64_t>(std::numeric_limits<int32_t>::max())) ref.fail("token id " + std::to_string(id) + " is too large");
+  if (id > static_cast<uint64_t>(std::numeric_limits<int32_t>::max()))
+    ref.fail("token id " + std::to_string(id) + " is too large");
   return static_cast<int32_t>(id);
 }
 
@@ -35,7 +36,9 @@ void allow_members(const Ref& ref, std::initializer_list<std::string_view> names
   }
 }
 
-std::string_view type_of(const Ref& ref) { return ref.at("type").string(); }
+std::string_view type_of(const Ref& ref) {
+  return ref.at("type").string();
+}
 
 // ---- model ----------------------------------------------------------------------------------------------------
 
@@ -62,14 +65,17 @@ void read_merges(const Ref& merges, Definition& d) {
 }
 
 void read_model(const Ref& model, Definition& d) {
-  if (type_of(model) != "BPE") model.at("type").fail("\"" + std::string(type_of(model)) + "\" is not supported; BPE is");
-  allow_members(model, {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix", "fuse_unk",
-                        "byte_fallback", "ignore_merges", "vocab", "merges"});
-  if (const auto dropout = model.find("dropout"); dropout && dropout->number() != 0) dropout->fail("only 0 is supported");
+  if (type_of(model) != "BPE")
+    model.at("type").fail("\"" + std::string(type_of(model)) + "\" is not supported; BPE is");
+  allow_members(model, {"type", "dropout", "unk_token", "continuing_subword_prefix", "end_of_word_suffix",
+                        "fuse_unk", "byte_fallback", "ignore_merges", "vocab", "merges"});
+  if (const auto dropout = model.find("dropout"); dropout && dropout->number() != 0)
+    dropout->fail("only 0 is supported");
   for (const char* name : {"continuing_subword_prefix", "end_of_word_suffix"}) {
     if (!model.string_or(name, "").empty()) model.at(name).fail("is not supported by byte-level BPE");
   }
-  if (model.boolean_or("byte_fallback", false)) model.at("byte_fallback").fail("true is not supported (SentencePiece)");
+  if (model.boolean_or("byte_fallback", false))
+    model.at("byte_fallback").fail("true is not supported (SentencePiece)");
   d.ignore_merges = model.boolean_or("ignore_merges", false);
 
   const Ref vocab = model.at("vocab");
@@ -77,7 +83,8 @@ void read_model(const Ref& model, Definition& d) {
   for (const auto& member : vocab.object()) {
     const bool quick = member.value().is_int64() && member.value().get_int64() >= 0 &&
                        member.value().get_int64() <= std::numeric_limits<int32_t>::max();
-    d.vocab.emplace_back(member.key(), quick ? static_cast<int32_t>(member.value().get_int64()) : token_id(vocab.at(member.key())));
+    d.vocab.emplace_back(member.key(), quick ? static_cast<int32_t>(member.value().get_int64())
+                                             : token_id(vocab.at(member.key())));
   }
   if (const auto unk = model.find("unk_token")) {
     const auto* id = vocab.object().if_contains(unk->string());
@@ -113,12 +120,14 @@ void read_added(const Ref& root, Definition& d) {
     if (token.content.empty()) entry.at("content").fail("an added token may not be empty");
     const auto it = vocab.find(token.content);
     if (it != vocab.end() && it->second != token.id) {
-      entry.at("id").fail("is " + std::to_string(token.id) + ", but model.vocab gives \"" + token.content + "\" the id " +
-                          std::to_string(it->second));
+      entry.at("id").fail("is " + std::to_string(token.id) + ", but model.vocab gives \"" + token.content +
+                          "\" the id " + std::to_string(it->second));
     }
     if (it == vocab.end()) {
       const auto [taken, fresh] = texts.emplace(token.id, entry.at("content").string());
-      if (!fresh) entry.at("id").fail("is " + std::to_string(token.id) + ", which is \"" + std::string(taken->second) + "\" already");
+      if (!fresh)
+        entry.at("id").fail("is " + std::to_string(token.id) + ", which is \"" + std::string(taken->second) +
+                            "\" already");
     }
     d.added.push_back(std::move(token));
   }
@@ -126,8 +135,10 @@ void read_added(const Ref& root, Definition& d) {
 
 void read_normalizer(const Ref& ref, Definition& d) {
   const std::string_view type = type_of(ref);
-  constexpr std::array<std::pair<std::string_view, NormalForm>, 4> kForms{
-      {{"NFC", NormalForm::kNfc}, {"NFD", NormalForm::kNfd}, {"NFKC", NormalForm::kNfkc}, {"NFKD", NormalForm::kNfkd}}};
+  constexpr std::array<std::pair<std::string_view, NormalForm>, 4> kForms{{{"NFC", NormalForm::kNfc},
+                                                                           {"NFD", NormalForm::kNfd},
+                                                                           {"NFKC", NormalForm::kNfkc},
+                                                                           {"NFKD", NormalForm::kNfkd}}};
   if (type == "Sequence") {
     allow_members(ref, {"type", "normalizers"});
     const Ref list = ref.at("normalizers");
@@ -140,7 +151,8 @@ void read_normalizer(const Ref& ref, Definition& d) {
     d.normalizers.push_back(form);
     return;
   }
-  ref.at("type").fail("normalizer \"" + std::string(type) + "\" is not supported; NFC, NFD, NFKC, NFKD and Sequence are");
+  ref.at("type").fail("normalizer \"" + std::string(type) +
+                      "\" is not supported; NFC, NFD, NFKC, NFKD and Sequence are");
 }
 
 // ---- pre-tokeniser ------------------------------------------------------------------------------------------------
@@ -160,7 +172,8 @@ void read_split(const Ref& ref, Definition& d) {
   PreTokenizerStep step;
   const Ref pattern = ref.at("pattern");
   allow_members(pattern, {"Regex", "String"});
-  step.pattern = pattern.find("Regex") ? std::string(pattern.at("Regex").string()) : quote_pattern(pattern.at("String").string());
+  step.pattern = pattern.find("Regex") ? std::string(pattern.at("Regex").string())
+                                       : quote_pattern(pattern.at("String").string());
   step.behavior = read_behavior(ref.at("behavior"));
   step.invert = ref.boolean_or("invert", false);
   step.where = pattern.path();
@@ -198,7 +211,8 @@ bool read_pre_tokenizer(const Ref& ref, Definition& d) {
     allow_members(ref, {"type", "individual_digits"});
     PreTokenizerStep& step = d.steps.emplace_back();
     step.pattern = R"(\p{N})";
-    step.behavior = ref.boolean_or("individual_digits", false) ? SplitBehavior::kIsolated : SplitBehavior::kContiguous;
+    step.behavior =
+        ref.boolean_or("individual_digits", false) ? SplitBehavior::kIsolated : SplitBehavior::kContiguous;
     step.where = ref.path();
     return false;
   }
@@ -206,7 +220,8 @@ bool read_pre_tokenizer(const Ref& ref, Definition& d) {
     read_split(ref, d);
     return false;
   }
-  ref.at("type").fail("pre-tokenizer \"" + std::string(type) + "\" is not supported; ByteLevel, Digits, Split and Sequence are");
+  ref.at("type").fail("pre-tokenizer \"" + std::string(type) +
+                      "\" is not supported; ByteLevel, Digits, Split and Sequence are");
 }
 
 // ---- decoder, post-processor --------------------------------------------------------------------------------------
@@ -214,7 +229,8 @@ bool read_pre_tokenizer(const Ref& ref, Definition& d) {
 bool read_decoder(const Ref& ref) {
   const std::string_view type = type_of(ref);
   if (type == "ByteLevel") return true;
-  if (type != "Sequence") ref.at("type").fail("decoder \"" + std::string(type) + "\" is not supported; ByteLevel is");
+  if (type != "Sequence")
+    ref.at("type").fail("decoder \"" + std::string(type) + "\" is not supported; ByteLevel is");
   const Ref list = ref.at("decoders");
   bool byte_level = false;
   for (size_t i = 0; i < list.size(); ++i) byte_level = read_decoder(list[i]) || byte_level;
@@ -229,7 +245,8 @@ void read_template(const Ref& ref, Definition& d) {
     const Ref item = single[i];
     allow_members(item, {"SpecialToken", "Sequence"});
     if (item.find("Sequence")) {
-      if (seen_text || item.at("Sequence").at("id").string() != "A") item.fail("the text must occur exactly once");
+      if (seen_text || item.at("Sequence").at("id").string() != "A")
+        item.fail("the text must occur exactly once");
       seen_text = true;
       continue;
     }
@@ -245,7 +262,8 @@ void read_post_processor(const Ref& ref, Definition& d) {
   if (type == "ByteLevel") return;  // it trims offsets, which are not reported here
   if (type == "TemplateProcessing") return read_template(ref, d);
   if (type != "Sequence") {
-    ref.at("type").fail("post-processor \"" + std::string(type) + "\" is not supported; ByteLevel, TemplateProcessing and Sequence are");
+    ref.at("type").fail("post-processor \"" + std::string(type) +
+                        "\" is not supported; ByteLevel, TemplateProcessing and Sequence are");
   }
   const Ref list = ref.at("processors");
   for (size_t i = 0; i < list.size(); ++i) read_post_processor(list[i], d);
@@ -309,7 +327,8 @@ Definition read_tokenizer_json(const std::string& path) {
   if (!read_pre_tokenizer(root.at("pre_tokenizer"), d)) {
     root.at("pre_tokenizer").fail("has no ByteLevel: not a byte-level tokenizer");
   }
-  if (!read_decoder(root.at("decoder"))) root.at("decoder").fail("has no ByteLevel: not a byte-level tokenizer");
+  if (!read_decoder(root.at("decoder")))
+    root.at("decoder").fail("has no ByteLevel: not a byte-level tokenizer");
   if (const auto post = root.find("post_processor")) read_post_processor(*post, d);
   read_neighbours(fs::absolute(path).parent_path(), d);
   return d;

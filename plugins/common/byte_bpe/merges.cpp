@@ -11,9 +11,9 @@
 namespace tenon::bpe {
 namespace {
 
-constexpr size_t kMaxCachedWord = 64;      // bytes
+constexpr size_t kMaxCachedWord = 64;  // bytes
 constexpr size_t kMaxCachedWords = 1 << 16;
-constexpr size_t kLongPiece = 64;          // symbols; above it a heap beats scanning
+constexpr size_t kLongPiece = 64;  // symbols; above it a heap beats scanning
 
 uint64_t pair_key(int32_t left, int32_t right) {
   return static_cast<uint64_t>(static_cast<uint32_t>(left)) << 32 | static_cast<uint32_t>(right);
@@ -34,8 +34,9 @@ MergeTable::MergeTable(const Definition& definition)
   by_bytes_.reserve(definition.vocab.size());
   for (const auto& [text, id] : definition.vocab) {
     if (id < 0 || !ids.insert(id).second) {
-      throw FormatError(definition.file, "the vocabulary gives token \"" + text + "\" the id " + std::to_string(id) +
-                                             ", which is " + (id < 0 ? "negative" : "taken"));
+      throw FormatError(definition.file, "the vocabulary gives token \"" + text + "\" the id " +
+                                             std::to_string(id) + ", which is " +
+                                             (id < 0 ? "negative" : "taken"));
     }
     by_text.emplace(text, id);
     if (auto bytes = unmap_bytes(text)) by_bytes_.emplace(std::move(*bytes), id);
@@ -48,8 +49,8 @@ MergeTable::MergeTable(const Definition& definition)
     const auto id_of = [&](const std::string& text) {
       const auto it = by_text.find(text);
       if (it == by_text.end()) {
-        throw FormatError(definition.file, definition.merges_where + "[" + std::to_string(rank) + "]: \"" + text +
-                                               "\" is not in the vocabulary");
+        throw FormatError(definition.file, definition.merges_where + "[" + std::to_string(rank) + "]: \"" +
+                                               text + "\" is not in the vocabulary");
       }
       return it->second;
     };
@@ -80,7 +81,8 @@ int32_t MergeTable::find(std::string_view bytes) const {
   return it == by_bytes_.end() ? kNone : it->second;
 }
 
-size_t MergeTable::to_symbols(std::string_view piece, bool skip_missing, std::vector<int32_t>& symbols) const {
+size_t MergeTable::to_symbols(std::string_view piece, bool skip_missing,
+                              std::vector<int32_t>& symbols) const {
   symbols.clear();
   for (size_t i = 0; i < piece.size(); ++i) {
     int32_t id = byte_ids_[static_cast<uint8_t>(piece[i])];
@@ -129,20 +131,23 @@ void MergeTable::merge_long(std::vector<int32_t>& ids) const {
   };
   std::vector<Symbol> symbols(ids.size());
   const auto n = static_cast<int32_t>(ids.size());
-  for (int32_t i = 0; i < n; ++i) symbols[static_cast<size_t>(i)] = {ids[static_cast<size_t>(i)], i - 1, i + 1 < n ? i + 1 : -1};
+  for (int32_t i = 0; i < n; ++i)
+    symbols[static_cast<size_t>(i)] = {ids[static_cast<size_t>(i)], i - 1, i + 1 < n ? i + 1 : -1};
   const auto at = [&](int32_t i) -> Symbol& { return symbols[static_cast<size_t>(i)]; };
 
   std::priority_queue<Candidate, std::vector<Candidate>, std::greater<>> queue;
   const auto consider = [&](int32_t left) {
     if (left < 0 || at(left).next < 0) return;
-    if (const Slot* slot = find_merge(at(left).id, at(at(left).next).id)) queue.push({slot->rank, left, slot->pair});
+    if (const Slot* slot = find_merge(at(left).id, at(at(left).next).id))
+      queue.push({slot->rank, left, slot->pair});
   };
   for (int32_t i = 0; i < n; ++i) consider(i);
   while (!queue.empty()) {
     const Candidate top = queue.top();
     queue.pop();
     Symbol& left = at(top.left);
-    if (left.id == kNone || left.next < 0 || pair_key(left.id, at(left.next).id) != top.pair) continue;  // outdated
+    if (left.id == kNone || left.next < 0 || pair_key(left.id, at(left.next).id) != top.pair)
+      continue;  // outdated
     Symbol& right = at(left.next);
     left.id = find_merge(left.id, right.id)->merged;
     left.next = right.next;

@@ -15,7 +15,8 @@ namespace tenon::bpe {
 namespace {
 
 // White_Space, for use inside a character class.
-constexpr char kSpaceSet[] = R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
+constexpr char kSpaceSet[] =
+    R"(\x{9}-\x{d}\x{20}\x{85}\x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x{202f}\x{205f}\x{3000})";
 
 class Translator {
  public:
@@ -40,7 +41,8 @@ class Translator {
     if (in_set_) return set_character(c);
     if (c == '[') return open_set();
     if (c == '(') return open_group();
-    if (c == '}' && at_ + 1 < in_.size() && in_[at_ + 1] == '+') fail("a '+' after an interval is not supported");
+    if (c == '}' && at_ + 1 < in_.size() && in_[at_ + 1] == '+')
+      fail("a '+' after an interval is not supported");
     out_.push_back(c);
     ++at_;
   }
@@ -67,7 +69,8 @@ class Translator {
   void open_group() {
     if (follows("(?")) {
       bool known = false;
-      for (const char* form : {"(?:", "(?i:", "(?!", "(?=", "(?<!", "(?<=", "(?>"}) known = known || follows(form);
+      for (const char* form : {"(?:", "(?i:", "(?!", "(?=", "(?<!", "(?<=", "(?>"})
+        known = known || follows(form);
       if (!known) fail("this kind of group is not supported");
     } else if (follows("(*")) {
       fail("verbs are not supported");
@@ -163,7 +166,9 @@ std::vector<Span> arrange(const std::vector<Span>& spans, SplitBehavior behavior
     case SplitBehavior::kIsolated:
       for (const Span& s : spans) out.push_back({s.begin, s.end, false});
       break;
-    case SplitBehavior::kRemoved: out = spans; break;
+    case SplitBehavior::kRemoved:
+      out = spans;
+      break;
     case SplitBehavior::kContiguous:
       for (const Span& s : spans) {
         if (s.delimiter == previous && !out.empty()) {
@@ -210,13 +215,16 @@ struct Regex::Code {
   bool next(std::string_view text, size_t from, size_t* begin, size_t* end) const {
     static thread_local Scratch scratch;
     const auto* subject = reinterpret_cast<PCRE2_SPTR>(text.data());
-    const int found = jit ? pcre2_jit_match(code, subject, text.size(), from, 0, scratch.data, scratch.context)
-                          : pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, scratch.data, scratch.context);
+    const int found =
+        jit ? pcre2_jit_match(code, subject, text.size(), from, 0, scratch.data, scratch.context)
+            : pcre2_match(code, subject, text.size(), from, PCRE2_NO_UTF_CHECK, scratch.data,
+                          scratch.context);
     if (found == PCRE2_ERROR_NOMATCH) return false;
     if (found < 0) {
       PCRE2_UCHAR message[128];
       pcre2_get_error_message(found, message, sizeof message);
-      throw std::runtime_error(std::string("splitting text: PCRE2: ") + reinterpret_cast<const char*>(message));
+      throw std::runtime_error(std::string("splitting text: PCRE2: ") +
+                               reinterpret_cast<const char*>(message));
     }
     const PCRE2_SIZE* pair = pcre2_get_ovector_pointer(scratch.data);
     *begin = pair[0];
@@ -248,12 +256,13 @@ Regex::Regex(std::string_view pattern, const std::string& file, const std::strin
   PCRE2_SIZE position = 0;
   // Ruby's ^ and $ are those of a line.
   code_->code = pcre2_compile(reinterpret_cast<PCRE2_SPTR>(translated.data()), translated.size(),
-                              PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error, &position,
-                              context.get());
+                              PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C, &error,
+                              &position, context.get());
   if (code_->code == nullptr) {
     PCRE2_UCHAR message[256];
     pcre2_get_error_message(error, message, sizeof message);
-    throw FormatError(file, where + ": the pattern does not compile: " + reinterpret_cast<const char*>(message) +
+    throw FormatError(file, where +
+                                ": the pattern does not compile: " + reinterpret_cast<const char*>(message) +
                                 ", near position " + std::to_string(position) + " of " + translated);
   }
   code_->jit = pcre2_jit_compile(code_->code, PCRE2_JIT_COMPLETE) == 0;

@@ -27,7 +27,8 @@ class Regex {
   Regex& operator=(Regex&&) noexcept;
 
   // Appends the pieces of `text` (valid UTF-8) that the split leaves; none is empty.
-  void split(std::string_view text, SplitBehavior behavior, bool invert, std::vector<std::string_view>& pieces) const;
+  void split(std::string_view text, SplitBehavior behavior, bool invert,
+             std::vector<std::string_view>& pieces) const;
 
  private:
   struct Code;

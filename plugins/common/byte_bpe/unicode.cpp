@@ -69,7 +69,8 @@ void append_utf8(std::string& text, uint32_t code_point) {
 
 bool is_white_space(uint32_t c) {
   return (c >= 0x09 && c <= 0x0d) || c == 0x20 || c == 0x85 || c == 0xa0 || c == 0x1680 ||
-         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f || c == 0x3000;
+         (c >= 0x2000 && c <= 0x200a) || c == 0x2028 || c == 0x2029 || c == 0x202f || c == 0x205f ||
+         c == 0x3000;
 }
 
 bool is_word(uint32_t c) {
@@ -84,12 +85,16 @@ bool is_word(uint32_t c) {
     case UTF8PROC_CATEGORY_ME:
     case UTF8PROC_CATEGORY_ND:
     case UTF8PROC_CATEGORY_NL:
-    case UTF8PROC_CATEGORY_PC: return true;
-    default: return c == 0x200c || c == 0x200d;
+    case UTF8PROC_CATEGORY_PC:
+      return true;
+    default:
+      return c == 0x200c || c == 0x200d;
   }
 }
 
-uint32_t byte_to_code_point(uint8_t byte) { return alphabet().code_point[byte]; }
+uint32_t byte_to_code_point(uint8_t byte) {
+  return alphabet().code_point[byte];
+}
 
 std::optional<std::string> unmap_bytes(std::string_view token) {
   std::string bytes;

@@ -20,7 +20,7 @@ uint32_t utf8_code_point(std::string_view text, size_t at);
 void append_utf8(std::string& text, uint32_t code_point);
 
 bool is_white_space(uint32_t code_point);  // Unicode's White_Space
-bool is_word(uint32_t code_point);         // \w: letters, marks, decimal and letter numbers, connectors, joiners
+bool is_word(uint32_t code_point);  // \w: letters, marks, decimal and letter numbers, connectors, joiners
 
 // GPT-2's alphabet: bytes that print stand for themselves (0x21-0x7E, 0xA1-0xAC, 0xAE-0xFF), the other 68 are
 // U+0100, U+0101, ... in order. So a space is U+0120, a newline U+010A.

@@ -1,4 +1,4 @@
-// Filters, tests, methods and operators of template values.
+// Filters, tests and methods of template values.
 // SPDX-License-Identifier: Apache-2.0
 #include "chat_template/builtins.h"
 
@@ -8,14 +8,17 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <cstdlib>
 
 namespace tenon::chat {
 namespace {
 
-[[noreturn]] void fail(const std::string& what) { throw ValueError(what); }
+[[noreturn]] void fail(const std::string& what) {
+  throw ValueError(what);
+}
 
-std::string typed(const Value& value) { return std::string(value.type_name()); }
+std::string typed(const Value& value) {
+  return std::string(value.type_name());
+}
 
 // ---- arguments ----------------------------------------------------------------------------------------------------
 
@@ -41,13 +44,15 @@ class Reader {
   }
   std::string text(std::string_view name) {
     const Value value = need(name);
-    if (value.string() == nullptr) fail(what_ + ": " + std::string(name) + " must be a string, not " + typed(value));
+    if (value.string() == nullptr)
+      fail(what_ + ": " + std::string(name) + " must be a string, not " + typed(value));
     return *value.string();
   }
   int64_t integer(std::string_view name, int64_t fallback) {
     const auto value = take(name);
     if (!value || value->none()) return fallback;
-    if (!value->integer()) fail(what_ + ": " + std::string(name) + " must be an integer, not " + typed(*value));
+    if (!value->integer())
+      fail(what_ + ": " + std::string(name) + " must be an integer, not " + typed(*value));
     return *value->integer();
   }
   bool flag(std::string_view name, bool fallback) {
@@ -70,7 +75,9 @@ class Reader {
 // str.strip: `characters` none means white space; sides are 1 (left) and 2 (right).
 std::string strip(std::string_view text, const std::optional<std::string>& characters, int sides) {
   const auto set = characters ? code_points(*characters) : std::vector<std::string_view>();
-  const auto drops = [&](std::string_view point) { return characters ? std::find(set.begin(), set.end(), point) != set.end() : is_space(point); };
+  const auto drops = [&](std::string_view point) {
+    return characters ? std::find(set.begin(), set.end(), point) != set.end() : is_space(point);
+  };
   const auto points = code_points(text);
   size_t begin = 0, end = points.size();
   while ((sides & 1) != 0 && begin < end && drops(points[begin])) ++begin;
@@ -83,15 +90,20 @@ std::string map_case(std::string_view text, utf8proc_int32_t (*change)(utf8proc_
   std::string out;
   for (const std::string_view point : code_points(text)) {
     utf8proc_int32_t code = 0;
-    utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(point.data()), static_cast<utf8proc_ssize_t>(point.size()), &code);
+    utf8proc_iterate(reinterpret_cast<const utf8proc_uint8_t*>(point.data()),
+                     static_cast<utf8proc_ssize_t>(point.size()), &code);
     utf8proc_uint8_t bytes[4];
     const auto n = utf8proc_encode_char(change(code), bytes);
     out.append(reinterpret_cast<const char*>(bytes), static_cast<size_t>(n));
   }
   return out;
 }
-std::string upper(std::string_view text) { return map_case(text, utf8proc_toupper); }
-std::string lower(std::string_view text) { return map_case(text, utf8proc_tolower); }
+std::string upper(std::string_view text) {
+  return map_case(text, utf8proc_toupper);
+}
+std::string lower(std::string_view text) {
+  return map_case(text, utf8proc_tolower);
+}
 
 std::string capitalize(std::string_view text) {
   if (text.empty()) return "";
@@ -122,7 +134,8 @@ std::string replace(std::string_view text, std::string_view from, std::string_vi
     }
     return count != 0 ? out + std::string(to) : out;
   }
-  for (size_t next; count != 0 && (next = text.find(from, at)) != std::string_view::npos; at = next + from.size()) {
+  for (size_t next; count != 0 && (next = text.find(from, at)) != std::string_view::npos;
+       at = next + from.size()) {
     out += text.substr(at, next - at);
     out += to;
     if (count > 0) --count;
@@ -177,7 +190,8 @@ List split_lines(std::string_view text) {
 bool any_affix(const Value& affixes, const std::string& text, bool start) {
   if (const auto* affix = affixes.string()) return start ? text.starts_with(*affix) : text.ends_with(*affix);
   if (affixes.list() == nullptr) fail("startswith and endswith need a string, not " + typed(affixes));
-  return std::any_of(affixes.list()->begin(), affixes.list()->end(), [&](const Value& affix) { return any_affix(affix, text, start); });
+  return std::any_of(affixes.list()->begin(), affixes.list()->end(),
+                     [&](const Value& affix) { return any_affix(affix, text, start); });
 }
 
 int64_t find_text(std::string_view text, std::string_view wanted) {
@@ -219,8 +233,9 @@ Value string_method(const std::string& text, std::string_view name, Reader& in) 
   return replace(text, from, to, in.integer("count", -1));
 }
 
-constexpr std::array<std::string_view, 15> kStringMethods{"strip", "lstrip", "rstrip", "upper", "lower", "capitalize", "title", "startswith",
-                                                          "endswith", "find", "count", "splitlines", "split", "rsplit", "replace"};
+constexpr std::array<std::string_view, 15> kStringMethods{
+    "strip",    "lstrip", "rstrip", "upper",      "lower", "capitalize", "title",  "startswith",
+    "endswith", "find",   "count",  "splitlines", "split", "rsplit",     "replace"};
 constexpr std::array<std::string_view, 4> kDictMethods{"get", "items", "keys", "values"};
 
 // ---- filters ------------------------------------------------------------------------------------------------------
@@ -276,7 +291,8 @@ Value tojson(const Value& input, Reader& in) {
   if (indent > 16) fail("tojson: an indent above 16");
   const bool sort = in.flag("sort_keys", false);
   std::string out;
-  if (!to_json(input, static_cast<int>(indent), sort, out)) fail("an object of type " + typed(input) + " has no JSON form");
+  if (!to_json(input, static_cast<int>(indent), sort, out))
+    fail("an object of type " + typed(input) + " has no JSON form");
   return out;
 }
 
@@ -381,12 +397,15 @@ Value absolute(const Value& input) {
 }
 
 constexpr std::array<std::string_view, 30> kFilters{
-    "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "int", "items", "join", "last", "length", "list", "lower",
-    "map", "reject", "rejectattr", "replace", "reverse", "safe", "select", "selectattr", "string", "title", "tojson", "trim", "upper"};
+    "abs",    "capitalize", "count",  "d",          "default", "dictsort", "first",
+    "float",  "int",        "items",  "join",       "last",    "length",   "list",
+    "lower",  "map",        "reject", "rejectattr", "replace", "reverse",  "safe",
+    "select", "selectattr", "string", "title",      "tojson",  "trim",     "upper"};
 
-constexpr std::array<std::string_view, 24> kTests{"boolean", "defined", "divisibleby", "eq",     "equalto",  "even",   "false",   "float",
-                                                  "in",      "integer", "iterable",    "lower",  "mapping",  "ne",     "none",    "number",
-                                                  "odd",     "sameas",  "sequence",    "string", "true",     "undefined", "upper"};
+constexpr std::array<std::string_view, 24> kTests{
+    "boolean", "defined", "divisibleby", "eq",     "equalto", "even",      "false", "float",
+    "in",      "integer", "iterable",    "lower",  "mapping", "ne",        "none",  "number",
+    "odd",     "sameas",  "sequence",    "string", "true",    "undefined", "upper"};
 
 template <size_t N>
 bool contains(const std::array<std::string_view, N>& names, std::string_view name) {
@@ -399,8 +418,12 @@ bool iterable(const Value& value) {
 
 }  // namespace
 
-bool is_filter(std::string_view name) { return contains(kFilters, name); }
-bool is_test(std::string_view name) { return contains(kTests, name); }
+bool is_filter(std::string_view name) {
+  return contains(kFilters, name);
+}
+bool is_test(std::string_view name) {
+  return contains(kTests, name);
+}
 
 bool is_method(const Value& object, std::string_view name) {
   if (object.string() != nullptr) return contains(kStringMethods, name);
@@ -430,12 +453,14 @@ Value call_method(const Value& object, std::string_view name, Arguments argument
 
 Value apply_filter(std::string_view name, const Value& input, Arguments arguments) {
   if (name == "map") return map(input, std::move(arguments));
-  if (name.starts_with("select") || name.starts_with("reject")) return select(name, input, std::move(arguments));
+  if (name.starts_with("select") || name.starts_with("reject"))
+    return select(name, input, std::move(arguments));
   Reader in(name, std::move(arguments));
   Value result;
   if (name == "trim") {
     const auto characters = in.take("chars");
-    result = strip(to_str(input), characters && !characters->none() ? std::optional(to_str(*characters)) : std::nullopt, 3);
+    result = strip(to_str(input),
+                   characters && !characters->none() ? std::optional(to_str(*characters)) : std::nullopt, 3);
   } else if (name == "tojson") {
     result = tojson(input, in);
   } else if (name == "length" || name == "count") {
@@ -499,7 +524,8 @@ bool apply_test(std::string_view name, const Value& input, const std::vector<Val
   if (name == "mapping") return input.dict() != nullptr;
   if (name == "sequence" || name == "iterable") return iterable(input);
   if (name == "boolean") return input.get<bool>() != nullptr;
-  if (name == "true" || name == "false") return input.get<bool>() != nullptr && *input.get<bool>() == (name == "true");
+  if (name == "true" || name == "false")
+    return input.get<bool>() != nullptr && *input.get<bool>() == (name == "true");
   if (name == "integer") return input.get<int64_t>() != nullptr;
   if (name == "float") return input.get<double>() != nullptr;
   if (name == "number") return input.number().has_value();
@@ -507,164 +533,6 @@ bool apply_test(std::string_view name, const Value& input, const std::vector<Val
   if (name == "even") return integer(input) % 2 == 0;
   const std::string text = to_str(input);  // lower, upper: at least one letter, and all of that case
   return upper(text) != lower(text) && text == (name == "upper" ? upper(text) : lower(text));
-}
-
-List elements(const Value& value) {
-  if (value.undefined()) return {};
-  if (const auto* l = value.list()) return *l;
-  List list;
-  if (const auto* d = value.dict()) {
-    for (const auto& member : *d) list.emplace_back(member.first);
-  } else if (const auto* s = value.string()) {
-    for (const std::string_view point : code_points(*s)) list.emplace_back(std::string(point));
-  } else {
-    fail("an object of type " + typed(value) + " cannot be iterated over");
-  }
-  return list;
-}
-
-Value attribute(const Value& object, const std::string& name) {
-  if (const auto* u = object.get<Undefined>()) fail("\"" + u->name + "\" is undefined");
-  if (const auto* d = object.dict()) {
-    const Value* member = find(*d, name);
-    return member != nullptr ? *member : Undefined{name};
-  }
-  if (const auto* n = object.get<std::shared_ptr<Namespace>>()) {
-    const auto it = (*n)->members.find(name);
-    return it != (*n)->members.end() ? it->second : Undefined{name};
-  }
-  if (const auto* l = object.get<std::shared_ptr<const Loop>>()) {
-    const List& items = *(*l)->items;
-    const auto index = static_cast<int64_t>((*l)->index), n = static_cast<int64_t>(items.size());
-    if (name == "index") return index + 1;
-    if (name == "index0") return index;
-    if (name == "revindex") return n - index;
-    if (name == "revindex0") return n - index - 1;
-    if (name == "first") return index == 0;
-    if (name == "last") return index + 1 == n;
-    if (name == "length") return n;
-    if (name == "previtem") return index > 0 ? items[static_cast<size_t>(index) - 1] : Undefined{"loop.previtem"};
-    if (name == "nextitem") return index + 1 < n ? items[static_cast<size_t>(index) + 1] : Undefined{"loop.nextitem"};
-    fail("loop." + name + " is not supported");
-  }
-  return Undefined{name};
-}
-
-Value item(const Value& object, const Value& key) {
-  if (const auto* u = object.get<Undefined>()) fail("\"" + u->name + "\" is undefined");
-  if (key.string() != nullptr) return attribute(object, *key.string());
-  const auto index = key.integer();
-  if (index && (object.list() != nullptr || object.string() != nullptr)) {
-    const List list = object.list() != nullptr ? List() : elements(object);
-    const List& items = object.list() != nullptr ? *object.list() : list;
-    const auto n = static_cast<int64_t>(items.size());
-    const int64_t at = *index < 0 ? *index + n : *index;
-    if (at >= 0 && at < n) return items[static_cast<size_t>(at)];
-  }
-  return Undefined{"element " + to_str(key)};
-}
-
-Value slice(const Value& object, const Value& begin, const Value& end, const Value& step) {
-  if (object.list() == nullptr && object.string() == nullptr) fail("an object of type " + typed(object) + " cannot be sliced");
-  const List items = elements(object);
-  const auto n = static_cast<int64_t>(items.size());
-  const auto bound = [](const Value& value, int64_t fallback) {
-    if (value.none()) return fallback;
-    if (!value.integer()) fail("a slice needs integers, not " + typed(value));
-    return *value.integer();
-  };
-  const int64_t stride = bound(step, 1);
-  if (stride == 0) fail("the step of a slice is zero");
-  // Python's slice.indices().
-  const int64_t low = stride > 0 ? 0 : -1, high = stride > 0 ? n : n - 1;
-  const auto clamp = [&](int64_t i) { return std::clamp(i < 0 ? i + n : i, low, high); };
-  const int64_t first = begin.none() ? (stride > 0 ? low : high) : clamp(bound(begin, 0));
-  const int64_t last = end.none() ? (stride > 0 ? high : low) : clamp(bound(end, 0));
-  List out;
-  for (int64_t i = first; stride > 0 ? i < last : i > last; i += stride) {
-    out.push_back(items[static_cast<size_t>(i)]);
-    if (stride > n || stride < -n) break;  // the next index is outside, and might overflow
-  }
-  if (object.list() != nullptr) return out;
-  std::string text;
-  for (const Value& point : out) text += *point.string();
-  return text;
-}
-
-bool compare(std::string_view op, const Value& left, const Value& right) {
-  if (op == "==") return equal(left, right);
-  if (op == "!=") return !equal(left, right);
-  if (op == "not in") return !compare("in", left, right);
-  if (op == "in") {
-    if (const auto* text = right.string()) {
-      if (left.string() == nullptr) fail("\"in\" a string needs a string, not " + typed(left));
-      return text->find(*left.string()) != std::string::npos;
-    }
-    if (const auto* d = right.dict()) return left.string() != nullptr && find(*d, *left.string()) != nullptr;
-    const List list = elements(right);
-    return std::any_of(list.begin(), list.end(), [&](const Value& element) { return equal(left, element); });
-  }
-  int order = 0;
-  if (const auto a = left.number(), b = right.number(); a && b) {
-    order = *a < *b ? -1 : *a > *b ? 1 : 0;
-  } else if (left.string() != nullptr && right.string() != nullptr) {
-    order = left.string()->compare(*right.string());
-  } else {
-    fail("\"" + std::string(op) + "\" does not compare " + typed(left) + " with " + typed(right));
-  }
-  if (op == "<") return order < 0;
-  if (op == "<=") return order <= 0;
-  if (op == ">") return order > 0;
-  return order >= 0;
-}
-
-Value binary(std::string_view op, const Value& left, const Value& right) {
-  if (op == "~") return to_str(left) + to_str(right);
-  for (const Value* side : {&left, &right}) {
-    if (const auto* u = side->get<Undefined>()) fail("\"" + u->name + "\" is undefined");
-  }
-  if (op == "+") {
-    if (left.string() != nullptr && right.string() != nullptr) return *left.string() + *right.string();
-    if (left.list() != nullptr && right.list() != nullptr) {
-      List list = *left.list();
-      list.insert(list.end(), right.list()->begin(), right.list()->end());
-      return list;
-    }
-  }
-  const auto a = left.number(), b = right.number();
-  if (!a || !b) fail("\"" + std::string(op) + "\" does not work on " + typed(left) + " and " + typed(right));
-  const auto i = left.integer(), j = right.integer();
-  if (op == "**" || op == "/") {
-    if (op == "/" && *b == 0) fail("division by zero");
-    if (op == "/") return *a / *b;
-    const double result = std::pow(*a, *b);
-    if (i && j && *j >= 0 && std::fabs(result) < 9e15) return static_cast<int64_t>(result);
-    return result;
-  }
-  if ((op == "//" || op == "%") && *b == 0) fail("division by zero");
-  if (i && j) {
-    int64_t result = 0;
-    bool overflow = false;
-    if (op == "+") overflow = __builtin_add_overflow(*i, *j, &result);
-    if (op == "-") overflow = __builtin_sub_overflow(*i, *j, &result);
-    if (op == "*") overflow = __builtin_mul_overflow(*i, *j, &result);
-    if (op == "//" || op == "%") {
-      if (*j == -1) {  // INT64_MIN / -1 overflows
-        overflow = op == "//" && __builtin_sub_overflow(int64_t{0}, *i, &result);
-      } else {
-        const int64_t remainder = *i % *j;
-        const bool adjust = remainder != 0 && (remainder < 0) != (*j < 0);  // Python rounds down
-        result = op == "%" ? remainder + (adjust ? *j : 0) : *i / *j - (adjust ? 1 : 0);
-      }
-    }
-    if (overflow) fail("the result of \"" + std::string(op) + "\" is beyond 64 bits");
-    return result;
-  }
-  if (op == "+") return *a + *b;
-  if (op == "-") return *a - *b;
-  if (op == "*") return *a * *b;
-  const double floor = std::floor(*a / *b);
-  return op == "//" ? floor : *a - floor * *b;
 }
 
 }  // namespace tenon::chat

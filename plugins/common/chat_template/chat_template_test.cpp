@@ -33,7 +33,8 @@ std::tm fixed_time() {
   return now;
 }
 
-std::string render(std::string_view source, const boost::json::object& variables = {}, bool with_time = true) {
+std::string render(std::string_view source, const boost::json::object& variables = {},
+                   bool with_time = true) {
   RenderOptions options;
   if (with_time) options.now = fixed_time();
   return ChatTemplate::parse(source, "t").render(variables, options);
@@ -91,7 +92,8 @@ TEST(ChatTemplate, SyntaxErrorsHaveLineAndColumn) {
   EXPECT_THAT(error_of("{% if x %}"), HasSubstr("the template ends before {% endif %}"));
   EXPECT_THAT(error_of("{% endif %}"), HasSubstr("unexpected tag \"endif\""));
   EXPECT_THAT(error_of("{% include 'x' %}"), StartsWith("t:1:4: the tag \"include\" is not supported"));
-  EXPECT_THAT(error_of("\n{{ x|frobnicate }}"), StartsWith("t:2:6: the filter \"frobnicate\" is not supported"));
+  EXPECT_THAT(error_of("\n{{ x|frobnicate }}"),
+              StartsWith("t:2:6: the filter \"frobnicate\" is not supported"));
   EXPECT_THAT(error_of("{{ x is prime }}"), HasSubstr("the test \"prime\" is not supported"));
   EXPECT_THAT(error_of("{{ 'abc }}"), HasSubstr("the string is not closed"));
   EXPECT_THAT(error_of("{{ x"), HasSubstr("not closed by }}"));
@@ -112,7 +114,8 @@ TEST(ChatTemplate, RenderingErrorsHaveLineAndColumn) {
   EXPECT_THAT(error_of("{{ 'a'.split(1) }}"), HasSubstr("the separator must be a string"));
   EXPECT_THAT(error_of("{{ 'a'.strip(frob=1) }}"), HasSubstr("no argument frob"));
   EXPECT_THAT(error_of("{{ open('x') }}"), HasSubstr("\"open\" is undefined"));
-  EXPECT_THAT(error_of("{{ ''.__class__ }}"), StartsWith("(no error)"));  // undefined, and so printed as nothing
+  EXPECT_THAT(error_of("{{ ''.__class__ }}"),
+              StartsWith("(no error)"));  // undefined, and so printed as nothing
   EXPECT_THAT(error_of("{{ ''.__class__.__mro__ }}"), HasSubstr("is undefined"));
 }
 
@@ -123,14 +126,21 @@ TEST(ChatTemplate, TheDateIsDefinedOnlyWhenGiven) {
 }
 
 TEST(ChatTemplate, WorkIsBounded) {
-  EXPECT_THAT(error_of("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"), HasSubstr("too much work"));
-  EXPECT_THAT(error_of("{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}"),
+  EXPECT_THAT(error_of("{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}"),
               HasSubstr("too much work"));
-  EXPECT_THAT(error_of("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"), HasSubstr("macros call each other"));
+  EXPECT_THAT(error_of("{% set ns = namespace(s='xxxxxxxx') %}{% for i in range(60) %}{% set ns.s = ns.s + "
+                       "ns.s %}{% endfor %}"),
+              HasSubstr("too much work"));
+  EXPECT_THAT(error_of("{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}"),
+              HasSubstr("macros call each other"));
   EXPECT_THAT(error_of("{{ range(1000000000) }}"), HasSubstr("a range over"));
-  EXPECT_THAT(error_of("{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}"), HasSubstr("nested more than"));
+  EXPECT_THAT(
+      error_of(
+          "{% set ns = namespace(l=[]) %}{% for i in range(99999) %}{% set ns.l = [ns.l] %}{% endfor %}"),
+      HasSubstr("nested more than"));
   std::string deep(100000, '(');
-  EXPECT_THAT(error_of("{{ " + deep + "1" + std::string(100000, ')') + " }}"), HasSubstr("nested more than 200 deep"));
+  EXPECT_THAT(error_of("{{ " + deep + "1" + std::string(100000, ')') + " }}"),
+              HasSubstr("nested more than 200 deep"));
   std::string negations = "{{ ";
   for (int i = 0; i < 100000; ++i) negations += "not ";
   EXPECT_THAT(error_of(negations + "1 }}"), HasSubstr("nested more than 200 deep"));
@@ -154,9 +164,14 @@ TEST(ChatTemplate, DamagedTemplatesNeverCrash) {
       std::string damaged = source;
       const size_t at = random() % damaged.size();
       switch (random() % 3) {
-        case 0: damaged.resize(at); break;
-        case 1: damaged.erase(at, 1 + random() % 3); break;
-        default: damaged[at] = "{}%#|.()[]'\"+-:=, x1"[random() % 20];
+        case 0:
+          damaged.resize(at);
+          break;
+        case 1:
+          damaged.erase(at, 1 + random() % 3);
+          break;
+        default:
+          damaged[at] = "{}%#|.()[]'\"+-:=, x1"[random() % 20];
       }
       try {
         render(damaged, row.at("variables").as_object());
@@ -176,14 +191,19 @@ TEST(ChatTemplate, DamagedTemplatesNeverCrash) {
 TEST(ChatTemplatePeer, FamiliesRenderAsInTransformers) {
   const char* python = std::getenv("TENON_PEER_PYTHON");
   const char* folder = std::getenv("TENON_CHAT_TEMPLATES");
-  if (python == nullptr || folder == nullptr) GTEST_SKIP() << "TENON_PEER_PYTHON and TENON_CHAT_TEMPLATES are not set";
-  const std::string rows = (std::filesystem::temp_directory_path() / ("tenon_chat_" + std::to_string(::getpid()) + ".jsonl")).string();
-  const std::string command = "PYTHONDONTWRITEBYTECODE=1 '" + std::string(python) + "' testdata/make_fixture.py '" + rows + "' '" + folder + "'";
+  if (python == nullptr || folder == nullptr)
+    GTEST_SKIP() << "TENON_PEER_PYTHON and TENON_CHAT_TEMPLATES are not set";
+  const std::string rows =
+      (std::filesystem::temp_directory_path() / ("tenon_chat_" + std::to_string(::getpid()) + ".jsonl"))
+          .string();
+  const std::string command = "PYTHONDONTWRITEBYTECODE=1 '" + std::string(python) +
+                              "' testdata/make_fixture.py '" + rows + "' '" + folder + "'";
   ASSERT_EQ(std::system(command.c_str()), 0);
   const Comparison result = compare_file(rows, false);
   std::filesystem::remove(rows);
   EXPECT_GT(result.equal, 300u);
-  for (const char* file : {"qwen2_5.jinja", "qwen3.jinja", "llama3.jinja", "llama3_1.jinja", "llama3_2.jinja", "deepseekv3.jinja", "deepseek_r1_distill.jinja"}) {
+  for (const char* file : {"qwen2_5.jinja", "qwen3.jinja", "llama3.jinja", "llama3_1.jinja", "llama3_2.jinja",
+                           "deepseekv3.jinja", "deepseek_r1_distill.jinja"}) {
     EXPECT_FALSE(result.refused.contains(file)) << result.refused.at(file);
   }
   std::printf("%zu renders equal, %zu different; refused:\n", result.equal, result.different);

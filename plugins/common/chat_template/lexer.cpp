@@ -31,8 +31,12 @@ size_t trimmed_length(std::string_view text) {
   return length;
 }
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_name_start(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_name_start(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
 
 class Lexer {
  public:
@@ -45,9 +49,13 @@ class Lexer {
   }
 
  private:
-  [[noreturn]] void fail(const std::string& what) const { throw TemplateError(name_, position_.line, position_.column, what); }
+  [[noreturn]] void fail(const std::string& what) const {
+    throw TemplateError(name_, position_.line, position_.column, what);
+  }
 
-  bool follows(std::string_view text) const { return std::string_view(source_).substr(at_).starts_with(text); }
+  bool follows(std::string_view text) const {
+    return std::string_view(source_).substr(at_).starts_with(text);
+  }
 
   // Moves forward, keeping line and column.
   void advance(size_t n) {
@@ -71,7 +79,8 @@ class Lexer {
       if (next == '%' || next == '{' || next == '#') break;
       ++tag;
     }
-    std::string_view text = std::string_view(source_).substr(at_, (tag == std::string::npos ? source_.size() : tag) - at_);
+    std::string_view text =
+        std::string_view(source_).substr(at_, (tag == std::string::npos ? source_.size() : tag) - at_);
     if (tag == std::string::npos) {
       if (!text.empty()) add(TokenKind::kText, std::string(text));
       advance(text.size());
@@ -205,7 +214,8 @@ class Lexer {
     const size_t digits = c == 'x' ? 2 : c == 'u' ? 4 : c == 'U' ? 8 : 0;
     if (digits == 0) {
       const size_t known = kFrom.find(c);
-      if (known == std::string_view::npos) value.push_back('\\');  // Python keeps the backslash of an unknown escape
+      if (known == std::string_view::npos)
+        value.push_back('\\');  // Python keeps the backslash of an unknown escape
       value.push_back(known == std::string_view::npos ? c : kTo[known]);
       return 0;
     }
@@ -238,14 +248,16 @@ class Lexer {
   }
 
   void symbol() {
-    constexpr std::array<std::string_view, 26> kSymbols{"**", "//", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<",
-                                                        ">",  "=",  "(",  ")",  "[",  "]",  "{", "}", ",", ":", ".", "|", ";"};
+    constexpr std::array<std::string_view, 26> kSymbols{"**", "//", "==", "!=", "<=", ">=", "+", "-", "*",
+                                                        "/",  "%",  "~",  "<",  ">",  "=",  "(", ")", "[",
+                                                        "]",  "{",  "}",  ",",  ":",  ".",  "|", ";"};
     for (const std::string_view symbol : kSymbols) {
       if (!follows(symbol)) continue;
       add(TokenKind::kOperator, std::string(symbol));
       return advance(symbol.size());
     }
-    fail("unexpected character \"" + std::string(code_points(std::string_view(source_).substr(at_, 4)).front()) + "\"");
+    fail("unexpected character \"" +
+         std::string(code_points(std::string_view(source_).substr(at_, 4)).front()) + "\"");
   }
 
   std::string source_;
@@ -258,6 +270,8 @@ class Lexer {
 
 }  // namespace
 
-std::vector<Token> tokenize(std::string_view source, const std::string& name) { return Lexer(source, name).run(); }
+std::vector<Token> tokenize(std::string_view source, const std::string& name) {
+  return Lexer(source, name).run();
+}
 
 }  // namespace tenon::chat

@@ -16,15 +16,14 @@ class Parser {
  public:
   Parser(const std::vector<Token>& tokens, const std::string& name) : tokens_(tokens), name_(name) {}
 
-  std::vector<Statement> run() {
-    return statements({});
-  }
+  std::vector<Statement> run() { return statements({}); }
 
  private:
   // Guards against templates that would overflow the stack.
   struct Nesting {
     explicit Nesting(Parser& p) : parser(p) {
-      if (++parser.depth_ > kMaxDepth) parser.fail(parser.current(), "nested more than " + std::to_string(kMaxDepth) + " deep");
+      if (++parser.depth_ > kMaxDepth)
+        parser.fail(parser.current(), "nested more than " + std::to_string(kMaxDepth) + " deep");
     }
     ~Nesting() { --parser.depth_; }
     Parser& parser;
@@ -44,32 +43,47 @@ class Parser {
   }
   static std::string describe(const Token& token) {
     switch (token.kind) {
-      case TokenKind::kEnd: return "the end of the template";
-      case TokenKind::kText: return "text";
-      case TokenKind::kBlockBegin: return "\"{%\"";
-      case TokenKind::kBlockEnd: return "\"%}\"";
-      case TokenKind::kPrintBegin: return "\"{{\"";
-      case TokenKind::kPrintEnd: return "\"}}\"";
-      case TokenKind::kString: return "a string";
-      default: return "\"" + token.text + "\"";
+      case TokenKind::kEnd:
+        return "the end of the template";
+      case TokenKind::kText:
+        return "text";
+      case TokenKind::kBlockBegin:
+        return "\"{%\"";
+      case TokenKind::kBlockEnd:
+        return "\"%}\"";
+      case TokenKind::kPrintBegin:
+        return "\"{{\"";
+      case TokenKind::kPrintEnd:
+        return "\"}}\"";
+      case TokenKind::kString:
+        return "a string";
+      default:
+        return "\"" + token.text + "\"";
     }
   }
-  bool at_operator(std::string_view text) const { return current().kind == TokenKind::kOperator && current().text == text; }
-  bool at_name(std::string_view text) const { return current().kind == TokenKind::kName && current().text == text; }
+  bool at_operator(std::string_view text) const {
+    return current().kind == TokenKind::kOperator && current().text == text;
+  }
+  bool at_name(std::string_view text) const {
+    return current().kind == TokenKind::kName && current().text == text;
+  }
   bool skip_operator(std::string_view text) { return at_operator(text) && (take(), true); }
   bool skip_name(std::string_view text) { return at_name(text) && (take(), true); }
   void expect_operator(std::string_view text) {
-    if (!skip_operator(text)) fail(current(), "expected \"" + std::string(text) + "\", found " + describe(current()));
+    if (!skip_operator(text))
+      fail(current(), "expected \"" + std::string(text) + "\", found " + describe(current()));
   }
   void expect_name(std::string_view text) {
-    if (!skip_name(text)) fail(current(), "expected \"" + std::string(text) + "\", found " + describe(current()));
+    if (!skip_name(text))
+      fail(current(), "expected \"" + std::string(text) + "\", found " + describe(current()));
   }
   std::string identifier() {
     if (current().kind != TokenKind::kName) fail(current(), "expected a name, found " + describe(current()));
     return take().text;
   }
   void end_tag() {
-    if (current().kind != TokenKind::kBlockEnd) fail(current(), "expected \"%}\", found " + describe(current()));
+    if (current().kind != TokenKind::kBlockEnd)
+      fail(current(), "expected \"%}\", found " + describe(current()));
     take();
   }
 
@@ -82,7 +96,8 @@ class Parser {
     while (true) {
       const Token& token = current();
       if (token.kind == TokenKind::kEnd) {
-        if (ends.size() > 0) fail(token, "the template ends before {% " + std::string(*(ends.end() - 1)) + " %}");
+        if (ends.size() > 0)
+          fail(token, "the template ends before {% " + std::string(*(ends.end() - 1)) + " %}");
         return body;
       }
       if (token.kind == TokenKind::kText) {
@@ -91,7 +106,8 @@ class Parser {
       } else if (token.kind == TokenKind::kPrintBegin) {
         body.push_back(make(StatementKind::kPrint, take()));
         body.back().value = tuple_or_expression();
-        if (current().kind != TokenKind::kPrintEnd) fail(current(), "expected \"}}\", found " + describe(current()));
+        if (current().kind != TokenKind::kPrintEnd)
+          fail(current(), "expected \"}}\", found " + describe(current()));
         take();
       } else {
         for (const std::string_view end : ends) {
@@ -198,7 +214,8 @@ class Parser {
       end_tag();
       return statement;
     }
-    if (statement.names.size() > 1 || !statement.attribute.empty()) fail(current(), "expected \"=\", found " + describe(current()));
+    if (statement.names.size() > 1 || !statement.attribute.empty())
+      fail(current(), "expected \"=\", found " + describe(current()));
     statement.kind = StatementKind::kSetBlock;
     end_tag();
     statement.body = statements({"endset"});
@@ -249,7 +266,9 @@ class Parser {
     auto list = node(ExpressionKind::kList, token);
     list->children.push_back(std::move(first));
     while (skip_operator(",")) {
-      if (current().kind == TokenKind::kBlockEnd || current().kind == TokenKind::kPrintEnd || at_operator(")")) break;
+      if (current().kind == TokenKind::kBlockEnd || current().kind == TokenKind::kPrintEnd ||
+          at_operator(")"))
+        break;
       list->children.push_back(expression());
     }
     return list;
@@ -262,7 +281,8 @@ class Parser {
     while (skip_name("if")) {
       ExpressionPtr condition = or_expression();
       ExpressionPtr otherwise = skip_name("else") ? expression() : nullptr;
-      result = node(ExpressionKind::kCondition, token, "", std::move(result), std::move(condition), std::move(otherwise));
+      result = node(ExpressionKind::kCondition, token, "", std::move(result), std::move(condition),
+                    std::move(otherwise));
     }
     return result;
   }
@@ -377,13 +397,15 @@ class Parser {
         if (result.ec != std::errc()) fail(token, "the number " + token.text + " is too large");
         return literal(token, value);
       }
-      case TokenKind::kFloat: return literal(token, std::stod(token.text));
+      case TokenKind::kFloat:
+        return literal(token, std::stod(token.text));
       case TokenKind::kOperator:
         if (token.text == "(") return parenthesis(token);
         if (token.text == "[") return list(token);
         if (token.text == "{") return dict(token);
         [[fallthrough]];
-      default: fail(token, "expected an expression, found " + describe(token));
+      default:
+        fail(token, "expected an expression, found " + describe(token));
     }
   }
 
@@ -460,7 +482,8 @@ class Parser {
       if (!parts[0]) fail(token, "the index is missing");
       return node(ExpressionKind::kItem, token, "", std::move(object), std::move(parts[0]));
     }
-    return node(ExpressionKind::kSlice, token, "", std::move(object), std::move(parts[0]), std::move(parts[1]), std::move(parts[2]));
+    return node(ExpressionKind::kSlice, token, "", std::move(object), std::move(parts[0]),
+                std::move(parts[1]), std::move(parts[2]));
   }
 
   void arguments(Expression& call) {
@@ -525,12 +548,17 @@ class Parser {
   // Whether a test's single argument follows, without parentheses.
   bool begins_argument() const {
     switch (current().kind) {
-      case TokenKind::kName: return !at_name("else") && !at_name("or") && !at_name("and") && !at_name("if") && !at_name("in") && !at_name("not");
+      case TokenKind::kName:
+        return !at_name("else") && !at_name("or") && !at_name("and") && !at_name("if") && !at_name("in") &&
+               !at_name("not");
       case TokenKind::kString:
       case TokenKind::kInteger:
-      case TokenKind::kFloat: return true;
-      case TokenKind::kOperator: return current().text == "[" || current().text == "{";
-      default: return false;
+      case TokenKind::kFloat:
+        return true;
+      case TokenKind::kOperator:
+        return current().text == "[" || current().text == "{";
+      default:
+        return false;
     }
   }
 
@@ -543,6 +571,8 @@ class Parser {
 
 }  // namespace
 
-std::vector<Statement> parse(const std::vector<Token>& tokens, const std::string& name) { return Parser(tokens, name).run(); }
+std::vector<Statement> parse(const std::vector<Token>& tokens, const std::string& name) {
+  return Parser(tokens, name).run();
+}
 
 }  // namespace tenon::chat

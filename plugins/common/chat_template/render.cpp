@@ -34,11 +34,14 @@ class Renderer {
   }
 
  private:
-  [[noreturn]] void fail(Position at, const std::string& what) const { throw TemplateError(name_, at.line, at.column, what); }
+  [[noreturn]] void fail(Position at, const std::string& what) const {
+    throw TemplateError(name_, at.line, at.column, what);
+  }
 
   void charge(Position at, uint64_t work) {
     work_ += work;
-    if (work_ > kMaxWork) fail(at, "the template does too much work (over " + std::to_string(kMaxWork) + " units)");
+    if (work_ > kMaxWork)
+      fail(at, "the template does too much work (over " + std::to_string(kMaxWork) + " units)");
   }
 
   // Runs `body`, giving what a built-in throws its place.
@@ -87,9 +90,13 @@ class Renderer {
         out += text;
         return Flow::kNext;
       }
-      case StatementKind::kIf: return run_body(evaluate(*s.value).truthy() ? s.body : s.otherwise, out);
-      case StatementKind::kFor: return run_for(s, out);
-      case StatementKind::kSet: assign(s, evaluate(*s.value)); return Flow::kNext;
+      case StatementKind::kIf:
+        return run_body(evaluate(*s.value).truthy() ? s.body : s.otherwise, out);
+      case StatementKind::kFor:
+        return run_for(s, out);
+      case StatementKind::kSet:
+        assign(s, evaluate(*s.value));
+        return Flow::kNext;
       case StatementKind::kSetBlock: {
         std::string text;
         scopes_.emplace_back();
@@ -98,10 +105,15 @@ class Renderer {
         scopes_.back()[s.names[0]] = std::move(text);
         return flow;
       }
-      case StatementKind::kMacro: scopes_.back()[s.text] = Macro{&s}; return Flow::kNext;
-      case StatementKind::kBlock: return run_body(s.body, out);
-      case StatementKind::kBreak: return Flow::kBreak;
-      case StatementKind::kContinue: return Flow::kContinue;
+      case StatementKind::kMacro:
+        scopes_.back()[s.text] = Macro{&s};
+        return Flow::kNext;
+      case StatementKind::kBlock:
+        return run_body(s.body, out);
+      case StatementKind::kBreak:
+        return Flow::kBreak;
+      case StatementKind::kContinue:
+        return Flow::kContinue;
     }
     return Flow::kNext;
   }
@@ -110,9 +122,12 @@ class Renderer {
     if (!s.attribute.empty()) {
       const Value target = lookup(s.names[0]);
       const auto* members = target.get<std::shared_ptr<Namespace>>();
-      if (members == nullptr) fail(s.at, "only a namespace's attributes can be set, and \"" + s.names[0] + "\" is " + std::string(target.type_name()));
+      if (members == nullptr)
+        fail(s.at, "only a namespace's attributes can be set, and \"" + s.names[0] + "\" is " +
+                       std::string(target.type_name()));
       // A namespace within itself would never be freed, nor printed.
-      if (value.get<std::shared_ptr<Namespace>>() != nullptr) fail(s.at, "a namespace in a namespace is not supported");
+      if (value.get<std::shared_ptr<Namespace>>() != nullptr)
+        fail(s.at, "a namespace in a namespace is not supported");
       (*members)->members[s.attribute] = std::move(value);
     } else {
       bind(s.at, s.names, std::move(value));
@@ -163,7 +178,8 @@ class Renderer {
 
   // A value that goes into a container; containers too deep within each other would overflow the stack.
   Value shallow(Position at, Value value) {
-    if (deeper_than(value, kMaxNesting)) fail(at, "lists and dictionaries nested more than " + std::to_string(kMaxNesting) + " deep");
+    if (deeper_than(value, kMaxNesting))
+      fail(at, "lists and dictionaries nested more than " + std::to_string(kMaxNesting) + " deep");
     return value;
   }
 
@@ -171,10 +187,12 @@ class Renderer {
     if (value.list() == nullptr && value.dict() == nullptr) return false;
     if (limit == 0) return true;
     if (const auto* list = value.list()) {
-      return std::any_of(list->begin(), list->end(), [&](const Value& element) { return deeper_than(element, limit - 1); });
+      return std::any_of(list->begin(), list->end(),
+                         [&](const Value& element) { return deeper_than(element, limit - 1); });
     }
     const auto* dict = value.dict();
-    return std::any_of(dict->begin(), dict->end(), [&](const auto& member) { return deeper_than(member.second, limit - 1); });
+    return std::any_of(dict->begin(), dict->end(),
+                       [&](const auto& member) { return deeper_than(member.second, limit - 1); });
   }
 
   // ---- expressions ----
@@ -184,21 +202,25 @@ class Renderer {
     Value value = evaluate_kind(e);
     if (const auto* text = value.string()) charge(e.at, text->size());
     // A list that exists already is shared, not copied.
-    const bool made = e.kind != ExpressionKind::kName && e.kind != ExpressionKind::kAttribute && e.kind != ExpressionKind::kItem;
+    const bool made = e.kind != ExpressionKind::kName && e.kind != ExpressionKind::kAttribute &&
+                      e.kind != ExpressionKind::kItem;
     if (const auto* list = value.list(); list != nullptr && made) charge(e.at, kStep * list->size());
     return value;
   }
 
   Value evaluate_kind(const Expression& e) {
     switch (e.kind) {
-      case ExpressionKind::kLiteral: return e.value;
-      case ExpressionKind::kName: return lookup(e.text);
+      case ExpressionKind::kLiteral:
+        return e.value;
+      case ExpressionKind::kName:
+        return lookup(e.text);
       case ExpressionKind::kList: {
         List list;
         for (const auto& child : e.children) list.push_back(shallow(e.at, evaluate(*child)));
         return list;
       }
-      case ExpressionKind::kDict: return dict(e);
+      case ExpressionKind::kDict:
+        return dict(e);
       case ExpressionKind::kAttribute: {
         const Value object = evaluate(*e.children[0]);
         return located(e.at, [&] { return attribute(object, e.text); });
@@ -213,7 +235,8 @@ class Renderer {
         for (size_t i = 0; i < 3; ++i) bounds[i] = e.children[i + 1] ? evaluate(*e.children[i + 1]) : Value();
         return located(e.at, [&] { return slice(object, bounds[0], bounds[1], bounds[2]); });
       }
-      case ExpressionKind::kCall: return call(e);
+      case ExpressionKind::kCall:
+        return call(e);
       case ExpressionKind::kFilter: {
         const Value input = evaluate(*e.children[0]);
         Arguments given = arguments(e);
@@ -224,9 +247,12 @@ class Renderer {
         const Arguments given = arguments(e);
         return located(e.at, [&] { return apply_test(e.text, input, given.positional); });
       }
-      case ExpressionKind::kUnary: return unary(e);
-      case ExpressionKind::kBinary: return binary_expression(e);
-      case ExpressionKind::kCompare: return compare_chain(e);
+      case ExpressionKind::kUnary:
+        return unary(e);
+      case ExpressionKind::kBinary:
+        return binary_expression(e);
+      case ExpressionKind::kCompare:
+        return compare_chain(e);
       case ExpressionKind::kCondition:
         if (evaluate(*e.children[1]).truthy()) return evaluate(*e.children[0]);
         return e.children[2] ? evaluate(*e.children[2]) : Value(Undefined{"the else of a condition"});
@@ -238,7 +264,8 @@ class Renderer {
     Dict result;
     for (size_t i = 0; i < e.children.size(); i += 2) {
       const Value key = evaluate(*e.children[i]);
-      if (key.string() == nullptr) fail(e.children[i]->at, "a key must be a string, not " + std::string(key.type_name()));
+      if (key.string() == nullptr)
+        fail(e.children[i]->at, "a key must be a string, not " + std::string(key.type_name()));
       set_member(result, *key.string(), shallow(e.at, evaluate(*e.children[i + 1])));
     }
     return result;
@@ -295,12 +322,14 @@ class Renderer {
         return located(e.at, [&] { return call_method(object, callee.text, std::move(given)); });
       }
       if (object.undefined()) located(e.at, [&] { return attribute(object, callee.text); });
-      fail(callee.at, std::string(object.type_name()) + " has no method \"" + callee.text + "\" that is supported");
+      fail(callee.at,
+           std::string(object.type_name()) + " has no method \"" + callee.text + "\" that is supported");
     }
     const Value function = evaluate(callee);
     if (const auto* macro = function.get<Macro>()) return call_macro(e, *macro->definition);
     if (const auto* builtin = function.get<Builtin>()) return call_builtin(e, builtin->name);
-    if (const auto* undefined = function.get<Undefined>()) fail(e.at, "\"" + undefined->name + "\" is undefined");
+    if (const auto* undefined = function.get<Undefined>())
+      fail(e.at, "\"" + undefined->name + "\" is undefined");
     fail(e.at, "an object of type " + std::string(function.type_name()) + " cannot be called");
   }
 
@@ -317,7 +346,8 @@ class Renderer {
     }
     if (!given.named.empty()) fail(e.at, name + " takes no named arguments");
     if (name == "range") return range(e, given.positional);
-    if (given.positional.size() != 1 || given.positional[0].string() == nullptr) fail(e.at, name + " needs one string");
+    if (given.positional.size() != 1 || given.positional[0].string() == nullptr)
+      fail(e.at, name + " needs one string");
     if (name == "raise_exception") fail(e.at, *given.positional[0].string());
     char text[256];
     const size_t n = std::strftime(text, sizeof text, given.positional[0].string()->c_str(), &*options_.now);
@@ -334,7 +364,8 @@ class Renderer {
     if (bounds[2] == 0) fail(e.at, "the step of range is zero");
     List list;
     for (int64_t i = bounds[0]; bounds[2] > 0 ? i < bounds[1] : i > bounds[1];) {
-      if (static_cast<int64_t>(list.size()) >= kMaxRange) fail(e.at, "a range over " + std::to_string(kMaxRange) + " long");
+      if (static_cast<int64_t>(list.size()) >= kMaxRange)
+        fail(e.at, "a range over " + std::to_string(kMaxRange) + " long");
       list.emplace_back(i);
       if (__builtin_add_overflow(i, bounds[2], &i)) break;
     }
@@ -343,12 +374,15 @@ class Renderer {
 
   // A macro sees the globals and its parameters.
   Value call_macro(const Expression& e, const Statement& macro) {
-    if (++calls_ > kMaxCalls) fail(e.at, "macros call each other more than " + std::to_string(kMaxCalls) + " deep");
+    if (++calls_ > kMaxCalls)
+      fail(e.at, "macros call each other more than " + std::to_string(kMaxCalls) + " deep");
     Arguments given = arguments(e);
-    if (given.positional.size() > macro.names.size()) fail(e.at, "too many arguments for the macro \"" + macro.text + "\"");
+    if (given.positional.size() > macro.names.size())
+      fail(e.at, "too many arguments for the macro \"" + macro.text + "\"");
     std::vector<Scope> caller;
     caller.swap(scopes_);
-    scopes_.assign(caller.begin(), caller.begin() + 2);  // the template's variables and what it has set at the top
+    scopes_.assign(caller.begin(),
+                   caller.begin() + 2);  // the template's variables and what it has set at the top
     scopes_.emplace_back();
     for (size_t i = 0; i < macro.names.size(); ++i) {
       Value value = Undefined{macro.names[i]};
@@ -362,7 +396,8 @@ class Renderer {
       scopes_.back()[macro.names[i]] = std::move(value);
     }
     for (const auto& [name, value] : given.named) {
-      if (!scopes_.back().contains(name)) fail(e.at, "the macro \"" + macro.text + "\" has no argument " + name);
+      if (!scopes_.back().contains(name))
+        fail(e.at, "the macro \"" + macro.text + "\" has no argument " + name);
     }
     std::string out;
     run_body(macro.body, out);

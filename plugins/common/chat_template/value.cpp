@@ -16,7 +16,9 @@ std::string float_repr(double value) {
   char buffer[64];
   const double magnitude = std::fabs(value);
   const bool exponent = magnitude != 0 && (magnitude >= 1e16 || magnitude < 1e-4);
-  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value, exponent ? std::chars_format::scientific : std::chars_format::fixed).ptr;
+  const auto end = std::to_chars(buffer, buffer + sizeof buffer, value,
+                                 exponent ? std::chars_format::scientific : std::chars_format::fixed)
+                       .ptr;
   std::string text(buffer, end);
   if (!exponent && text.find('.') == std::string::npos) text += ".0";
   return text;
@@ -26,13 +28,27 @@ void escape_json(std::string_view text, std::string& out) {
   out.push_back('"');
   for (const char c : text) {
     switch (c) {
-      case '"': out += "\\\""; break;
-      case '\\': out += "\\\\"; break;
-      case '\n': out += "\\n"; break;
-      case '\r': out += "\\r"; break;
-      case '\t': out += "\\t"; break;
-      case '\b': out += "\\b"; break;
-      case '\f': out += "\\f"; break;
+      case '"':
+        out += "\\\"";
+        break;
+      case '\\':
+        out += "\\\\";
+        break;
+      case '\n':
+        out += "\\n";
+        break;
+      case '\r':
+        out += "\\r";
+        break;
+      case '\t':
+        out += "\\t";
+        break;
+      case '\b':
+        out += "\\b";
+        break;
+      case '\f':
+        out += "\\f";
+        break;
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           constexpr char kHex[] = "0123456789abcdef";
@@ -48,7 +64,8 @@ void escape_json(std::string_view text, std::string& out) {
 }
 
 std::string string_repr(std::string_view text) {
-  const char quote = text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos ? '"' : '\'';
+  const char quote =
+      text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos ? '"' : '\'';
   std::string out(1, quote);
   for (const char c : text) {
     constexpr char kHex[] = "0123456789abcdef";
@@ -104,18 +121,25 @@ bool Value::truthy() const {
 }
 
 std::string_view Value::type_name() const {
-  constexpr std::string_view kNames[] = {"undefined", "NoneType", "bool", "int", "float", "str", "list", "dict", "namespace", "loop", "macro", "function"};
+  constexpr std::string_view kNames[] = {"undefined", "NoneType", "bool",      "int",  "float", "str",
+                                         "list",      "dict",     "namespace", "loop", "macro", "function"};
   return kNames[data_.index()];
 }
 
 Value from_json(const boost::json::value& json) {
   switch (json.kind()) {
-    case boost::json::kind::null: return None{};
-    case boost::json::kind::bool_: return json.get_bool();
-    case boost::json::kind::int64: return json.get_int64();
-    case boost::json::kind::uint64: return static_cast<double>(json.get_uint64());  // beyond int64
-    case boost::json::kind::double_: return json.get_double();
-    case boost::json::kind::string: return std::string(json.get_string());
+    case boost::json::kind::null:
+      return None{};
+    case boost::json::kind::bool_:
+      return json.get_bool();
+    case boost::json::kind::int64:
+      return json.get_int64();
+    case boost::json::kind::uint64:
+      return static_cast<double>(json.get_uint64());  // beyond int64
+    case boost::json::kind::double_:
+      return json.get_double();
+    case boost::json::kind::string:
+      return std::string(json.get_string());
     case boost::json::kind::array: {
       List list;
       for (const auto& element : json.get_array()) list.push_back(from_json(element));
@@ -143,7 +167,8 @@ bool equal(const Value& a, const Value& b) {
   if (a.data().index() != b.data().index()) return false;
   if (a.undefined() || a.none()) return true;
   if (const auto* s = a.string()) return *s == *b.string();
-  if (const auto* l = a.list()) return std::equal(l->begin(), l->end(), b.list()->begin(), b.list()->end(), equal);
+  if (const auto* l = a.list())
+    return std::equal(l->begin(), l->end(), b.list()->begin(), b.list()->end(), equal);
   if (const auto* d = a.dict()) {
     if (d->size() != b.dict()->size()) return false;
     for (const auto& [key, value] : *d) {
@@ -175,7 +200,8 @@ std::string to_repr(const Value& value) {
   }
   if (const auto* d = value.dict()) {
     std::string out = "{";
-    for (const auto& [key, member] : *d) out += (out.size() > 1 ? ", " : "") + string_repr(key) + ": " + to_repr(member);
+    for (const auto& [key, member] : *d)
+      out += (out.size() > 1 ? ", " : "") + string_repr(key) + ": " + to_repr(member);
     return out + "}";
   }
   return "<" + std::string(value.type_name()) + ">";
@@ -205,7 +231,8 @@ bool to_json(const Value& value, int indent, bool sort_keys, std::string& out, i
   if (const auto* d = value.dict()) {
     std::vector<const std::pair<std::string, Value>*> members;
     for (const auto& member : *d) members.push_back(&member);
-    if (sort_keys) std::sort(members.begin(), members.end(), [](auto* a, auto* b) { return a->first < b->first; });
+    if (sort_keys)
+      std::sort(members.begin(), members.end(), [](auto* a, auto* b) { return a->first < b->first; });
     out.push_back('{');
     for (size_t i = 0; i < members.size(); ++i) {
       if (i > 0) out += separator;
@@ -222,7 +249,8 @@ bool to_json(const Value& value, int indent, bool sort_keys, std::string& out, i
 }
 
 size_t length_of(std::string_view text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xc0) != 0x80; }));
 }
 
 std::vector<std::string_view> code_points(std::string_view text) {
@@ -238,9 +266,11 @@ std::vector<std::string_view> code_points(std::string_view text) {
 
 // Python's str.isspace().
 bool is_space(std::string_view point) {
-  if (point.size() == 1) return (point[0] >= 0x09 && point[0] <= 0x0d) || (point[0] >= 0x1c && point[0] <= 0x20);
-  constexpr std::string_view kSpaces[] = {"\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005",
-                                          "\u2006", "\u2007", "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
+  if (point.size() == 1)
+    return (point[0] >= 0x09 && point[0] <= 0x0d) || (point[0] >= 0x1c && point[0] <= 0x20);
+  constexpr std::string_view kSpaces[] = {
+      "\u0085", "\u00a0", "\u1680", "\u2000", "\u2001", "\u2002", "\u2003", "\u2004", "\u2005", "\u2006",
+      "\u2007", "\u2008", "\u2009", "\u200a", "\u2028", "\u2029", "\u202f", "\u205f", "\u3000"};
   return std::find(std::begin(kSpaces), std::end(kSpaces), point) != std::end(kSpaces);
 }
 

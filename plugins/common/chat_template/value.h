@@ -19,7 +19,8 @@ class Value;
 struct Statement;
 
 using List = std::vector<Value>;
-using Dict = std::vector<std::pair<std::string, Value>>;  // in order of insertion; small, so searched from the front
+using Dict =
+    std::vector<std::pair<std::string, Value>>;  // in order of insertion; small, so searched from the front
 
 struct Undefined {
   std::string name;  // for "'name' is undefined"
@@ -43,13 +44,14 @@ struct Builtin {
 // Cheap to copy: containers are shared, and immutable but for namespaces.
 class Value {
  public:
-  using Data = std::variant<Undefined, None, bool, int64_t, double, std::string, std::shared_ptr<const List>, std::shared_ptr<const Dict>,
-                            std::shared_ptr<Namespace>, std::shared_ptr<const Loop>, Macro, Builtin>;
+  using Data = std::variant<Undefined, None, bool, int64_t, double, std::string, std::shared_ptr<const List>,
+                            std::shared_ptr<const Dict>, std::shared_ptr<Namespace>,
+                            std::shared_ptr<const Loop>, Macro, Builtin>;
 
   Value() : data_(None{}) {}
   template <typename T>
-    requires std::is_constructible_v<Data, T&&> && (!std::is_same_v<std::decay_t<T>, Value>)
-  Value(T&& data) : data_(std::forward<T>(data)) {}
+  requires std::is_constructible_v<Data, T&&> &&(!std::is_same_v<std::decay_t<T>, Value>)Value(T&& data)
+      : data_(std::forward<T>(data)) {}
   Value(const char* text) : data_(std::string(text)) {}
   Value(List list) : data_(std::make_shared<const List>(std::move(list))) {}
   Value(Dict dict) : data_(std::make_shared<const Dict>(std::move(dict))) {}

@@ -25,27 +25,27 @@ enum class RopeScaling {
 
 // The shape of a decoder. All sizes are at least 1 and consistent: heads % kv_heads == 0, head_dim even.
 struct Config {
-  std::string architecture;     // "llama", "qwen2" or "qwen3"
+  std::string architecture;  // "llama", "qwen2" or "qwen3"
   uint64_t layers = 0;
-  uint64_t width = 0;           // hidden_size
+  uint64_t width = 0;  // hidden_size
   uint64_t heads = 0;
   uint64_t kv_heads = 0;
-  uint64_t head_dim = 0;        // not always width / heads
-  uint64_t ffn = 0;             // intermediate_size
-  uint64_t vocab = 0;           // rows of the embedding; may exceed the tokenizer's size
-  uint64_t context = 0;         // max_position_embeddings
+  uint64_t head_dim = 0;  // not always width / heads
+  uint64_t ffn = 0;       // intermediate_size
+  uint64_t vocab = 0;     // rows of the embedding; may exceed the tokenizer's size
+  uint64_t context = 0;   // max_position_embeddings
   double rope_theta = 10000.0;
   double norm_eps = 1e-6;
-  bool tied = false;            // lm_head is model.embed_tokens, and there is no lm_head.weight
-  bool qkv_bias = false;        // bias on q, k and v only (Qwen2)
-  bool qk_norm = false;         // RMSNorm over head_dim on q and k, before RoPE (Qwen3)
+  bool tied = false;      // lm_head is model.embed_tokens, and there is no lm_head.weight
+  bool qkv_bias = false;  // bias on q, k and v only (Qwen2)
+  bool qk_norm = false;   // RMSNorm over head_dim on q and k, before RoPE (Qwen3)
 
   RopeScaling rope_scaling = RopeScaling::kNone;
-  double rope_factor = 1.0;                        // kLinear, kLlama3
-  double rope_low_freq_factor = 1.0;               // kLlama3
-  double rope_high_freq_factor = 4.0;              // kLlama3
-  uint64_t rope_original_context = 8192;           // kLlama3
-  std::vector<float> rope_factors;                 // kFactors, head_dim / 2 values
+  double rope_factor = 1.0;               // kLinear, kLlama3
+  double rope_low_freq_factor = 1.0;      // kLlama3
+  double rope_high_freq_factor = 4.0;     // kLlama3
+  uint64_t rope_original_context = 8192;  // kLlama3
+  std::vector<float> rope_factors;        // kFactors, head_dim / 2 values
 };
 
 // theta^(-2i/head_dim) for i < head_dim / 2, with the config's scaling applied. For kLlama3, with wavelength
@@ -55,9 +55,9 @@ std::vector<double> rope_inverse_frequencies(const Config& config);
 
 // A tensor as a Hugging Face checkpoint names and shapes it.
 struct TensorInfo {
-  std::string name;                // "model.layers.0.self_attn.q_proj.weight"
-  std::vector<uint64_t> shape;     // PyTorch order: [out, in]
-  std::string dtype;               // as stored: "BF16", "Q4_1"
+  std::string name;             // "model.layers.0.self_attn.q_proj.weight"
+  std::vector<uint64_t> shape;  // PyTorch order: [out, in]
+  std::string dtype;            // as stored: "BF16", "Q4_1"
   uint64_t elements() const;
 };
 

@@ -49,7 +49,8 @@ void refuse_unsupported(const json::Ref& root, const Config& config) {
   refuse_true(root, "rope_interleaved");
   if (config.architecture != "qwen2") refuse_true(root, "attention_bias");
   if (root.find("quantization_config")) {
-    root.at("quantization_config").fail("quantised safetensors are not supported; use the F32, F16 or BF16 checkpoint");
+    root.at("quantization_config")
+        .fail("quantised safetensors are not supported; use the F32, F16 or BF16 checkpoint");
   }
   if (const auto factor = root.find("partial_rotary_factor"); factor && factor->number() != 1.0) {
     factor->fail("only 1.0 is supported");
@@ -71,15 +72,16 @@ void read_gguf_rope(const gguf::File& file, const std::string& prefix, Config& c
     config.rope_scaling = RopeScaling::kLinear;
     config.rope_factor = file.number(prefix + "rope.scaling.factor");
   } else if (type != "none") {
-    throw FormatError(file.path(), "metadata key \"" + scaling + "\": \"" + type + "\" is not supported; none and linear are");
+    throw FormatError(file.path(), "metadata key \"" + scaling + "\": \"" + type +
+                                       "\" is not supported; none and linear are");
   }
   if (const gguf::Tensor* factors = file.find_tensor("rope_freqs.weight")) {
     if (config.rope_scaling != RopeScaling::kNone) {
       throw FormatError(file.path(), "has both rope_freqs.weight and " + scaling);
     }
     if (factors->dims.size() != 1 || factors->dims[0] != config.head_dim / 2) {
-      throw FormatError(file.path(), "tensor \"rope_freqs.weight\" must have " + std::to_string(config.head_dim / 2) +
-                                         " elements, half of head_dim");
+      throw FormatError(file.path(), "tensor \"rope_freqs.weight\" must have " +
+                                         std::to_string(config.head_dim / 2) + " elements, half of head_dim");
     }
     config.rope_scaling = RopeScaling::kFactors;
     config.rope_factors.resize(config.head_dim / 2);
@@ -105,9 +107,11 @@ void check_config(const Config& c, const std::string& file) {
   at_least_one("the vocabulary", c.vocab);
   at_least_one("the context", c.context);
   if (c.heads % c.kv_heads != 0) {
-    throw FormatError(file, std::to_string(c.heads) + " heads are not a multiple of " + std::to_string(c.kv_heads) + " KV heads");
+    throw FormatError(file, std::to_string(c.heads) + " heads are not a multiple of " +
+                                std::to_string(c.kv_heads) + " KV heads");
   }
-  if (c.head_dim % 2 != 0) throw FormatError(file, "head_dim " + std::to_string(c.head_dim) + " is odd; RoPE needs pairs");
+  if (c.head_dim % 2 != 0)
+    throw FormatError(file, "head_dim " + std::to_string(c.head_dim) + " is odd; RoPE needs pairs");
   if (!(c.rope_theta > 0) || !(c.norm_eps > 0) || !(c.rope_factor > 0)) {
     throw FormatError(file, "rope theta, rope factor and norm epsilon must be above 0");
   }
@@ -144,7 +148,8 @@ Config read_gguf_config(const gguf::File& file) {
   Config c;
   c.architecture = file.string("general.architecture");
   if (!supported(c.architecture)) {
-    throw FormatError(file.path(), "general.architecture \"" + c.architecture + "\" is not supported; llama, qwen2 and qwen3 are");
+    throw FormatError(file.path(), "general.architecture \"" + c.architecture +
+                                       "\" is not supported; llama, qwen2 and qwen3 are");
   }
   const std::string prefix = c.architecture + ".";
   c.layers = file.unsigned_integer(prefix + "block_count");
@@ -156,15 +161,20 @@ Config read_gguf_config(const gguf::File& file) {
   c.head_dim = file.has(dim_key) ? file.unsigned_integer(dim_key) : (c.heads > 0 ? c.width / c.heads : 0);
   const std::string value_key = prefix + "attention.value_length";
   if (file.has(value_key) && file.unsigned_integer(value_key) != c.head_dim) {
-    throw FormatError(file.path(), "attention.key_length and attention.value_length differ, which is not supported");
+    throw FormatError(file.path(),
+                      "attention.key_length and attention.value_length differ, which is not supported");
   }
   const std::string rotary_key = prefix + "rope.dimension_count";
   if (file.has(rotary_key) && file.unsigned_integer(rotary_key) != c.head_dim) {
-    throw FormatError(file.path(), "rope.dimension_count " + std::to_string(file.unsigned_integer(rotary_key)) +
-                                       " is not head_dim " + std::to_string(c.head_dim) + ": partial RoPE is not supported");
+    throw FormatError(file.path(), "rope.dimension_count " +
+                                       std::to_string(file.unsigned_integer(rotary_key)) +
+                                       " is not head_dim " + std::to_string(c.head_dim) +
+                                       ": partial RoPE is not supported");
   }
-  if (const std::string experts = prefix + "expert_count"; file.has(experts) && file.unsigned_integer(experts) > 0) {
-    throw FormatError(file.path(), "metadata key \"" + experts + "\": mixtures of experts are not supported here");
+  if (const std::string experts = prefix + "expert_count";
+      file.has(experts) && file.unsigned_integer(experts) > 0) {
+    throw FormatError(file.path(),
+                      "metadata key \"" + experts + "\": mixtures of experts are not supported here");
   }
   c.ffn = file.unsigned_integer(prefix + "feed_forward_length");
   c.context = file.unsigned_integer(prefix + "context_length");
@@ -192,11 +202,13 @@ std::vector<double> rope_inverse_frequencies(const Config& c) {
     if (c.rope_scaling == RopeScaling::kLinear) scaled = f / c.rope_factor;
     if (c.rope_scaling == RopeScaling::kFactors) scaled = f / static_cast<double>(c.rope_factors.at(i));
     if (c.rope_scaling == RopeScaling::kLlama3) {
-      const double turns = static_cast<double>(c.rope_original_context) * f / (2.0 * std::numbers::pi);  // C / l
+      const double turns =
+          static_cast<double>(c.rope_original_context) * f / (2.0 * std::numbers::pi);  // C / l
       if (turns < c.rope_low_freq_factor) {
         scaled = f / c.rope_factor;
       } else if (turns <= c.rope_high_freq_factor) {
-        const double s = (turns - c.rope_low_freq_factor) / (c.rope_high_freq_factor - c.rope_low_freq_factor);
+        const double s =
+            (turns - c.rope_low_freq_factor) / (c.rope_high_freq_factor - c.rope_low_freq_factor);
         scaled = (1.0 - s) * f / c.rope_factor + s * f;
       }
     }

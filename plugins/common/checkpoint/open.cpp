@@ -22,7 +22,8 @@ void check_tensors(const Config& config, const TensorSource& source) {
   for (const TensorInfo& want : expected) {
     const TensorInfo* have = source.find(want.name);
     if (have == nullptr) {
-      throw FormatError(source.path(), "tensor \"" + want.name + "\" of shape " + shape_text(want.shape) + " is missing");
+      throw FormatError(source.path(),
+                        "tensor \"" + want.name + "\" of shape " + shape_text(want.shape) + " is missing");
     }
     if (have->shape != want.shape) {
       throw FormatError(source.path(), "tensor \"" + want.name + "\" has shape " + shape_text(have->shape) +
@@ -30,15 +31,17 @@ void check_tensors(const Config& config, const TensorSource& source) {
     }
   }
   for (const TensorInfo& have : source.tensors()) {
-    const auto it = std::lower_bound(expected.begin(), expected.end(), have.name,
-                                     [](const TensorInfo& a, const std::string& name) { return a.name < name; });
+    const auto it =
+        std::lower_bound(expected.begin(), expected.end(), have.name,
+                         [](const TensorInfo& a, const std::string& name) { return a.name < name; });
     const bool wanted = it != expected.end() && it->name == have.name;
     const bool rotary_table = have.name.ends_with(".rotary_emb.inv_freq");
     // Some tied checkpoints store the head again; as in transformers, the embedding is what counts.
     const bool tied_head = config.tied && have.name == "lm_head.weight";
     if (!wanted && !rotary_table && !tied_head) {
       throw FormatError(source.path(), "tensor \"" + have.name + "\" of shape " + shape_text(have.shape) +
-                                           " is not part of a " + config.architecture + " decoder with this config");
+                                           " is not part of a " + config.architecture +
+                                           " decoder with this config");
     }
   }
 }

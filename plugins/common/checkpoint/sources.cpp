@@ -39,20 +39,19 @@ struct NamePair {
   std::string_view gguf;
   std::string_view hf;
 };
-constexpr std::array<NamePair, 3> kTopNames{{{"token_embd", "model.embed_tokens"},
-                                            {"output_norm", "model.norm"},
-                                            {"output", "lm_head"}}};
+constexpr std::array<NamePair, 3> kTopNames{
+    {{"token_embd", "model.embed_tokens"}, {"output_norm", "model.norm"}, {"output", "lm_head"}}};
 constexpr std::array<NamePair, 11> kLayerNames{{{"attn_norm", "input_layernorm"},
-                                               {"attn_q", "self_attn.q_proj"},
-                                               {"attn_k", "self_attn.k_proj"},
-                                               {"attn_v", "self_attn.v_proj"},
-                                               {"attn_output", "self_attn.o_proj"},
-                                               {"attn_q_norm", "self_attn.q_norm"},
-                                               {"attn_k_norm", "self_attn.k_norm"},
-                                               {"ffn_norm", "post_attention_layernorm"},
-                                               {"ffn_gate", "mlp.gate_proj"},
-                                               {"ffn_up", "mlp.up_proj"},
-                                               {"ffn_down", "mlp.down_proj"}}};
+                                                {"attn_q", "self_attn.q_proj"},
+                                                {"attn_k", "self_attn.k_proj"},
+                                                {"attn_v", "self_attn.v_proj"},
+                                                {"attn_output", "self_attn.o_proj"},
+                                                {"attn_q_norm", "self_attn.q_norm"},
+                                                {"attn_k_norm", "self_attn.k_norm"},
+                                                {"ffn_norm", "post_attention_layernorm"},
+                                                {"ffn_gate", "mlp.gate_proj"},
+                                                {"ffn_up", "mlp.up_proj"},
+                                                {"ffn_down", "mlp.down_proj"}}};
 
 // "" for a name that is not of these families.
 std::string hf_name(std::string_view name) {
@@ -87,13 +86,15 @@ class GgufSource final : public TensorSource {
       if (tensor.name == "rope_freqs.weight") continue;  // part of the config
       const std::string name = hf_name(tensor.name);
       if (name.empty()) {
-        throw FormatError(file_->path(), tensor.offset, "tensor \"" + tensor.name + "\" is not part of a " +
-                                                            config.architecture + " decoder");
+        throw FormatError(
+            file_->path(), tensor.offset,
+            "tensor \"" + tensor.name + "\" is not part of a " + config.architecture + " decoder");
       }
       by_name_[name] = &tensor;
     }
     for (const auto& [name, tensor] : by_name_) {
-      infos_.push_back({name, {tensor->dims.rbegin(), tensor->dims.rend()}, gguf::tensor_type_name(tensor->type)});
+      infos_.push_back(
+          {name, {tensor->dims.rbegin(), tensor->dims.rend()}, gguf::tensor_type_name(tensor->type)});
     }
   }
 
@@ -110,8 +111,9 @@ class GgufSource final : public TensorSource {
     const uint64_t width = bias ? 1 : tensor.row_length();
     const uint64_t rows = bias ? tensor.row_length() : tensor.rows();
     if (rows % head_dim_ != 0) {
-      throw FormatError(path(), tensor.offset, "tensor \"" + tensor.name + "\" has " + std::to_string(rows) +
-                                                   " rows, not a multiple of head_dim " + std::to_string(head_dim_));
+      throw FormatError(path(), tensor.offset,
+                        "tensor \"" + tensor.name + "\" has " + std::to_string(rows) +
+                            " rows, not a multiple of head_dim " + std::to_string(head_dim_));
     }
     std::vector<float> stored(rows * width);
     file_->dequantize(tensor, 0, tensor.rows(), stored.data());
@@ -141,8 +143,9 @@ uint64_t TensorInfo::elements() const {
 
 const TensorInfo* TensorSource::find(std::string_view name) const {
   const auto& infos = tensors();
-  const auto it = std::lower_bound(infos.begin(), infos.end(), name,
-                                   [](const TensorInfo& info, std::string_view wanted) { return info.name < wanted; });
+  const auto it =
+      std::lower_bound(infos.begin(), infos.end(), name,
+                       [](const TensorInfo& info, std::string_view wanted) { return info.name < wanted; });
   return it != infos.end() && it->name == name ? &*it : nullptr;
 }
 

@@ -15,17 +15,13 @@ using safetensors::f16_to_f32;
 
 // ggml.h, enum ggml_type, and the block structs of ggml-common.h. The quantised types beyond Q8_0 are listed so
 // that an error can name them and a file that holds them beside readable tensors can be opened.
-constexpr std::array<BlockType, 21> kBlockTypes{{{kF32, "F32", 1, 4},     {kF16, "F16", 1, 2},
-                                                {kQ4_0, "Q4_0", 32, 18}, {kQ4_1, "Q4_1", 32, 20},
-                                                {6, "Q5_0", 32, 22},     {7, "Q5_1", 32, 24},
-                                                {kQ8_0, "Q8_0", 32, 34}, {9, "Q8_1", 32, 36},
-                                                {10, "Q2_K", 256, 84},   {11, "Q3_K", 256, 110},
-                                                {12, "Q4_K", 256, 144},  {13, "Q5_K", 256, 176},
-                                                {14, "Q6_K", 256, 210},  {20, "IQ4_NL", 32, 18},
-                                                {23, "IQ4_XS", 256, 136}, {24, "I8", 1, 1},
-                                                {25, "I16", 1, 2},       {26, "I32", 1, 4},
-                                                {27, "I64", 1, 8},       {28, "F64", 1, 8},
-                                                {kBF16, "BF16", 1, 2}}};
+constexpr std::array<BlockType, 21> kBlockTypes{
+    {{kF32, "F32", 1, 4},    {kF16, "F16", 1, 2},    {kQ4_0, "Q4_0", 32, 18},  {kQ4_1, "Q4_1", 32, 20},
+     {6, "Q5_0", 32, 22},    {7, "Q5_1", 32, 24},    {kQ8_0, "Q8_0", 32, 34},  {9, "Q8_1", 32, 36},
+     {10, "Q2_K", 256, 84},  {11, "Q3_K", 256, 110}, {12, "Q4_K", 256, 144},   {13, "Q5_K", 256, 176},
+     {14, "Q6_K", 256, 210}, {20, "IQ4_NL", 32, 18}, {23, "IQ4_XS", 256, 136}, {24, "I8", 1, 1},
+     {25, "I16", 1, 2},      {26, "I32", 1, 4},      {27, "I64", 1, 8},        {28, "F64", 1, 8},
+     {kBF16, "BF16", 1, 2}}};
 
 constexpr uint64_t kBlock = 32;  // elements in a block of Q4_0, Q4_1 and Q8_0
 
@@ -90,7 +86,8 @@ void File::dequantize(const Tensor& tensor, uint64_t first_row, uint64_t n_rows,
   }
   const BlockType* block = find_block_type(tensor.type);
   const uint64_t row_blocks = block == nullptr ? 0 : tensor.row_length() / block->elements;
-  const std::byte* at = block == nullptr ? nullptr : tensor.data.data() + first_row * row_blocks * block->bytes;
+  const std::byte* at =
+      block == nullptr ? nullptr : tensor.data.data() + first_row * row_blocks * block->bytes;
   const uint64_t blocks = n_rows * row_blocks;
   switch (tensor.type) {
     case kF32:
@@ -102,9 +99,12 @@ void File::dequantize(const Tensor& tensor, uint64_t first_row, uint64_t n_rows,
     case kBF16:
       for (uint64_t i = 0; i < blocks; ++i) out[i] = bf16_to_f32(load_u16(at + 2 * i));
       return;
-    case kQ4_0: return dequantize_q4_0(at, blocks, out);
-    case kQ4_1: return dequantize_q4_1(at, blocks, out);
-    case kQ8_0: return dequantize_q8_0(at, blocks, out);
+    case kQ4_0:
+      return dequantize_q4_0(at, blocks, out);
+    case kQ4_1:
+      return dequantize_q4_1(at, blocks, out);
+    case kQ8_0:
+      return dequantize_q8_0(at, blocks, out);
     default:
       throw FormatError(path(), tensor.offset,
                         "tensor \"" + tensor.name + "\" is of type " + tensor_type_name(tensor.type) +

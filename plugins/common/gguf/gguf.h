@@ -21,7 +21,19 @@ namespace tenon::gguf {
 using io::FormatError;
 
 enum class ValueType : uint32_t {
-  kUint8 = 0, kInt8, kUint16, kInt16, kUint32, kInt32, kFloat32, kBool, kString, kArray, kUint64, kInt64, kFloat64
+  kUint8 = 0,
+  kInt8,
+  kUint16,
+  kInt16,
+  kUint32,
+  kInt32,
+  kFloat32,
+  kBool,
+  kString,
+  kArray,
+  kUint64,
+  kInt64,
+  kFloat64
 };
 std::string_view value_type_name(ValueType type);
 
@@ -37,13 +49,13 @@ struct Value {
 // the shape that PyTorch shows.
 struct Tensor {
   std::string name;
-  uint32_t type = 0;                 // a ggml_type
-  std::vector<uint64_t> dims;        // 1 to 4 of them
-  uint64_t offset = 0;               // of the data in the file
-  std::span<const std::byte> data;   // valid while the File lives
+  uint32_t type = 0;                // a ggml_type
+  std::vector<uint64_t> dims;       // 1 to 4 of them
+  uint64_t offset = 0;              // of the data in the file
+  std::span<const std::byte> data;  // valid while the File lives
 
   uint64_t row_length() const { return dims[0]; }
-  uint64_t rows() const;             // product of the other dims
+  uint64_t rows() const;  // product of the other dims
 };
 std::string tensor_type_name(uint32_t type);  // "Q4_1", or "type 99" when unknown
 
@@ -60,9 +72,9 @@ class File {
   const std::string& path() const { return map_.path(); }
   uint32_t version() const { return version_; }
   const std::vector<Tensor>& tensors() const { return tensors_; }
-  const Tensor* find_tensor(std::string_view name) const;                          // nullptr when absent
+  const Tensor* find_tensor(std::string_view name) const;  // nullptr when absent
   const std::vector<std::pair<std::string_view, Value>>& metadata() const { return metadata_; }
-  const Value* find(std::string_view key) const;                                   // nullptr when absent
+  const Value* find(std::string_view key) const;  // nullptr when absent
 
   // Typed metadata. Throws FormatError naming the key when it is missing or has another type; numbers convert
   // between the integer widths, and between the float widths, as long as the value fits.

@@ -11,11 +11,13 @@
 namespace tenon::gguf {
 namespace {
 
-constexpr std::array<std::string_view, 13> kValueTypeNames{"uint8",   "int8", "uint16", "int16", "uint32", "int32",  "float32",
-                                                           "bool",    "string", "array", "uint64", "int64", "float64"};
+constexpr std::array<std::string_view, 13> kValueTypeNames{"uint8",  "int8",    "uint16", "int16",  "uint32",
+                                                           "int32",  "float32", "bool",   "string", "array",
+                                                           "uint64", "int64",   "float64"};
 constexpr uint64_t kMaxTensorName = 64;
 constexpr int kMaxArrayDepth = 4;
-constexpr uint64_t kMaxArrayLength = 1 << 24;  // 100 times the largest vocabulary; bounds what a corrupt length can cost
+constexpr uint64_t kMaxArrayLength =
+    1 << 24;  // 100 times the largest vocabulary; bounds what a corrupt length can cost
 
 // A bounds-checked position in the file.
 class Cursor {
@@ -37,8 +39,9 @@ class Cursor {
   std::string_view get_string(const char* what) {
     const uint64_t length = get<uint64_t>(what);
     if (length > left()) {
-      throw FormatError(map_.path(), at_ - 8, std::string(what) + ": a string of " + std::to_string(length) +
-                                                  " bytes, but only " + std::to_string(left()) + " bytes are left");
+      throw FormatError(map_.path(), at_ - 8,
+                        std::string(what) + ": a string of " + std::to_string(length) + " bytes, but only " +
+                            std::to_string(left()) + " bytes are left");
     }
     const std::string_view text = map_.text().substr(at_, length);
     at_ += length;
@@ -63,17 +66,22 @@ size_t smallest_size(ValueType type) {
   switch (type) {
     case ValueType::kUint8:
     case ValueType::kInt8:
-    case ValueType::kBool: return 1;
+    case ValueType::kBool:
+      return 1;
     case ValueType::kUint16:
-    case ValueType::kInt16: return 2;
+    case ValueType::kInt16:
+      return 2;
     case ValueType::kUint32:
     case ValueType::kInt32:
-    case ValueType::kFloat32: return 4;
+    case ValueType::kFloat32:
+      return 4;
     case ValueType::kUint64:
     case ValueType::kInt64:
     case ValueType::kFloat64:
-    case ValueType::kString: return 8;
-    case ValueType::kArray: return 12;
+    case ValueType::kString:
+      return 8;
+    case ValueType::kArray:
+      return 12;
   }
   return 1;
 }
@@ -93,17 +101,39 @@ Value read_value(Cursor& cursor, ValueType type, int depth) {
   value.type = type;
   value.offset = cursor.offset();
   switch (type) {
-    case ValueType::kUint8: value.data = uint64_t{cursor.get<uint8_t>(kWhat)}; break;
-    case ValueType::kInt8: value.data = int64_t{cursor.get<int8_t>(kWhat)}; break;
-    case ValueType::kUint16: value.data = uint64_t{cursor.get<uint16_t>(kWhat)}; break;
-    case ValueType::kInt16: value.data = int64_t{cursor.get<int16_t>(kWhat)}; break;
-    case ValueType::kUint32: value.data = uint64_t{cursor.get<uint32_t>(kWhat)}; break;
-    case ValueType::kInt32: value.data = int64_t{cursor.get<int32_t>(kWhat)}; break;
-    case ValueType::kFloat32: value.data = double{cursor.get<float>(kWhat)}; break;
-    case ValueType::kUint64: value.data = cursor.get<uint64_t>(kWhat); break;
-    case ValueType::kInt64: value.data = cursor.get<int64_t>(kWhat); break;
-    case ValueType::kFloat64: value.data = cursor.get<double>(kWhat); break;
-    case ValueType::kString: value.data = cursor.get_string(kWhat); break;
+    case ValueType::kUint8:
+      value.data = uint64_t{cursor.get<uint8_t>(kWhat)};
+      break;
+    case ValueType::kInt8:
+      value.data = int64_t{cursor.get<int8_t>(kWhat)};
+      break;
+    case ValueType::kUint16:
+      value.data = uint64_t{cursor.get<uint16_t>(kWhat)};
+      break;
+    case ValueType::kInt16:
+      value.data = int64_t{cursor.get<int16_t>(kWhat)};
+      break;
+    case ValueType::kUint32:
+      value.data = uint64_t{cursor.get<uint32_t>(kWhat)};
+      break;
+    case ValueType::kInt32:
+      value.data = int64_t{cursor.get<int32_t>(kWhat)};
+      break;
+    case ValueType::kFloat32:
+      value.data = double{cursor.get<float>(kWhat)};
+      break;
+    case ValueType::kUint64:
+      value.data = cursor.get<uint64_t>(kWhat);
+      break;
+    case ValueType::kInt64:
+      value.data = cursor.get<int64_t>(kWhat);
+      break;
+    case ValueType::kFloat64:
+      value.data = cursor.get<double>(kWhat);
+      break;
+    case ValueType::kString:
+      value.data = cursor.get_string(kWhat);
+      break;
     case ValueType::kBool: {
       const auto byte = cursor.get<uint8_t>(kWhat);
       if (byte > 1) cursor.fail("a bool must be 0 or 1, found " + std::to_string(byte));
@@ -111,7 +141,8 @@ Value read_value(Cursor& cursor, ValueType type, int depth) {
       break;
     }
     case ValueType::kArray: {
-      if (depth >= kMaxArrayDepth) cursor.fail("arrays nested more than " + std::to_string(kMaxArrayDepth) + " deep");
+      if (depth >= kMaxArrayDepth)
+        cursor.fail("arrays nested more than " + std::to_string(kMaxArrayDepth) + " deep");
       const ValueType element = read_type(cursor);
       const auto count = cursor.get<uint64_t>("an array's length");
       if (count > cursor.left() / smallest_size(element)) {
@@ -119,8 +150,8 @@ Value read_value(Cursor& cursor, ValueType type, int depth) {
                     " values, but only " + std::to_string(cursor.left()) + " bytes are left");
       }
       if (count > kMaxArrayLength) {
-        cursor.fail("an array of " + std::to_string(count) + " values; at most " + std::to_string(kMaxArrayLength) +
-                    " are read");
+        cursor.fail("an array of " + std::to_string(count) + " values; at most " +
+                    std::to_string(kMaxArrayLength) + " are read");
       }
       std::vector<Value> elements;
       elements.reserve(count);
@@ -178,15 +209,18 @@ void check_overlap(const std::string& path, const std::vector<Tensor>& tensors) 
   for (size_t i = 1; i < order.size(); ++i) {
     const uint64_t end = order[i - 1]->offset + order[i - 1]->data.size();
     if (order[i]->offset < end) {
-      throw FormatError(path, order[i]->offset, "tensor \"" + order[i]->name + "\" overlaps \"" + order[i - 1]->name +
-                                                    "\", which ends at byte " + std::to_string(end));
+      throw FormatError(path, order[i]->offset,
+                        "tensor \"" + order[i]->name + "\" overlaps \"" + order[i - 1]->name +
+                            "\", which ends at byte " + std::to_string(end));
     }
   }
 }
 
 }  // namespace
 
-std::string_view value_type_name(ValueType type) { return kValueTypeNames[static_cast<size_t>(type)]; }
+std::string_view value_type_name(ValueType type) {
+  return kValueTypeNames[static_cast<size_t>(type)];
+}
 
 uint64_t Tensor::rows() const {
   uint64_t rows = 1;
@@ -201,13 +235,15 @@ File::File(const std::string& path) : map_(path) {
   version_ = cursor.get<uint32_t>("the version");
   if (version_ != 2 && version_ != 3) {
     const bool swapped = version_ == 0x02000000u || version_ == 0x03000000u;
-    throw FormatError(path, 4, swapped ? std::string("a big-endian GGUF file; only little-endian ones can be read")
-                                       : "GGUF version " + std::to_string(version_) + "; 2 and 3 can be read");
+    throw FormatError(path, 4,
+                      swapped ? std::string("a big-endian GGUF file; only little-endian ones can be read")
+                              : "GGUF version " + std::to_string(version_) + "; 2 and 3 can be read");
   }
   const auto n_tensors = cursor.get<uint64_t>("the number of tensors");
   const auto n_metadata = cursor.get<uint64_t>("the number of metadata entries");
   if (n_metadata > cursor.left() / 13) {  // the smallest entry: an empty key, a type and one byte
-    cursor.fail(std::to_string(n_metadata) + " metadata entries cannot fit into " + std::to_string(cursor.left()) + " bytes");
+    cursor.fail(std::to_string(n_metadata) + " metadata entries cannot fit into " +
+                std::to_string(cursor.left()) + " bytes");
   }
 
   metadata_.reserve(n_metadata);
@@ -220,11 +256,13 @@ File::File(const std::string& path) : map_(path) {
 
   const uint64_t alignment = has("general.alignment") ? unsigned_integer("general.alignment") : 32;
   if (alignment == 0 || (alignment & (alignment - 1)) != 0 || alignment > (1u << 20)) {
-    throw FormatError(path, find("general.alignment")->offset,
-                      "general.alignment is " + std::to_string(alignment) + "; it must be a power of two up to 1048576");
+    throw FormatError(
+        path, find("general.alignment")->offset,
+        "general.alignment is " + std::to_string(alignment) + "; it must be a power of two up to 1048576");
   }
   if (n_tensors > cursor.left() / 33) {  // the smallest entry: a name of one byte, one dim
-    cursor.fail(std::to_string(n_tensors) + " tensors cannot fit into " + std::to_string(cursor.left()) + " bytes");
+    cursor.fail(std::to_string(n_tensors) + " tensors cannot fit into " + std::to_string(cursor.left()) +
+                " bytes");
   }
   tensors_.reserve(n_tensors);
   std::vector<uint64_t> relative(n_tensors);
@@ -247,9 +285,10 @@ File::File(const std::string& path) : map_(path) {
                   std::to_string(alignment));
     }
     if (base > map_.size() || relative[i] > map_.size() - base || bytes > map_.size() - base - relative[i]) {
-      throw FormatError(path, base, label + std::to_string(bytes) + " bytes at offset " + std::to_string(relative[i]) +
-                                        " of the data, but the file ends at byte " + std::to_string(map_.size()) +
-                                        ": truncated?");
+      throw FormatError(path, base,
+                        label + std::to_string(bytes) + " bytes at offset " + std::to_string(relative[i]) +
+                            " of the data, but the file ends at byte " + std::to_string(map_.size()) +
+                            ": truncated?");
     }
     tensor.offset = base + relative[i];
     tensor.data = map_.bytes().subspan(tensor.offset, bytes);
@@ -274,8 +313,9 @@ const Value& File::required(std::string_view key) const {
 }
 
 void File::wrong_type(std::string_view key, const Value& value, const char* expected) const {
-  throw FormatError(path(), value.offset, "metadata key \"" + std::string(key) + "\" is of type " +
-                                              std::string(value_type_name(value.type)) + "; " + expected + " expected");
+  throw FormatError(path(), value.offset,
+                    "metadata key \"" + std::string(key) + "\" is of type " +
+                        std::string(value_type_name(value.type)) + "; " + expected + " expected");
 }
 
 std::string_view File::string(std::string_view key) const {

@@ -96,17 +96,22 @@ struct UniqueKeyHandler {
 
 std::string describe(const bj::value& value) {
   switch (value.kind()) {
-    case bj::kind::null: return "null";
-    case bj::kind::bool_: return value.get_bool() ? "true" : "false";
+    case bj::kind::null:
+      return "null";
+    case bj::kind::bool_:
+      return value.get_bool() ? "true" : "false";
     case bj::kind::int64:
     case bj::kind::uint64:
-    case bj::kind::double_: return "the number " + bj::serialize(value);
+    case bj::kind::double_:
+      return "the number " + bj::serialize(value);
     case bj::kind::string: {
       const bj::string& s = value.get_string();
       return s.size() > 40 ? "a string of " + std::to_string(s.size()) + " bytes" : bj::serialize(value);
     }
-    case bj::kind::array: return "an array";
-    case bj::kind::object: return "an object";
+    case bj::kind::array:
+      return "an array";
+    case bj::kind::object:
+      return "an object";
   }
   return "an unknown kind";
 }
@@ -154,7 +159,9 @@ Ref Ref::operator[](size_t index) const {
   return Ref(elements[index], file_, path_ + "[" + std::to_string(index) + "]");
 }
 
-size_t Ref::size() const { return array().size(); }
+size_t Ref::size() const {
+  return array().size();
+}
 
 std::string_view Ref::string() const {
   if (!value_->is_string()) wrong_type("a string");

@@ -27,10 +27,10 @@ class Ref {
   const std::string& path() const { return path_; }
   bool is_null() const { return value_->is_null(); }
 
-  Ref at(std::string_view key) const;                     // the member; an error when missing
-  std::optional<Ref> find(std::string_view key) const;    // the member, or nothing when missing or null
-  Ref operator[](size_t index) const;                     // the element; the index must be in range
-  size_t size() const;                                    // number of array elements
+  Ref at(std::string_view key) const;                   // the member; an error when missing
+  std::optional<Ref> find(std::string_view key) const;  // the member, or nothing when missing or null
+  Ref operator[](size_t index) const;                   // the element; the index must be in range
+  size_t size() const;                                  // number of array elements
 
   std::string_view string() const;
   bool boolean() const;

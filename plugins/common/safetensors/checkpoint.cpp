@@ -52,7 +52,8 @@ Checkpoint Checkpoint::open(const std::string& path) {
     for (const View& view : shard->tensors()) {
       const auto it = result.index_.find(view.name);
       if (it == result.index_.end() || it->second != &view) {
-        throw FormatError(shard->path(), "holds tensor \"" + view.name + "\", which " + file + " does not place there");
+        throw FormatError(shard->path(),
+                          "holds tensor \"" + view.name + "\", which " + file + " does not place there");
       }
     }
   }

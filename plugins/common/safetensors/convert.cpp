@@ -60,7 +60,8 @@ void read_f32(const View& view, float* out, const std::string& file) {
       }
       return;
     default:
-      throw FormatError(file, "tensor \"" + view.name + "\" has dtype " + std::string(dtype_name(view.dtype)) +
+      throw FormatError(file, "tensor \"" + view.name + "\" has dtype " +
+                                  std::string(dtype_name(view.dtype)) +
                                   "; weights must be F32, F16, BF16 or F64");
   }
 }

@@ -24,18 +24,34 @@ namespace tenon::safetensors {
 
 using io::FormatError;
 
-enum class DType { kBool, kU8, kI8, kF8E4M3, kF8E5M2, kI16, kU16, kF16, kBF16, kI32, kU32, kF32, kF64, kI64, kU64 };
+enum class DType {
+  kBool,
+  kU8,
+  kI8,
+  kF8E4M3,
+  kF8E5M2,
+  kI16,
+  kU16,
+  kF16,
+  kBF16,
+  kI32,
+  kU32,
+  kF32,
+  kF64,
+  kI64,
+  kU64
+};
 
-size_t dtype_size(DType dtype);              // bytes of one element
-std::string_view dtype_name(DType dtype);    // as written in the header, e.g. "BF16"
+size_t dtype_size(DType dtype);            // bytes of one element
+std::string_view dtype_name(DType dtype);  // as written in the header, e.g. "BF16"
 
 // A tensor inside an open File. `data` is not necessarily aligned to the element size.
 struct View {
   std::string name;
   DType dtype = DType::kF32;
-  std::vector<uint64_t> shape;         // [] is a scalar
-  uint64_t elements = 0;               // product of shape
-  std::span<const std::byte> data;     // elements * dtype_size(dtype) bytes, valid while the File lives
+  std::vector<uint64_t> shape;      // [] is a scalar
+  uint64_t elements = 0;            // product of shape
+  std::span<const std::byte> data;  // elements * dtype_size(dtype) bytes, valid while the File lives
 };
 
 // One .safetensors file, memory mapped. Immutable after open: any thread may read.
@@ -88,9 +104,9 @@ uint16_t f32_to_bf16(float value);  // round to nearest even; NaN stays NaN
 // A tensor to be written, borrowed until write() returns.
 struct Output {
   std::string name;
-  DType dtype = DType::kF32;     // kF32, kBF16 or kF16
+  DType dtype = DType::kF32;  // kF32, kBF16 or kF16
   std::vector<uint64_t> shape;
-  const float* data = nullptr;   // product of shape values
+  const float* data = nullptr;  // product of shape values
 };
 
 // Writes one file: a temporary file beside it, fsync, rename. The bytes depend only on the arguments, and not on

@@ -41,7 +41,8 @@ std::vector<const Output*> data_order(std::span<const Output> tensors, const std
   for (const Output* tensor : order) names.push_back(tensor->name);
   std::sort(names.begin(), names.end());
   const auto repeated = std::adjacent_find(names.begin(), names.end());
-  if (repeated != names.end()) throw FormatError(path, "two tensors are called \"" + std::string(*repeated) + "\"");
+  if (repeated != names.end())
+    throw FormatError(path, "two tensors are called \"" + std::string(*repeated) + "\"");
   return order;
 }
 
@@ -58,8 +59,9 @@ void write_data(io::AtomicFile& file, const Output& tensor, uint64_t elements, c
       const float value = tensor.data[begin + i];
       block[i] = tensor.dtype == DType::kF16 ? f32_to_f16(value) : f32_to_bf16(value);
       if (tensor.dtype == DType::kF16 && (block[i] & 0x7fffu) == 0x7c00u && std::isfinite(value)) {
-        throw FormatError(path, "tensor \"" + tensor.name + "\": value " + std::to_string(value) + " at element " +
-                                    std::to_string(begin + i) + " does not fit F16 (at most 65504); write BF16 or F32");
+        throw FormatError(path, "tensor \"" + tensor.name + "\": value " + std::to_string(value) +
+                                    " at element " + std::to_string(begin + i) +
+                                    " does not fit F16 (at most 65504); write BF16 or F32");
       }
     }
     file.write(block.data(), n * 2);
@@ -80,10 +82,10 @@ void write(const std::string& path, std::span<const Output> tensors,
   uint64_t at = 0;
   for (const Output* tensor : order) {
     const uint64_t end = at + element_count(*tensor, path) * dtype_size(tensor->dtype);
-    header[tensor->name] = boost::json::object{
-        {"dtype", dtype_name(tensor->dtype)},
-        {"shape", boost::json::array(tensor->shape.begin(), tensor->shape.end())},
-        {"data_offsets", boost::json::array{at, end}}};
+    header[tensor->name] =
+        boost::json::object{{"dtype", dtype_name(tensor->dtype)},
+                            {"shape", boost::json::array(tensor->shape.begin(), tensor->shape.end())},
+                            {"data_offsets", boost::json::array{at, end}}};
     at = end;
   }
   std::string text = boost::json::serialize(header);

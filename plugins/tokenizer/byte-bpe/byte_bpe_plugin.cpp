@@ -60,7 +60,8 @@ class ByteBpe {
  public:
   static constexpr uint32_t kFlags = TENON_C_DETERMINISTIC | TENON_C_BATCH_INVARIANT | TENON_C_REENTRANT;
   static constexpr const char* kDoc =
-      "Ids equal Hugging Face's tokenizers on valid UTF-8. Other bytes are kept, not replaced by U+FFFD; a byte without a token is an error unless "
+      "Ids equal Hugging Face's tokenizers on valid UTF-8. Other bytes are kept, not replaced by U+FFFD; a "
+      "byte without a token is an error unless "
       "missing_bytes is skip; strftime_now exists in chat templates only when date is given.";
 
   explicit ByteBpe(tenon::Host host)
@@ -109,7 +110,10 @@ class ByteBpe {
 
   std::string chat(std::string_view messages_json, uint32_t flags) const {
     if (!template_) {
-      throw tenon::Error(TENON_E_UNSUPPORTED, tokenizer_.path() + " has no chat template: set chat_template or chat_template_file, or give rows with `prompt`");
+      throw tenon::Error(
+          TENON_E_UNSUPPORTED,
+          tokenizer_.path() +
+              " has no chat template: set chat_template or chat_template_file, or give rows with `prompt`");
     }
     return reporting([&] {
       const boost::json::value messages = tenon::json::parse(messages_json, "messages");
@@ -136,7 +140,8 @@ class ByteBpe {
  private:
   void read_template(tenon::Host host) {
     const auto text = host.str_if("chat_template"), file = host.str_if("chat_template_file");
-    if (text && file) throw tenon::Error("chat_template_file: give chat_template or chat_template_file, not both");
+    if (text && file)
+      throw tenon::Error("chat_template_file: give chat_template or chat_template_file, not both");
     std::string source = tokenizer_.chat_template(), name = tokenizer_.path() + ": chat template";
     if (text) {
       source = *text;
@@ -180,10 +185,18 @@ constexpr const char* kMissingBytes[] = {"error", "skip", nullptr};
 
 TENON_TOKENIZER_PLUGIN(
     ByteBpe, "byte-bpe", "1.0.0", "The byte-level BPE of a pre-trained model, with its chat template.",
-    tenon::path("file", "A tokenizer.json, a Hugging Face folder that holds one, or a .gguf.", {.flags = TENON_O_REQUIRED}),
-    tenon::text("chat_template", nullptr, "Jinja text that replaces the model's chat template. Default: the model's own."),
+    tenon::path("file", "A tokenizer.json, a Hugging Face folder that holds one, or a .gguf.",
+                {.flags = TENON_O_REQUIRED}),
+    tenon::text("chat_template", nullptr,
+                "Jinja text that replaces the model's chat template. Default: the model's own."),
     tenon::path("chat_template_file", "A file with such a text; not together with chat_template."),
-    tenon::text("chat_variables", "\"{}\"", "A JSON object of further variables for the template, such as {\"enable_thinking\": false}."),
-    tenon::text("date", nullptr, "YYYY-MM-DD: the day that a template's strftime_now formats. Default: the function is not defined."),
-    tenon::text("stop", "[]", "Texts of further tokens that end a completion; the tokenizer's eos always does.", {.flags = TENON_O_LIST}),
-    tenon::choice("missing_bytes", kMissingBytes, "\"error\"", "What a byte without a token is: an error, or left out as Hugging Face's tokenizers does."))
+    tenon::text("chat_variables", "\"{}\"",
+                "A JSON object of further variables for the template, such as {\"enable_thinking\": false}."),
+    tenon::text(
+        "date", nullptr,
+        "YYYY-MM-DD: the day that a template's strftime_now formats. Default: the function is not defined."),
+    tenon::text("stop", "[]",
+                "Texts of further tokens that end a completion; the tokenizer's eos always does.",
+                {.flags = TENON_O_LIST}),
+    tenon::choice("missing_bytes", kMissingBytes, "\"error\"",
+                  "What a byte without a token is: an error, or left out as Hugging Face's tokenizers does."))

@@ -21,9 +21,13 @@ using testing::HasSubstr;
 using Ids = std::vector<int32_t>;
 using Options = std::map<std::string, std::string>;
 
-const tenon_component* component() { return tenon::testing::component_of(tenon_plugin_query_v1(nullptr)); }
+const tenon_component* component() {
+  return tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
+}
 
-std::string quoted(const std::string& text) { return "\"" + text + "\""; }
+std::string quoted(const std::string& text) {
+  return "\"" + text + "\"";
+}
 
 template <class F>
 std::string error_of(F&& f, int32_t* code = nullptr) {
@@ -53,9 +57,11 @@ class ByteBpeTest : public testing::Test {
       "normalizer":null,"pre_tokenizer":{"type":"ByteLevel","add_prefix_space":false,"use_regex":true},
       "post_processor":{"type":"TemplateProcessing","single":[{"SpecialToken":{"id":"<s>"}},{"Sequence":{"id":"A"}}],
         "special_tokens":{"<s>":{"id":"<s>","ids":[0],"tokens":["<s>"]}}},
-      "decoder":{"type":"ByteLevel"},"model":{"type":"BPE","merges":["a b"],"vocab":{)" + vocab + "}}}");
-    write("tokenizer_config.json",
-          R"json({"bos_token":"<s>","eos_token":"</s>","chat_template":"{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}{% if tools is none %}{{ mood }}{% endif %}{{ strftime_now('%a %d %b %Y') if strftime_now is defined }}"})json");
+      "decoder":{"type":"ByteLevel"},"model":{"type":"BPE","merges":["a b"],"vocab":{)" +
+                                vocab + "}}}");
+    write(
+        "tokenizer_config.json",
+        R"json({"bos_token":"<s>","eos_token":"</s>","chat_template":"{{ bos_token }}{% for m in messages %}<{{ m.role }}>{{ m.content }}{{ eos_token }}{% endfor %}{% if add_generation_prompt %}<assistant>{% endif %}{% if tools is none %}{{ mood }}{% endif %}{{ strftime_now('%a %d %b %Y') if strftime_now is defined }}"})json");
   }
   ~ByteBpeTest() override { fs::remove_all(folder_); }
 
@@ -94,7 +100,10 @@ TEST_F(ByteBpeTest, SpecialNamesAndStops) {
   EXPECT_EQ(tokenizer.special("<|end|>"), 2);
   EXPECT_EQ(tokenizer.special("\n"), 101);
   EXPECT_THAT(tokenizer.stop_ids(), ElementsAre(1, 2));
-  EXPECT_THAT(error_of([&] { Instance(component(), options({{"stop", R"(["<|nowhere|>"])"}})); }), HasSubstr("\"<|nowhere|>\" is not a token"));
+  EXPECT_THAT(error_of([&] {
+                Instance(component(), options({{"stop", R"(["<|nowhere|>"])"}}));
+              }),
+              HasSubstr("\"<|nowhere|>\" is not a token"));
 }
 
 TEST_F(ByteBpeTest, RendersChats) {
@@ -105,28 +114,37 @@ TEST_F(ByteBpeTest, RendersChats) {
   EXPECT_EQ(tokenizer.chat(messages), "<s><user>hi</s><assistant>");
   EXPECT_EQ(tokenizer.chat(messages, 0), "<s><user>hi</s>");
 
-  const Instance dated(component(), options({{"date", R"("2026-02-28")"}, {"chat_variables", R"("{\"mood\": \"calm\"}")"}}));
+  const Instance dated(
+      component(), options({{"date", R"("2026-02-28")"}, {"chat_variables", R"("{\"mood\": \"calm\"}")"}}));
   EXPECT_EQ(tenon::Tokenizer(dated.ref()).chat(messages), "<s><user>hi</s><assistant>calmSat 28 Feb 2026");
 
   const Instance other(component(), options({{"chat_template", R"("{{ messages|length }}")"}}));
   EXPECT_EQ(tenon::Tokenizer(other.ref()).chat(messages), "1");
-  const Instance from_file(component(), options({{"chat_template_file", quoted(write("own.jinja", "file {{ messages[0].role }}"))}}));
+  const Instance from_file(
+      component(),
+      options({{"chat_template_file", quoted(write("own.jinja", "file {{ messages[0].role }}"))}}));
   EXPECT_EQ(tenon::Tokenizer(from_file.ref()).chat(messages), "file user");
 }
 
 TEST_F(ByteBpeTest, ChatErrorsNameThePlace) {
   const Instance instance(component(), options({{"chat_template", R"("a\n{{ messages[0].content + 1 }}")"}}));
   const tenon::Tokenizer tokenizer(instance.ref());
-  EXPECT_THAT(error_of([&] { tokenizer.chat(R"([{"role":"user","content":"hi"}])"); }), HasSubstr("chat_template:2:"));
+  EXPECT_THAT(error_of([&] { tokenizer.chat(R"([{"role":"user","content":"hi"}])"); }),
+              HasSubstr("chat_template:2:"));
   EXPECT_THAT(error_of([&] { tokenizer.chat("[]"); }), HasSubstr("there are no messages"));
   EXPECT_THAT(error_of([&] { tokenizer.chat("{"); }), HasSubstr("messages: byte 1"));
-  EXPECT_THAT(error_of([&] { tokenizer.chat(R"([{"content":"hi"}])"); }), HasSubstr("member \"role\" is missing"));
-  EXPECT_THAT(error_of([&] { Instance(component(), options({{"chat_template", R"("{{ x")"}})); }), HasSubstr("chat_template:1:"));
+  EXPECT_THAT(error_of([&] { tokenizer.chat(R"([{"content":"hi"}])"); }),
+              HasSubstr("member \"role\" is missing"));
+  EXPECT_THAT(error_of([&] {
+                Instance(component(), options({{"chat_template", R"("{{ x")"}}));
+              }),
+              HasSubstr("chat_template:1:"));
 
   fs::remove(folder_ / "tokenizer_config.json");
   const Instance bare(component(), options());
   int32_t code = 0;
-  EXPECT_THAT(error_of([&] { tenon::Tokenizer(bare.ref()).chat("[]"); }, &code), HasSubstr("has no chat template"));
+  EXPECT_THAT(error_of([&] { tenon::Tokenizer(bare.ref()).chat("[]"); }, &code),
+              HasSubstr("has no chat template"));
   EXPECT_EQ(code, TENON_E_UNSUPPORTED);
   EXPECT_TRUE(tenon::Tokenizer(bare.ref()).stop_ids().empty());
 }
@@ -134,33 +152,54 @@ TEST_F(ByteBpeTest, ChatErrorsNameThePlace) {
 TEST_F(ByteBpeTest, BytesWithoutATokenAreErrorsUnlessSkipped) {
   const Instance instance(component(), options());
   int32_t code = 0;
-  EXPECT_THAT(error_of([&] { tenon::Tokenizer(instance.ref()).encode("a\x01"); }, &code), HasSubstr("byte 0x01"));
+  EXPECT_THAT(error_of([&] { tenon::Tokenizer(instance.ref()).encode("a\x01"); }, &code),
+              HasSubstr("byte 0x01"));
   EXPECT_EQ(code, TENON_E_INVALID);
   const Instance skipping(component(), options({{"missing_bytes", R"("skip")"}}));
-  EXPECT_EQ(tenon::Tokenizer(skipping.ref()).decode(tenon::Tokenizer(skipping.ref()).encode("a\x01" "c")), "ac");
+  EXPECT_EQ(tenon::Tokenizer(skipping.ref())
+                .decode(tenon::Tokenizer(skipping.ref())
+                            .encode("a\x01"
+                                    "c")),
+            "ac");
 }
 
 TEST_F(ByteBpeTest, BadFilesAreInvalidNotInternal) {
   int32_t code = 0;
-  EXPECT_THAT(error_of([&] { Instance(component(), {{"file", quoted(write("broken.json", "{\"model\": "))}}); }, &code), HasSubstr("broken.json: byte "));
+  EXPECT_THAT(error_of(
+                  [&] {
+                    Instance(component(), {{"file", quoted(write("broken.json", "{\"model\": "))}});
+                  },
+                  &code),
+              HasSubstr("broken.json: byte "));
   EXPECT_EQ(code, TENON_E_INVALID);
-  EXPECT_THAT(error_of([&] { Instance(component(), {{"file", quoted((folder_ / "absent").string())}}); }, &code), HasSubstr("does not exist"));
+  EXPECT_THAT(error_of(
+                  [&] {
+                    Instance(component(), {{"file", quoted((folder_ / "absent").string())}});
+                  },
+                  &code),
+              HasSubstr("does not exist"));
   EXPECT_EQ(code, TENON_E_INVALID);
-  EXPECT_THAT(error_of([&] { Instance(component(), {{"file", quoted(write("short.gguf", "GGUF"))}}); }, &code), HasSubstr("short.gguf: byte 4: truncated"));
+  EXPECT_THAT(error_of(
+                  [&] {
+                    Instance(component(), {{"file", quoted(write("short.gguf", "GGUF"))}});
+                  },
+                  &code),
+              HasSubstr("short.gguf: byte 4: truncated"));
   EXPECT_EQ(code, TENON_E_INVALID);
 }
 
 TEST_F(ByteBpeTest, CheckReportsAtTheOption) {
   tenon::testing::TestHost host(component(), options({{"date", R"("2026-02-30")"},
-                                                       {"chat_variables", R"("[1]")"},
-                                                       {"chat_template", R"("x")"},
-                                                       {"chat_template_file", R"("/y")"}}));
+                                                      {"chat_variables", R"("[1]")"},
+                                                      {"chat_template", R"("x")"},
+                                                      {"chat_template_file", R"("/y")"}}));
   std::vector<std::string> found;
   tenon_diag diag{sizeof diag, 0, &found, [](void* ctx, const char* path, int32_t, const char* text) {
                     static_cast<std::vector<std::string>*>(ctx)->push_back(std::string(path) + ": " + text);
                   }};
   component()->life->check(host.raw(), &diag);
-  EXPECT_THAT(found, ElementsAre(HasSubstr("chat_template_file: give chat_template or"), HasSubstr("date: \"2026-02-30\" is not a date"),
+  EXPECT_THAT(found, ElementsAre(HasSubstr("chat_template_file: give chat_template or"),
+                                 HasSubstr("date: \"2026-02-30\" is not a date"),
                                  HasSubstr("chat_variables: chat_variables: (root): expected an object")));
 }
 
@@ -173,8 +212,10 @@ TEST(ByteBpeModel, SmolLM2) {
   EXPECT_EQ(tokenizer.size(), 49152u);
   EXPECT_THAT(tokenizer.stop_ids(), ElementsAre(2));
   const std::string text = tokenizer.chat(R"([{"role":"user","content":"What is 12+30?"}])");
-  EXPECT_EQ(text, "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
-                  "<|im_start|>user\nWhat is 12+30?<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(
+      text,
+      "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging Face<|im_end|>\n"
+      "<|im_start|>user\nWhat is 12+30?<|im_end|>\n<|im_start|>assistant\n");
   const Ids ids = tokenizer.encode(text, TENON_ENCODE_SPECIAL);
   EXPECT_EQ(ids.front(), 1);
   EXPECT_EQ(std::count(ids.begin(), ids.end(), 2), 2);

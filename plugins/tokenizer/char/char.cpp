@@ -14,9 +14,15 @@ namespace {
 
 // The bytes of the UTF-8 character at text[at], or an empty view where there is none (RFC 3629).
 std::string_view character_at(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u; };
+  const auto byte = [&](size_t i) {
+    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
+  };
   const unsigned lead = byte(0);
-  const size_t length = lead < 0x80 ? 1 : lead >= 0xc2 && lead < 0xe0 ? 2 : lead >= 0xe0 && lead < 0xf0 ? 3 : lead >= 0xf0 && lead < 0xf5 ? 4 : 0;
+  const size_t length = lead < 0x80                   ? 1
+                        : lead >= 0xc2 && lead < 0xe0 ? 2
+                        : lead >= 0xe0 && lead < 0xf0 ? 3
+                        : lead >= 0xf0 && lead < 0xf5 ? 4
+                                                      : 0;
   if (length == 0) return {};
   for (size_t i = 1; i < length; ++i) {
     if ((byte(i) & 0xc0) != 0x80) return {};
@@ -63,7 +69,8 @@ class Char {
 
   explicit Char(tenon::Host host) : alphabet_(host.str("alphabet")) {
     const std::string eos = host.str_if("eos").value_or("");
-    if (const auto [option, fault] = find_fault(alphabet_, eos); !fault.empty()) throw tenon::Error(std::string(option) + ": " + fault);
+    if (const auto [option, fault] = find_fault(alphabet_, eos); !fault.empty())
+      throw tenon::Error(std::string(option) + ": " + fault);
     chars_ = characters(alphabet_, "alphabet");
     if (!eos.empty()) {
       eos_ = static_cast<int32_t>(chars_.size());
@@ -96,7 +103,8 @@ class Char {
     std::string text;
     for (const int32_t id : ids) {
       if (id < 0 || static_cast<size_t>(id) >= chars_.size()) {
-        throw tenon::Error("token id " + std::to_string(id) + " is out of range; ids are 0 to " + std::to_string(chars_.size() - 1));
+        throw tenon::Error("token id " + std::to_string(id) + " is out of range; ids are 0 to " +
+                           std::to_string(chars_.size() - 1));
       }
       if (id != eos_ || (flags & TENON_DECODE_SPECIAL) != 0) text += chars_[static_cast<size_t>(id)];
     }
@@ -111,16 +119,21 @@ class Char {
     return it == ids_.end() ? -1 : it->second;
   }
 
-  std::vector<int32_t> stop_ids() const { return eos_ < 0 ? std::vector<int32_t>() : std::vector<int32_t>{eos_}; }
+  std::vector<int32_t> stop_ids() const {
+    return eos_ < 0 ? std::vector<int32_t>() : std::vector<int32_t>{eos_};
+  }
 
  private:
   [[noreturn]] void fail_unknown(std::string_view c, size_t at, std::string_view text, bool eos) const {
     const bool control = c.size() == 1 && static_cast<unsigned char>(c[0]) < 0x20;
     char code[8];
     std::snprintf(code, sizeof code, "0x%02x", static_cast<unsigned>(static_cast<unsigned char>(c[0])));
-    throw tenon::Error("character " + (control ? std::string(code) : "\"" + std::string(c) + "\"") + " at byte " + std::to_string(at) + " of \"" +
-                       std::string(text.substr(0, 60)) + (text.size() > 60 ? "…" : "") + "\" is " +
-                       (eos ? "the end token, which a text may not contain" : "not in the alphabet \"" + alphabet_ + "\"; add it at the end of the option alphabet"));
+    throw tenon::Error(
+        "character " + (control ? std::string(code) : "\"" + std::string(c) + "\"") + " at byte " +
+        std::to_string(at) + " of \"" + std::string(text.substr(0, 60)) + (text.size() > 60 ? "…" : "") +
+        "\" is " +
+        (eos ? "the end token, which a text may not contain"
+             : "not in the alphabet \"" + alphabet_ + "\"; add it at the end of the option alphabet"));
   }
 
   std::string alphabet_;
@@ -136,5 +149,8 @@ constexpr const char* kDefaultAlphabet =
 }  // namespace
 
 TENON_TOKENIZER_PLUGIN(Char, "char", "1.0.0", "One token per character of a given alphabet.",
-                       tenon::text("alphabet", kDefaultAlphabet, "The characters, in the order of their ids; each once."),
-                       tenon::text("eos", nullptr, "One character that ends a completion, not in the alphabet; it gets the last id. Default: there is none."))
+                       tenon::text("alphabet", kDefaultAlphabet,
+                                   "The characters, in the order of their ids; each once."),
+                       tenon::text("eos", nullptr,
+                                   "One character that ends a completion, not in the alphabet; it gets the "
+                                   "last id. Default: there is none."))

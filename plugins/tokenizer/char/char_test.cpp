@@ -59,7 +59,8 @@ TEST_F(Quickstart, UnknownCharactersAreNamed) {
   EXPECT_THAT(message, HasSubstr("alphabet \"0123456789+-=<>,\""));
   EXPECT_THAT(error_of([&] { tokenizer_.encode("3\n"); }), HasSubstr("character 0x0a at byte 1"));
   EXPECT_THAT(error_of([&] { tokenizer_.encode("3\xff"); }), HasSubstr("byte 1 of the text is not UTF-8"));
-  EXPECT_THAT(error_of([&] { tokenizer_.decode(Ids{17}); }), HasSubstr("token id 17 is out of range; ids are 0 to 16"));
+  EXPECT_THAT(error_of([&] { tokenizer_.decode(Ids{17}); }),
+              HasSubstr("token id 17 is out of range; ids are 0 to 16"));
   EXPECT_THAT(error_of([&] { tokenizer_.decode(Ids{-1}); }), HasSubstr("token id -1"));
 }
 
@@ -91,7 +92,10 @@ TEST(Char, CodePointsAreCharacters) {
 
 TEST(Char, BadOptionsAreErrors) {
   EXPECT_THAT(error_of([] { make({{"alphabet", R"("")"}}); }), HasSubstr("the alphabet is empty"));
-  EXPECT_THAT(error_of([] { make({{"alphabet", R"("abca")"}}); }), HasSubstr("\"a\" is in the alphabet twice"));
+  EXPECT_THAT(error_of([] {
+                make({{"alphabet", R"("abca")"}});
+              }),
+              HasSubstr("\"a\" is in the alphabet twice"));
   EXPECT_THAT(error_of([] { make({{"eos", R"("$")"}}); }), HasSubstr("\"$\" is also in the alphabet"));
   EXPECT_THAT(error_of([] { make({{"eos", R"("éé")"}}); }), HasSubstr("must be one character"));
 }
@@ -100,9 +104,11 @@ TEST(Char, CheckReportsAtTheOption) {
   const tenon_component* component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
   tenon::testing::TestHost host(component, {{"eos", R"("ab")"}});
   std::vector<std::string> found;
-  tenon_diag diag{sizeof diag, 0, &found, [](void* ctx, const char* path, int32_t severity, const char* text) {
-                    static_cast<std::vector<std::string>*>(ctx)->push_back(std::string(path) + " " + std::to_string(severity) + " " + text);
-                  }};
+  tenon_diag diag{
+      sizeof diag, 0, &found, [](void* ctx, const char* path, int32_t severity, const char* text) {
+        static_cast<std::vector<std::string>*>(ctx)->push_back(std::string(path) + " " +
+                                                               std::to_string(severity) + " " + text);
+      }};
   component->life->check(host.raw(), &diag);
   EXPECT_THAT(found, testing::ElementsAre("eos 2 \"ab\" must be one character"));
 }
