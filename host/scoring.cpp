@@ -140,7 +140,8 @@ void Scoring::flush(StepValues& values) {
     const std::string prefix = "reward/" + terms_[term].name;
     const auto n = static_cast<double>(step.ok.size());
     double mean = 0, variance = 0;
-    for (double r : step.ok) mean += r / n;
+    for (double r : step.ok) mean += r;
+    mean /= n;
     for (double r : step.ok) variance += (r - mean) * (r - mean) / n;
     const double none = std::numeric_limits<double>::quiet_NaN();
     values.metric(prefix + "/mean", n > 0 ? mean : none);

@@ -53,7 +53,7 @@ bool ThreadPool::take(uint32_t piece) {
 }
 
 void ThreadPool::work(uint32_t own) {
-  uint32_t seen = signal_.load();
+  uint32_t seen = 0;  // not signal_: a thread that starts late must still see the end
   while (true) {
     while (!stop_.load(std::memory_order_relaxed)) {
       bool took = take(own);

@@ -6,6 +6,7 @@
 
 #include <boost/json.hpp>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <random>
 
@@ -23,7 +24,9 @@ TEST(JsonText, NumbersAreShortAndExact) {
     double x;
     const uint64_t bits = random();
     std::memcpy(&x, &bits, sizeof x);
-    if (std::isfinite(x)) EXPECT_EQ(std::strtod(json_number(x).c_str(), nullptr), x);
+    if (std::isfinite(x)) {
+      EXPECT_EQ(std::strtod(json_number(x).c_str(), nullptr), x);
+    }
   }
 }
 
