@@ -8,10 +8,18 @@
 namespace tenon::test {
 
 HashModel::HashModel(const FakeHost& host, uint64_t vocab, uint64_t max_len, uint64_t seed)
-    : weight(vocab * vocab), grad(vocab * vocab), value_weight(vocab), value_grad(vocab), host_(host.raw()), vocab_(vocab), max_len_(max_len) {
+    : weight(vocab * vocab),
+      grad(vocab * vocab),
+      value_weight(vocab),
+      value_grad(vocab),
+      host_(host.raw()),
+      vocab_(vocab),
+      max_len_(max_len) {
   std::vector<uint64_t> bits(weight.size() + vocab);
   host_.rng(seed, 0, 0, bits.data(), bits.size());
-  auto uniform = [](uint64_t b) { return static_cast<float>(static_cast<double>(b >> 11) * 0x1p-53 * 2 - 1); };
+  auto uniform = [](uint64_t b) {
+    return static_cast<float>(static_cast<double>(b >> 11) * 0x1p-53 * 2 - 1);
+  };
   for (size_t i = 0; i < weight.size(); ++i) weight[i] = uniform(bits[i]);
   for (size_t i = 0; i < vocab; ++i) value_weight[i] = uniform(bits[weight.size() + i]);
   shape_[0] = shape_[1] = static_cast<int64_t>(vocab);
@@ -37,7 +45,8 @@ std::vector<double> HashModel::distribution(std::span<const int32_t> context, do
   std::vector<double> z(vocab_);
   const float* row = weight.data() + static_cast<uint64_t>(context.back()) * vocab_;
   double h = static_cast<double>(hash_of(context) % 1000) * 0.01;
-  for (uint64_t j = 0; j < vocab_; ++j) z[j] = (static_cast<double>(row[j]) + 0.5 * std::cos(h + static_cast<double>(j))) / temperature;
+  for (uint64_t j = 0; j < vocab_; ++j)
+    z[j] = (static_cast<double>(row[j]) + 0.5 * std::cos(h + static_cast<double>(j))) / temperature;
   double top = *std::max_element(z.begin(), z.end()), sum = 0;
   for (double v : z) sum += std::exp(v - top);
   for (double& v : z) v -= top + std::log(sum);
@@ -66,7 +75,8 @@ HashModel::Tape HashModel::copy(const tenon_tokens& in) const {
   tape.mask.assign(in.mask, in.mask + tape.ids.values.size());
   tape.temperature = in.temperature;
   for (uint64_t i = 0; i < in.ids.n; ++i)
-    if (!tape.ids[i].empty() && tape.mask[tape.ids.offsets[i]] != 0) throw Error(TENON_E_INVALID, "mask is 1 at the first token of a sequence");
+    if (!tape.ids[i].empty() && tape.mask[tape.ids.offsets[i]] != 0)
+      throw Error(TENON_E_INVALID, "mask is 1 at the first token of a sequence");
   return tape;
 }
 
@@ -102,7 +112,8 @@ void HashModel::score(const tenon_call*, const tenon_tokens& in, tenon_score_out
 }
 
 // ∂ℓ/∂z_j = (1[j = x_t] − p_j)/τ; ∂H/∂z_j = −p_j (log p_j + H)/τ.
-void HashModel::backward(const tenon_call*, uint64_t handle, const float* d_logprob, const float* d_entropy, const float* d_value) {
+void HashModel::backward(const tenon_call*, uint64_t handle, const float* d_logprob, const float* d_entropy,
+                         const float* d_value) {
   auto it = tapes_.find(handle);
   if (it == tapes_.end()) throw Error(TENON_E_STATE, "unknown tape");
   const Tape& tape = it->second;
@@ -113,7 +124,8 @@ void HashModel::backward(const tenon_call*, uint64_t handle, const float* d_logp
       uint64_t at = tape.ids.offsets[i] + t;
       if (tape.mask[at] == 0) continue;
       std::vector<double> lp = distribution(ids.first(t), tape.temperature);
-      double dl = d_logprob != nullptr ? d_logprob[at] : 0, dh = d_entropy != nullptr ? d_entropy[at] : 0, entropy = 0;
+      double dl = d_logprob != nullptr ? d_logprob[at] : 0, dh = d_entropy != nullptr ? d_entropy[at] : 0,
+             entropy = 0;
       for (double l : lp) entropy -= std::exp(l) * l;
       float* g = grad.data() + static_cast<uint64_t>(ids[t - 1]) * vocab_;
       for (uint64_t j = 0; j < vocab_; ++j) {
@@ -126,10 +138,12 @@ void HashModel::backward(const tenon_call*, uint64_t handle, const float* d_logp
   tapes_.erase(it);
 }
 
-void HashModel::accumulate(const tenon_call* call, const tenon_tokens& in, const float* d_logprob, float* logprob_out) {
+void HashModel::accumulate(const tenon_call* call, const tenon_tokens& in, const float* d_logprob,
+                           float* logprob_out) {
   uint64_t tape = 0;
   std::vector<float> unused(in.ids.offsets[in.ids.n]);
-  tenon_score_out out{sizeof out, 0, logprob_out != nullptr ? logprob_out : unused.data(), nullptr, nullptr, &tape};
+  tenon_score_out out{sizeof out, 0,       logprob_out != nullptr ? logprob_out : unused.data(),
+                      nullptr,    nullptr, &tape};
   score(call, in, out);
   backward(call, tape, d_logprob, nullptr, nullptr);
   --counts.score, --counts.backward, ++counts.accumulate;
@@ -142,26 +156,31 @@ void HashModel::zero_grad(const tenon_call*) {
 
 uint64_t HashModel::session_open(const tenon_call*, uint64_t slots, uint64_t max_len) {
   if (slots == 0) throw Error(TENON_E_INVALID, "a session without slots");
-  if (max_len == 0 || max_len > max_len_) throw Error(TENON_E_INVALID, "a session of " + std::to_string(max_len) + " tokens; the model allows " + std::to_string(max_len_));
+  if (max_len == 0 || max_len > max_len_)
+    throw Error(TENON_E_INVALID, "a session of " + std::to_string(max_len) + " tokens; the model allows " +
+                                     std::to_string(max_len_));
   ++counts.open;
   sessions_[next_] = {max_len, std::vector<std::vector<int32_t>>(slots)};
   return next_++;
 }
 
-void HashModel::decode(const tenon_call*, uint64_t session, const tenon_tokens& append, const tenon_sampling* sampling, const uint64_t* sample_id,
-                       int32_t* token, float* logprob) {
+void HashModel::decode(const tenon_call*, uint64_t session, const tenon_tokens& append,
+                       const tenon_sampling* sampling, const uint64_t* sample_id, int32_t* token,
+                       float* logprob) {
   Session& s = sessions_.at(session);
   ++counts.decode;
   counts.widest = std::max(counts.widest, append.ids.n);
   std::vector<uint8_t> used(s.slots.size(), 0);
   for (uint64_t i = 0; i < append.ids.n; ++i) {
     uint64_t where = append.seq_id[i];
-    if (where >= s.slots.size() || used[where]++ != 0) throw Error(TENON_E_INVALID, "a slot that is not there, or given twice");
+    if (where >= s.slots.size() || used[where]++ != 0)
+      throw Error(TENON_E_INVALID, "a slot that is not there, or given twice");
     std::span<const int32_t> ids = row<int32_t>(append.ids, i);
     auto& slot = s.slots[where];
     slot.insert(slot.end(), ids.begin(), ids.end());
     counts.appended += ids.size();
-    if (slot.size() > s.max_len) throw Error(TENON_E_INVALID, "slot " + std::to_string(where) + " is longer than the session allows");
+    if (slot.size() > s.max_len)
+      throw Error(TENON_E_INVALID, "slot " + std::to_string(where) + " is longer than the session allows");
     if (sampling == nullptr) continue;
     std::vector<double> lp = distribution(slot, sampling->temperature > 0 ? sampling->temperature : 1);
     uint64_t pick = 0;
@@ -178,18 +197,24 @@ void HashModel::decode(const tenon_call*, uint64_t session, const tenon_tokens& 
   }
 }
 
-void HashModel::session_fork(const tenon_call*, uint64_t session, uint64_t src, uint64_t len, std::span<const uint64_t> dst) {
+void HashModel::session_fork(const tenon_call*, uint64_t session, uint64_t src, uint64_t len,
+                             std::span<const uint64_t> dst) {
   Session& s = sessions_.at(session);
   ++counts.fork;
   std::vector<int32_t> prefix = s.slots.at(src);
-  if (len > prefix.size()) throw Error(TENON_E_INVALID, "slot " + std::to_string(src) + " has less than " + std::to_string(len) + " tokens");
+  if (len > prefix.size())
+    throw Error(TENON_E_INVALID,
+                "slot " + std::to_string(src) + " has less than " + std::to_string(len) + " tokens");
   prefix.resize(len);
   for (uint64_t d : dst) s.slots.at(d) = prefix;
 }
 
-void HashModel::session_close(uint64_t session) { counts.close += sessions_.erase(session); }
+void HashModel::session_close(uint64_t session) {
+  counts.close += sessions_.erase(session);
+}
 
-void NaiveSampler::generate(const tenon_call* call, const Model& model, const tenon_generate_in& in, const tenon_generate_out& out) {
+void NaiveSampler::generate(const tenon_call* call, const Model& model, const tenon_generate_in& in,
+                            const tenon_generate_out& out) {
   ++calls;
   uint64_t max_len = model.info().max_len;
   for (uint64_t i = 0; i < in.n; ++i) {
@@ -202,18 +227,30 @@ void NaiveSampler::generate(const tenon_call* call, const Model& model, const te
       Ragged<int32_t> append;
       append.push(next);
       held += next.size();
-      tenon_tokens tokens{sizeof tokens, 0, append.raw(), nullptr, &slot, nullptr, nullptr, nullptr, in.sampling->temperature, 0};
+      tenon_tokens tokens{sizeof tokens,
+                          0,
+                          append.raw(),
+                          nullptr,
+                          &slot,
+                          nullptr,
+                          nullptr,
+                          nullptr,
+                          in.sampling->temperature,
+                          0};
       int32_t token = 0;
       float lp = 0;
       model.decode(call, session, tokens, in.sampling, in.sample_id + i, &token, &lp);
       ids.push_back(token);
       logprobs.push_back(lp);
       next = {token};
-      if (std::find(in.stop_ids, in.stop_ids + in.n_stop, token) != in.stop_ids + in.n_stop) finish = TENON_FINISH_STOP;
-      else if (ids.size() == in.max_new_tokens || held + 1 >= max_len) finish = TENON_FINISH_LENGTH;
+      if (std::find(in.stop_ids, in.stop_ids + in.n_stop, token) != in.stop_ids + in.n_stop)
+        finish = TENON_FINISH_STOP;
+      else if (ids.size() == in.max_new_tokens || held + 1 >= max_len)
+        finish = TENON_FINISH_LENGTH;
     }
     model.session_close(session);
-    if (int32_t rc = out.done(out.ctx, i, ids.data(), logprobs.data(), ids.size(), finish); rc < 0) throw Error(rc, "a completion was refused");
+    if (int32_t rc = out.done(out.ctx, i, ids.data(), logprobs.data(), ids.size(), finish); rc < 0)
+      throw Error(rc, "a completion was refused");
   }
 }
 
@@ -221,7 +258,8 @@ std::vector<int32_t> LetterTokenizer::encode(std::string_view text, uint32_t) co
   std::vector<int32_t> ids;
   for (char c : text) {
     size_t id = alphabet.find(c);
-    if (id == std::string::npos) throw Error(TENON_E_INVALID, std::string("the tokenizer does not know \"") + c + '"');
+    if (id == std::string::npos)
+      throw Error(TENON_E_INVALID, std::string("the tokenizer does not know \"") + c + '"');
     ids.push_back(static_cast<int32_t>(id));
   }
   return ids;
@@ -245,12 +283,14 @@ std::string LetterTokenizer::chat(std::string_view messages_json, uint32_t flags
 }
 
 struct RowSetTable {
-  static int32_t read(void* self, const tenon_call*, const uint64_t* index, uint64_t n, const tenon_row_sink* out, tenon_error* err) {
+  static int32_t read(void* self, const tenon_call*, const uint64_t* index, uint64_t n,
+                      const tenon_row_sink* out, tenon_error* err) {
     return guard(err, [&] {
       for (uint64_t i = 0; i < n; ++i) give(static_cast<RowSet*>(self)->rows_.at(index[i]), out);
     });
   }
-  static int32_t next(void* self, const tenon_call*, uint64_t n, const tenon_row_sink* out, tenon_error* err) {
+  static int32_t next(void* self, const tenon_call*, uint64_t n, const tenon_row_sink* out,
+                      tenon_error* err) {
     return guard(err, [&] {
       auto& set = *static_cast<RowSet*>(self);
       for (uint64_t i = 0; i < n; ++i, ++set.taken) give(set.rows_.at(set.taken % set.rows_.size()), out);
@@ -264,7 +304,9 @@ struct RowSetTable {
   static constexpr tenon_dataset_vt kTable{sizeof(tenon_dataset_vt), 0, count, read, next};
 };
 
-tenon_ref RowSet::ref(const char* name) { return ref_to<RowSetTable>(*this, "rows", name); }
+tenon_ref RowSet::ref(const char* name) {
+  return ref_to<RowSetTable>(*this, "rows", name);
+}
 
 void PlainReinforce::advantages(const RolloutView& in, Advantages& out) const {
   for (const auto& group : in.groups()) {
@@ -292,7 +334,8 @@ void PlainReinforce::gradient(const RolloutView& in, Gradient& out) {
       double d = in.lp_ref(t) - in.lp_new(t);
       out.add(t, beta * w * (std::exp(d) - d - 1), beta * w * (1 - std::exp(d)));
     }
-    if ((needs & TENON_NEEDS_ENTROPY) != 0) out.add_entropy(t, -entropy_bonus * w * in.raw().entropy[t], -entropy_bonus * w);
+    if ((needs & TENON_NEEDS_ENTROPY) != 0)
+      out.add_entropy(t, -entropy_bonus * w * in.raw().entropy[t], -entropy_bonus * w);
   }
 }
 

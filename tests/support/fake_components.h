@@ -14,11 +14,19 @@ tenon_ref ref_to(T& object, const char* id, const char* name = "fake") {
   static constexpr tenon_life life = [] {
     tenon_life l{};
     l.struct_size = sizeof l;
-    if constexpr (requires(T& t) { t.extension(std::string_view()); })
-      l.extension = [](void* self, const char* what) -> const void* { return static_cast<T*>(self)->extension(what); };
+    if constexpr (requires(T & t) { t.extension(std::string_view()); })
+      l.extension = [](void* self, const char* what) -> const void* {
+        return static_cast<T*>(self)->extension(what);
+      };
     return l;
   }();
-  return {sizeof(tenon_ref), TENON_C_DETERMINISTIC | TENON_C_BATCH_INVARIANT, &object, &Shim::kTable, id, name, &life};
+  return {sizeof(tenon_ref),
+          TENON_C_DETERMINISTIC | TENON_C_BATCH_INVARIANT,
+          &object,
+          &Shim::kTable,
+          id,
+          name,
+          &life};
 }
 
 // A language model whose logits are z_j(t) = W[x_{t-1}][j] + 0.5·cos(h + j), h being a hash of all of x_{<t}, so that a token that is lost, doubled
@@ -42,7 +50,8 @@ class HashModel {
     uint64_t widest = 0;          // most sequences in one decode
     uint64_t longest = 0;         // most tokens in one score or accumulate
   } counts;
-  float logprob_error = 0;  // added to what accumulate and score report, to provoke a difference from the sampler
+  float logprob_error =
+      0;  // added to what accumulate and score report, to provoke a difference from the sampler
 
   // log-softmax(z/τ) of the token after `context` (at least one token), [vocab].
   std::vector<double> distribution(std::span<const int32_t> context, double temperature) const;
@@ -50,16 +59,18 @@ class HashModel {
   void info(tenon_model_info& out);
   void param(uint64_t i, tenon_param& out);
   void score(const tenon_call*, const tenon_tokens& in, tenon_score_out& out);
-  void backward(const tenon_call*, uint64_t tape, const float* d_logprob, const float* d_entropy, const float* d_value);
+  void backward(const tenon_call*, uint64_t tape, const float* d_logprob, const float* d_entropy,
+                const float* d_value);
   void drop_tape(uint64_t tape) { tapes_.erase(tape); }
   void accumulate(const tenon_call*, const tenon_tokens& in, const float* d_logprob, float* logprob_out);
   void zero_grad(const tenon_call*);
   void finish_grad(const tenon_call*) {}
   void params_updated(const tenon_call*, uint64_t v) { version = v; }
   uint64_t session_open(const tenon_call*, uint64_t slots, uint64_t max_len);
-  void decode(const tenon_call*, uint64_t session, const tenon_tokens& append, const tenon_sampling* sampling, const uint64_t* sample_id, int32_t* token,
-              float* logprob);
-  void session_fork(const tenon_call*, uint64_t session, uint64_t src, uint64_t len, std::span<const uint64_t> dst);
+  void decode(const tenon_call*, uint64_t session, const tenon_tokens& append, const tenon_sampling* sampling,
+              const uint64_t* sample_id, int32_t* token, float* logprob);
+  void session_fork(const tenon_call*, uint64_t session, uint64_t src, uint64_t len,
+                    std::span<const uint64_t> dst);
   void session_close(uint64_t session);
   uint64_t open_sessions() const { return sessions_.size(); }
   uint64_t open_tapes() const { return tapes_.size(); }
@@ -87,7 +98,9 @@ class HashModel {
 // The naive sampler that judges fast ones: one sequence at a time, the whole prompt appended at once, one token per call.
 struct NaiveSampler {
   void generate(const tenon_call*, const Model&, const tenon_generate_in&, const tenon_generate_out&);
-  tenon_ref ref(const char* name = "sampler") { return ref_to<SamplerShim<NaiveSampler>>(*this, "naive", name); }
+  tenon_ref ref(const char* name = "sampler") {
+    return ref_to<SamplerShim<NaiveSampler>>(*this, "naive", name);
+  }
   uint64_t calls = 0;
 };
 
@@ -95,12 +108,16 @@ struct NaiveSampler {
 struct LetterTokenizer {
   std::string alphabet = "$0123456789+-=<>,abcdef";
   std::vector<int32_t> encode(std::string_view text, uint32_t flags) const;
-  std::string decode(std::span<const int32_t> ids, uint32_t flags) const;                 // without "$" unless TENON_DECODE_SPECIAL
-  std::string chat(std::string_view messages_json, uint32_t flags) const;                  // contents joined, "=" opens the answer
+  std::string decode(std::span<const int32_t> ids,
+                     uint32_t flags) const;  // without "$" unless TENON_DECODE_SPECIAL
+  std::string chat(std::string_view messages_json,
+                   uint32_t flags) const;  // contents joined, "=" opens the answer
   uint64_t size() const { return alphabet.size(); }
   int64_t special(std::string_view name) const { return name == "eos" ? 0 : -1; }
   std::vector<int32_t> stop_ids() const { return {0}; }
-  tenon_ref ref(const char* name = "tokenizer") { return ref_to<TokenizerShim<LetterTokenizer>>(*this, "letters", name); }
+  tenon_ref ref(const char* name = "tokenizer") {
+    return ref_to<TokenizerShim<LetterTokenizer>>(*this, "letters", name);
+  }
 };
 
 // Rows from memory; `next` goes round.
@@ -118,7 +135,9 @@ class RowSet {
 struct LambdaReward {
   std::function<double(const Sample&)> f;
   double operator()(const Sample& s) { return f(s); }
-  tenon_ref ref(const char* name = "reward") { return ref_to<RewardShim<LambdaReward>>(*this, "lambda", name); }
+  tenon_ref ref(const char* name = "reward") {
+    return ref_to<RewardShim<LambdaReward>>(*this, "lambda", name);
+  }
 };
 
 // A = r − mean of the group; loss −weight·ρ·A with ρ = exp(lp_new − lp_old), plus, with a reference, beta·weight·k3.
@@ -130,7 +149,9 @@ struct PlainReinforce {
   tenon_algorithm_info info() const { return {sizeof(tenon_algorithm_info), needs, aggregation, 0, 0}; }
   void advantages(const RolloutView&, Advantages&) const;
   void gradient(const RolloutView&, Gradient&);
-  tenon_ref ref(const char* name = "algorithm") { return ref_to<AlgorithmShim<PlainReinforce>>(*this, "plain", name); }
+  tenon_ref ref(const char* name = "algorithm") {
+    return ref_to<AlgorithmShim<PlainReinforce>>(*this, "plain", name);
+  }
 };
 
 // w -= learning_rate · g.

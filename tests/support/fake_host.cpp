@@ -24,19 +24,24 @@ void philox(uint64_t key, uint64_t hi, uint64_t lo, uint64_t out[2]) {
   out[1] = uint64_t{c[3]} << 32 | c[2];
 }
 
-tenon_call cpu_call(uint64_t step) { return {sizeof(tenon_call), kDLCPU, 0, 0, step, 0, nullptr}; }
+tenon_call cpu_call(uint64_t step) {
+  return {sizeof(tenon_call), kDLCPU, 0, 0, step, 0, nullptr};
+}
 
 const tenon_component& plugin_component() {
   if (tenon_plugin_query_v1 == nullptr) throw std::logic_error("no plugin is linked into this test");
   tenon_host_info info{sizeof info, TENON_ABI_LEVEL, TENON_ABI_DRAFT, 0, "test", "0"};
   const tenon_plugin* plugin = tenon_plugin_query_v1(&info);
-  if (plugin->components[0] == nullptr || plugin->components[1] != nullptr) throw std::logic_error("the plugin has not just one component");
+  if (plugin->components[0] == nullptr || plugin->components[1] != nullptr)
+    throw std::logic_error("the plugin has not just one component");
   return *plugin->components[0];
 }
 
 namespace {
 
-boost::json::object parse_options(std::string_view text) { return boost::json::parse({text.data(), text.size()}).as_object(); }
+boost::json::object parse_options(std::string_view text) {
+  return boost::json::parse({text.data(), text.size()}).as_object();
+}
 
 void fill_defaults(boost::json::object& options, const tenon_option* const* table, const std::string& where);
 
@@ -83,12 +88,17 @@ void fill_defaults(boost::json::object& options, const tenon_option* const* tabl
   }
 }
 
-double aggregate_weight(const tenon_algorithm_info& info, uint64_t sequences, uint64_t tokens, uint64_t mine) {
+double aggregate_weight(const tenon_algorithm_info& info, uint64_t sequences, uint64_t tokens,
+                        uint64_t mine) {
   switch (info.aggregation) {
-    case TENON_TOKEN_MEAN: return 1.0 / static_cast<double>(tokens);
-    case TENON_SEQUENCE_MEAN: return 1.0 / (static_cast<double>(sequences) * static_cast<double>(mine));
-    case TENON_CONSTANT_LENGTH: return 1.0 / (static_cast<double>(sequences) * info.constant);
-    default: throw Error(TENON_E_INVALID, "unknown aggregation " + std::to_string(info.aggregation));
+    case TENON_TOKEN_MEAN:
+      return 1.0 / static_cast<double>(tokens);
+    case TENON_SEQUENCE_MEAN:
+      return 1.0 / (static_cast<double>(sequences) * static_cast<double>(mine));
+    case TENON_CONSTANT_LENGTH:
+      return 1.0 / (static_cast<double>(sequences) * info.constant);
+    default:
+      throw Error(TENON_E_INVALID, "unknown aggregation " + std::to_string(info.aggregation));
   }
 }
 
@@ -115,10 +125,14 @@ struct Table {
     });
   }
   static int32_t get_f64(const tenon_host* h, const char* path, double* out) {
-    return get(h, path, out, [](const boost::json::value& v, double& to) { return v.is_number() ? (to = v.to_number<double>(), true) : false; });
+    return get(h, path, out, [](const boost::json::value& v, double& to) {
+      return v.is_number() ? (to = v.to_number<double>(), true) : false;
+    });
   }
   static int32_t get_bool(const tenon_host* h, const char* path, int32_t* out) {
-    return get(h, path, out, [](const boost::json::value& v, int32_t& to) { return v.is_bool() ? (to = v.get_bool(), true) : false; });
+    return get(h, path, out, [](const boost::json::value& v, int32_t& to) {
+      return v.is_bool() ? (to = v.get_bool(), true) : false;
+    });
   }
   static int32_t get_str(const tenon_host* h, const char* path, tenon_str* out) {
     return get(h, path, out, [](const boost::json::value& v, tenon_str& to) {
@@ -171,12 +185,14 @@ struct Table {
       if (i + 1 < n) out[i + 1] = block[1];
     }
   }
-  static void parallel_for(const tenon_host*, uint64_t n, uint64_t, void (*fn)(void*, uint64_t, uint64_t), void* arg) {
+  static void parallel_for(const tenon_host*, uint64_t n, uint64_t, void (*fn)(void*, uint64_t, uint64_t),
+                           void* arg) {
     if (n > 0) fn(arg, 0, n);
   }
 
-  static int32_t loss_weights(const tenon_host*, const tenon_algorithm_info* info, uint64_t n_seq, const uint64_t* offsets, const uint8_t* mask,
-                              const uint8_t* valid, double* weight, tenon_error* err) {
+  static int32_t loss_weights(const tenon_host*, const tenon_algorithm_info* info, uint64_t n_seq,
+                              const uint64_t* offsets, const uint8_t* mask, const uint8_t* valid,
+                              double* weight, tenon_error* err) {
     return guard(err, [&] {
       uint64_t sequences = 0, tokens = 0;
       auto scored = [&](uint64_t i) {
@@ -195,7 +211,8 @@ struct Table {
   }
 
   // Σ weight · reward over the terms that apply; a sample with another outcome than OK or NOT_APPLICABLE, or without any term, is not valid.
-  static int32_t score(const tenon_host* h, const char* slot, const tenon_call* call, const tenon_reward_in* in, tenon_scored* out, tenon_error* err) {
+  static int32_t score(const tenon_host* h, const char* slot, const tenon_call* call,
+                       const tenon_reward_in* in, tenon_scored* out, tenon_error* err) {
     return guard(err, [&] {
       std::vector<int> terms(in->n, 0);
       for (uint64_t i = 0; i < in->n; ++i) out->total[i] = 0, out->valid[i] = 1;
@@ -211,15 +228,24 @@ struct Table {
         struct Notes {
           std::map<std::string, std::pair<double, double>> of;
         } notes;
-        tenon_reward_out o{sizeof o, 0, reward.data(), status.data(), nullptr, &notes, nullptr, [](void* c, uint64_t, const char* key, double v) {
+        tenon_reward_out o{sizeof o,
+                           0,
+                           reward.data(),
+                           status.data(),
+                           nullptr,
+                           &notes,
+                           nullptr,
+                           [](void* c, uint64_t, const char* key, double v) {
                              auto& s = static_cast<Notes*>(c)->of[key];
                              s.first += v, s.second += 1;
                            }};
         ErrorBuffer inner;
         inner.check(static_cast<const tenon_reward_vt*>(ref.vt)->score(ref.self, call, in, &o, inner));
-        for (const auto& [key, s] : notes.of) of(h).metrics["reward/" + std::string(ref.name) + "/" + key] = s.first / s.second;
+        for (const auto& [key, s] : notes.of)
+          of(h).metrics["reward/" + std::string(ref.name) + "/" + key] = s.first / s.second;
         for (uint64_t i = 0; i < in->n; ++i) {
-          if (r == 0 && out->first != nullptr) out->first[i] = status[i] == TENON_R_OK ? reward[i] : std::nan("");
+          if (r == 0 && out->first != nullptr)
+            out->first[i] = status[i] == TENON_R_OK ? reward[i] : std::nan("");
           if (status[i] == TENON_R_OK) {
             out->total[i] += weight * reward[i];
             ++terms[i];
@@ -242,7 +268,8 @@ struct Table {
       of(h).samples.emplace_back(json, n);
     });
   }
-  static int32_t artifact(const tenon_host* h, const char* name, const void* bytes, uint64_t n, tenon_error* err) {
+  static int32_t artifact(const tenon_host* h, const char* name, const void* bytes, uint64_t n,
+                          tenon_error* err) {
     return guard(err, [&] { of(h).artifacts[name].assign(static_cast<const char*>(bytes), n); });
   }
   static uint64_t sample_ids(const tenon_host* h, uint64_t n) { return (of(h).next_sample_id += n) - n; }
@@ -250,13 +277,40 @@ struct Table {
 };
 
 FakeHost::FakeHost(std::string_view options) : options_(parse_options(options)) {
-  host_ = {sizeof(tenon_host), TENON_ABI_LEVEL, this,          "test/instance", "0",        7,           Table::log,      Table::metric,
-           Table::timing,      Table::progress, Table::cancelled, Table::get_i64, Table::get_f64, Table::get_bool, Table::get_str, Table::get_json,
-           Table::slot_count,  Table::lookup,   Table::rng,    Table::parallel_for, 1,      0,           Table::loss_weights, Table::score,
-           Table::row_out,     Table::sample_out, Table::artifact, Table::sample_ids, Table::extension};
+  host_ = {sizeof(tenon_host),
+           TENON_ABI_LEVEL,
+           this,
+           "test/instance",
+           "0",
+           7,
+           Table::log,
+           Table::metric,
+           Table::timing,
+           Table::progress,
+           Table::cancelled,
+           Table::get_i64,
+           Table::get_f64,
+           Table::get_bool,
+           Table::get_str,
+           Table::get_json,
+           Table::slot_count,
+           Table::lookup,
+           Table::rng,
+           Table::parallel_for,
+           1,
+           0,
+           Table::loss_weights,
+           Table::score,
+           Table::row_out,
+           Table::sample_out,
+           Table::artifact,
+           Table::sample_ids,
+           Table::extension};
 }
 
-FakeHost::FakeHost(const tenon_component& component, std::string_view options) : FakeHost(options) { fill_defaults(options_, component.options, ""); }
+FakeHost::FakeHost(const tenon_component& component, std::string_view options) : FakeHost(options) {
+  fill_defaults(options_, component.options, "");
+}
 
 tenon_ref FakeHost::at(const std::string& name) const {
   auto it = slots_.find(name);
@@ -287,9 +341,13 @@ Instance::Instance(const tenon_component& component, const FakeHost& host) : com
   ErrorBuffer err;
   err.check(component.life->create(host.raw(), &self_, err));
 }
-Instance::~Instance() { component_.life->destroy(self_); }
+Instance::~Instance() {
+  component_.life->destroy(self_);
+}
 
-tenon_ref Instance::ref(const char* name) const { return {sizeof(tenon_ref), component_.flags, self_, component_.vt, component_.id, name, component_.life}; }
+tenon_ref Instance::ref(const char* name) const {
+  return {sizeof(tenon_ref), component_.flags, self_, component_.vt, component_.id, name, component_.life};
+}
 
 std::string Instance::save() const {
   std::string state;
@@ -322,7 +380,8 @@ std::vector<std::string> check_findings(const tenon_component& component, const 
   tenon_diag diag{sizeof diag, 0, &found, [](void* ctx, const char* path, int32_t, const char* msg) {
                     static_cast<std::vector<std::string>*>(ctx)->push_back(std::string(path) + ": " + msg);
                   }};
-  if (component.life->check != nullptr && component.life->check(host.raw(), &diag) < 0) throw std::logic_error("check failed");
+  if (component.life->check != nullptr && component.life->check(host.raw(), &diag) < 0)
+    throw std::logic_error("check failed");
   return found;
 }
 
@@ -334,13 +393,15 @@ FakeIo::FakeIo(FakeHost& host, std::string output) : folder(std::move(output)), 
   io_.step_end = [](void* ctx, uint64_t step, tenon_error* err) -> int32_t {
     return guard(err, [&] {
       auto& io = *static_cast<FakeIo*>(ctx);
-      io.steps.push_back({step, std::move(io.host_.metrics), std::move(io.host_.timings), std::move(io.host_.samples)});
+      io.steps.push_back(
+          {step, std::move(io.host_.metrics), std::move(io.host_.timings), std::move(io.host_.samples)});
       io.host_.metrics.clear(), io.host_.timings.clear(), io.host_.samples.clear();
       if (io.on_step) io.on_step(step);
       if (io.stop_after && step >= *io.stop_after) throw Error(TENON_E_CANCELLED, "stopped by the test");
     });
   };
-  io_.bind = [](void* ctx, const char* optimizer_slot, const char* model_slot, uint64_t total, tenon_error* err) -> int32_t {
+  io_.bind = [](void* ctx, const char* optimizer_slot, const char* model_slot, uint64_t total,
+                tenon_error* err) -> int32_t {
     return guard(err, [&] {
       const FakeHost& from = static_cast<FakeIo*>(ctx)->host_;
       tenon_ref optimizer = from.at(optimizer_slot), model = from.at(model_slot);
@@ -353,17 +414,22 @@ FakeIo::FakeIo(FakeHost& host, std::string output) : folder(std::move(output)), 
         inner.check(vt->param(model.self, i, &params[i], inner));
         pointers.push_back(&params[i]);
       }
-      inner.check(static_cast<const tenon_optimizer_vt*>(optimizer.vt)->bind(optimizer.self, pointers.data(), pointers.size(), total, inner));
+      inner.check(static_cast<const tenon_optimizer_vt*>(optimizer.vt)
+                      ->bind(optimizer.self, pointers.data(), pointers.size(), total, inner));
     });
   };
-  io_.result = [](void* ctx, const char* model, const char* benchmark, const char* metric, double value, tenon_error* err) -> int32_t {
-    return guard(err, [&] { static_cast<FakeIo*>(ctx)->results[std::string(model) + "/" + benchmark + "/" + metric] = value; });
+  io_.result = [](void* ctx, const char* model, const char* benchmark, const char* metric, double value,
+                  tenon_error* err) -> int32_t {
+    return guard(err, [&] {
+      static_cast<FakeIo*>(ctx)->results[std::string(model) + "/" + benchmark + "/" + metric] = value;
+    });
   };
 }
 
 double FakeIo::Step::metric(const std::string& name) const {
   auto it = metrics.find(name);
-  if (it == metrics.end()) throw std::logic_error("metric " + name + " was not recorded in step " + std::to_string(step));
+  if (it == metrics.end())
+    throw std::logic_error("metric " + name + " was not recorded in step " + std::to_string(step));
   return it->second;
 }
 

@@ -44,11 +44,11 @@ class FakeHost {
   // The options' paths that were read, to find ones that a plugin ignores.
   const std::map<std::string, int>& read() const { return read_; }
 
-  std::map<std::string, double> metrics, timings;   // of the current step
-  std::vector<std::string> logs;                    // "warn: text"
-  std::vector<std::string> samples;                 // of the current step, JSON
-  std::map<std::string, std::vector<Row>> rows;     // by row set
-  std::map<std::string, std::string> artifacts;     // by file name
+  std::map<std::string, double> metrics, timings;  // of the current step
+  std::vector<std::string> logs;                   // "warn: text"
+  std::vector<std::string> samples;                // of the current step, JSON
+  std::map<std::string, std::vector<Row>> rows;    // by row set
+  std::map<std::string, std::string> artifacts;    // by file name
   uint64_t next_sample_id = 0;
   std::function<bool()> cancelled = [] { return false; };
 

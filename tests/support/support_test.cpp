@@ -22,7 +22,8 @@ TEST(Philox, KnownAnswers) {
 }
 
 TEST(FakeHost, OptionsByPath) {
-  FakeHost fake(R"({"steps": 3, "schedule": {"kind": "cosine"}, "rewards": [{"of": "a", "weight": 0.5}], "stop": ["x", "y"]})");
+  FakeHost fake(
+      R"({"steps": 3, "schedule": {"kind": "cosine"}, "rewards": [{"of": "a", "weight": 0.5}], "stop": ["x", "y"]})");
   Host host = fake.host();
   EXPECT_EQ(host.i64("steps"), 3);
   EXPECT_EQ(host.f64("steps"), 3.0);
@@ -42,14 +43,17 @@ TEST(HashModel, GradientsByFiniteDifferences) {
   ids.push(std::vector<int32_t>{1, 2, 3, 4});
   ids.push(std::vector<int32_t>{4, 4, 0});
   std::vector<uint8_t> mask = {0, 0, 1, 1, 0, 1, 1};
-  tenon_tokens tokens{sizeof tokens, TENON_HEAD_VALUE, ids.raw(), mask.data(), nullptr, nullptr, nullptr, nullptr, 0.7f, 0};
-  std::vector<float> dl = {0, 0, 0.3f, -1, 0, 2, 0.5f}, dh = {0, 0, 1, 0.5f, 0, -1, 0.25f}, dv = {0, 0, 1, 2, 0, 3, 4};
+  tenon_tokens tokens{sizeof tokens, TENON_HEAD_VALUE, ids.raw(), mask.data(), nullptr,
+                      nullptr,       nullptr,          nullptr,   0.7f,        0};
+  std::vector<float> dl = {0, 0, 0.3f, -1, 0, 2, 0.5f}, dh = {0, 0, 1, 0.5f, 0, -1, 0.25f},
+                     dv = {0, 0, 1, 2, 0, 3, 4};
   std::vector<float> lp(7), entropy(7), value(7);
   auto loss = [&] {
     tenon_score_out out{sizeof out, 0, lp.data(), entropy.data(), value.data(), nullptr};
     model.score(nullptr, tokens, out);
     double sum = 0;
-    for (int t = 0; t < 7; ++t) sum += double(dl[t]) * lp[t] + double(dh[t]) * entropy[t] + double(dv[t]) * value[t];
+    for (int t = 0; t < 7; ++t)
+      sum += double(dl[t]) * lp[t] + double(dh[t]) * entropy[t] + double(dv[t]) * value[t];
     return sum;
   };
   uint64_t tape = 0;
@@ -80,7 +84,8 @@ TEST(HashModel, SampledLogprobsAreThoseOfScoring) {
   int32_t stop = 0;
   tenon_sampling how{sizeof how, 0.8f, 0, 0, 0, 0, 5};
   tenon_generate_in in{sizeof in, 0, 1, prompts.raw(), &id, &group, &how, 20, &stop, 1};
-  std::vector<Completion> done = Sampler(sampler.ref()).generate(nullptr, Model(model.ref()), in, [](uint64_t) {});
+  std::vector<Completion> done =
+      Sampler(sampler.ref()).generate(nullptr, Model(model.ref()), in, [](uint64_t) {});
   Rollout r;
   r.push(prompts[0], done[0].ids, done[0].logprobs, 0, id, done[0].finish);
   std::vector<float> lp(r.tokens());

@@ -14,7 +14,9 @@ bj::array parse_messages(const Row& row) {
   boost::system::error_code ec;
   bj::value messages = bj::parse(row.messages_json, ec);
   if (ec || !messages.is_array() || messages.get_array().empty())
-    throw Error(TENON_E_INVALID, "the row " + beginning_of(row) + ": `messages` must be a JSON list of {role, content}" + (ec ? ": " + ec.message() : ""));
+    throw Error(TENON_E_INVALID, "the row " + beginning_of(row) +
+                                     ": `messages` must be a JSON list of {role, content}" +
+                                     (ec ? ": " + ec.message() : ""));
   return std::move(messages.get_array());
 }
 
@@ -28,22 +30,29 @@ bool is_assistant(const bj::value& message) {
 std::vector<int32_t> ended(std::vector<int32_t> ids, const Tokenizer& tokenizer) {
   std::vector<int32_t> stops = tokenizer.stop_ids();
   auto last = std::find_first_of(ids.rbegin(), ids.rend(), stops.begin(), stops.end());
-  if (last == ids.rend()) ids.push_back(ending_id(tokenizer));
-  else ids.erase(last.base(), ids.end());
+  if (last == ids.rend())
+    ids.push_back(ending_id(tokenizer));
+  else
+    ids.erase(last.base(), ids.end());
   return ids;
 }
 
 PromptAndCompletion encode_chat(const Row& row, const Tokenizer& tokenizer) {
   bj::array messages = parse_messages(row);
-  if (!row.completion.empty()) messages.push_back(bj::object{{"role", "assistant"}, {"content", row.completion}});
+  if (!row.completion.empty())
+    messages.push_back(bj::object{{"role", "assistant"}, {"content", row.completion}});
   if (!is_assistant(messages.back())) return {encode_prompt(row, tokenizer), {}};
   std::string all = tokenizer.chat(bj::serialize(messages), 0);
   messages.pop_back();
   std::string opening = tokenizer.chat(bj::serialize(messages), TENON_CHAT_GENERATE);
   if (!all.starts_with(opening))
-    throw Error(TENON_E_UNSUPPORTED, "the row " + beginning_of(row) + ": the tokenizer's chat template writes the conversation differently once the answer is there, so "
-                                     "the part to train on cannot be found: give rows with `prompt` and `completion`");
-  std::vector<int32_t> answer = tokenizer.encode(std::string_view(all).substr(opening.size()), TENON_ENCODE_SPECIAL);
+    throw Error(TENON_E_UNSUPPORTED,
+                "the row " + beginning_of(row) +
+                    ": the tokenizer's chat template writes the conversation differently once the answer is "
+                    "there, so "
+                    "the part to train on cannot be found: give rows with `prompt` and `completion`");
+  std::vector<int32_t> answer =
+      tokenizer.encode(std::string_view(all).substr(opening.size()), TENON_ENCODE_SPECIAL);
   return {tokenizer.encode(opening, TENON_ENCODE_SPECIAL), ended(std::move(answer), tokenizer)};
 }
 
@@ -53,13 +62,17 @@ int32_t ending_id(const Tokenizer& tokenizer) {
   int64_t eos = tokenizer.special("eos");
   if (eos >= 0) return static_cast<int32_t>(eos);
   std::vector<int32_t> stops = tokenizer.stop_ids();
-  if (stops.empty()) throw Error(TENON_E_INVALID, "the tokenizer has neither an `eos` nor a stop id, so completions could not end");
+  if (stops.empty())
+    throw Error(TENON_E_INVALID,
+                "the tokenizer has neither an `eos` nor a stop id, so completions could not end");
   return stops.front();
 }
 
 std::vector<int32_t> encode_prompt(const Row& row, const Tokenizer& tokenizer) {
   std::vector<int32_t> ids = prompt_ids(row, tokenizer);
-  if (ids.empty()) throw Error(TENON_E_INVALID, "the prompt " + beginning_of(row) + " has no tokens: a model needs at least one to go on from");
+  if (ids.empty())
+    throw Error(TENON_E_INVALID, "the prompt " + beginning_of(row) +
+                                     " has no tokens: a model needs at least one to go on from");
   return ids;
 }
 
@@ -76,7 +89,8 @@ std::string beginning_of(const Row& row) {
   constexpr size_t kShown = 60;
   const std::string& text = row.messages_json.empty() ? row.prompt : row.messages_json;
   size_t end = std::min(text.size(), kShown);
-  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80) --end;  // not inside a UTF-8 character
+  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
+    --end;  // not inside a UTF-8 character
   return json::quote(text.substr(0, end)) + (end < text.size() ? "…" : "");
 }
 

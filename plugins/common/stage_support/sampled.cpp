@@ -20,29 +20,42 @@ std::string quote_utf8(std::string_view bytes) {
   for (size_t i = 0; i < bytes.size();) {
     auto at = [&](size_t k) { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u; };
     unsigned c = at(0);
-    size_t n = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
+    size_t n = c < 0x80                ? 1
+               : c >= 0xC2 && c < 0xE0 ? 2
+               : c >= 0xE0 && c < 0xF0 ? 3
+               : c >= 0xF0 && c < 0xF5 ? 4
+                                       : 0;
     bool ok = n > 0;
     for (size_t k = 1; k < n; ++k) ok = ok && (at(k) & 0xC0) == 0x80;
     // Overlong forms, surrogates and values beyond U+10FFFF.
-    if ((c == 0xE0 && at(1) < 0xA0) || (c == 0xED && at(1) > 0x9F) || (c == 0xF0 && at(1) < 0x90) || (c == 0xF4 && at(1) > 0x8F)) ok = false;
-    if (ok) clean += bytes.substr(i, n);
-    else clean += "\xEF\xBF\xBD";
+    if ((c == 0xE0 && at(1) < 0xA0) || (c == 0xED && at(1) > 0x9F) || (c == 0xF0 && at(1) < 0x90) ||
+        (c == 0xF4 && at(1) > 0x8F))
+      ok = false;
+    if (ok)
+      clean += bytes.substr(i, n);
+    else
+      clean += "\xEF\xBF\xBD";
     i += ok ? n : 1;
   }
   return json::quote(clean);
 }
 
-std::string_view text_of(const Ragged<char>& texts, uint64_t i) { return {texts[i].data(), texts[i].size()}; }
+std::string_view text_of(const Ragged<char>& texts, uint64_t i) {
+  return {texts[i].data(), texts[i].size()};
+}
 
 }  // namespace
 
 std::string Sampled::to_json(uint64_t i) const {
-  std::string out = "{\"sample\":" + std::to_string(rollout.sample_id[i]) + ",\"group\":" + std::to_string(rollout.group_id[i]) +
-                    ",\"prompt\":" + quote_utf8(text_of(prompts, i)) + ",\"completion\":" + quote_utf8(text_of(completions, i)) +
+  std::string out = "{\"sample\":" + std::to_string(rollout.sample_id[i]) +
+                    ",\"group\":" + std::to_string(rollout.group_id[i]) +
+                    ",\"prompt\":" + quote_utf8(text_of(prompts, i)) +
+                    ",\"completion\":" + quote_utf8(text_of(completions, i)) +
                     ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
                     ",\"tokens\":" + std::to_string(rollout.completion_len(i)) +
                     ",\"reward\":" + (rollout.valid[i] != 0 ? number_json(rollout.reward[i]) : "null");
-  if (!rollout.advantage.empty()) out += ",\"advantage\":" + number_json(rollout.advantage[rollout.ids.offsets[i] + rollout.prompt_len[i]]);
+  if (!rollout.advantage.empty())
+    out += ",\"advantage\":" + number_json(rollout.advantage[rollout.ids.offsets[i] + rollout.prompt_len[i]]);
   return out + "}";
 }
 
@@ -58,16 +71,20 @@ CompletionSampler::CompletionSampler(const Host& host)
                 host.seed()},
       max_new_tokens_(static_cast<uint64_t>(host.i64("max_new_tokens"))) {}
 
-Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer, std::span<const Row> rows, uint64_t per_row,
-                                  uint64_t first_id, uint64_t version) const {
+Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer,
+                                  std::span<const Row> rows, uint64_t per_row, uint64_t first_id,
+                                  uint64_t version) const {
   uint64_t max_len = model.info().max_len;
   Ragged<int32_t> prompts;
   std::vector<uint64_t> sample_id, group_id;
   for (const Row& row : rows) {
     std::vector<int32_t> ids = encode_prompt(row, tokenizer);
     if (ids.size() >= max_len)
-      throw Error(TENON_E_INVALID, "the prompt " + beginning_of(row) + " has " + std::to_string(ids.size()) + " tokens, and the model's context of max_len = " +
-                                       std::to_string(max_len) + " tokens leaves no room for a completion: leave such rows out, or raise the model's max_len");
+      throw Error(
+          TENON_E_INVALID,
+          "the prompt " + beginning_of(row) + " has " + std::to_string(ids.size()) +
+              " tokens, and the model's context of max_len = " + std::to_string(max_len) +
+              " tokens leaves no room for a completion: leave such rows out, or raise the model's max_len");
     uint64_t group = first_id + prompts.size();
     for (uint64_t k = 0; k < per_row; ++k) {
       sample_id.push_back(first_id + prompts.size());
@@ -76,15 +93,18 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
     }
   }
   std::vector<int32_t> stops = tokenizer.stop_ids();
-  tenon_generate_in in{sizeof in, 0, prompts.size(), prompts.raw(), sample_id.data(), group_id.data(), &sampling_, max_new_tokens_, stops.data(), stops.size()};
+  tenon_generate_in in{sizeof in,       0,          prompts.size(),  prompts.raw(), sample_id.data(),
+                       group_id.data(), &sampling_, max_new_tokens_, stops.data(),  stops.size()};
   std::vector<Completion> done = sampler_.generate(call, model, in, [](uint64_t) {});
 
   Sampled out;
   for (uint64_t i = 0; i < prompts.size(); ++i) {
     out.rollout.push(prompts[i], done[i].ids, done[i].logprobs, group_id[i], sample_id[i], done[i].finish);
     out.rollout.version.push_back(version);
-    if (i % per_row == 0) out.prompts.push(tokenizer.decode(prompts[i]));
-    else out.prompts.push(std::string(text_of(out.prompts, i - 1)));
+    if (i % per_row == 0)
+      out.prompts.push(tokenizer.decode(prompts[i]));
+    else
+      out.prompts.push(std::string(text_of(out.prompts, i - 1)));
     out.completions.push(tokenizer.decode(done[i].ids));
     out.meta.push(rows[i / per_row].meta_json);
   }
@@ -92,7 +112,8 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
 }
 
 void CompletionSampler::score(const tenon_call* call, Sampled& batch) const {
-  batch.first = score_rewards(host_, "rewards", call, batch.rollout, batch.prompts, batch.completions, batch.meta);
+  batch.first =
+      score_rewards(host_, "rewards", call, batch.rollout, batch.prompts, batch.completions, batch.meta);
 }
 
 }  // namespace tenon::stages

@@ -23,8 +23,8 @@ class CompletionSampler {
 
   float temperature() const { return sampling_.temperature; }
   // per_row completions of each row, neighbours in one group; sample i has the id first_id + i. Throws TENON_E_INVALID if a prompt does not fit.
-  Sampled sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer, std::span<const Row> rows, uint64_t per_row, uint64_t first_id,
-                 uint64_t version) const;
+  Sampled sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer,
+                 std::span<const Row> rows, uint64_t per_row, uint64_t first_id, uint64_t version) const;
   // Fills reward, valid and first from the list slot `rewards`.
   void score(const tenon_call* call, Sampled& batch) const;
 
@@ -39,16 +39,22 @@ class CompletionSampler {
 inline constexpr tenon_option kRewardWeight[] = {number("weight", "1", "Factor of this reward in the sum.")};
 inline constexpr const tenon_option* kRewardChildren[] = {&kRewardWeight[0], nullptr};
 inline constexpr tenon_option kRewardsOption =
-    reference("rewards", "reward", nullptr, "Rewards of a completion, added up with their weights; the first one is reported as accuracy.",
+    reference("rewards", "reward", nullptr,
+              "Rewards of a completion, added up with their weights; the first one is reported as accuracy.",
               {.flags = TENON_O_REQUIRED | TENON_O_LIST}, kRewardChildren);
-inline constexpr tenon_option kSamplerOption = reference("sampler", "sampler", "{\"use\": \"native\"}", "Completes the prompts.");
+inline constexpr tenon_option kSamplerOption =
+    reference("sampler", "sampler", "{\"use\": \"native\"}", "Completes the prompts.");
 inline constexpr tenon_option kMaxNewTokensOption =
-    integer("max_new_tokens", "256", "Most tokens of a completion; one that reaches it is cut there.", {.min = "1", .unit = "tokens"});
+    integer("max_new_tokens", "256", "Most tokens of a completion; one that reaches it is cut there.",
+            {.min = "1", .unit = "tokens"});
 inline constexpr tenon_option kTopKOption =
-    integer("top_k", "0", "Draws among the k most likely tokens only; 0: among all.", {.min = "0", .unit = "tokens", .flags = TENON_O_ADVANCED});
-inline constexpr tenon_option kTopPOption =
-    number("top_p", "0", "Draws among the most likely tokens that together have this probability; 0: among all.", {.min = "0", .max = "1", .flags = TENON_O_ADVANCED});
-inline constexpr tenon_option kMinPOption =
-    number("min_p", "0", "Draws among tokens at least this fraction as likely as the most likely one; 0: among all.", {.min = "0", .max = "1", .flags = TENON_O_ADVANCED});
+    integer("top_k", "0", "Draws among the k most likely tokens only; 0: among all.",
+            {.min = "0", .unit = "tokens", .flags = TENON_O_ADVANCED});
+inline constexpr tenon_option kTopPOption = number(
+    "top_p", "0", "Draws among the most likely tokens that together have this probability; 0: among all.",
+    {.min = "0", .max = "1", .flags = TENON_O_ADVANCED});
+inline constexpr tenon_option kMinPOption = number(
+    "min_p", "0", "Draws among tokens at least this fraction as likely as the most likely one; 0: among all.",
+    {.min = "0", .max = "1", .flags = TENON_O_ADVANCED});
 
 }  // namespace tenon::stages

@@ -10,9 +10,9 @@
 namespace tenon::stages {
 namespace {
 
-using ::testing::HasSubstr;
 using test::FakeHost;
 using test::LetterTokenizer;
+using ::testing::HasSubstr;
 
 TEST(RowText, PromptAndCompletionAreEncodedApart) {
   LetterTokenizer letters;
@@ -31,18 +31,22 @@ TEST(RowText, ChatsAreCutAfterTheLastStopId) {
     }
   } closing;
   Tokenizer tokenizer(test::ref_to<TokenizerShim<Closing>>(closing, "closing"));
-  PromptAndCompletion text = encode_row({"", R"([{"role":"user","content":"1+2"},{"role":"assistant","content":"3"}])", "", ""}, tokenizer);
+  PromptAndCompletion text = encode_row(
+      {"", R"([{"role":"user","content":"1+2"},{"role":"assistant","content":"3"}])", "", ""}, tokenizer);
   EXPECT_EQ(closing.decode(text.prompt, TENON_DECODE_SPECIAL), "1+2=");
   EXPECT_EQ(closing.decode(text.completion, TENON_DECODE_SPECIAL), "3$");
 }
 
 TEST(RowText, ATemplateThatRewritesTheConversationIsAnError) {
   struct Rewriting : LetterTokenizer {
-    std::string chat(std::string_view m, uint32_t flags) const { return ((flags & TENON_CHAT_GENERATE) != 0 ? "a" : "b") + LetterTokenizer::chat(m, flags); }
+    std::string chat(std::string_view m, uint32_t flags) const {
+      return ((flags & TENON_CHAT_GENERATE) != 0 ? "a" : "b") + LetterTokenizer::chat(m, flags);
+    }
   } rewriting;
   Tokenizer tokenizer(test::ref_to<TokenizerShim<Rewriting>>(rewriting, "rewriting"));
   try {
-    encode_row({"", R"([{"role":"user","content":"1"},{"role":"assistant","content":"3"}])", "", ""}, tokenizer);
+    encode_row({"", R"([{"role":"user","content":"1"},{"role":"assistant","content":"3"}])", "", ""},
+               tokenizer);
     FAIL() << "no error";
   } catch (const Error& e) {
     EXPECT_THAT(e.what(), HasSubstr("chat template"));
@@ -51,7 +55,8 @@ TEST(RowText, ATemplateThatRewritesTheConversationIsAnError) {
 
 TEST(RowText, TheBeginningOfARowIsWholeCharacters) {
   EXPECT_EQ(beginning_of({"1+2=", "", "", ""}), "\"1+2=\"");
-  EXPECT_EQ(beginning_of({std::string(59, 'a') + "é" + "b", "", "", ""}), "\"" + std::string(59, 'a') + "\"…");
+  EXPECT_EQ(beginning_of({std::string(59, 'a') + "é" + "b", "", "", ""}),
+            "\"" + std::string(59, 'a') + "\"…");
 }
 
 TEST(Step, TheStepIsSetAndTheRestKept) {
@@ -63,13 +68,15 @@ TEST(Step, TheStepIsSetAndTheRestKept) {
 }
 
 TEST(Sampled, GroupsIdsTextsAndRewards) {
-  FakeHost host(R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "rewards": ["a"]})");
+  FakeHost host(
+      R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "rewards": ["a"]})");
   test::HashModel model(host, 23, 32);
   test::NaiveSampler naive;
   LetterTokenizer letters;
   test::LambdaReward reward{[](const Sample& s) {
     if (s.id == 41) refuse("not this one");
-    return static_cast<double>(s.completion.size()) + static_cast<double>(s.prompt.size()) + (s.meta("k") == "v" ? 100 : 0);
+    return static_cast<double>(s.completion.size()) + static_cast<double>(s.prompt.size()) +
+           (s.meta("k") == "v" ? 100 : 0);
   }};
   host.slot("sampler", naive.ref());
   host.slot("rewards/0", reward.ref());
@@ -97,7 +104,8 @@ TEST(Sampled, GroupsIdsTextsAndRewards) {
 
 TEST(Sampled, TextsThatAreNotUtf8BecomeJsonAllTheSame) {
   Sampled batch;
-  batch.rollout.push(std::vector<int32_t>{1}, std::vector<int32_t>{2}, std::vector<float>{-1}, 0, 0, TENON_FINISH_LENGTH);
+  batch.rollout.push(std::vector<int32_t>{1}, std::vector<int32_t>{2}, std::vector<float>{-1}, 0, 0,
+                     TENON_FINISH_LENGTH);
   batch.prompts.push(std::string_view("caf\xC3\xA9 \xE6\xB0\xB4 \xF0\x9F\x99\x82"));
   batch.completions.push(std::string_view("\xE6\xB0 \xC0\x80 \xED\xA0\x80 \xFF"));
   boost::json::object sample = boost::json::parse(batch.to_json(0)).as_object();

@@ -18,7 +18,8 @@ inline tenon_call at_step(const tenon_call* call, uint64_t step) {
 }
 
 // After the last backward: completes the gradients, steps, and announces the parameters as `version`.
-inline tenon_optimizer_stats optimizer_step(const tenon_call* call, const Model& model, const Optimizer& optimizer, uint64_t version) {
+inline tenon_optimizer_stats optimizer_step(const tenon_call* call, const Model& model,
+                                            const Optimizer& optimizer, uint64_t version) {
   model.finish_grad(call);
   tenon_optimizer_stats stats = optimizer.step(call);
   model.params_updated(call, version);
@@ -28,7 +29,9 @@ inline tenon_optimizer_stats optimizer_step(const tenon_call* call, const Model&
 // Seconds since it was made.
 class Stopwatch {
  public:
-  double seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+  }
 
  private:
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();

@@ -40,7 +40,10 @@ Rollout Supervised::encode(std::span<const Row> rows) const {
 void Supervised::push(Rollout& to, const Row& row) const {
   PromptAndCompletion text = encode_row(row, tokenizer_);
   if (text.completion.empty() && loss_on_ == LossOn::kAnswer)
-    throw Error(TENON_E_INVALID, "the row " + beginning_of(row) + " has no answer to train on: neither a `completion` nor a last message of the role assistant");
+    throw Error(
+        TENON_E_INVALID,
+        "the row " + beginning_of(row) +
+            " has no answer to train on: neither a `completion` nor a last message of the role assistant");
   if (text.completion.empty() || loss_on_ == LossOn::kAll) {
     // The loss is on everything but the first token, which nothing precedes.
     text.completion.insert(text.completion.begin(), text.prompt.begin() + 1, text.prompt.end());
@@ -48,8 +51,10 @@ void Supervised::push(Rollout& to, const Row& row) const {
   }
   uint64_t length = text.prompt.size() + text.completion.size();
   if (length > max_len_)
-    throw Error(TENON_E_INVALID, "the row " + beginning_of(row) + " has " + std::to_string(length) + " tokens, and the model's context is max_len = " +
-                                     std::to_string(max_len_) + ": leave such rows out, or raise the model's max_len");
+    throw Error(TENON_E_INVALID,
+                "the row " + beginning_of(row) + " has " + std::to_string(length) +
+                    " tokens, and the model's context is max_len = " + std::to_string(max_len_) +
+                    ": leave such rows out, or raise the model's max_len");
   uint64_t index = to.size();
   to.push(text.prompt, text.completion, {}, index, index, 0);
 }
@@ -71,7 +76,9 @@ void Supervised::step(const tenon_call* call, Rollout batch, uint64_t version) c
       for (uint64_t t = 0; t < part.tokens(); ++t)
         if (part.mask[t] != 0) loss -= part.weight[t] * static_cast<double>(logprob[t]), ++tokens;
     }
-    if (tokens == 0) throw Error(TENON_E_INVALID, "none of the " + std::to_string(batch.size()) + " rows of this batch has a token to train on");
+    if (tokens == 0)
+      throw Error(TENON_E_INVALID, "none of the " + std::to_string(batch.size()) +
+                                       " rows of this batch has a token to train on");
     tenon_optimizer_stats stats = optimizer_step(call, model_, optimizer_, version);
     host_.metric("grad_norm", stats.grad_norm);
     host_.metric("learning_rate", stats.learning_rate);

@@ -42,13 +42,20 @@ class Supervised {
 };
 
 // Options that pretrain and sft have in common.
-inline constexpr tenon_option kModelOption = reference("model", "model", nullptr, "What is trained; `from` fills it in.", {.flags = TENON_O_REQUIRED});
+inline constexpr tenon_option kModelOption =
+    reference("model", "model", nullptr, "What is trained; `from` fills it in.", {.flags = TENON_O_REQUIRED});
 inline constexpr tenon_option kTrainDataOption =
-    reference("data", "dataset", nullptr, "Rows to train on, in the order of the run's cursor.", {.flags = TENON_O_REQUIRED});
-inline constexpr tenon_option kOptimizerOption = reference("optimizer", "optimizer", nullptr, "Owns learning rate, schedule and clipping.", {.flags = TENON_O_REQUIRED});
-inline constexpr tenon_option kBatchOption = integer("batch", "32", "Sequences per optimizer step.", {.min = "1", .unit = "sequences"});
+    reference("data", "dataset", nullptr, "Rows to train on, in the order of the run's cursor.",
+              {.flags = TENON_O_REQUIRED});
+inline constexpr tenon_option kOptimizerOption =
+    reference("optimizer", "optimizer", nullptr, "Owns learning rate, schedule and clipping.",
+              {.flags = TENON_O_REQUIRED});
+inline constexpr tenon_option kBatchOption =
+    integer("batch", "32", "Sequences per optimizer step.", {.min = "1", .unit = "sequences"});
 inline constexpr tenon_option kMicroBatchOption =
-    integer("micro_batch_tokens", "4096", "Most tokens in one forward and backward pass; bounds memory and changes no number. A longer sequence goes alone.",
+    integer("micro_batch_tokens", "4096",
+            "Most tokens in one forward and backward pass; bounds memory and changes no number. A longer "
+            "sequence goes alone.",
             {.min = "1", .unit = "tokens", .flags = TENON_O_ADVANCED});
 
 }  // namespace tenon::stages

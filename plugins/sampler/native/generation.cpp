@@ -6,25 +6,40 @@
 
 namespace tenon::native {
 
-Generation::Generation(const Host& host, const tenon_call* call, const Model& model, const tenon_generate_in& in, const tenon_generate_out& out)
-    : host_(host), call_(call), model_(model), in_(in), out_(out), context_(model.info().max_len), first_(in.n) {
-  if (in.max_new_tokens == 0) throw Error(TENON_E_INVALID, "max_new_tokens is 0: at least 1 token must be generated");
+Generation::Generation(const Host& host, const tenon_call* call, const Model& model,
+                       const tenon_generate_in& in, const tenon_generate_out& out)
+    : host_(host),
+      call_(call),
+      model_(model),
+      in_(in),
+      out_(out),
+      context_(model.info().max_len),
+      first_(in.n) {
+  if (in.max_new_tokens == 0)
+    throw Error(TENON_E_INVALID, "max_new_tokens is 0: at least 1 token must be generated");
   for (uint64_t i = 0; i < in.n; ++i) {
     uint64_t length = prompt(i).size();
     std::string which = "prompt " + std::to_string(i) + " (sample " + std::to_string(in.sample_id[i]) + ")";
-    if (length == 0) throw Error(TENON_E_INVALID, which + " is empty: a model needs at least one token to go on from");
+    if (length == 0)
+      throw Error(TENON_E_INVALID, which + " is empty: a model needs at least one token to go on from");
     if (length >= context_)
-      throw Error(TENON_E_INVALID, which + " has " + std::to_string(length) + " tokens, and the model's context of max_len = " + std::to_string(context_) +
-                                       " tokens leaves no room for a completion: shorten the prompt or raise the model's max_len");
+      throw Error(
+          TENON_E_INVALID,
+          which + " has " + std::to_string(length) +
+              " tokens, and the model's context of max_len = " + std::to_string(context_) +
+              " tokens leaves no room for a completion: shorten the prompt or raise the model's max_len");
     bool same_group = i > 0 && in.group_id[i] == in.group_id[i - 1];
     if (same_group && !std::ranges::equal(prompt(i), prompt(i - 1)))
-      throw Error(TENON_E_INVALID, which + " differs from the one before it, which has the same group id " + std::to_string(in.group_id[i]));
+      throw Error(TENON_E_INVALID, which + " differs from the one before it, which has the same group id " +
+                                       std::to_string(in.group_id[i]));
     first_[i] = same_group ? first_[i - 1] : i;
     longest_ = std::max(longest_, length + max_new(i));
   }
 }
 
-uint64_t Generation::max_new(uint64_t i) const { return std::min(in_.max_new_tokens, context_ - prompt(i).size()); }
+uint64_t Generation::max_new(uint64_t i) const {
+  return std::min(in_.max_new_tokens, context_ - prompt(i).size());
+}
 
 void Generation::run(uint64_t session, uint64_t n_slots) {
   session_ = session;
@@ -43,8 +58,10 @@ void Generation::admit() {
   std::vector<const Entry*> fresh;
   // Forks from slots that are there come before anything is overwritten: a source is never entered by another group.
   for (const Entry& entry : entries) {
-    if (entry.source != kNone) fork(entry);
-    else fresh.push_back(&entry);
+    if (entry.source != kNone)
+      fork(entry);
+    else
+      fresh.push_back(&entry);
   }
   if (!fresh.empty()) prefill(fresh);
 }
@@ -75,7 +92,8 @@ void Generation::fork(const Entry& entry) {
   for (uint64_t s : entry.slots)
     if (s != entry.source) others.push_back(s);
   if (!others.empty()) model_.session_fork(call_, session_, entry.source, length, others);
-  if (others.size() < entry.slots.size()) model_.session_fork(call_, session_, entry.source, length, std::span(&entry.source, 1));
+  if (others.size() < entry.slots.size())
+    model_.session_fork(call_, session_, entry.source, length, std::span(&entry.source, 1));
 }
 
 void Generation::prefill(std::span<const Entry* const> fresh) {
@@ -106,7 +124,8 @@ void Generation::decode_prompts(std::span<const Entry* const> some) {
   model_.decode(call_, session_, append(ids, where), nullptr, nullptr, nullptr, nullptr);
   for (const Entry* entry : some)
     if (prompt(entry->prompt).size() > 1 && entry->slots.size() > 1)
-      model_.session_fork(call_, session_, entry->slots.front(), prompt(entry->prompt).size() - 1, std::span(entry->slots).subspan(1));
+      model_.session_fork(call_, session_, entry->slots.front(), prompt(entry->prompt).size() - 1,
+                          std::span(entry->slots).subspan(1));
 }
 
 // Appends one token to every slot in use and draws the one that follows.
@@ -121,14 +140,17 @@ void Generation::step() {
   }
   std::vector<int32_t> token(where.size());
   std::vector<float> logprob(where.size());
-  model_.decode(call_, session_, append(ids, where), in_.sampling, sample_id.data(), token.data(), logprob.data());
+  model_.decode(call_, session_, append(ids, where), in_.sampling, sample_id.data(), token.data(),
+                logprob.data());
   for (size_t k = 0; k < where.size(); ++k) {
     Slot& slot = slots_[where[k]];
     slot.ids.push_back(token[k]);
     slot.logprobs.push_back(logprob[k]);
     slot.next = token[k];
-    if (std::find(in_.stop_ids, in_.stop_ids + in_.n_stop, token[k]) != in_.stop_ids + in_.n_stop) finish(slot, TENON_FINISH_STOP);
-    else if (slot.ids.size() == max_new(slot.sample)) finish(slot, TENON_FINISH_LENGTH);
+    if (std::find(in_.stop_ids, in_.stop_ids + in_.n_stop, token[k]) != in_.stop_ids + in_.n_stop)
+      finish(slot, TENON_FINISH_STOP);
+    else if (slot.ids.size() == max_new(slot.sample))
+      finish(slot, TENON_FINISH_LENGTH);
   }
 }
 
@@ -143,7 +165,16 @@ void Generation::finish(Slot& slot, int32_t how) {
 
 tenon_tokens Generation::append(const Ragged<int32_t>& ids, const std::vector<uint64_t>& slots) const {
   float temperature = in_.sampling->temperature > 0 ? in_.sampling->temperature : 1.0f;
-  return {sizeof(tenon_tokens), TENON_HEAD_LANGUAGE, ids.raw(), nullptr, slots.data(), nullptr, nullptr, nullptr, temperature, 0};
+  return {sizeof(tenon_tokens),
+          TENON_HEAD_LANGUAGE,
+          ids.raw(),
+          nullptr,
+          slots.data(),
+          nullptr,
+          nullptr,
+          nullptr,
+          temperature,
+          0};
 }
 
 }  // namespace tenon::native

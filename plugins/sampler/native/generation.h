@@ -15,7 +15,8 @@ class Generation {
  public:
   // All arguments outlive the object. Throws TENON_E_INVALID if a prompt is empty, does not leave room for one token in the model's context, or
   // differs inside a group.
-  Generation(const Host& host, const tenon_call* call, const Model& model, const tenon_generate_in& in, const tenon_generate_out& out);
+  Generation(const Host& host, const tenon_call* call, const Model& model, const tenon_generate_in& in,
+             const tenon_generate_out& out);
 
   // Tokens a slot must have room for, and samples there are.
   uint64_t longest() const { return longest_; }
@@ -31,8 +32,9 @@ class Generation {
 
   struct Slot {
     uint64_t sample = kNone;  // the one being completed; kNone: the slot is free
-    uint64_t prompt = kNone;  // first sample of the group whose prompt, less its last token, opens the content; kNone: unknown content
-    int32_t next = 0;         // the token to append
+    uint64_t prompt =
+        kNone;  // first sample of the group whose prompt, less its last token, opens the content; kNone: unknown content
+    int32_t next = 0;  // the token to append
     std::vector<int32_t> ids;
     std::vector<float> logprobs;
   };

@@ -10,7 +10,8 @@ class NativeSampler {
  public:
   explicit NativeSampler(Host host) : host_(host), max_slots_(static_cast<uint64_t>(host.i64("slots"))) {}
 
-  void generate(const tenon_call* call, const Model& model, const tenon_generate_in& in, const tenon_generate_out& out) {
+  void generate(const tenon_call* call, const Model& model, const tenon_generate_in& in,
+                const tenon_generate_out& out) {
     if (in.n == 0) return;
     Generation generation(host_, call, model, in, out);
     uint64_t slots = max_slots_ == 0 ? in.n : std::min(max_slots_, in.n);
@@ -38,7 +39,10 @@ class NativeSampler {
 
 }  // namespace tenon::native
 
-TENON_SAMPLER_PLUGIN(tenon::native::NativeSampler, "native", "0.1.0",
-                     "Samples from a model in this process: continuous batching, each prompt computed once per group.",
-                     tenon::integer("slots", "64", "Sequences decoded at the same time; 0: all of a call. It bounds the memory for keys and values and never changes a result.",
-                                    {.min = "0", .unit = "sequences"}))
+TENON_SAMPLER_PLUGIN(
+    tenon::native::NativeSampler, "native", "0.1.0",
+    "Samples from a model in this process: continuous batching, each prompt computed once per group.",
+    tenon::integer("slots", "64",
+                   "Sequences decoded at the same time; 0: all of a call. It bounds the memory for keys and "
+                   "values and never changes a result.",
+                   {.min = "0", .unit = "sequences"}))

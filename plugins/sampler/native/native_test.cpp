@@ -12,13 +12,24 @@ using ::testing::HasSubstr;
 
 // Prompts of lengths 5, 1, 9 and 2, each for `per_group` samples.
 struct Request {
-  explicit Request(uint64_t per_group, float temperature = 1.0f) : sampling{sizeof(tenon_sampling), temperature, 0, 0, 0, 0, 77} {
+  explicit Request(uint64_t per_group, float temperature = 1.0f)
+      : sampling{sizeof(tenon_sampling), temperature, 0, 0, 0, 0, 77} {
     std::vector<std::vector<int32_t>> texts = {{3, 1, 4, 1, 5}, {7}, {2, 7, 1, 8, 2, 8, 1, 8, 2}, {9, 9}};
     for (uint64_t g = 0; g < texts.size(); ++g)
-      for (uint64_t k = 0; k < per_group; ++k) prompts.push(texts[g]), group.push_back(100 + g), id.push_back(1000 + id.size());
+      for (uint64_t k = 0; k < per_group; ++k)
+        prompts.push(texts[g]), group.push_back(100 + g), id.push_back(1000 + id.size());
   }
   tenon_generate_in raw() const {
-    return {sizeof(tenon_generate_in), 0, prompts.size(), prompts.raw(), id.data(), group.data(), &sampling, max_new, &stop, 1};
+    return {sizeof(tenon_generate_in),
+            0,
+            prompts.size(),
+            prompts.raw(),
+            id.data(),
+            group.data(),
+            &sampling,
+            max_new,
+            &stop,
+            1};
   }
   Ragged<int32_t> prompts;
   std::vector<uint64_t> group, id;
@@ -43,7 +54,8 @@ void expect_equal(const std::vector<Completion>& a, const std::vector<Completion
 }
 
 struct Native {
-  explicit Native(const std::string& options = "{}") : host(plugin_component(), options), instance(plugin_component(), host), model(host, 12, 64) {}
+  explicit Native(const std::string& options = "{}")
+      : host(plugin_component(), options), instance(plugin_component(), host), model(host, 12, 64) {}
   FakeHost host;
   Instance instance;
   HashModel model;
@@ -55,7 +67,8 @@ TEST(NativeSampler, EqualsTheNaiveSamplerForAnyNumberOfSlots) {
     Request request(5, temperature);
     Native reference;
     std::vector<Completion> expected = sample(naive.ref(), reference.model, request);
-    for (const char* options : {R"({"slots":1})", R"({"slots":3})", R"({"slots":7})", R"({"slots":64})", R"({"slots":0})"}) {
+    for (const char* options :
+         {R"({"slots":1})", R"({"slots":3})", R"({"slots":7})", R"({"slots":64})", R"({"slots":0})"}) {
       SCOPED_TRACE(options);
       Native native(options);
       expect_equal(sample(native.instance.ref(), native.model, request), expected);
@@ -180,7 +193,8 @@ TEST(NativeSampler, IsCancelledBetweenTwoTokens) {
   // The next call starts from whatever is in the slots.
   native.host.cancelled = [] { return false; };
   NaiveSampler naive;
-  expect_equal(sample(native.instance.ref(), native.model, Request(2)), sample(naive.ref(), native.model, Request(2)));
+  expect_equal(sample(native.instance.ref(), native.model, Request(2)),
+               sample(naive.ref(), native.model, Request(2)));
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ class Evaluate {
     for (uint64_t i = 0; i < host.count("models"); ++i) {
       std::string slot = "models/" + std::to_string(i), option = "models." + std::to_string(i);
       Model model = host.get_component<Model>(slot);
-      models_.push_back({written_name(host, option, model.ref()->name), model, host.get_component<Tokenizer>(slot + ".tokenizer")});
+      models_.push_back({written_name(host, option, model.ref()->name), model,
+                         host.get_component<Tokenizer>(slot + ".tokenizer")});
     }
     if (models_.empty()) throw Error(TENON_E_INVALID, "models: the list is empty");
     benchmark_ = host.str_if("benchmark").value_or(written_name(host, "data", "data"));
@@ -39,7 +40,8 @@ class Evaluate {
     problems_ = static_cast<uint64_t>(host.i64("problems"));
     samples_per_model_ = static_cast<uint64_t>(host.i64("samples_per_model"));
     uint64_t count = data_.count();
-    if (count == TENON_COUNT_UNBOUNDED && problems_ == 0) throw Error(TENON_E_INVALID, "problems is 0, all of them, and the data set has no end: give a number");
+    if (count == TENON_COUNT_UNBOUNDED && problems_ == 0)
+      throw Error(TENON_E_INVALID, "problems is 0, all of them, and the data set has no end: give a number");
     if (count != TENON_COUNT_UNBOUNDED) problems_ = problems_ == 0 ? count : std::min(problems_, count);
     for (uint64_t i = 0; i < host.count("patterns"); ++i) {
       std::string path = "patterns." + std::to_string(i) + ".";
@@ -82,7 +84,8 @@ class Evaluate {
       std::vector<Row> rows = data_.read(call, begin, n);
       stages::Sampled batch = [&] {
         Timed timed(host_, "rollout");
-        return sampler_.sample(call, named.model, named.tokenizer, rows, samples_, first_id_ + begin * samples_, 0);
+        return sampler_.sample(call, named.model, named.tokenizer, rows, samples_,
+                               first_id_ + begin * samples_, 0);
       }();
       {
         Timed timed(host_, "reward");
@@ -91,7 +94,8 @@ class Evaluate {
       add(batch, tally);
       if (begin == 0)
         for (uint64_t k = 0; k < std::min(samples_per_model_, batch.rollout.size()); ++k)
-          sample_out(host_, batch.to_json(k * batch.rollout.size() / std::min(samples_per_model_, batch.rollout.size())));
+          sample_out(host_, batch.to_json(k * batch.rollout.size() /
+                                          std::min(samples_per_model_, batch.rollout.size())));
       host_.progress(static_cast<double>(begin + n), static_cast<double>(problems_), named.name.c_str());
     }
     report(io, named.name, tally);
@@ -112,7 +116,10 @@ class Evaluate {
   }
 
   void report(const StageIo& io, const std::string& model, const Tally& tally) const {
-    if (tally.judged == 0) throw Error(TENON_E_INVALID, "the first reward judged none of the " + std::to_string(static_cast<uint64_t>(tally.samples)) + " completions of " + model);
+    if (tally.judged == 0)
+      throw Error(TENON_E_INVALID, "the first reward judged none of the " +
+                                       std::to_string(static_cast<uint64_t>(tally.samples)) +
+                                       " completions of " + model);
     auto put = [&](const std::string& metric, double value) {
       io.result(model, benchmark_, metric.c_str(), value);
       host_.metric(metric.c_str(), value);
@@ -145,20 +152,32 @@ class Evaluate {
 
 constexpr tenon_option kPatternOptions[] = {
     text("name", nullptr, "Name of the number in the results.", {.flags = TENON_O_REQUIRED}),
-    text("regex", nullptr, "PCRE2 regular expression, searched for in the completion; `.` matches newlines.", {.flags = TENON_O_REQUIRED})};
+    text("regex", nullptr, "PCRE2 regular expression, searched for in the completion; `.` matches newlines.",
+         {.flags = TENON_O_REQUIRED})};
 constexpr const tenon_option* kPatternChildren[] = {&kPatternOptions[0], &kPatternOptions[1], nullptr};
 
 }  // namespace
 }  // namespace tenon::evaluate
 
-TENON_STAGE_PLUGIN(tenon::evaluate::Evaluate, "evaluate", "0.1.0", "Compares models on held-out problems: accuracy with a 95 % interval, length, patterns.",
-                   tenon::reference("models", "model", nullptr, "Models to compare, most often earlier stages.", {.flags = TENON_O_REQUIRED | TENON_O_LIST}),
-                   tenon::reference("data", "dataset", nullptr, "Problems; rows from the beginning, the same for each model.", {.flags = TENON_O_REQUIRED}),
-                   tenon::text("benchmark", nullptr, "Name in the results; by default that of the data set."),
-                   tenon::stages::kRewardsOption, tenon::stages::kSamplerOption,
-                   tenon::integer("problems", "256", "How many problems; 0: all of the data set.", {.min = "0", .unit = "problems"}),
-                   tenon::integer("samples", "1", "Completions of each problem; the accuracy is the mean over all of them (pass@1).", {.min = "1", .unit = "completions"}),
-                   tenon::number("temperature", "1", "Of sampling; 0: always the most likely token.", {.min = "0"}), tenon::stages::kTopKOption,
-                   tenon::stages::kTopPOption, tenon::stages::kMinPOption, tenon::stages::kMaxNewTokensOption,
-                   tenon::object("patterns", tenon::evaluate::kPatternChildren, "Shares of completions that contain something.", {.flags = TENON_O_LIST}),
-                   tenon::integer("samples_per_model", "4", "Completions of each model written to samples.jsonl; 0: none.", {.min = "0", .unit = "completions"}))
+TENON_STAGE_PLUGIN(
+    tenon::evaluate::Evaluate, "evaluate", "0.1.0",
+    "Compares models on held-out problems: accuracy with a 95 % interval, length, patterns.",
+    tenon::reference("models", "model", nullptr, "Models to compare, most often earlier stages.",
+                     {.flags = TENON_O_REQUIRED | TENON_O_LIST}),
+    tenon::reference("data", "dataset", nullptr,
+                     "Problems; rows from the beginning, the same for each model.",
+                     {.flags = TENON_O_REQUIRED}),
+    tenon::text("benchmark", nullptr, "Name in the results; by default that of the data set."),
+    tenon::stages::kRewardsOption, tenon::stages::kSamplerOption,
+    tenon::integer("problems", "256", "How many problems; 0: all of the data set.",
+                   {.min = "0", .unit = "problems"}),
+    tenon::integer("samples", "1",
+                   "Completions of each problem; the accuracy is the mean over all of them (pass@1).",
+                   {.min = "1", .unit = "completions"}),
+    tenon::number("temperature", "1", "Of sampling; 0: always the most likely token.", {.min = "0"}),
+    tenon::stages::kTopKOption, tenon::stages::kTopPOption, tenon::stages::kMinPOption,
+    tenon::stages::kMaxNewTokensOption,
+    tenon::object("patterns", tenon::evaluate::kPatternChildren,
+                  "Shares of completions that contain something.", {.flags = TENON_O_LIST}),
+    tenon::integer("samples_per_model", "4", "Completions of each model written to samples.jsonl; 0: none.",
+                   {.min = "0", .unit = "completions"}))

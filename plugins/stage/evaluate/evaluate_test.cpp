@@ -20,14 +20,16 @@ TEST(Interval, IndependentTrialsGiveWilsonsInterval) {
   for (int i = 0; i < 263; ++i) problems.push_back({i < 81 ? 1.0 : 0.0});
   Interval i = clustered_mean(problems);
   EXPECT_DOUBLE_EQ(i.mean, 81.0 / 263);
-  EXPECT_NEAR(i.low, 0.2553, 5e-5);  // R. G. Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, score method
+  EXPECT_NEAR(i.low, 0.2553,
+              5e-5);  // R. G. Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, score method
   EXPECT_NEAR(i.high, 0.3662, 5e-5);
 }
 
 TEST(Interval, SamplesOfOneProblemAreNotIndependent) {
   // All 8 samples of a problem agree: 20 trials, not 160.
   std::vector<std::vector<double>> agree, single;
-  for (int i = 0; i < 20; ++i) agree.push_back(std::vector<double>(8, i < 5 ? 1.0 : 0.0)), single.push_back({i < 5 ? 1.0 : 0.0});
+  for (int i = 0; i < 20; ++i)
+    agree.push_back(std::vector<double>(8, i < 5 ? 1.0 : 0.0)), single.push_back({i < 5 ? 1.0 : 0.0});
   Interval a = clustered_mean(agree), s = clustered_mean(single);
   EXPECT_DOUBLE_EQ(a.mean, s.mean);
   EXPECT_NEAR(a.low, s.low, 1e-12);
@@ -85,7 +87,8 @@ struct Lab {
   std::vector<std::string> seen;
 };
 
-const char* kOptions = R"({"models": ["base", {"of": "zero", "x": 1}], "data": {"of": "sums", "split": "test"}, "problems": 3, "samples": 5,
+const char* kOptions =
+    R"({"models": ["base", {"of": "zero", "x": 1}], "data": {"of": "sums", "split": "test"}, "problems": 3, "samples": 5,
   "max_new_tokens": 9, "patterns": [{"name": "digit", "regex": "\\d"}]})";
 
 TEST(Evaluate, NumbersAreThoseOfTheSamples) {

@@ -13,7 +13,11 @@ constexpr const char* kDtypes[] = {"f32", "bf16", "f16", nullptr};
 
 class Export {
  public:
-  explicit Export(tenon::Host host) : host_(host), model_(host.get_component<tenon::Model>("model")), folder_(host.str("folder")), dtype_(host.str("dtype")) {
+  explicit Export(tenon::Host host)
+      : host_(host),
+        model_(host.get_component<tenon::Model>("model")),
+        folder_(host.str("folder")),
+        dtype_(host.str("dtype")) {
     writer_ = host.get_extension<tenon_export>("model", "model", TENON_EXT_EXPORT).first;
   }
 
@@ -25,10 +29,13 @@ class Export {
   void run(const tenon_call* call, const tenon::StageIo& io) {
     io.begin(1);
     if (io.first_step() > 0) return;
-    fs::path target = fs::path(io.folder()) / folder_, temporary = target;  // an absolute folder_ replaces the stage's
+    fs::path target = fs::path(io.folder()) / folder_,
+             temporary = target;  // an absolute folder_ replaces the stage's
     temporary += ".part";
     if (fs::exists(target) && !(fs::is_directory(target) && fs::is_empty(target)))
-      throw tenon::Error(TENON_E_INVALID, "the folder " + target.string() + " exists already and is not empty: name another one in `folder`, or remove it");
+      throw tenon::Error(TENON_E_INVALID,
+                         "the folder " + target.string() +
+                             " exists already and is not empty: name another one in `folder`, or remove it");
     tenon_call now = tenon::stages::at_step(call, 0);
     try {
       fs::remove_all(temporary);
@@ -42,7 +49,8 @@ class Export {
       throw tenon::Error(TENON_E_IO, std::string("cannot write the export: ") + e.what());
     }
     host_.info("exported to " + target.string());
-    host_.metric("files", static_cast<double>(std::distance(fs::directory_iterator(target), fs::directory_iterator())));
+    host_.metric("files", static_cast<double>(
+                              std::distance(fs::directory_iterator(target), fs::directory_iterator())));
     io.step_end(0);
   }
 
@@ -55,7 +63,11 @@ class Export {
 
 }  // namespace
 
-TENON_STAGE_PLUGIN(Export, "export", "0.1.0", "Writes a model as files that other programs open (safetensors, configuration, tokenizer).",
-                   tenon::reference("model", "model", nullptr, "What is written; `from` fills it in.", {.flags = TENON_O_REQUIRED}),
-                   tenon::text("folder", "\"export\"", "Where to: a folder that does not exist or is empty, below the stage's own or absolute."),
-                   tenon::choice("dtype", kDtypes, "\"f32\"", "Of the weights in the files."))
+TENON_STAGE_PLUGIN(
+    Export, "export", "0.1.0",
+    "Writes a model as files that other programs open (safetensors, configuration, tokenizer).",
+    tenon::reference("model", "model", nullptr, "What is written; `from` fills it in.",
+                     {.flags = TENON_O_REQUIRED}),
+    tenon::text("folder", "\"export\"",
+                "Where to: a folder that does not exist or is empty, below the stage's own or absolute."),
+    tenon::choice("dtype", kDtypes, "\"f32\"", "Of the weights in the files."))

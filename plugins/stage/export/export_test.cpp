@@ -17,7 +17,8 @@ using ::testing::HasSubstr;
 // A model that exports, and fails after the first file if it is told to.
 struct ExportingModel : HashModel {
   using HashModel::HashModel;
-  static int32_t write(void* self, const tenon_call*, const char* folder, const char* dtype, tenon_error* err) {
+  static int32_t write(void* self, const tenon_call*, const char* folder, const char* dtype,
+                       tenon_error* err) {
     return guard(err, [&] {
       std::ofstream(fs::path(folder) / "config.json") << "{\"dtype\":\"" << dtype << "\"}";
       if (static_cast<ExportingModel*>(self)->fails) throw Error(TENON_E_IO, "disk full");

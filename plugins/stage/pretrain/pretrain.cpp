@@ -9,7 +9,8 @@ constexpr const char* kLossOn[] = {"completion", "all", nullptr};
 class Pretrain {
  public:
   explicit Pretrain(tenon::Host host)
-      : training_(host, host.str("loss_on") == "all" ? tenon::stages::LossOn::kAll : tenon::stages::LossOn::kCompletion),
+      : training_(host, host.str("loss_on") == "all" ? tenon::stages::LossOn::kAll
+                                                     : tenon::stages::LossOn::kCompletion),
         steps_(static_cast<uint64_t>(host.i64("steps"))) {}
 
   void run(const tenon_call* call, const tenon::StageIo& io) { training_.run(call, io, steps_); }
@@ -21,9 +22,13 @@ class Pretrain {
 
 }  // namespace
 
-TENON_STAGE_PLUGIN(Pretrain, "pretrain", "0.1.0", "Next-token training: minimises the mean negative log-probability of the tokens.",
-                   tenon::stages::kModelOption, tenon::stages::kTrainDataOption, tenon::stages::kOptimizerOption,
-                   tenon::integer("steps", nullptr, "Optimizer steps.", {.min = "1", .unit = "steps", .flags = TENON_O_REQUIRED}),
+TENON_STAGE_PLUGIN(Pretrain, "pretrain", "0.1.0",
+                   "Next-token training: minimises the mean negative log-probability of the tokens.",
+                   tenon::stages::kModelOption, tenon::stages::kTrainDataOption,
+                   tenon::stages::kOptimizerOption,
+                   tenon::integer("steps", nullptr, "Optimizer steps.",
+                                  {.min = "1", .unit = "steps", .flags = TENON_O_REQUIRED}),
                    tenon::stages::kBatchOption, tenon::stages::kMicroBatchOption,
                    tenon::choice("loss_on", kLossOn, "\"completion\"",
-                                 "completion: the loss is on the completion, and on the whole text of rows without one; all: on every token but the first."))
+                                 "completion: the loss is on the completion, and on the whole text of rows "
+                                 "without one; all: on every token but the first."))

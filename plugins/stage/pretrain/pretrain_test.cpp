@@ -34,7 +34,8 @@ struct Text {
 };
 
 // Mean negative log-probability; *weight (if given) becomes W after one step of gradient descent.
-double loss_of(const HashModel& model, const std::vector<Text>& texts, double rate, std::vector<float>* weight) {
+double loss_of(const HashModel& model, const std::vector<Text>& texts, double rate,
+               std::vector<float>* weight) {
   LetterTokenizer tokenizer;
   double tokens = 0, loss = 0;
   for (const Text& t : texts) tokens += static_cast<double>(t.text.size() - t.without_loss);
@@ -45,11 +46,13 @@ double loss_of(const HashModel& model, const std::vector<Text>& texts, double ra
       std::vector<double> lp = model.distribution(std::span(ids).first(t), 1);
       loss -= lp[static_cast<uint64_t>(ids[t])] / tokens;
       for (uint64_t j = 0; j < 23; ++j)
-        grad[static_cast<uint64_t>(ids[t - 1]) * 23 + j] -= ((j == static_cast<uint64_t>(ids[t]) ? 1 : 0) - std::exp(lp[j])) / tokens;
+        grad[static_cast<uint64_t>(ids[t - 1]) * 23 + j] -=
+            ((j == static_cast<uint64_t>(ids[t]) ? 1 : 0) - std::exp(lp[j])) / tokens;
     }
   }
   if (weight != nullptr)
-    for (size_t k = 0; k < grad.size(); ++k) (*weight)[k] = static_cast<float>(model.weight[k] - rate * grad[k]);
+    for (size_t k = 0; k < grad.size(); ++k)
+      (*weight)[k] = static_cast<float>(model.weight[k] - rate * grad[k]);
   return loss;
 }
 
@@ -70,7 +73,10 @@ TEST(Pretrain, LossIsOnCompletionsAndOnTheWholeTextOfRowsWithoutOne) {
   expect_step(R"({"steps": 1, "batch": 3})", {{"1+2=3$", 4}, {"7-4=<7-4=3>3$", 4}, {"abc", 1}});
 }
 
-TEST(Pretrain, LossOnAll) { expect_step(R"({"steps": 1, "batch": 3, "loss_on": "all"})", {{"1+2=3$", 1}, {"7-4=<7-4=3>3$", 1}, {"abc", 1}}); }
+TEST(Pretrain, LossOnAll) {
+  expect_step(R"({"steps": 1, "batch": 3, "loss_on": "all"})",
+              {{"1+2=3$", 1}, {"7-4=<7-4=3>3$", 1}, {"abc", 1}});
+}
 
 TEST(Pretrain, MicroBatchesChangeNoNumber) {
   auto train = [](const std::string& micro) {

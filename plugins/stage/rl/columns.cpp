@@ -26,7 +26,8 @@ void Rl::score_reference(const tenon_call* call, Rollout& r) const {
     host_.throw_if_cancelled(call);
     Rollout part = r.select(rows);
     std::vector<float> logprob(part.tokens());
-    reference_->score(call, part.tokens_for_model(sampler_.temperature()), logprob.data(), nullptr, nullptr, nullptr);
+    reference_->score(call, part.tokens_for_model(sampler_.temperature()), logprob.data(), nullptr, nullptr,
+                      nullptr);
     r.lp_ref.insert(r.lp_ref.end(), logprob.begin(), logprob.end());
   }
 }
@@ -43,7 +44,8 @@ std::vector<std::vector<uint64_t>> Rl::mini_batches(uint64_t n, uint64_t pass) c
   }
   std::vector<std::vector<uint64_t>> parts;
   for (uint64_t b = 0; b < options_.mini_batches; ++b) {
-    auto begin = order.begin() + static_cast<ptrdiff_t>(n * b / options_.mini_batches), end = order.begin() + static_cast<ptrdiff_t>(n * (b + 1) / options_.mini_batches);
+    auto begin = order.begin() + static_cast<ptrdiff_t>(n * b / options_.mini_batches),
+         end = order.begin() + static_cast<ptrdiff_t>(n * (b + 1) / options_.mini_batches);
     std::sort(begin, end);
     if (begin != end) parts.emplace_back(begin, end);
   }

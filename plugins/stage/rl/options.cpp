@@ -21,10 +21,14 @@ void Rl::check(Host host, Findings& findings) {
   if (!host.boolean("allow_truncation"))
     for (const char* filter : {"top_k", "top_p", "min_p"})
       if (host.f64_if(filter).value_or(0) != 0)
-        findings.error(filter, std::string(filter) + " makes the sampler draw from another distribution than the one that is trained: leave it out, or set allow_truncation: true");
+        findings.error(filter, std::string(filter) +
+                                   " makes the sampler draw from another distribution than the one that is "
+                                   "trained: leave it out, or set allow_truncation: true");
   int64_t sequences = host.i64("prompts") * host.i64("group_size");
   if (host.i64("mini_batches") > sequences)
-    findings.error("mini_batches", std::to_string(host.i64("mini_batches")) + " mini-batches, but a rollout has prompts * group_size = " + std::to_string(sequences) + " sequences");
+    findings.error("mini_batches", std::to_string(host.i64("mini_batches")) +
+                                       " mini-batches, but a rollout has prompts * group_size = " +
+                                       std::to_string(sequences) + " sequences");
 }
 
 }  // namespace tenon::rl

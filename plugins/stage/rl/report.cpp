@@ -26,7 +26,8 @@ double groups_without_signal(const Rollout& r) {
   for (uint64_t i = 0; i < r.size(); ++i) {
     bool& any = signal[r.group_id[i]];
     if (r.valid[i] == 0) continue;
-    for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) any = any || (r.mask[t] != 0 && r.advantage[t] != 0);
+    for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
+      any = any || (r.mask[t] != 0 && r.advantage[t] != 0);
   }
   double none = 0;
   for (const auto& [group, any] : signal) none += any ? 0 : 1;

@@ -15,8 +15,11 @@ Rl::Rl(Host host)
       sampler_(host),
       info_(algorithm_.info()) {
   if (needs(TENON_NEEDS_GROUPS) && options_.group_size == 1)
-    throw Error(TENON_E_INVALID, "group_size is 1, and the algorithm compares the completions of a group: give at least 2");
-  if (needs(TENON_NEEDS_VALUE)) throw Error(TENON_E_UNSUPPORTED, "the algorithm needs the values of a critic, which this stage does not train");
+    throw Error(TENON_E_INVALID,
+                "group_size is 1, and the algorithm compares the completions of a group: give at least 2");
+  if (needs(TENON_NEEDS_VALUE))
+    throw Error(TENON_E_UNSUPPORTED,
+                "the algorithm needs the values of a critic, which this stage does not train");
   if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<Model>("reference");
 }
 
@@ -51,7 +54,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
 }  // namespace tenon::rl
 
 namespace {
-constexpr tenon_component kRl =
-    tenon::component<tenon::rl::Rl, tenon::StageShim<tenon::rl::Rl>>("rl", "0.1.0", "Reinforcement learning on prompts with verifiable rewards.", tenon::rl::kOptions);
+constexpr tenon_component kRl = tenon::component<tenon::rl::Rl, tenon::StageShim<tenon::rl::Rl>>(
+    "rl", "0.1.0", "Reinforcement learning on prompts with verifiable rewards.", tenon::rl::kOptions);
 }
 TENON_PLUGIN("rl", "0.1.0", &kRl)

@@ -11,12 +11,13 @@ namespace tenon::rl {
 
 // What the updates of one rollout add up to.
 struct UpdateStats {
-  Algorithm::Metrics metrics;      // the algorithm's
-  double loss = 0;                 // Σ over the updates; recorded is the mean
+  Algorithm::Metrics metrics;  // the algorithm's
+  double loss = 0;             // Σ over the updates; recorded is the mean
   uint64_t updates = 0, skipped = 0;
-  double grad_norm = 0;            // Σ
-  double learning_rate = 0;        // of the last
-  std::optional<double> logprob_diff;  // max |lp_sample − log p in training| over the mini-batches of the policy that sampled; none: nothing was scored
+  double grad_norm = 0;      // Σ
+  double learning_rate = 0;  // of the last
+  std::optional<double>
+      logprob_diff;  // max |lp_sample − log p in training| over the mini-batches of the policy that sampled; none: nothing was scored
 };
 
 // One rollout is a step: sample, score, advantages, then `epochs` passes of `mini_batches` optimizer updates each.

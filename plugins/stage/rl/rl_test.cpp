@@ -47,7 +47,8 @@ struct Lab {
   LetterTokenizer tokenizer;
   HashModel model{host, 23, 48};
   NaiveSampler sampler;
-  RowSet data{{{"1+2=", "", "", "{}"}, {"7=", "", "", "{}"}, {"1+2-3=", "", "", "{}"}, {"9-9=", "", "", "{}"}}};
+  RowSet data{
+      {{"1+2=", "", "", "{}"}, {"7=", "", "", "{}"}, {"1+2-3=", "", "", "{}"}, {"9-9=", "", "", "{}"}}};
   LambdaReward reward{odd_digits};
   PlainReinforce algorithm;
   PlainSgd sgd;
@@ -58,7 +59,8 @@ struct Expected {
   Rollout rollout;
   std::vector<double> advantage;  // by sequence
 };
-Expected first_rollout(const std::string& options, uint64_t prompts, uint64_t group, const std::function<double(const std::string&)>& reward) {
+Expected first_rollout(const std::string& options, uint64_t prompts, uint64_t group,
+                       const std::function<double(const std::string&)>& reward) {
   Lab lab(options);
   Expected out;
   Ragged<int32_t> ids;
@@ -69,7 +71,8 @@ Expected first_rollout(const std::string& options, uint64_t prompts, uint64_t gr
       ids.push(lab.tokenizer.encode(texts[p % 4], 0));
       sample.push_back(p * group + k), groups.push_back(p * group);
     }
-  tenon_sampling how{sizeof how, static_cast<float>(lab.host.host().f64("temperature")), 0, 0, 0, 0, lab.host.raw()->seed};
+  tenon_sampling how{sizeof how,          static_cast<float>(lab.host.host().f64("temperature")), 0, 0, 0, 0,
+                     lab.host.raw()->seed};
   int32_t stop = 0;
   tenon_generate_in in{sizeof in, 0, ids.size(), ids.raw(), sample.data(), groups.data(), &how, 10, &stop, 1};
   auto done = Sampler(lab.sampler.ref()).generate(nullptr, Model(lab.model.ref()), in, [](uint64_t) {});
@@ -79,7 +82,8 @@ Expected first_rollout(const std::string& options, uint64_t prompts, uint64_t gr
   }
   for (uint64_t i = 0; i < ids.size(); ++i) {
     double mean = 0;
-    for (uint64_t k = 0; k < group; ++k) mean += out.rollout.reward[i / group * group + k] / static_cast<double>(group);
+    for (uint64_t k = 0; k < group; ++k)
+      mean += out.rollout.reward[i / group * group + k] / static_cast<double>(group);
     out.advantage.push_back(out.rollout.reward[i] - mean);
   }
   return out;
@@ -90,7 +94,8 @@ double odd_of(const std::string& text) {
 }
 
 // W after one step of plain gradient descent on −Σ ρ A / T over the sequences `rows`, ρ being relative to lp_sample; T: tokens of the sequences in `counted`.
-std::vector<float> descend(const HashModel& model, const Expected& e, std::span<const uint64_t> rows, std::span<const uint64_t> counted, double rate, double temperature) {
+std::vector<float> descend(const HashModel& model, const Expected& e, std::span<const uint64_t> rows,
+                           std::span<const uint64_t> counted, double rate, double temperature) {
   double tokens = 0;
   for (uint64_t i : counted) tokens += static_cast<double>(e.rollout.completion_len(i));
   uint64_t vocab = model.value_weight.size();
@@ -102,7 +107,8 @@ std::vector<float> descend(const HashModel& model, const Expected& e, std::span<
       double old = e.rollout.lp_sample[e.rollout.ids.offsets[i] + t];
       double d = -std::exp(lp[static_cast<uint64_t>(ids[t])] - old) * e.advantage[i] / tokens;
       for (uint64_t j = 0; j < vocab; ++j)
-        grad[static_cast<uint64_t>(ids[t - 1]) * vocab + j] += d * ((j == static_cast<uint64_t>(ids[t]) ? 1 : 0) - std::exp(lp[j])) / temperature;
+        grad[static_cast<uint64_t>(ids[t - 1]) * vocab + j] +=
+            d * ((j == static_cast<uint64_t>(ids[t]) ? 1 : 0) - std::exp(lp[j])) / temperature;
     }
   }
   std::vector<float> w = model.weight;
@@ -124,13 +130,15 @@ std::vector<uint64_t> range(uint64_t n) {
 }
 
 TEST(Rl, OneUpdateEqualsTheComputationByHand) {
-  std::string options = R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "temperature": 0.8})";
+  std::string options =
+      R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "temperature": 0.8})";
   Expected e = first_rollout(options, 3, 4, odd_of);
   Lab lab(options);
   HashModel before(lab.host, 23, 48);
   lab.run();
   std::vector<uint64_t> all = range(12);
-  expect_near(lab.model.weight, descend(before, e, all, all, lab.sgd.learning_rate, static_cast<double>(0.8f)), 1e-6);
+  expect_near(lab.model.weight,
+              descend(before, e, all, all, lab.sgd.learning_rate, static_cast<double>(0.8f)), 1e-6);
   EXPECT_NE(lab.model.weight, before.weight);
   EXPECT_EQ(lab.model.version, 1u);
   EXPECT_EQ(lab.model.counts.score, 0u) << "the gradient was known before the forward pass";
@@ -140,7 +148,8 @@ TEST(Rl, OneUpdateEqualsTheComputationByHand) {
   double reward = 0, tokens = 0, longest = 0, cut = 0, loss = 0;
   for (uint64_t i : all) {
     double length = static_cast<double>(e.rollout.completion_len(i));
-    reward += e.rollout.reward[i] / 12, tokens += length, longest = std::max(longest, length), cut += e.rollout.finish[i] == TENON_FINISH_LENGTH ? 1 : 0;
+    reward += e.rollout.reward[i] / 12, tokens += length,
+        longest = std::max(longest, length), cut += e.rollout.finish[i] == TENON_FINISH_LENGTH ? 1 : 0;
     loss -= e.advantage[i] * length;
   }
   EXPECT_DOUBLE_EQ(step.metric("accuracy"), reward);
@@ -154,7 +163,8 @@ TEST(Rl, OneUpdateEqualsTheComputationByHand) {
   EXPECT_EQ(step.metric("updates"), 1.0);
   EXPECT_EQ(step.metric("learning_rate"), 0.1);
   EXPECT_GT(step.metric("grad_norm"), 0.0);
-  for (const char* phase : {"rollout", "reward", "update", "tokens_per_second"}) EXPECT_EQ(step.timings.count(phase), 1u) << phase;
+  for (const char* phase : {"rollout", "reward", "update", "tokens_per_second"})
+    EXPECT_EQ(step.timings.count(phase), 1u) << phase;
   EXPECT_EQ(step.samples.size(), 4u);
   boost::json::object sample = boost::json::parse(step.samples[1]).as_object();
   EXPECT_EQ(sample.at("sample").to_number<uint64_t>(), 3u);
@@ -163,7 +173,8 @@ TEST(Rl, OneUpdateEqualsTheComputationByHand) {
 }
 
 TEST(Rl, MiniBatchesAreLaterUpdatesOnAdvantagesOfWholeGroups) {
-  std::string options = R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "mini_batches": 3, "epochs": 2})";
+  std::string options =
+      R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "mini_batches": 3, "epochs": 2})";
   Expected e = first_rollout(options, 3, 4, odd_of);
   Lab lab(options);
   HashModel mine(lab.host, 23, 48);
@@ -202,7 +213,9 @@ TEST(Rl, MiniBatchesAreLaterUpdatesOnAdvantagesOfWholeGroups) {
 
 TEST(Rl, MicroBatchesChangeNoBit) {
   auto train = [](const std::string& micro) {
-    Lab lab(R"({"steps": 3, "prompts": 4, "group_size": 4, "max_new_tokens": 12, "mini_batches": 2, "micro_batch_tokens": )" + micro + "}");
+    Lab lab(
+        R"({"steps": 3, "prompts": 4, "group_size": 4, "max_new_tokens": 12, "mini_batches": 2, "micro_batch_tokens": )" +
+        micro + "}");
     lab.run();
     EXPECT_LE(lab.model.counts.longest, std::max<uint64_t>(std::stoull(micro), 48));
     return lab.model.weight;
@@ -214,7 +227,9 @@ TEST(Rl, MicroBatchesChangeNoBit) {
 }
 
 // The second prompt's completions all get the same reward.
-double odd_but_for_seven(const Sample& s) { return s.prompt == "7=" ? 0.5 : odd_digits(s); }
+double odd_but_for_seven(const Sample& s) {
+  return s.prompt == "7=" ? 0.5 : odd_digits(s);
+}
 
 TEST(Rl, SequencesWithoutAdvantageCostNothingAndChangeNothing) {
   Lab skipped, all;
@@ -243,7 +258,8 @@ TEST(Rl, ARolloutWithoutAnySignalMakesNoUpdate) {
   EXPECT_EQ(step.metric("updates"), 0.0);
   EXPECT_EQ(step.metric("updates/skipped"), 1.0);
   EXPECT_EQ(step.metric("groups/no_signal"), 1.0);
-  EXPECT_TRUE(std::isnan(step.metric("rollout/logprob_diff_max"))) << "nothing was scored, so there is no difference";
+  EXPECT_TRUE(std::isnan(step.metric("rollout/logprob_diff_max")))
+      << "nothing was scored, so there is no difference";
   EXPECT_TRUE(std::isnan(step.metric("loss")));
 }
 
@@ -257,7 +273,8 @@ TEST(Rl, StopsWhereSamplingAndTrainingDiffer) {
   EXPECT_EQ(lab.model.weight, before.weight);
   EXPECT_EQ(lab.sgd.steps, 0u);
 
-  Lab tolerant(R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "max_logprob_diff": 0.01})");
+  Lab tolerant(
+      R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "max_logprob_diff": 0.01})");
   tolerant.model.logprob_error = 1e-3f;
   tolerant.run();
   EXPECT_NEAR(tolerant.io.steps[0].metric("rollout/logprob_diff_max"), 1e-3, 1e-6);
@@ -293,7 +310,8 @@ TEST(Rl, TheReferenceIsTheFrozenModel) {
   const Rollout& first = lab.algorithm.seen.at(0);
   ASSERT_EQ(first.lp_ref.size(), first.lp_new.size());
   bool any = false;
-  for (size_t t = 0; t < first.lp_ref.size(); ++t) any = any || (first.lp_new[t] != 0 && first.lp_ref[t] != first.lp_new[t]);
+  for (size_t t = 0; t < first.lp_ref.size(); ++t)
+    any = any || (first.lp_new[t] != 0 && first.lp_ref[t] != first.lp_new[t]);
   EXPECT_TRUE(any);
 }
 
@@ -309,7 +327,8 @@ TEST(Rl, EntropyTermsGoThroughScoreAndBackward) {
 }
 
 TEST(Rl, OverlongCompletionsAreMaskedFromTheLossAndNotFromTheBaseline) {
-  std::string options = R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "overlong": "mask"})";
+  std::string options =
+      R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "overlong": "mask"})";
   Expected e = first_rollout(options, 3, 4, odd_of);
   std::vector<uint64_t> kept;
   for (uint64_t i = 0; i < 12; ++i)
@@ -344,7 +363,8 @@ TEST(Rl, SamplesWithoutARewardLeaveBaselineAndDenominator) {
 }
 
 TEST(Rl, GoesOnWhereItStopped) {
-  std::string options = R"({"steps": 5, "prompts": 2, "group_size": 4, "max_new_tokens": 8, "mini_batches": 2})";
+  std::string options =
+      R"({"steps": 5, "prompts": 2, "group_size": 4, "max_new_tokens": 8, "mini_batches": 2})";
   Lab whole(options);
   whole.run();
 
@@ -356,7 +376,9 @@ TEST(Rl, GoesOnWhereItStopped) {
     lab.io.on_step = [&](uint64_t) { state = stage.save(); };
     lab.io.stop_after = 1;
     ErrorBuffer err;
-    EXPECT_EQ(static_cast<const tenon_stage_vt*>(plugin_component().vt)->run(stage.self(), &call, lab.io.raw(), err), TENON_E_CANCELLED);
+    EXPECT_EQ(static_cast<const tenon_stage_vt*>(plugin_component().vt)
+                  ->run(stage.self(), &call, lab.io.raw(), err),
+              TENON_E_CANCELLED);
   }
   Instance stage(plugin_component(), lab.host);
   stage.load(state);
@@ -365,7 +387,9 @@ TEST(Rl, GoesOnWhereItStopped) {
   lab.io.set_first_step(2);
   lab.sgd.params.clear();  // bound again
   ErrorBuffer err;
-  ASSERT_EQ(static_cast<const tenon_stage_vt*>(plugin_component().vt)->run(stage.self(), &call, lab.io.raw(), err), TENON_OK);
+  ASSERT_EQ(
+      static_cast<const tenon_stage_vt*>(plugin_component().vt)->run(stage.self(), &call, lab.io.raw(), err),
+      TENON_OK);
   EXPECT_EQ(lab.model.weight, whole.model.weight);
   EXPECT_EQ(lab.model.version, whole.model.version);
   ASSERT_EQ(lab.io.steps.size(), 5u);
@@ -378,8 +402,14 @@ TEST(Rl, ChecksItsOptions) {
   ASSERT_EQ(found.size(), 2u);
   EXPECT_THAT(found[0], HasSubstr("top_k: "));
   EXPECT_THAT(found[1], HasSubstr("allow_truncation: true"));
-  EXPECT_TRUE(check_findings(plugin_component(), FakeHost(plugin_component(), R"({"steps": 1, "top_p": 0.9, "allow_truncation": true})")).empty());
-  EXPECT_THAT(check_findings(plugin_component(), FakeHost(plugin_component(), R"({"steps": 1, "prompts": 2, "group_size": 2, "mini_batches": 5})")).at(0),
+  EXPECT_TRUE(
+      check_findings(plugin_component(),
+                     FakeHost(plugin_component(), R"({"steps": 1, "top_p": 0.9, "allow_truncation": true})"))
+          .empty());
+  EXPECT_THAT(check_findings(plugin_component(),
+                             FakeHost(plugin_component(),
+                                      R"({"steps": 1, "prompts": 2, "group_size": 2, "mini_batches": 5})"))
+                  .at(0),
               HasSubstr("prompts * group_size = 4"));
 }
 

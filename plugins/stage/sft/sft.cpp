@@ -8,11 +8,16 @@ namespace {
 
 class Sft {
  public:
-  explicit Sft(tenon::Host host) : training_(host, tenon::stages::LossOn::kAnswer), steps_(host.i64_if("steps")), epochs_(host.f64_if("epochs")) {}
+  explicit Sft(tenon::Host host)
+      : training_(host, tenon::stages::LossOn::kAnswer),
+        steps_(host.i64_if("steps")),
+        epochs_(host.f64_if("epochs")) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    if (host.i64_if("steps") && host.f64_if("epochs")) findings.error("epochs", "`steps` and `epochs` both say how long to train: give one of them");
-    if (!host.i64_if("steps") && !host.f64_if("epochs")) findings.error("steps", "give `steps` or `epochs`: how long to train");
+    if (host.i64_if("steps") && host.f64_if("epochs"))
+      findings.error("epochs", "`steps` and `epochs` both say how long to train: give one of them");
+    if (!host.i64_if("steps") && !host.f64_if("epochs"))
+      findings.error("steps", "give `steps` or `epochs`: how long to train");
   }
 
   void run(const tenon_call* call, const tenon::StageIo& io) { training_.run(call, io, total_steps()); }
@@ -21,8 +26,11 @@ class Sft {
   uint64_t total_steps() const {
     if (steps_) return static_cast<uint64_t>(*steps_);
     uint64_t rows = training_.rows();
-    if (rows == TENON_COUNT_UNBOUNDED) throw tenon::Error(TENON_E_INVALID, "epochs: the data set has no end, so it has no epochs: give `steps`");
-    return static_cast<uint64_t>(std::ceil(*epochs_ * static_cast<double>(rows) / static_cast<double>(training_.batch())));
+    if (rows == TENON_COUNT_UNBOUNDED)
+      throw tenon::Error(TENON_E_INVALID,
+                         "epochs: the data set has no end, so it has no epochs: give `steps`");
+    return static_cast<uint64_t>(
+        std::ceil(*epochs_ * static_cast<double>(rows) / static_cast<double>(training_.batch())));
   }
 
   tenon::stages::Supervised training_;
@@ -32,8 +40,11 @@ class Sft {
 
 }  // namespace
 
-TENON_STAGE_PLUGIN(Sft, "sft", "0.1.0", "Supervised fine-tuning: trains on the answers of chats or of prompts.",
-                   tenon::stages::kModelOption, tenon::stages::kTrainDataOption, tenon::stages::kOptimizerOption,
-                   tenon::number("epochs", nullptr, "Times that every row is trained on; the last batch may reach into the next epoch.", {.min = "0.000001"}),
-                   tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.", {.min = "1", .unit = "steps"}), tenon::stages::kBatchOption,
-                   tenon::stages::kMicroBatchOption)
+TENON_STAGE_PLUGIN(
+    Sft, "sft", "0.1.0", "Supervised fine-tuning: trains on the answers of chats or of prompts.",
+    tenon::stages::kModelOption, tenon::stages::kTrainDataOption, tenon::stages::kOptimizerOption,
+    tenon::number("epochs", nullptr,
+                  "Times that every row is trained on; the last batch may reach into the next epoch.",
+                  {.min = "0.000001"}),
+    tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.", {.min = "1", .unit = "steps"}),
+    tenon::stages::kBatchOption, tenon::stages::kMicroBatchOption)

@@ -11,7 +11,8 @@ namespace {
 using ::testing::HasSubstr;
 
 struct Lab {
-  Lab(const std::string& options, std::vector<Row> rows) : host(plugin_component(), options), io(host), data(std::move(rows)) {
+  Lab(const std::string& options, std::vector<Row> rows)
+      : host(plugin_component(), options), io(host), data(std::move(rows)) {
     host.slot("model", model.ref());
     host.slot("model.tokenizer", tokenizer.ref());
     host.slot("data", data.ref());
@@ -41,7 +42,8 @@ const char* kQuestion = R"([{"role":"user","content":"1+2"}])";
 TEST(Sft, ChatsAndPromptsWithTheSameTextTrainTheSame) {
   std::vector<std::vector<float>> weights;
   std::vector<double> losses;
-  for (const Row& row : {Row{"1+2=", "", "3", "{}"}, Row{"", kChat, "", "{}"}, Row{"", kQuestion, "3", "{}"}}) {
+  for (const Row& row :
+       {Row{"1+2=", "", "3", "{}"}, Row{"", kChat, "", "{}"}, Row{"", kQuestion, "3", "{}"}}) {
     Lab lab(R"({"steps": 2, "batch": 2})", {row});
     lab.run();
     weights.push_back(lab.model.weight);
@@ -62,14 +64,19 @@ TEST(Sft, EpochsAreCounted) {
 }
 
 TEST(Sft, ARowWithoutAnAnswerIsAnError) {
-  EXPECT_THAT(Lab(R"({"steps": 1})", {{"1+2=", "", "", "{}"}}).run_and_fail(), HasSubstr("\"1+2=\" has no answer"));
+  EXPECT_THAT(Lab(R"({"steps": 1})", {{"1+2=", "", "", "{}"}}).run_and_fail(),
+              HasSubstr("\"1+2=\" has no answer"));
   EXPECT_THAT(Lab(R"({"steps": 1})", {{"", kQuestion, "", "{}"}}).run_and_fail(), HasSubstr("has no answer"));
-  EXPECT_THAT(Lab(R"({"steps": 1})", {{"", "{}", "", "{}"}}).run_and_fail(), HasSubstr("must be a JSON list"));
+  EXPECT_THAT(Lab(R"({"steps": 1})", {{"", "{}", "", "{}"}}).run_and_fail(),
+              HasSubstr("must be a JSON list"));
 }
 
 TEST(Sft, StepsOrEpochs) {
-  EXPECT_THAT(check_findings(plugin_component(), FakeHost(plugin_component(), "{}")).at(0), HasSubstr("steps: give"));
-  EXPECT_THAT(check_findings(plugin_component(), FakeHost(plugin_component(), R"({"steps": 1, "epochs": 1})")).at(0), HasSubstr("give one of them"));
+  EXPECT_THAT(check_findings(plugin_component(), FakeHost(plugin_component(), "{}")).at(0),
+              HasSubstr("steps: give"));
+  EXPECT_THAT(
+      check_findings(plugin_component(), FakeHost(plugin_component(), R"({"steps": 1, "epochs": 1})")).at(0),
+      HasSubstr("give one of them"));
   EXPECT_TRUE(check_findings(plugin_component(), FakeHost(plugin_component(), R"({"epochs": 1})")).empty());
 }
 
