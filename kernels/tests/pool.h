@@ -61,7 +61,7 @@ class Pool {
     pool.wake_.notify_all();
     job.run();
     for (int spins = 0; pool.busy_.load() > 0; ++spins) {
-      spins > spins_ ? std::this_thread::yield() : relax();
+      spins > pool.spins_ ? std::this_thread::yield() : relax();
     }
   }
 
