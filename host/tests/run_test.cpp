@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include <boost/json.hpp>
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <map>
 #include <random>
+#include <set>
 
 #include "host/commands_run.h"
 #include "host/files.h"
@@ -190,13 +193,15 @@ TEST_F(Run, WhatDoesNotChangeTheResultDoesNotRunAgain) {
 }
 
 TEST_F(Run, KilledAtAnyMomentItGoesOnByteForByte) {
+  const auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(run(write_config(config())).code, 0);
+  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
   const auto want = results(dir_ / "runs/toy");
 
   const fs::path other = dir_ / "killed";
   const fs::path config_file = write_config(config(", sleep_us: 300", ", sleep_us: 300", other.string()), "slow.yaml");
   std::mt19937 random(20);
-  int kills = 0;
+  int kills = 0, resumed_inside = 0;
   Outcome outcome = {0, "", ""};
   for (int attempt = 0; attempt < 400 && kills < 20; ++attempt) {
     if (fs::exists(other / "toy") && fs::exists(stage_folder(other / "toy", "table") / "done.json")) fs::remove_all(other);
@@ -206,13 +211,15 @@ TEST_F(Run, KilledAtAnyMomentItGoesOnByteForByte) {
       a.config = config_file;
       return run_command(a);
     });
-    ::usleep(5000 + random() % 60000);
+    ::usleep(random() % static_cast<unsigned>(whole.count()));
     ::kill(pid, SIGKILL);
     outcome = wait(pid);
     if (outcome.code == 128 + SIGKILL) ++kills;
+    if (fs::exists(other / "toy/log.txt") && read_file(other / "toy/log.txt").find("goes on after step") != std::string::npos) ++resumed_inside;
     ASSERT_THAT(outcome.code, testing::AnyOf(0, 128 + SIGKILL)) << outcome.err;
   }
   EXPECT_EQ(kills, 20);
+  EXPECT_GT(resumed_inside, 0) << "no kill hit a stage after a checkpoint: nothing was tested";
   const Outcome last = fs::exists(other / "toy/config.yaml") ? resume(other / "toy") : run(config_file);
   ASSERT_EQ(last.code, 0) << last.err;
   EXPECT_EQ(results(other / "toy").at("base weights"), want.at("base weights"));
