@@ -232,13 +232,14 @@ class PlanBuilder {
     check_stage_name(stage, path);
     path = "pipeline." + stage.name;
     if (!use || !use->value.is_scalar()) {
-      resolver_.add_stage(stage.name, nullptr);
+      resolver_.add_wrong_stage(stage.name);
+      names_.push_back(stage.name);
       return error(use ? use->value.mark : value.mark, path, "needs `use: <stage>`, for example `use: rl`; `tenon plugins` lists what there is");
     }
     take_host_options(options, path, use->value.text, stage);
     auto spec = resolver_.make_spec({"stage", use->value.text, use->value.mark, stage.name, path, stage.mark, std::move(options)});
     if (spec != nullptr) stage.spec = *spec;
-    resolver_.add_stage(stage.name, model_of(stage.spec));
+    add_result(stage.name, spec.get());
     names_.push_back(stage.name);
     stage.inputs = inputs_of(stage);
     plan_.stages.push_back(std::move(stage));
@@ -289,10 +290,14 @@ class PlanBuilder {
     }
   }
 
-  static std::shared_ptr<const Spec> model_of(const Spec& stage) {
-    for (const Slot& slot : stage.slots)
-      if (slot.name == "model" && slot.kind == "model") return slot.spec;
-    return nullptr;
+  // Lets later stages refer to this one; `spec` is nullptr if it is wrong.
+  void add_result(const std::string& name, const Spec* spec) {
+    if (spec == nullptr) return resolver_.add_wrong_stage(name);
+    for (const Slot& slot : spec->slots) {
+      if (slot.name != "model" || slot.kind != "model") continue;
+      return slot.spec != nullptr ? resolver_.add_stage(name, slot.spec) : resolver_.add_wrong_stage(name);
+    }
+    resolver_.add_stage(name, nullptr);
   }
 
   std::vector<std::string> inputs_of(const StagePlan& stage) const {
@@ -304,13 +309,25 @@ class PlanBuilder {
     return inputs;
   }
 
-  // A mistake elsewhere, such as a misspelt option, may be the reason; it is reported alone.
+  // Components that no stage led to: what they use is not there, or nothing refers to them. That nothing does may be the fault of another mistake,
+  // such as a misspelt option, which is then reported alone.
   void report_unused() {
-    if (diagnostics_.has_errors()) return;
+    const bool had_errors = diagnostics_.has_errors();
     for (const auto& [name, t] : resolver_.templates()) {
       if (resolver_.used().contains(name)) continue;
-      error(t.mark, "components." + name, "nothing refers to this component; use it in the pipeline, or take it out");
+      if (loader_.kinds_of(t.use).empty()) {
+        error(t.use_mark, "components." + name, "there is no plugin \"" + t.use + "\"." + did_you_mean(t.use, all_ids()));
+      } else if (!had_errors) {
+        error(t.mark, "components." + name, "nothing refers to this component; use it in the pipeline, or take it out");
+      }
     }
+  }
+
+  std::vector<std::string> all_ids() const {
+    std::vector<std::string> all;
+    for (const char* kind : kKinds)
+      for (std::string& id : loader_.ids(kind)) all.push_back(std::move(id));
+    return all;
   }
 
   std::string resolved(const Value& root) const {

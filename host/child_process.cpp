@@ -48,8 +48,8 @@ struct Pipe {
   }
 };
 
-pid_t spawn(const std::vector<std::string>& arguments, const Pipe& out) {
-  std::vector<char*> argv{const_cast<char*>("tenon")};
+pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>& arguments, const Pipe& out) {
+  std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
 
@@ -63,7 +63,7 @@ pid_t spawn(const std::vector<std::string>& arguments, const Pipe& out) {
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);  // a group of its own, so that its children are killed with it
   posix_spawnattr_setpgroup(&attributes, 0);
   pid_t pid = 0;
-  int error = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, argv.data(), environ);
+  int error = posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   if (error != 0) fail(error);
@@ -81,9 +81,9 @@ bool drain(int fd, std::string& output) {
 
 }  // namespace
 
-ChildResult run_self(const std::vector<std::string>& arguments, std::chrono::milliseconds limit) {
+ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments, std::chrono::milliseconds limit) {
   Pipe out;
-  const pid_t pid = spawn(arguments, out);
+  const pid_t pid = spawn(program, arguments, out);
   out.close_write();
 
   ChildResult result;

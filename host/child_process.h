@@ -1,8 +1,9 @@
-// Another process of this program, for work that may crash or hang.
+// Another process, for work that may crash or hang.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <chrono>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,8 @@ struct ChildResult {
   std::string output;      // its stdout
 };
 
-// Runs this program with the arguments (without its name), its stderr thrown away, and waits for its end, at most for `limit`. Throws
+// Runs `program` with the arguments, its stderr thrown away, and waits for its end; after `limit` it is killed, with its children. Throws
 // std::runtime_error if it cannot be started.
-ChildResult run_self(const std::vector<std::string>& arguments, std::chrono::milliseconds limit);
+ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments, std::chrono::milliseconds limit);
 
 }  // namespace tenon::host

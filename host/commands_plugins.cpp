@@ -139,7 +139,7 @@ std::vector<PluginReport> inspect_plugins(const Loader& loader) {
   for (const PluginFile& file : loader.files()) {
     PluginReport report;
     report.file = file;
-    read_answer(run_self({"plugins", "--json", "--describe-file", file.path.string()}, kDescribeLimit), report);
+    read_answer(run_child("/proc/self/exe", {"plugins", "--json", "--describe-file", file.path.string()}, kDescribeLimit), report);
     reports.push_back(std::move(report));
   }
   return reports;

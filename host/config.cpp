@@ -230,6 +230,11 @@ std::optional<Mark> find_bad_byte(const std::string& file, std::string_view text
   return std::nullopt;
 }
 
+bool is_indented_with_tab(std::string_view text, int line) {
+  for (int i = 1; i < line && !text.empty(); ++i) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  return text.substr(0, text.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
+}
+
 std::string read_text(const std::filesystem::path& file) {
   std::error_code error;
   auto status = std::filesystem::status(file, error);
@@ -338,7 +343,8 @@ Value parse_yaml(const std::string& file, std::string_view text) {
     }
     return std::move(*root);
   } catch (const YAML::Exception& e) {
-    throw UserError(e.mark.is_null() ? Mark{file, 1, 1} : Mark{file, e.mark.line + 1, e.mark.column + 1}, "broken YAML: " + e.msg);
+    const Mark mark = e.mark.is_null() ? Mark{file, 1, 1} : Mark{file, e.mark.line + 1, e.mark.column + 1};
+    throw UserError(mark, "broken YAML: " + e.msg + (is_indented_with_tab(text, mark.line) ? "; YAML is indented with spaces, and here is a tab" : ""));
   }
 }
 

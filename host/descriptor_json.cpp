@@ -53,12 +53,6 @@ json::array component_flags(uint32_t flags) {
   return names;
 }
 
-// A JSON text without quotes where it is a word.
-std::string plain(const char* json_text) {
-  json::value value = json::parse(json_text);
-  return value.is_string() ? std::string(value.get_string()) : std::string(json_text);
-}
-
 }  // namespace
 
 json::object describe_plugin(const tenon_plugin& plugin) {
@@ -94,12 +88,12 @@ std::string allowed(const tenon_option& option) {
     for (const char* const* value = option.enum_values; *value != nullptr; ++value) names += (names.empty() ? "" : ", ") + std::string(*value);
     return names;
   }
-  if (option.min_json != nullptr && option.max_json != nullptr) return plain(option.min_json) + " … " + plain(option.max_json);
-  if (option.min_json != nullptr) return "≥ " + plain(option.min_json);
-  if (option.max_json != nullptr) return "≤ " + plain(option.max_json);
+  if (option.min_json != nullptr && option.max_json != nullptr) return plain_json(option.min_json) + " … " + plain_json(option.max_json);
+  if (option.min_json != nullptr) return "≥ " + plain_json(option.min_json);
+  if (option.max_json != nullptr) return "≤ " + plain_json(option.max_json);
   return "";
 }
 
-std::string default_text(const tenon_option& option) { return option.default_json == nullptr ? "" : plain(option.default_json); }
+std::string default_text(const tenon_option& option) { return option.default_json == nullptr ? "" : plain_json(option.default_json); }
 
 }  // namespace tenon::host

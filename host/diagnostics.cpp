@@ -121,7 +121,7 @@ size_t edit_distance(std::string_view a, std::string_view b) {
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates) {
   if (word.size() > 100) return "";
-  size_t allowed = std::max<size_t>(1, word.size() / 3);
+  size_t allowed = word.size() < 4 ? 1 : std::max<size_t>(2, word.size() / 3);
   const std::string* best = nullptr;
   size_t best_distance = allowed + 1;
   for (const std::string& candidate : candidates) {

@@ -95,11 +95,11 @@ const LoadedPlugin& open_plugin(const fs::path& file) {
   return open_files().emplace(real, std::move(opened)).first->second.plugin;
 }
 
-Loader::Loader(std::vector<fs::path> search_path) : search_path_(std::move(search_path)) {}
+Loader::Loader(SearchPath path) : path_(std::move(path)) {}
 
 void Loader::add_from_config(const fs::path& folder_or_file) {
   if (!fs::exists(folder_or_file)) throw LoadError("no such folder or plugin file: " + folder_or_file.string());
-  search_path_.insert(search_path_.begin() + static_cast<std::ptrdiff_t>(config_at_++), folder_or_file);
+  path_.entries.insert(path_.entries.begin() + static_cast<std::ptrdiff_t>(path_.n_flags + n_from_config_++), folder_or_file);
 }
 
 void Loader::add_static(const tenon_plugin* plugin) {
@@ -113,8 +113,9 @@ const RegisteredComponent* Loader::find(std::string_view kind, std::string_view 
   if (const RegisteredComponent* known = registry_.find(kind, id)) return known;
   if (id.find('/') != std::string_view::npos) return nullptr;
   const std::string name = std::string(kind) + "." + std::string(id) + ".so";
-  for (const fs::path& entry : search_path_) {
+  for (const fs::path& entry : path_.entries) {
     std::error_code error;
+    if (!fs::exists(entry, error)) continue;
     if (fs::is_directory(entry, error)) {
       if (!fs::exists(entry / name, error)) continue;
       open_and_register(entry / name);
@@ -177,8 +178,9 @@ std::vector<PluginFile> Loader::files() const {
   std::vector<PluginFile> files;
   std::set<std::string> names;
   std::set<fs::path> seen;
-  for (const fs::path& entry : search_path_) {
+  for (const fs::path& entry : path_.entries) {
     std::error_code error;
+    if (!fs::exists(entry, error)) continue;
     std::vector<fs::path> found = fs::is_directory(entry, error) ? plugin_files_in(entry) : std::vector<fs::path>{entry};
     for (const fs::path& path : found) {
       if (!seen.insert(fs::weakly_canonical(path, error)).second) continue;  // a folder that is in the path twice
@@ -190,17 +192,21 @@ std::vector<PluginFile> Loader::files() const {
   return files;
 }
 
-std::vector<fs::path> plugin_search_path(const std::vector<fs::path>& from_flags) {
-  std::vector<fs::path> path;
-  for (const fs::path& entry : from_flags) path.push_back(fs::absolute(entry));
+SearchPath plugin_search_path(const std::vector<fs::path>& from_flags) {
+  SearchPath path;
+  path.n_flags = from_flags.size();
+  for (const fs::path& entry : from_flags) {
+    if (!fs::exists(entry)) throw LoadError("--plugin-path " + entry.string() + ": no such folder or file");
+    path.entries.push_back(fs::absolute(entry));
+  }
   if (const char* variable = std::getenv("TENON_PLUGIN_PATH")) {
     std::istringstream in(variable);
     for (std::string entry; std::getline(in, entry, ':');)
-      if (!entry.empty()) path.push_back(fs::absolute(entry));
+      if (!entry.empty()) path.entries.push_back(fs::absolute(entry));
   }
   std::error_code error;
   fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (!error) path.push_back((program.parent_path() / "../lib/tenon/plugins").lexically_normal());
+  if (!error) path.entries.push_back((program.parent_path() / "../lib/tenon/plugins").lexically_normal());
   return path;
 }
 

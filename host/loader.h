@@ -46,12 +46,17 @@ const LoadedPlugin& open_plugin(const std::filesystem::path& file);
 // Throws LoadError if a descriptor is of another ABI or not well-formed; `file` is for the text.
 void check_descriptor(const tenon_plugin* plugin, const std::string& file);
 
+// Folders and files; earlier ones go first. Those of a configuration go behind the first n_flags.
+struct SearchPath {
+  std::vector<std::filesystem::path> entries;
+  size_t n_flags = 0;
+};
+
 class Loader {
  public:
-  // Folders and files; earlier ones go first.
-  explicit Loader(std::vector<std::filesystem::path> search_path = {});
+  explicit Loader(SearchPath path = {});
 
-  // A further folder or file, behind those of --plugin-path and before the rest. Throws LoadError if it does not exist.
+  // A further folder or file, behind those of the flags and before the rest. Throws LoadError if it does not exist.
   void add_from_config(const std::filesystem::path& folder_or_file);
   // A plugin that is part of the program: for tests.
   void add_static(const tenon_plugin* plugin);
@@ -68,7 +73,7 @@ class Loader {
 
   // Every file in the path, shadowed ones too, by folder and name.
   std::vector<PluginFile> files() const;
-  const std::vector<std::filesystem::path>& search_path() const { return search_path_; }
+  const std::vector<std::filesystem::path>& search_path() const { return path_.entries; }
   // Plugins opened by `find`, in that order.
   const std::vector<const LoadedPlugin*>& opened() const { return opened_; }
 
@@ -76,14 +81,14 @@ class Loader {
   void open_and_register(const std::filesystem::path& file);
   void check_runtime(const LoadedPlugin& plugin) const;
 
-  std::vector<std::filesystem::path> search_path_;
-  size_t config_at_ = 0;  // where add_from_config inserts
+  SearchPath path_;
+  size_t n_from_config_ = 0;
   Registry registry_;
   std::vector<const LoadedPlugin*> opened_;
 };
 
 // The search path of a command: `from_flags` (--plugin-path), $TENON_PLUGIN_PATH (colons between), <the program's folder>/../lib/tenon/plugins.
-// The first from_flags.size() entries are those of the flags.
-std::vector<std::filesystem::path> plugin_search_path(const std::vector<std::filesystem::path>& from_flags);
+// Throws LoadError if a folder of `from_flags` does not exist.
+SearchPath plugin_search_path(const std::vector<std::filesystem::path>& from_flags);
 
 }  // namespace tenon::host

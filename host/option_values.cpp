@@ -114,8 +114,16 @@ std::string type_name(const tenon_option& option) {
   return option.flags & TENON_O_LIST ? "list of " + name : name;
 }
 
+std::string with_article(const std::string& noun) { return (std::string("aeiou").find(noun[0]) != std::string::npos ? "an " : "a ") + noun; }
+
+std::string plain_json(const char* json) {
+  boost::json::error_code error;
+  boost::json::value value = boost::json::parse(json, error);
+  return !error && value.is_string() ? std::string(value.get_string()) : std::string(json);
+}
+
 std::optional<int64_t> parse_int(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   bool negative = text.starts_with('-');
   std::string_view digits = text.substr(negative ? 1 : 0);
   int base = digits.starts_with("0x") ? 16 : digits.starts_with("0o") ? 8 : 10;
@@ -132,7 +140,7 @@ std::optional<int64_t> parse_int(std::string_view text) {
 }
 
 std::optional<double> parse_float(std::string_view text) {
-  if (text.starts_with('+')) text.remove_prefix(1);
+  if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   double number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (text.empty() || error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;

@@ -23,6 +23,12 @@ const boost::json::value* find_value(const boost::json::object& options, std::st
 // "int", "list of float", "reward", "path"…: what to write.
 std::string type_name(const tenon_option& option);
 
+// "an int", "a float".
+std::string with_article(const std::string& noun);
+
+// A JSON text as one writes it in a configuration: a text without its quotes.
+std::string plain_json(const char* json);
+
 // Nothing if the text is not one, or does not fit.
 std::optional<int64_t> parse_int(std::string_view text);     // "12", "-3", "0x1F", "1e6"
 std::optional<double> parse_float(std::string_view text);    // finite

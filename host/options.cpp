@@ -35,8 +35,8 @@ std::vector<std::string> enum_names(const tenon_option& option) {
 std::string allowed_range(const tenon_option& option) {
   const std::string unit = option.unit != nullptr ? std::string(" ") + option.unit : "";
   const char *min = option.min_json, *max = option.max_json;
-  if (min != nullptr && max != nullptr) return std::string("between ") + min + " and " + max + unit;
-  return (min != nullptr ? std::string("at least ") + min : std::string("at most ") + max) + unit;
+  if (min != nullptr && max != nullptr) return "between " + plain_json(min) + " and " + plain_json(max) + unit;
+  return (min != nullptr ? "at least " + plain_json(min) : "at most " + plain_json(max)) + unit;
 }
 
 // Checks values one by one; `out` collects them.
@@ -103,7 +103,7 @@ class Checker {
   }
 
   Result check_value(const tenon_option& option, const Value& value, const std::string& path, bool is_default) {
-    if (value.is_null()) return fail(value.mark, path, "is empty: give a " + type_name(option) + ", or leave the line out");
+    if (value.is_null()) return fail(value.mark, path, "is empty: give " + with_article(type_name(option)) + ", or leave the line out");
     if (!is_list(option)) return check_element(option, value, path, is_default);
     if (!value.is_list()) return fail(value.mark, path, "takes a list; put " + describe(value) + " in brackets: [ ]");
     json::array array;
@@ -123,7 +123,7 @@ class Checker {
       if (!value.is_map()) return fail(value.mark, path, "takes a map, not " + describe(value));
       return check_map(option.children, value.entries, path + ".", value.mark, is_default);
     }
-    if (!value.is_scalar()) return fail(value.mark, path, "takes a " + type_name(option) + ", not " + describe(value));
+    if (!value.is_scalar()) return fail(value.mark, path, "takes " + with_article(type_name(option)) + ", not " + describe(value));
     return check_scalar(option, value, path);
   }
 
@@ -138,22 +138,16 @@ class Checker {
       case TENON_T_DURATION:
         return check_number(option, value, path, parse_duration(value.text), "a duration, for example 30s, 5m or 1h30m");
       case TENON_T_BYTES: return check_number(option, value, path, parse_bytes(value.text), "a size, for example 4096, 64MiB or 2GB");
-      case TENON_T_INT: return check_number(option, value, path, unquoted(value, parse_int(value.text)), "a whole number");
-      default: return check_number(option, value, path, unquoted(value, parse_float(value.text)), "a number");
+      case TENON_T_INT: return check_number(option, value, path, parse_int(value.text), "a whole number");
+      default: return check_number(option, value, path, parse_float(value.text), "a number");
     }
-  }
-
-  template <class T>
-  static std::optional<T> unquoted(const Value& value, std::optional<T> number) {
-    return value.quoted ? std::nullopt : number;
   }
 
   template <class T>
   Result check_number(const tenon_option& option, const Value& value, const std::string& path, std::optional<T> number, const char* expected) {
-    if (!number) {
-      const char* hint = value.quoted && (option.type == TENON_T_INT || option.type == TENON_T_FLOAT) ? " (without quotes)" : "";
-      return fail(value.mark, path, describe(value) + " is not " + expected + hint);
-    }
+    bool is_text = value.quoted && (option.type == TENON_T_INT || option.type == TENON_T_FLOAT);
+    if (is_text && number) return fail(value.mark, path, describe(value) + " is a text; write it without quotes");
+    if (!number) return fail(value.mark, path, describe(value) + " is not " + expected);
     auto min = parse_bound(option, option.min_json), max = parse_bound(option, option.max_json);
     auto n = static_cast<long double>(*number);
     if ((min && n < *min) || (max && n > *max))
@@ -200,7 +194,7 @@ class Checker {
       }
     }
     if (!name->is_scalar() || name->text.empty())
-      return fail(name->mark, path, "takes the name of a " + std::string(option.ref_kind) + ", not " + describe(*name));
+      return fail(name->mark, path, "takes the name of " + with_article(option.ref_kind) + ", not " + describe(*name));
     reference.name = name->text;
     reference.mark = name->mark;
 

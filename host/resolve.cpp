@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "host/check_host.h"
+#include "host/option_values.h"
 
 namespace tenon::host {
 
@@ -46,8 +47,6 @@ void check_isolation(std::vector<Entry>& options, const std::string& path, Diagn
   }
   options.erase(isolation);
 }
-
-std::string article(const std::string& noun) { return (std::string("aeiou").find(noun[0]) != std::string::npos ? "an " : "a ") + noun; }
 
 }  // namespace
 
@@ -109,7 +108,7 @@ void Resolver::report_missing_plugin(const SpecRequest& request) {
   std::vector<std::string> kinds = loader_.kinds_of(request.id), ids = loader_.ids(request.kind);
   std::string hint = did_you_mean(request.id, ids);
   if (!kinds.empty()) {
-    message += " \"" + request.id + "\" is " + article(kinds.front()) + ", and " + article(request.kind) + " is wanted here.";
+    message += " \"" + request.id + "\" is " + with_article(kinds.front()) + ", and " + with_article(request.kind) + " is wanted here.";
   } else if (!hint.empty()) {
     message += hint;
   } else {
@@ -140,7 +139,7 @@ bool Resolver::resolve_template(const Reference& reference, const std::string& p
   if (!loader_.exists(slot.kind, t.use)) {
     std::vector<std::string> kinds = loader_.kinds_of(t.use);
     if (!kinds.empty())
-      return fail(slot.mark, path, "\"" + reference.name + "\" is " + article(kinds.front()) + " (" + t.use + "), and " + article(slot.kind) + " is wanted here");
+      return fail(slot.mark, path, "\"" + reference.name + "\" is " + with_article(kinds.front()) + " (" + t.use + "), and " + with_article(slot.kind) + " is wanted here");
   }
   chain_.push_back(reference.name);
   slot.spec = make_spec(
@@ -165,9 +164,9 @@ bool Resolver::resolve_stage(const Reference& reference, const std::string& path
     return true;
   }
   if (slot.kind != "model" || dot != std::string::npos)
-    return fail(slot.mark, path, "\"" + reference.name + "\" is a stage, and " + article(slot.kind) + " is wanted here");
-  if (known->second == nullptr) return fail(slot.mark, path, "stage \"" + stage + "\" trains no model");
-  slot.spec = known->second;
+    return fail(slot.mark, path, "\"" + reference.name + "\" is a stage, and " + with_article(slot.kind) + " is wanted here");
+  if (known->second.model == nullptr && !known->second.is_wrong) return fail(slot.mark, path, "stage \"" + stage + "\" trains no model");
+  slot.spec = known->second.model;
   return true;
 }
 
@@ -185,11 +184,11 @@ void Resolver::report_unknown_name(const Reference& reference, const std::string
   std::vector<std::string> names = loader_.ids(kind);
   for (const auto& [name, t] : templates_) names.push_back(name);
   if (kind == "model")
-    for (const auto& [name, model] : stages_) names.push_back(name);
+    for (const auto& [name, result] : stages_) names.push_back(name);
   std::string message = "there is no " + kind + " \"" + reference.name + "\": neither in `components`, nor an earlier stage, nor a plugin.";
   std::vector<std::string> kinds = loader_.kinds_of(reference.name);
   if (!kinds.empty()) {
-    message += " \"" + reference.name + "\" is " + article(kinds.front()) + " plugin.";
+    message += " \"" + reference.name + "\" is " + with_article(kinds.front()) + " plugin.";
   } else {
     message += did_you_mean(reference.name, names);
   }

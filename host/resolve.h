@@ -43,8 +43,10 @@ class Resolver {
   void set_threads(uint32_t threads) { threads_ = threads; }
   void add_template(const std::string& name, Template t) { templates_[name] = std::move(t); }
   const std::map<std::string, Template>& templates() const { return templates_; }
-  // A stage that later references may name; `model` is the specification of its model, or nullptr if it has none.
-  void add_stage(const std::string& name, std::shared_ptr<const Spec> model) { stages_[name] = std::move(model); }
+  // A stage that later references may name; `model` is the specification of its model, or nullptr if it has none. What refers to a stage that is
+  // itself wrong is not reported too.
+  void add_stage(const std::string& name, std::shared_ptr<const Spec> model) { stages_[name] = {std::move(model), false}; }
+  void add_wrong_stage(const std::string& name) { stages_[name] = {nullptr, true}; }
   // All stages of the pipeline, so that a reference to a later one can be told from a misspelt one.
   void set_stage_names(std::vector<std::string> names) { stage_names_ = std::move(names); }
 
@@ -61,6 +63,11 @@ class Resolver {
   void skip(const Mark& mark) { skipped_ = mark; }
 
  private:
+  struct StageResult {
+    std::shared_ptr<const Spec> model;
+    bool is_wrong = false;
+  };
+
   const RegisteredComponent* find_component(const SpecRequest& request);
   bool resolve_template(const Reference& reference, const std::string& path, Slot& slot);
   bool resolve_stage(const Reference& reference, const std::string& path, Slot& slot);
@@ -74,7 +81,7 @@ class Resolver {
   std::filesystem::path folder_;
   uint32_t threads_ = 1;
   std::map<std::string, Template> templates_;
-  std::map<std::string, std::shared_ptr<const Spec>> stages_;
+  std::map<std::string, StageResult> stages_;
   std::vector<std::string> stage_names_;
   std::vector<std::string> chain_;  // templates that are being resolved, to find cycles
   std::set<std::string> used_;

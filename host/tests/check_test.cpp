@@ -1,0 +1,204 @@
+// Configurations: what a right one becomes, and what is said of a wrong one. bad/*.yaml hold their expected messages in
+// their first lines.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/check.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <sstream>
+
+#include "host/config.h"
+#include "host/tests/check_fakes.h"
+
+namespace tenon::host {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr char kGood[] = R"(run: {name: quick, seed: 7, threads: 3}
+components:
+  sums: {use: sums, operands: 5}
+  policy: {use: tiny, layers: 3, tokenizer: {use: char}}
+  correct: {use: answer}
+  adamw: {use: adamw, learning_rate: 1.5e-4, schedule: {kind: cosine}}
+pipeline:
+  - {name: base, use: pretrain, data: sums, model: policy, optimizer: {of: adamw, learning_rate: 4e-3}, steps: 20}
+  - {name: zero, use: rl, from: base, data: {of: sums, operands: 6}, rewards: [{of: correct, weight: 0.5}, format], timeout: 1m30s, checkpoint_every: 5}
+  - {name: table, use: evaluate, models: [base, zero, policy], data: sums}
+)";
+
+class Check : public testing::Test {
+ protected:
+  Check() { loader.add_static(fakes::plugin()); }
+  ~Check() override { fs::remove_all(folder); }
+
+  Plan plan_of(const std::string& text, const std::vector<std::string>& set = {}) {
+    fs::create_directories(folder);
+    std::ofstream(folder / "c.yaml") << text;
+    return make_plan(folder / "c.yaml", set, loader, diagnostics);
+  }
+  std::string messages() const {
+    std::ostringstream out;
+    diagnostics.print(out);
+    return out.str();
+  }
+
+  fs::path folder = fs::path(testing::TempDir()) / ("tenon_check_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+  Loader loader;
+  Diagnostics diagnostics;
+};
+
+TEST_F(Check, ARightConfigurationBecomesAPlan) {
+  Plan plan = plan_of(kGood);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  EXPECT_EQ(plan.name, "quick");
+  EXPECT_EQ(plan.seed, 7u);
+  EXPECT_EQ(plan.threads, 3u);
+  EXPECT_EQ(plan.max_reward_failures, 0.05);
+  EXPECT_EQ(plan.runs, fs::current_path() / "runs");
+  ASSERT_EQ(plan.stages.size(), 3u);
+  ASSERT_EQ(plan.sinks.size(), 1u);
+  EXPECT_STREQ(plan.sinks[0].component->id, "console");
+
+  const Spec& base = plan.stages[0].spec;
+  EXPECT_EQ(base.options.at("steps").as_int64(), 20);
+  EXPECT_TRUE(base.marks.contains("steps"));
+  ASSERT_EQ(base.slots.size(), 3u);
+  EXPECT_EQ(base.slots[0].name, "data");
+  EXPECT_EQ(base.slots[1].name, "model");
+  EXPECT_EQ(base.slots[1].spec->name, "policy");
+  EXPECT_EQ(base.slots[1].spec->options.at("layers").as_int64(), 3);
+  EXPECT_EQ(base.slots[1].spec->slots[0].spec->name, "char");
+  EXPECT_EQ(base.slots[2].spec->options.at("learning_rate").as_double(), 4e-3);
+  EXPECT_EQ(base.slots[2].spec->options.at("schedule").at("kind").as_string(), "cosine");
+  EXPECT_EQ(base.slots[2].spec->options.at("schedule").at("warmup").as_int64(), 0);
+}
+
+TEST_F(Check, FromFillsTheModelSlot) {
+  Plan plan = plan_of(kGood);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  const StagePlan& zero = plan.stages[1];
+  EXPECT_EQ(zero.from, "base");
+  EXPECT_THAT(zero.inputs, ElementsAre("base"));
+  EXPECT_EQ(zero.checkpoint_every, 5u);
+  ASSERT_EQ(zero.spec.slots[1].name, "model");
+  EXPECT_EQ(zero.spec.slots[1].stage, "base");
+  EXPECT_EQ(zero.spec.slots[1].spec->name, "policy");
+  EXPECT_THAT(plan.stages[2].inputs, ElementsAre("base", "zero"));
+  EXPECT_EQ(plan.stages[2].spec.slots[2].name, "models/2");
+  EXPECT_EQ(plan.stages[2].spec.slots[2].stage, "");
+}
+
+TEST_F(Check, ReferencesKeepTheirAttributesAndTemplatesStayAsTheyAre) {
+  Plan plan = plan_of(kGood);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  const Spec& zero = plan.stages[1].spec;
+  EXPECT_EQ(zero.options.at("rewards").at(0).at("weight").as_double(), 0.5);
+  EXPECT_EQ(zero.options.at("rewards").at(1).at("weight").as_double(), 1.0);
+  EXPECT_EQ(zero.options.at("rewards").at(1).at("of").as_string(), "format");
+  EXPECT_EQ(zero.options.at("timeout").as_double(), 90.0);
+  EXPECT_TRUE(zero.marks.contains("rewards.0.weight"));
+  EXPECT_EQ(zero.slots[0].spec->options.at("operands").as_int64(), 6);
+  EXPECT_EQ(plan.stages[0].spec.slots[0].spec->options.at("operands").as_int64(), 5);
+}
+
+TEST_F(Check, SetGoesBeforeTheFile) {
+  Plan plan = plan_of(kGood, {"pipeline.base.steps=11", "run.seed=9", "components.policy.layers=1"});
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  EXPECT_EQ(plan.stages[0].spec.options.at("steps").as_int64(), 11);
+  EXPECT_EQ(plan.seed, 9u);
+}
+
+TEST_F(Check, MistakesInSetNameItsPlace) {
+  plan_of(kGood, {"run.seed=1", "pipeline.base.steps=-4"});
+  EXPECT_EQ(messages(), "--set:2:21: error: pipeline.base.steps: -4 is out of range: allowed is at least 1 steps\n  pipeline.base.steps=-4\n" +
+                            std::string(22, ' ') + "^\n");
+}
+
+TEST_F(Check, TheResolvedConfigurationGivesTheSamePlan) {
+  Plan plan = plan_of(kGood);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  Plan again = plan_of(plan.resolved);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages() << plan.resolved;
+  EXPECT_EQ(again.resolved, plan.resolved);
+  for (size_t i = 0; i < plan.stages.size(); ++i) EXPECT_EQ(again.stages[i].spec.slots.size(), plan.stages[i].spec.slots.size());
+  EXPECT_THAT(plan.resolved, HasSubstr("    cache: 65536\n"));
+  EXPECT_THAT(plan.resolved, HasSubstr("  - name: zero\n    use: rl\n    from: base\n"));
+}
+
+TEST_F(Check, PathsStartFromTheConfigurationsFolder) {
+  fs::create_directories(folder / "data");
+  std::ofstream(folder / "data/rows.jsonl") << "{}\n";
+  std::string text = kGood;
+  text.replace(text.find("operands: 5"), 11, "file: data/rows.jsonl");
+  Plan plan = plan_of(text);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  EXPECT_EQ(plan.stages[0].spec.slots[0].spec->options.at("file").as_string(), (folder / "data/rows.jsonl").string());
+}
+
+TEST_F(Check, KeysThatBeginWithXAreIgnored) {
+  std::string text = "x-notes: {anything: [goes]}\n" + std::string(kGood);
+  text.replace(text.find("operands: 5"), 11, "operands: 5, x-note: hello");
+  plan_of(text);
+  EXPECT_FALSE(diagnostics.has_errors()) << messages();
+}
+
+TEST_F(Check, TheNameOfTheRunIsThatOfTheFile) {
+  std::string text = kGood;
+  text.replace(text.find("name: quick, "), 13, "");
+  EXPECT_EQ(plan_of(text).name, "c");
+}
+
+TEST_F(Check, WarningsDoNotStopARun) {
+  std::string text = kGood;
+  text.replace(text.find("layers: 3"), 9, "layers: 13, flash: true");
+  plan_of(text);
+  EXPECT_FALSE(diagnostics.has_errors());
+  EXPECT_THAT(messages(), HasSubstr("c.yaml:4:23: warning: components.policy.layers: thirteen is an unusual number of layers"));
+  EXPECT_THAT(messages(), HasSubstr("c.yaml:4:35: warning: components.policy.flash: this option is deprecated: Use `attention` instead."));
+}
+
+// ---- bad/*.yaml -------------------------------------------------------------------------------------------------------------------------
+
+constexpr char kExpect[] = "# expect: ";
+
+std::vector<fs::path> bad_files() {
+  std::vector<fs::path> files;
+  for (const auto& entry : fs::directory_iterator("bad")) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+class Bad : public testing::TestWithParam<fs::path> {};
+
+TEST_P(Bad, GivesExactlyTheMessagesThatItExpects) {
+  std::ifstream in(GetParam());
+  std::string expected;
+  for (std::string line; std::getline(in, line) && line.starts_with(kExpect);) expected += line.substr(sizeof kExpect - 1) + "\n";
+  ASSERT_FALSE(expected.empty()) << "the file does not say what it expects";
+
+  Loader loader;
+  loader.add_static(fakes::plugin());
+  Diagnostics diagnostics;
+  make_plan(GetParam(), {}, loader, diagnostics);
+  std::string messages;
+  for (const Diagnostic& d : diagnostics.sorted())
+    messages += std::to_string(d.mark.line) + ":" + std::to_string(d.mark.column) + ": " + (d.path.empty() ? "" : d.path + ": ") + d.message + "\n";
+  const std::string here = fs::absolute("bad").string();
+  for (size_t at; (at = messages.find(here)) != std::string::npos;) messages.replace(at, here.size(), "<folder>");
+  EXPECT_EQ(messages, expected);
+  EXPECT_TRUE(diagnostics.has_errors());
+}
+
+INSTANTIATE_TEST_SUITE_P(Files, Bad, testing::ValuesIn(bad_files()), [](const auto& file) {
+  std::string name = file.param.stem().string();
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+}  // namespace
+}  // namespace tenon::host
