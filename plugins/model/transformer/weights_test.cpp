@@ -24,11 +24,6 @@ class Weights : public testing::Test {
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   // Options for weights at a path, with more of them.
   std::string from(const std::string& where, const std::string& more = "") const { return R"({"weights": ")" + where + "\"" + more + "}"; }
-  static boost::json::value read_json(const std::string& file) {
-    std::ifstream in(file);
-    return boost::json::parse({std::istreambuf_iterator<char>(in), {}});
-  }
-
   fs::path folder_;
 };
 
@@ -40,13 +35,14 @@ std::string logits_error(const std::vector<float>& ours, const boost::json::arra
   return worst <= bound ? "" : "logits differ by " + std::to_string(worst);
 }
 
-// Runs peer.py; false where there is no Python for it.
-bool run_peer(const std::string& arguments) {
-  const char* python = std::getenv("TENON_PEER_PYTHON");
-  if (python == nullptr) return false;
-  const std::string command = std::string(python) + " peer.py " + arguments + " 2>&1";
+// What transformers says of rows of ids, by peer.py.
+boost::json::value ask_transformers(const std::string& weights, const std::vector<std::vector<int32_t>>& rows, const fs::path& folder) {
+  const std::string ids = (folder / "ids.json").string(), out = (folder / "out.json").string();
+  std::ofstream(ids) << boost::json::serialize(boost::json::value_from(rows));
+  const std::string command = std::string(std::getenv("TENON_PEER_PYTHON")) + " peer.py " + weights + " " + ids + " " + out + " > " + out + ".log 2>&1";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
-  return true;
+  std::ifstream in(out);
+  return boost::json::parse(in);
 }
 
 TEST_F(Weights, FromScratchFollowTheSeedAndTheNameAlone) {
@@ -121,13 +117,11 @@ TEST_P(Exported, OpensInTransformersWithTheSameLogits) {
   TestModel m(kVocab, GetParam());
   m.write(folder_.string(), "f32");
   const TestBatch b = TestBatch::random(2, 1, 4, 30, kVocab);
-  std::ofstream(path("ids.json")) << boost::json::serialize(boost::json::value_from(
-      std::vector<std::vector<int32_t>>{{b.ids[0].begin(), b.ids[0].end()}, {b.ids[1].begin(), b.ids[1].end()}}));
-  ASSERT_TRUE(run_peer("folder " + folder_.string() + " " + path("ids.json") + " " + path("out.json")));
-  const boost::json::value theirs = read_json(path("out.json"));
+  const boost::json::value theirs =
+      ask_transformers(folder_.string(), {{b.ids[0].begin(), b.ids[0].end()}, {b.ids[1].begin(), b.ids[1].end()}}, folder_);
   for (uint64_t i = 0; i < 2; ++i) {
     const TestBatch one = b.slice(i, i + 1);
-    EXPECT_EQ(logits_error(m.logits(one.raw()), theirs.as_array()[i].as_array(), 1e-4), "");
+    EXPECT_EQ(logits_error(m.logits(one.raw()), theirs.as_array()[i].at("logits").as_array(), 1e-4), "");
   }
 }
 
@@ -191,36 +185,45 @@ TEST_F(Weights, ThatCannotBeReadAreAnErrorThatNamesTheFile) {
   EXPECT_THAT(message_of([&] { TestModel bad(kVocab, from(folder_.string())); }), HasSubstr("model.safetensors"));
 }
 
+// Prompts in SmolLM2's ids: "The capital of France is", "def fibonacci(n):\n    ", "Question: Tom has 3 apples and buys 4 more. How many apples has he
+// now?\nAnswer:", "Once upon a time, in a small village by the sea,", "Water boils at".
+const std::vector<std::vector<int32_t>> kPrompts = {
+    {504, 3575, 282, 4649, 314},
+    {1604, 3987, 46477, 24, 94, 727, 2367},
+    {17872, 42, 8581, 553, 216, 35, 13855, 284, 34680, 216, 36, 540, 30, 1073, 800, 13855, 553, 384, 1209, 47, 198, 21350, 42},
+    {6403, 1980, 253, 655, 28, 281, 253, 1165, 6560, 411, 260, 3426, 28},
+    {12615, 36411, 418},
+};
+
 TEST_F(Weights, OfSmolLM2GiveTheLogitsAndTextOfTransformers) {
   const char* gguf = std::getenv("TENON_SMOLLM2_GGUF");
   if (gguf == nullptr || std::getenv("TENON_PEER_PYTHON") == nullptr) GTEST_SKIP() << "TENON_SMOLLM2_GGUF and TENON_PEER_PYTHON are not both set";
-  ASSERT_TRUE(run_peer("gguf " + std::string(gguf) + " " + path("out.json")));
-  const boost::json::value theirs = read_json(path("out.json"));
   TestModel m(49152, from(gguf, R"(, "max_len": 256)"), 2);
   EXPECT_EQ(m.model().info().n_params, 134515008u);
-  const uint64_t session = m.model().session_open(nullptr, 5, 256);
-  std::vector<std::vector<int32_t>> next(5), made(5);
-  std::vector<uint64_t> slots{0, 1, 2, 3, 4};
-  for (uint64_t i = 0; i < 5; ++i)
-    for (const auto& id : theirs.as_array()[i].at("ids").as_array()) next[i].push_back(static_cast<int32_t>(id.as_int64()));
-  TestBatch first;
-  std::mt19937 rng(1);
-  first.push(next[0], 1, 0, rng);
-  EXPECT_EQ(logits_error(m.logits(first.raw()), theirs.as_array()[0].at("logits").as_array(), 1e-3), "");
+  const uint64_t session = m.model().session_open(nullptr, kPrompts.size(), 256);
+  std::vector<std::vector<int32_t>> rows = kPrompts, next = kPrompts;
+  const std::vector<uint64_t> slots{0, 1, 2, 3, 4};
   const tenon_sampling greedy{sizeof greedy, 0, 0, 0, 0, 0, 0};
   for (int step = 0; step < 64; ++step) {
     Ragged<int32_t> ids;
     for (const auto& row : next) ids.push(row);
     const tenon_tokens append{sizeof append, 0, ids.raw(), nullptr, slots.data(), nullptr, nullptr, nullptr, 0, 0};
-    std::vector<int32_t> token(5);
+    std::vector<int32_t> token(rows.size());
     m.model().decode(nullptr, session, append, &greedy, slots.data(), token.data(), nullptr);
-    for (uint64_t i = 0; i < 5; ++i) made[i].push_back(token[i]), next[i] = {token[i]};
+    for (uint64_t i = 0; i < rows.size(); ++i) rows[i].push_back(token[i]), next[i] = {token[i]};
   }
-  for (uint64_t i = 0; i < 5; ++i) {
-    std::vector<int32_t> wanted;
-    for (const auto& id : theirs.as_array()[i].at("continuation").as_array()) wanted.push_back(static_cast<int32_t>(id.as_int64()));
-    EXPECT_EQ(made[i], wanted) << "prompt " << i;
+  // Given our text so far, transformers would go on as we did, token by token: so its greedy text is ours.
+  const boost::json::value theirs = ask_transformers(gguf, rows, folder_);
+  for (uint64_t i = 0; i < rows.size(); ++i) {
+    std::vector<int32_t> wanted(rows[i].begin(), rows[i].begin() + static_cast<ptrdiff_t>(kPrompts[i].size()));
+    for (uint64_t t = kPrompts[i].size(); t < rows[i].size(); ++t)
+      wanted.push_back(static_cast<int32_t>(theirs.as_array()[i].at("next").as_array()[t - 1].as_int64()));
+    EXPECT_EQ(rows[i], wanted) << "prompt " << i;
   }
+  TestBatch first;
+  std::mt19937 rng(1);
+  first.push(rows[0], 1, 0, rng);
+  EXPECT_EQ(logits_error(m.logits(first.raw()), theirs.as_array()[0].at("logits").as_array(), 1e-3), "");
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
+#include <ctime>
 #include <functional>
 #include <random>
 
@@ -68,18 +69,22 @@ class Bench {
  private:
   Model model() const { return Model({sizeof(tenon_ref), 0, self_, component_.vt, "transformer", "policy", component_.life}); }
 
-  // Median tokens a second of `body`, over at least a second and five rounds.
+  // Median tokens a second of `body`, over at least a second and five rounds; and tokens to a second of processor time, which says more where other
+  // programs are busy too.
   void report(const char* what, uint64_t tokens, const std::function<void()>& body) {
     body();
     std::vector<double> rates;
     const auto begin = Clock::now();
+    const std::clock_t processor = std::clock();
     while (rates.size() < 5 || seconds_since(begin) < 1.0) {
       const auto t = Clock::now();
       body();
       rates.push_back(static_cast<double>(tokens) / seconds_since(t));
     }
     std::sort(rates.begin(), rates.end());
-    std::printf("  %-44s %10.0f tok/s (best %.0f)\n", what, rates[rates.size() / 2], rates.back());
+    const double used = static_cast<double>(std::clock() - processor) / CLOCKS_PER_SEC;
+    std::printf("  %-40s %9.0f tok/s (best %9.0f), %9.0f to a processor second\n", what, rates[rates.size() / 2], rates.back(),
+                static_cast<double>(tokens * rates.size()) / used);
     std::fflush(stdout);
   }
 
