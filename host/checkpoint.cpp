@@ -23,14 +23,18 @@ namespace {
 
 constexpr const char* kTemporary = ".tmp-";
 
-bool is_number(const std::string& s) { return !s.empty() && s.size() < 19 && std::all_of(s.begin(), s.end(), [](char c) { return c >= '0' && c <= '9'; }); }
+bool is_number(const std::string& s) {
+  return !s.empty() && s.size() < 19 &&
+         std::all_of(s.begin(), s.end(), [](char c) { return c >= '0' && c <= '9'; });
+}
 
 // The steps of all complete checkpoints, ascending.
 std::vector<uint64_t> steps_in(const fs::path& folder) {
   std::vector<uint64_t> steps;
   std::error_code error;
   for (const auto& entry : fs::directory_iterator(folder, error))
-    if (is_number(entry.path().filename().string())) steps.push_back(std::stoull(entry.path().filename().string()));
+    if (is_number(entry.path().filename().string()))
+      steps.push_back(std::stoull(entry.path().filename().string()));
   std::sort(steps.begin(), steps.end());
   return steps;
 }
@@ -87,7 +91,9 @@ struct BlobText {
   }
 };
 
-json::object digest_json(const FileDigest& d) { return {{"bytes", d.bytes}, {"sha256", d.sha256}}; }
+json::object digest_json(const FileDigest& d) {
+  return {{"bytes", d.bytes}, {"sha256", d.sha256}};
+}
 
 }  // namespace
 
@@ -108,19 +114,25 @@ Checkpoint Checkpoint::open(const fs::path& path) {
   const fs::path file = path / "manifest.json";
   try {
     c.manifest_ = json::parse(read_file(file)).as_object();
-    if (c.manifest_.at("format").to_number<int>() != 1) throw RunError("its format is newer than this program");
+    if (c.manifest_.at("format").to_number<int>() != 1)
+      throw RunError("its format is newer than this program");
     c.step();
     c.is_final();
     c.manifest_.at("files").as_object();
     c.manifest_.at("components").as_object();
   } catch (const std::exception& e) {
-    throw RunError(file.string() + ": not a usable checkpoint: " + e.what() + ". Remove " + path.string() + " to go on from the one before it");
+    throw RunError(file.string() + ": not a usable checkpoint: " + e.what() + ". Remove " + path.string() +
+                   " to go on from the one before it");
   }
   return c;
 }
 
-uint64_t Checkpoint::step() const { return manifest_.at("step").to_number<uint64_t>(); }
-bool Checkpoint::is_final() const { return manifest_.at("final").as_bool(); }
+uint64_t Checkpoint::step() const {
+  return manifest_.at("step").to_number<uint64_t>();
+}
+bool Checkpoint::is_final() const {
+  return manifest_.at("final").as_bool();
+}
 
 void Checkpoint::verify() const {
   for (const auto& pair : manifest_.at("files").as_object()) {
@@ -131,25 +143,32 @@ void Checkpoint::verify() const {
     const uint64_t size = fs::file_size(file, error);
     if (error) throw RunError(file.string() + ": " + error.message() + hint);
     if (size != want.at("bytes").to_number<uint64_t>())
-      throw RunError(file.string() + ": has " + std::to_string(size) + " bytes where its manifest says " + json_text(want.at("bytes")) + hint);
+      throw RunError(file.string() + ": has " + std::to_string(size) + " bytes where its manifest says " +
+                     json_text(want.at("bytes")) + hint);
     if (sha256_of_file(file) != want.at("sha256").as_string().c_str())
-      throw RunError(file.string() + ": its SHA-256 is not the one in its manifest: the file was damaged" + hint);
+      throw RunError(file.string() + ": its SHA-256 is not the one in its manifest: the file was damaged" +
+                     hint);
   }
 }
 
-bool Checkpoint::has(const std::string& key) const { return manifest_.at("components").as_object().contains(key); }
+bool Checkpoint::has(const std::string& key) const {
+  return manifest_.at("components").as_object().contains(key);
+}
 
 void Checkpoint::restore(const std::string& key, Instance& instance) const {
   const json::object& entry = manifest_.at("components").as_object().at(key).as_object();
   const tenon_component& component = *instance.spec().component;
   const std::string what = (path_ / "manifest.json").string() + ": component " + key + ": ";
   if (entry.at("id").as_string() != component.id)
-    throw RunError(what + "was written by " + entry.at("id").as_string().c_str() + "; the configuration has " + component.id);
+    throw RunError(what + "was written by " + entry.at("id").as_string().c_str() +
+                   "; the configuration has " + component.id);
   const auto version = entry.at("state_version").to_number<uint32_t>();
   if (version > component.state_version)
-    throw RunError(what + "its state has version " + std::to_string(version) + "; this " + component.id + " " + component.version +
-                   " reads up to " + std::to_string(component.state_version) + ". Use the newer plugin");
-  if (entry.contains("tensors")) read_safetensors(path_ / entry.at("tensors").as_string().c_str(), state_tensors(instance));
+    throw RunError(what + "its state has version " + std::to_string(version) + "; this " + component.id +
+                   " " + component.version + " reads up to " + std::to_string(component.state_version) +
+                   ". Use the newer plugin");
+  if (entry.contains("tensors"))
+    read_safetensors(path_ / entry.at("tensors").as_string().c_str(), state_tensors(instance));
   try {
     ErrorBuffer err;
     if (entry.contains("state")) {
@@ -185,7 +204,10 @@ CheckpointWriter::~CheckpointWriter() {
 
 void CheckpointWriter::add(const std::string& key, Instance& instance) {
   const tenon_component& component = *instance.spec().component;
-  json::object entry{{"kind", component.kind}, {"id", component.id}, {"plugin", component.version}, {"state_version", component.state_version}};
+  json::object entry{{"kind", component.kind},
+                     {"id", component.id},
+                     {"plugin", component.version},
+                     {"state_version", component.state_version}};
   bool has_state = false;
   json::object& files = manifest_["files"].as_object();
 
@@ -203,7 +225,8 @@ void CheckpointWriter::add(const std::string& key, Instance& instance) {
     try {
       err.check(component.life->save(instance.self(), &writer, err));
     } catch (const Error& e) {
-      throw RunError(blob.failure.empty() ? instance.place() + ": cannot save its state: " + e.what() : blob.failure);
+      throw RunError(blob.failure.empty() ? instance.place() + ": cannot save its state: " + e.what()
+                                          : blob.failure);
     }
     const uint64_t size = blob.file.size();
     blob.file.close();
@@ -228,7 +251,8 @@ void CheckpointWriter::commit() {
 
 void prune_checkpoints(const fs::path& folder, size_t keep) {
   std::vector<uint64_t> steps = steps_in(folder);
-  std::erase_if(steps, [&](uint64_t step) { return Checkpoint::open(folder / std::to_string(step)).is_final(); });
+  std::erase_if(steps,
+                [&](uint64_t step) { return Checkpoint::open(folder / std::to_string(step)).is_final(); });
   for (size_t i = 0; i + keep < steps.size(); ++i) {
     // Renamed first: a removal that is interrupted leaves no checkpoint without its files.
     const fs::path doomed = folder / (kTemporary + std::to_string(steps[i]));

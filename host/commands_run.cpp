@@ -26,9 +26,12 @@ namespace {
 
 const char* status_name(StageReport::Status status) {
   switch (status) {
-    case StageReport::Status::kCached: return "cached";
-    case StageReport::Status::kResumed: return "resumed";
-    default: return "ran";
+    case StageReport::Status::kCached:
+      return "cached";
+    case StageReport::Status::kResumed:
+      return "resumed";
+    default:
+      return "ran";
   }
 }
 
@@ -36,14 +39,20 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
   if (as_json) {
     json::array stages;
     for (const StageReport& s : report.stages)
-      stages.push_back(json::object{{"name", s.name}, {"hash", s.hash}, {"status", status_name(s.status)}, {"steps", s.steps}});
-    std::cout << json_text(json::object{{"run", folder.path().string()}, {"status", report.nothing_to_do ? "nothing to do" : "finished"}, {"stages", stages}})
+      stages.push_back(json::object{
+          {"name", s.name}, {"hash", s.hash}, {"status", status_name(s.status)}, {"steps", s.steps}});
+    std::cout << json_text(json::object{{"run", folder.path().string()},
+                                        {"status", report.nothing_to_do ? "nothing to do" : "finished"},
+                                        {"stages", stages}})
               << '\n';
     return;
   }
   if (report.nothing_to_do) {
-    std::cout << "nothing to do: " << (report.stages.size() == 1 ? "the one stage" : "all " + std::to_string(report.stages.size()) + " stages") << " of "
-              << folder.shown() << (report.stages.size() == 1 ? " is" : " are") << " finished and unchanged; --new starts over in a folder of its own\n";
+    std::cout << "nothing to do: "
+              << (report.stages.size() == 1 ? "the one stage"
+                                            : "all " + std::to_string(report.stages.size()) + " stages")
+              << " of " << folder.shown() << (report.stages.size() == 1 ? " is" : " are")
+              << " finished and unchanged; --new starts over in a folder of its own\n";
     return;
   }
   std::cout << "finished: " << folder.shown() << '\n';
@@ -57,12 +66,16 @@ std::string folder_name(const Plan& plan, bool fresh) {
 }
 
 // Checks, then runs; `prepare` may change the checked plan.
-int check_and_run(const fs::path& config, const std::vector<std::string>& set, const std::vector<fs::path>& plugin_path,
-                  std::optional<uint32_t> threads, bool as_json, const std::function<void(Plan&)>& prepare) {
+int check_and_run(const fs::path& config, const std::vector<std::string>& set,
+                  const std::vector<fs::path>& plugin_path, std::optional<uint32_t> threads, bool as_json,
+                  const std::function<void(Plan&)>& prepare) {
   Diagnostics diagnostics;
   bool is_checked = false;
   auto fail = [&](int code, const std::string& status, const std::string& message) {
-    if (as_json) std::cout << json_text(json::object{{"status", status}, {"message", message}, {"diagnostics", diagnostics.to_json()}}) << '\n';
+    if (as_json)
+      std::cout << json_text(json::object{
+                       {"status", status}, {"message", message}, {"diagnostics", diagnostics.to_json()}})
+                << '\n';
     return code;
   };
   try {
@@ -83,7 +96,8 @@ int check_and_run(const fs::path& config, const std::vector<std::string>& set, c
   } catch (const UserError& e) {
     Diagnostics late;  // what was found before has been printed
     std::error_code ignored;
-    if (is_checked && fs::is_regular_file(e.mark().file, ignored)) late.add_source(e.mark().file, read_file(e.mark().file));
+    if (is_checked && fs::is_regular_file(e.mark().file, ignored))
+      late.add_source(e.mark().file, read_file(e.mark().file));
     diagnostics.add(e);
     late.add(e);
     (is_checked ? late : diagnostics).print(std::cerr);
@@ -100,14 +114,16 @@ int check_and_run(const fs::path& config, const std::vector<std::string>& set, c
 }  // namespace
 
 int run_command(const RunArguments& a) {
-  return check_and_run(a.config, a.set, a.plugin_path, a.threads, a.json, [&](Plan& plan) { plan.name = folder_name(plan, a.fresh); });
+  return check_and_run(a.config, a.set, a.plugin_path, a.threads, a.json,
+                       [&](Plan& plan) { plan.name = folder_name(plan, a.fresh); });
 }
 
 int resume_command(const ResumeArguments& a) {
   const fs::path run = fs::absolute(a.run).lexically_normal();
   const fs::path folder = run.has_filename() ? run : run.parent_path();
   if (!fs::exists(folder / "config.yaml")) {
-    std::cerr << "error: " << a.run.string() << ": not the folder of a run: it has no config.yaml. `tenon run FILE` starts one\n";
+    std::cerr << "error: " << a.run.string()
+              << ": not the folder of a run: it has no config.yaml. `tenon run FILE` starts one\n";
     return kExitUser;
   }
   return check_and_run(folder / "config.yaml", {}, a.plugin_path, a.threads, a.json, [&](Plan& plan) {

@@ -21,8 +21,11 @@ std::string dotted(std::string path) {
 
 // Equal for specifications that make equal components.
 std::string spec_key(const Spec& spec) {
-  std::string key = std::string(spec.component->kind) + " " + spec.component->id + " " + json_text(spec.options, JsonOrder::kSorted);
-  for (const Slot& slot : spec.slots) key += " (" + slot.name + " " + slot.stage + " " + slot.rows + " " + (slot.spec ? spec_key(*slot.spec) : "") + ")";
+  std::string key = std::string(spec.component->kind) + " " + spec.component->id + " " +
+                    json_text(spec.options, JsonOrder::kSorted);
+  for (const Slot& slot : spec.slots)
+    key += " (" + slot.name + " " + slot.stage + " " + slot.rows + " " +
+           (slot.spec ? spec_key(*slot.spec) : "") + ")";
   return key;
 }
 
@@ -37,7 +40,8 @@ void throw_unread(const Instance& instance, const std::vector<std::pair<std::str
 
 }  // namespace
 
-Components::Components(HostServices& services, const StagePlan& plan, StageInputs inputs, const Checkpoint* resume)
+Components::Components(HostServices& services, const StagePlan& plan, StageInputs inputs,
+                       const Checkpoint* resume)
     : services_(services), plan_(plan), inputs_(std::move(inputs)), resume_(resume) {
   std::map<std::string, Instance*> slots;
   for (const Slot& slot : plan_.spec.slots) slots[slot.name] = create_slot(slot, slot.name, slot.name, false);
@@ -62,7 +66,8 @@ Components::Components(HostServices& services, const StagePlan& plan, StageInput
 }
 
 Instance* Components::find(const std::string& key) const {
-  auto found = std::find_if(by_key_.begin(), by_key_.end(), [&](const auto& entry) { return entry.first == dotted(key); });
+  auto found = std::find_if(by_key_.begin(), by_key_.end(),
+                            [&](const auto& entry) { return entry.first == dotted(key); });
   return found == by_key_.end() ? nullptr : found->second;
 }
 
@@ -76,7 +81,8 @@ const Spec& Components::rows_spec(const Slot& slot) {
   return *specs_.back();
 }
 
-Instance* Components::create_slot(const Slot& slot, const std::string& path, const std::string& seed_path, bool is_reference) {
+Instance* Components::create_slot(const Slot& slot, const std::string& path, const std::string& seed_path,
+                                  bool is_reference) {
   const Spec& spec = slot.rows.empty() ? *slot.spec : rows_spec(slot);
   const bool shareable = slot.kind == "tokenizer" && (spec.component->flags & TENON_C_STATELESS) != 0;
   const std::string shared_key = shareable ? spec_key(spec) : "";
@@ -88,12 +94,14 @@ Instance* Components::create_slot(const Slot& slot, const std::string& path, con
   return instance;
 }
 
-Instance* Components::create(const Spec& spec, const std::string& path, const std::string& seed_path, bool is_reference) {
+Instance* Components::create(const Spec& spec, const std::string& path, const std::string& seed_path,
+                             bool is_reference) {
   std::map<std::string, Instance*> slots;
   for (const Slot& slot : spec.slots)
     slots[slot.name] = create_slot(slot, path + "." + slot.name, seed_path + "." + slot.name, is_reference);
 
-  auto owned = std::make_unique<Instance>(services_, spec, plan_.name + "/" + path, plan_.name + "/" + seed_path);
+  auto owned =
+      std::make_unique<Instance>(services_, spec, plan_.name + "/" + path, plan_.name + "/" + seed_path);
   Instance* instance = owned.get();
   for (const auto& [name, other] : slots) instance->put(name, other);
   instance->create();
@@ -112,7 +120,8 @@ Instance* Components::create(const Spec& spec, const std::string& path, const st
     if (cursors.contains(key)) instance->cursor()->seek(cursors.at(key).to_number<uint64_t>());
   }
   // A model's state goes with its weights; an optimizer's waits until it is bound.
-  if (instance->model() == nullptr && instance->optimizer() == nullptr && resume_->has(key)) resume_->restore(key, *instance);
+  if (instance->model() == nullptr && instance->optimizer() == nullptr && resume_->has(key))
+    resume_->restore(key, *instance);
   return instance;
 }
 
@@ -126,7 +135,8 @@ void Components::load_weights(Instance& model, const Slot& slot, const std::stri
   if (path.empty()) return;
   const Checkpoint checkpoint = Checkpoint::open(path);
   if (!checkpoint.has("model"))
-    throw RunError(place_text(slot.mark) + "stage " + slot.stage + " has no model to go on from: " + path.string() + " holds none");
+    throw RunError(place_text(slot.mark) + "stage " + slot.stage +
+                   " has no model to go on from: " + path.string() + " holds none");
   checkpoint.verify();
   checkpoint.restore("model", model);
 }
@@ -138,13 +148,16 @@ Instance* Components::reference() {
   return nullptr;
 }
 
-void Components::bind(const std::string& optimizer_slot, const std::string& model_slot, uint64_t total_steps) {
+void Components::bind(const std::string& optimizer_slot, const std::string& model_slot,
+                      uint64_t total_steps) {
   Instance* optimizer = find(optimizer_slot);
   Instance* model = find(model_slot);
   if (optimizer == nullptr || optimizer->optimizer() == nullptr)
     throw Error(TENON_E_INVALID, "bind: slot " + optimizer_slot + " holds no optimizer");
-  if (model == nullptr || model->model() == nullptr) throw Error(TENON_E_INVALID, "bind: slot " + model_slot + " holds no model");
-  if (optimizer->optimizer()->model() != nullptr) throw Error(TENON_E_STATE, "bind: the optimizer in slot " + optimizer_slot + " is bound already");
+  if (model == nullptr || model->model() == nullptr)
+    throw Error(TENON_E_INVALID, "bind: slot " + model_slot + " holds no model");
+  if (optimizer->optimizer()->model() != nullptr)
+    throw Error(TENON_E_STATE, "bind: the optimizer in slot " + optimizer_slot + " is bound already");
   stage_->mark_read(dotted(optimizer_slot));
   stage_->mark_read(dotted(model_slot));
 
@@ -160,11 +173,15 @@ void Components::bind(const std::string& optimizer_slot, const std::string& mode
     err.check(vt.param(model->self(), i, &param, err));
     pointers.push_back(&param);
   }
-  err.check(optimizer->optimizer()->behind()->bind(optimizer->self(), pointers.data(), pointers.size(), total_steps, err));
+  err.check(optimizer->optimizer()->behind()->bind(optimizer->self(), pointers.data(), pointers.size(),
+                                                   total_steps, err));
   optimizer->optimizer()->attach(model->model());
-  if (resume_ != nullptr && resume_->has(dotted(optimizer_slot))) resume_->restore(dotted(optimizer_slot), *optimizer);
+  if (resume_ != nullptr && resume_->has(dotted(optimizer_slot)))
+    resume_->restore(dotted(optimizer_slot), *optimizer);
 }
 
-void Components::check_references_read() const { throw_unread(*stage_, stage_->unread(true)); }
+void Components::check_references_read() const {
+  throw_unread(*stage_, stage_->unread(true));
+}
 
 }  // namespace tenon::host

@@ -19,8 +19,9 @@ namespace tenon::host {
 
 // Results of earlier stages. Both return an empty path while components are only being tried and the stage has not run.
 struct StageInputs {
-  std::function<std::filesystem::path(const std::string& stage)> checkpoint;                           // its final one
-  std::function<std::filesystem::path(const std::string& stage, const std::string& rows)> rows;        // a JSON Lines file
+  std::function<std::filesystem::path(const std::string& stage)> checkpoint;  // its final one
+  std::function<std::filesystem::path(const std::string& stage, const std::string& rows)>
+      rows;  // a JSON Lines file
 };
 
 class Components {
@@ -45,8 +46,10 @@ class Components {
   void check_references_read() const;
 
  private:
-  Instance* create_slot(const Slot& slot, const std::string& path, const std::string& seed_path, bool is_reference);
-  Instance* create(const Spec& spec, const std::string& path, const std::string& seed_path, bool is_reference);
+  Instance* create_slot(const Slot& slot, const std::string& path, const std::string& seed_path,
+                        bool is_reference);
+  Instance* create(const Spec& spec, const std::string& path, const std::string& seed_path,
+                   bool is_reference);
   Instance* reference();
   void load_weights(Instance& model, const Slot& slot, const std::string& key, bool is_reference);
   const Spec& rows_spec(const Slot& slot);
@@ -68,7 +71,7 @@ class Components {
   std::deque<std::vector<const tenon_param*>> param_lists_;
   Owned instances_;
   std::vector<std::pair<std::string, Instance*>> by_key_;
-  std::map<std::string, Instance*> shared_;           // by specification
+  std::map<std::string, Instance*> shared_;  // by specification
   Instance* stage_ = nullptr;
   Instance* reference_ = nullptr;
 };

@@ -36,7 +36,8 @@ std::string ContentHasher::path_hash(const std::string& path) {
     if (file.is_regular_file()) files.push_back(file.path());
   std::sort(files.begin(), files.end());
   std::string all;
-  for (const fs::path& file : files) all += file.lexically_relative(path).string() + '\0' + sha256_of_file(file) + '\n';
+  for (const fs::path& file : files)
+    all += file.lexically_relative(path).string() + '\0' + sha256_of_file(file) + '\n';
   return entry->second = sha256_of(all);
 }
 
@@ -46,23 +47,32 @@ json::value ContentHasher::describe_value(const tenon_option& option, const json
     for (const json::value& v : value.get_array()) out.push_back(describe_value(option, v));
     return out;
   }
-  if (option.type == TENON_T_PATH && value.is_string()) return json::value(path_hash(value.get_string().c_str()));
-  if (option.type == TENON_T_OBJECT && value.is_object()) return describe_options(option.children, value.get_object());
+  if (option.type == TENON_T_PATH && value.is_string())
+    return json::value(path_hash(value.get_string().c_str()));
+  if (option.type == TENON_T_OBJECT && value.is_object())
+    return describe_options(option.children, value.get_object());
   // Of a reference only its attributes: what it refers to is described with the slots.
-  if (option.type == TENON_T_REF) return value.is_object() ? json::value(describe_options(option.children, value.get_object())) : json::value(json::object());
+  if (option.type == TENON_T_REF)
+    return value.is_object() ? json::value(describe_options(option.children, value.get_object()))
+                             : json::value(json::object());
   return value;
 }
 
 json::object ContentHasher::describe_options(const tenon_option* const* table, const json::object& options) {
   json::object out;
   for (const auto& pair : options)
-    if (const tenon_option* option = option_named(table, pair.key())) out[pair.key()] = describe_value(*option, pair.value());
+    if (const tenon_option* option = option_named(table, pair.key()))
+      out[pair.key()] = describe_value(*option, pair.value());
   return out;
 }
 
 json::object ContentHasher::describe(const Spec& spec, const std::map<std::string, std::string>& stages) {
   const tenon_component& c = *spec.component;
-  json::object out{{"kind", c.kind}, {"id", c.id}, {"version", c.version}, {"name", spec.name}, {"options", describe_options(c.options, spec.options)}};
+  json::object out{{"kind", c.kind},
+                   {"id", c.id},
+                   {"version", c.version},
+                   {"name", spec.name},
+                   {"options", describe_options(c.options, spec.options)}};
   if (spec.plugin != nullptr && spec.plugin->descriptor != nullptr)
     out["plugin"] = std::string(spec.plugin->descriptor->id) + " " + spec.plugin->descriptor->version;
   json::object slots;

@@ -38,11 +38,16 @@ void sync_folder(const fs::path& path) {
 }  // namespace
 
 Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  if (context_ == nullptr || EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) != 1)
+  if (context_ == nullptr ||
+      EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) != 1)
     throw RunError("OpenSSL has no SHA-256");
 }
-Sha256::~Sha256() { EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_)); }
-void Sha256::update(const void* bytes, uint64_t n) { EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes, n); }
+Sha256::~Sha256() {
+  EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
+}
+void Sha256::update(const void* bytes, uint64_t n) {
+  EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes, n);
+}
 std::string Sha256::hex() {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int n = 0;
@@ -56,7 +61,8 @@ std::string Sha256::hex() {
 }
 
 OutputFile::OutputFile(const fs::path& path, Mode mode) : path_(path) {
-  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (mode == Mode::kCreate ? O_TRUNC : O_APPEND), 0644);
+  fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (mode == Mode::kCreate ? O_TRUNC : O_APPEND),
+               0644);
   if (fd_ < 0) fail(path, "open it for writing", errno);
   struct stat status {};
   if (::fstat(fd_, &status) == 0) size_ = static_cast<uint64_t>(status.st_size);
@@ -65,7 +71,9 @@ OutputFile::~OutputFile() {
   if (fd_ >= 0) ::close(fd_);
 }
 OutputFile::OutputFile(OutputFile&& other) noexcept
-    : path_(std::move(other.path_)), fd_(std::exchange(other.fd_, -1)), size_(std::exchange(other.size_, 0)) {}
+    : path_(std::move(other.path_)),
+      fd_(std::exchange(other.fd_, -1)),
+      size_(std::exchange(other.size_, 0)) {}
 OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
   std::swap(path_, other.path_);
   std::swap(fd_, other.fd_);
@@ -76,7 +84,8 @@ OutputFile& OutputFile::operator=(OutputFile&& other) noexcept {
 void OutputFile::write(const void* bytes, uint64_t n) {
   const char* at = static_cast<const char*>(bytes);
   while (n > 0) {
-    const ssize_t done = ::write(fd_, at, static_cast<size_t>(std::min<uint64_t>(n, 1 << 30)));  // write(2) takes at most 2 GiB
+    const ssize_t done = ::write(
+        fd_, at, static_cast<size_t>(std::min<uint64_t>(n, 1 << 30)));  // write(2) takes at most 2 GiB
     if (done < 0 && errno == EINTR) continue;
     if (done < 0) fail(path_, "write it after " + std::to_string(size_) + " bytes", errno);
     at += done;
@@ -131,9 +140,11 @@ void truncate_file(const fs::path& path, uint64_t size) {
     fail(path, "find it", errno);
   }
   if (static_cast<uint64_t>(status.st_size) < size)
-    throw RunError(path.string() + ": has " + std::to_string(status.st_size) + " bytes where the checkpoint saw " + std::to_string(size) +
+    throw RunError(path.string() + ": has " + std::to_string(status.st_size) +
+                   " bytes where the checkpoint saw " + std::to_string(size) +
                    "; it was changed from outside. Remove the stage's folder to run the stage again");
-  if (::truncate(path.c_str(), static_cast<off_t>(size)) != 0) fail(path, "cut it to " + std::to_string(size) + " bytes", errno);
+  if (::truncate(path.c_str(), static_cast<off_t>(size)) != 0)
+    fail(path, "cut it to " + std::to_string(size) + " bytes", errno);
 }
 
 void make_folder(const fs::path& path) {

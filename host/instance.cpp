@@ -23,7 +23,9 @@ std::string dotted(std::string path) {
 }
 
 // What a slot may be called besides the option's path.
-bool is_reserved_slot(const std::string& slot) { return slot == "reference" || slot == "from"; }
+bool is_reserved_slot(const std::string& slot) {
+  return slot == "reference" || slot == "from";
+}
 
 }  // namespace
 
@@ -33,12 +35,14 @@ std::string place_text(const Mark& mark) {
 }
 
 uint64_t instance_seed(uint64_t run_seed, const std::string& place) {
-  return std::stoull(sha256_of("tenon seed " + std::to_string(run_seed) + " " + place).substr(0, 16), nullptr, 16);
+  return std::stoull(sha256_of("tenon seed " + std::to_string(run_seed) + " " + place).substr(0, 16), nullptr,
+                     16);
 }
 
 Instance::Instance(HostServices& services, const Spec& spec, std::string place, const std::string& seed_place)
     : services_(services), spec_(spec), place_(std::move(place)) {
-  table_ = make_host_table(this, place_.c_str(), instance_seed(services.seed, seed_place), services.pool->threads());
+  table_ = make_host_table(this, place_.c_str(), instance_seed(services.seed, seed_place),
+                           services.pool->threads());
 }
 
 Instance::~Instance() {
@@ -61,16 +65,23 @@ void Instance::create() {
   } catch (const Error& e) {
     throw UserError(spec_.mark, title() + ": " + e.what());
   }
-  if (kind() == "model") model_ = std::make_unique<ModelProxy>(self_, static_cast<const tenon_model_vt*>(spec_.component->vt), place_);
-  if (kind() == "optimizer") optimizer_ = std::make_unique<OptimizerProxy>(self_, static_cast<const tenon_optimizer_vt*>(spec_.component->vt));
+  if (kind() == "model")
+    model_ =
+        std::make_unique<ModelProxy>(self_, static_cast<const tenon_model_vt*>(spec_.component->vt), place_);
+  if (kind() == "optimizer")
+    optimizer_ =
+        std::make_unique<OptimizerProxy>(self_, static_cast<const tenon_optimizer_vt*>(spec_.component->vt));
   if (kind() == "dataset") {
-    cursor_ = std::make_unique<Cursor>(self_, static_cast<const tenon_dataset_vt*>(spec_.component->vt), table_.seed);
-    if (!cursor_->is_stream() && cursor_->count() == 0) throw UserError(spec_.mark, title() + ": the data set is empty: it has no rows");
+    cursor_ = std::make_unique<Cursor>(self_, static_cast<const tenon_dataset_vt*>(spec_.component->vt),
+                                       table_.seed);
+    if (!cursor_->is_stream() && cursor_->count() == 0)
+      throw UserError(spec_.mark, title() + ": the data set is empty: it has no rows");
   }
 }
 
 tenon_ref Instance::ref() const {
-  tenon_ref r{sizeof(tenon_ref), spec_.component->flags, self_, spec_.component->vt, spec_.component->id, spec_.name.c_str(), spec_.component->life};
+  tenon_ref r{sizeof(tenon_ref),  spec_.component->flags, self_, spec_.component->vt, spec_.component->id,
+              spec_.name.c_str(), spec_.component->life};
   if (model_) r.vt = model_->table();
   if (optimizer_) r.vt = optimizer_->table();
   if (cursor_) {
@@ -87,7 +98,8 @@ Instance* Instance::slot(const std::string& name) const {
 }
 
 const void* Instance::extension(const char* id) const {
-  return TENON_FN(spec_.component->life, tenon_life, extension) ? spec_.component->life->extension(self_, id) : nullptr;
+  return TENON_FN(spec_.component->life, tenon_life, extension) ? spec_.component->life->extension(self_, id)
+                                                                : nullptr;
 }
 
 void Instance::mark_read(const std::string& path) {
@@ -114,9 +126,11 @@ std::vector<std::pair<std::string, Mark>> Instance::unread(bool references) cons
   return out;
 }
 
-int32_t Instance::get(const char* path, std::initializer_list<int32_t> types, const boost::json::value** value) {
+int32_t Instance::get(const char* path, std::initializer_list<int32_t> types,
+                      const boost::json::value** value) {
   const tenon_option* option = find_option(spec_.component->options, path);
-  if (option == nullptr || std::find(types.begin(), types.end(), option->type) == types.end()) return TENON_E_INVALID;
+  if (option == nullptr || std::find(types.begin(), types.end(), option->type) == types.end())
+    return TENON_E_INVALID;
   mark_read(path);
   *value = find_value(spec_.options, path);
   return *value == nullptr || (*value)->is_null() ? TENON_END : TENON_OK;
@@ -148,7 +162,8 @@ int32_t Instance::lookup(const char* slot, const char* kind, tenon_ref* out, ten
   // "model.tokenizer": the longest beginning that is a slot of this component, then on inside that one.
   for (size_t end = path.size(); end != std::string::npos && end > 0; end = path.rfind('.', end - 1)) {
     const std::string head = path.substr(0, end);
-    auto found = std::find_if(slots_.begin(), slots_.end(), [&](const auto& entry) { return dotted(entry.first) == head; });
+    auto found = std::find_if(slots_.begin(), slots_.end(),
+                              [&](const auto& entry) { return dotted(entry.first) == head; });
     Instance* instance = found != slots_.end() ? found->second : nullptr;
     if (instance == nullptr && fallback_ && is_reserved_slot(head)) instance = fallback_(head);
     if (instance == nullptr) continue;
@@ -157,16 +172,20 @@ int32_t Instance::lookup(const char* slot, const char* kind, tenon_ref* out, ten
       return instance->lookup(path.c_str() + end + 1, kind, out, err);
     }
     if (kind != nullptr && instance->kind() != kind)
-      return set_error(err, TENON_E_INVALID, place_ + ": slot " + slot + " holds a " + instance->kind() + ", not a " + kind);
+      return set_error(err, TENON_E_INVALID,
+                       place_ + ": slot " + slot + " holds a " + instance->kind() + ", not a " + kind);
     const tenon_ref ref = instance->ref();
     const uint32_t size = std::min<uint32_t>(out->struct_size, sizeof ref);
     std::memcpy(out, &ref, size);
     out->struct_size = size;
     return TENON_OK;
   }
-  const bool known = find_option(spec_.component->options, path) != nullptr || (fallback_ && is_reserved_slot(path));
+  const bool known =
+      find_option(spec_.component->options, path) != nullptr || (fallback_ && is_reserved_slot(path));
   if (!known && path.find('.') == std::string::npos)
-    return set_error(err, TENON_E_INVALID, place_ + ": there is no slot " + slot + ": the option table of " + spec_.component->id + " has no such option");
+    return set_error(err, TENON_E_INVALID,
+                     place_ + ": there is no slot " + slot + ": the option table of " + spec_.component->id +
+                         " has no such option");
   return TENON_END;
 }
 

@@ -58,7 +58,9 @@ class Instance {
   // Before create: another component that a slot of this one holds.
   void put(const std::string& slot, Instance* other) { slots_[slot] = other; }
   // Called for slots that are not in the table, "reference"; may create. Returns nullptr for "absent".
-  void set_fallback(std::function<Instance*(const std::string&)> fallback) { fallback_ = std::move(fallback); }
+  void set_fallback(std::function<Instance*(const std::string&)> fallback) {
+    fallback_ = std::move(fallback);
+  }
   // Throws UserError that starts with the component's place in the file. A data set without rows is one, too.
   void create();
 

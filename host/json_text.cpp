@@ -42,14 +42,30 @@ class Printer {
 
   void print(const json::value& v, int depth) {
     switch (v.kind()) {
-      case json::kind::null: out += "null"; break;
-      case json::kind::bool_: out += v.get_bool() ? "true" : "false"; break;
-      case json::kind::int64: out += std::to_string(v.get_int64()); break;
-      case json::kind::uint64: out += std::to_string(v.get_uint64()); break;
-      case json::kind::double_: out += json_number(v.get_double()); break;
-      case json::kind::string: out += json_quote(v.get_string()); break;
-      case json::kind::array: print_array(v.get_array(), depth); break;
-      case json::kind::object: print_object(v.get_object(), depth); break;
+      case json::kind::null:
+        out += "null";
+        break;
+      case json::kind::bool_:
+        out += v.get_bool() ? "true" : "false";
+        break;
+      case json::kind::int64:
+        out += std::to_string(v.get_int64());
+        break;
+      case json::kind::uint64:
+        out += std::to_string(v.get_uint64());
+        break;
+      case json::kind::double_:
+        out += json_number(v.get_double());
+        break;
+      case json::kind::string:
+        out += json_quote(v.get_string());
+        break;
+      case json::kind::array:
+        print_array(v.get_array(), depth);
+        break;
+      case json::kind::object:
+        print_object(v.get_object(), depth);
+        break;
     }
   }
 
@@ -70,7 +86,8 @@ class Printer {
   void print_object(const json::object& o, int depth) {
     std::vector<const json::key_value_pair*> pairs;
     for (const auto& pair : o) pairs.push_back(&pair);
-    if (order_ == JsonOrder::kSorted) std::sort(pairs.begin(), pairs.end(), [](auto* a, auto* b) { return a->key() < b->key(); });
+    if (order_ == JsonOrder::kSorted)
+      std::sort(pairs.begin(), pairs.end(), [](auto* a, auto* b) { return a->key() < b->key(); });
     out += '{';
     for (size_t i = 0; i < pairs.size(); ++i) {
       if (i > 0) out += ',';

@@ -14,7 +14,7 @@ namespace tenon::host {
 //   TENON_CONSTANT_LENGTH  1 / (N · constant)                                  (Dr. GRPO, arXiv 2503.20783, §3.2)
 // `valid` (NULL: all are) takes a sequence out of numerator and denominators; tokens with mask 0 weigh 0. A valid sequence without a masked-in token
 // counts in N and weighs nothing. Throws std::invalid_argument for another aggregation, a constant that is not positive, offsets that decrease.
-void loss_weights(const tenon_algorithm_info& info, uint64_t n_seq, const uint64_t* offsets, const uint8_t* mask, const uint8_t* valid,
-                  double* weight);
+void loss_weights(const tenon_algorithm_info& info, uint64_t n_seq, const uint64_t* offsets,
+                  const uint8_t* mask, const uint8_t* valid, double* weight);
 
 }  // namespace tenon::host

@@ -29,7 +29,9 @@ class Index {
   }
   Proxy& at(void* self) {
     std::shared_lock lock(mutex_);
-    return *std::find_if(all_.begin(), all_.end(), [&](const auto& entry) { return entry.first == self; })->second;
+    return *std::find_if(all_.begin(), all_.end(), [&](const auto& entry) {
+              return entry.first == self;
+            })->second;
   }
 
  private:
@@ -59,8 +61,12 @@ ModelProxy::ModelProxy(void* self, const tenon_model_vt* vt, std::string place)
   if (table_.params_updated != nullptr) table_.params_updated = params_updated;
   models.add(self, this);
 }
-ModelProxy::~ModelProxy() { models.remove(this); }
-ModelProxy& ModelProxy::of(void* self) { return models.at(self); }
+ModelProxy::~ModelProxy() {
+  models.remove(this);
+}
+ModelProxy& ModelProxy::of(void* self) {
+  return models.at(self);
+}
 
 void ModelProxy::parameters_changed() {
   changed_ = true;
@@ -69,8 +75,10 @@ void ModelProxy::parameters_changed() {
 
 int32_t ModelProxy::refuse(const char* what, tenon_error* err) const {
   return set_error(err, TENON_E_STATE,
-                   place_ + ": " + what + " was called after an optimizer step and before params_updated: the model may hold packed or cached "
-                            "weights of the step before");
+                   place_ + ": " + what +
+                       " was called after an optimizer step and before params_updated: the model may hold "
+                       "packed or cached "
+                       "weights of the step before");
 }
 
 int32_t ModelProxy::params_updated(void* self, const tenon_call* call, uint64_t version, tenon_error* err) {
@@ -81,34 +89,44 @@ int32_t ModelProxy::params_updated(void* self, const tenon_call* call, uint64_t 
   proxy.stale_.store(false, std::memory_order_release);
   return rc;
 }
-int32_t ModelProxy::score(void* self, const tenon_call* call, const tenon_tokens* tokens, tenon_score_out* out, tenon_error* err) {
+int32_t ModelProxy::score(void* self, const tenon_call* call, const tenon_tokens* tokens,
+                          tenon_score_out* out, tenon_error* err) {
   ModelProxy& proxy = of(self);
   if (proxy.stale_.load(std::memory_order_acquire)) return proxy.refuse("score", err);
   return proxy.vt_->score(self, call, tokens, out, err);
 }
-int32_t ModelProxy::accumulate(void* self, const tenon_call* call, const tenon_tokens* tokens, const float* d_logprob, float* logprob,
-                               tenon_error* err) {
+int32_t ModelProxy::accumulate(void* self, const tenon_call* call, const tenon_tokens* tokens,
+                               const float* d_logprob, float* logprob, tenon_error* err) {
   ModelProxy& proxy = of(self);
   if (proxy.stale_.load(std::memory_order_acquire)) return proxy.refuse("accumulate", err);
   return proxy.vt_->accumulate(self, call, tokens, d_logprob, logprob, err);
 }
-int32_t ModelProxy::decode(void* self, const tenon_call* call, uint64_t session, const tenon_tokens* append, const tenon_sampling* sampling,
-                           const uint64_t* sample_id, int32_t* token, float* logprob, tenon_error* err) {
+int32_t ModelProxy::decode(void* self, const tenon_call* call, uint64_t session, const tenon_tokens* append,
+                           const tenon_sampling* sampling, const uint64_t* sample_id, int32_t* token,
+                           float* logprob, tenon_error* err) {
   ModelProxy& proxy = of(self);
   if (proxy.stale_.load(std::memory_order_acquire)) return proxy.refuse("decode", err);
   return proxy.vt_->decode(self, call, session, append, sampling, sample_id, token, logprob, err);
 }
 
-OptimizerProxy::OptimizerProxy(void* self, const tenon_optimizer_vt* vt) : self_(self), vt_(vt), table_(copy_table(vt)) {
+OptimizerProxy::OptimizerProxy(void* self, const tenon_optimizer_vt* vt)
+    : self_(self), vt_(vt), table_(copy_table(vt)) {
   table_.step = step;
   optimizers.add(self, this);
 }
-OptimizerProxy::~OptimizerProxy() { optimizers.remove(this); }
-OptimizerProxy& OptimizerProxy::of(void* self) { return optimizers.at(self); }
+OptimizerProxy::~OptimizerProxy() {
+  optimizers.remove(this);
+}
+OptimizerProxy& OptimizerProxy::of(void* self) {
+  return optimizers.at(self);
+}
 
-int32_t OptimizerProxy::step(void* self, const tenon_call* call, tenon_optimizer_stats* stats, tenon_error* err) {
+int32_t OptimizerProxy::step(void* self, const tenon_call* call, tenon_optimizer_stats* stats,
+                             tenon_error* err) {
   OptimizerProxy& proxy = of(self);
-  if (proxy.model_ == nullptr) return set_error(err, TENON_E_STATE, "the optimizer is not bound to a model: the stage must call io->bind first");
+  if (proxy.model_ == nullptr)
+    return set_error(err, TENON_E_STATE,
+                     "the optimizer is not bound to a model: the stage must call io->bind first");
   const int32_t rc = proxy.vt_->step(self, call, stats, err);
   if (rc >= 0) proxy.model_->parameters_changed();
   return rc;

@@ -35,9 +35,10 @@ class ModelProxy {
   static ModelProxy& of(void* self);
   static int32_t params_updated(void* self, const tenon_call*, uint64_t version, tenon_error*);
   static int32_t score(void* self, const tenon_call*, const tenon_tokens*, tenon_score_out*, tenon_error*);
-  static int32_t accumulate(void* self, const tenon_call*, const tenon_tokens*, const float*, float*, tenon_error*);
-  static int32_t decode(void* self, const tenon_call*, uint64_t session, const tenon_tokens*, const tenon_sampling*, const uint64_t*, int32_t*, float*,
-                        tenon_error*);
+  static int32_t accumulate(void* self, const tenon_call*, const tenon_tokens*, const float*, float*,
+                            tenon_error*);
+  static int32_t decode(void* self, const tenon_call*, uint64_t session, const tenon_tokens*,
+                        const tenon_sampling*, const uint64_t*, int32_t*, float*, tenon_error*);
   int32_t refuse(const char* what, tenon_error*) const;
 
   void* self_;

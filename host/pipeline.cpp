@@ -31,7 +31,9 @@ bool uses_model_of(const Spec& spec, const std::string& name) {
   });
 }
 
-std::shared_ptr<spdlog::logger> quiet_log() { return std::make_shared<spdlog::logger>("tenon", std::make_shared<spdlog::sinks::null_sink_mt>()); }
+std::shared_ptr<spdlog::logger> quiet_log() {
+  return std::make_shared<spdlog::logger>("tenon", std::make_shared<spdlog::sinks::null_sink_mt>());
+}
 
 // Everything to log.txt, warnings and errors to the terminal as well.
 std::shared_ptr<spdlog::logger> open_log(const fs::path& file) {
@@ -44,7 +46,8 @@ std::shared_ptr<spdlog::logger> open_log(const fs::path& file) {
     auto log = std::make_shared<spdlog::logger>("tenon", spdlog::sinks_init_list{to_file, to_terminal});
     log->set_level(spdlog::level::debug);
     log->flush_on(spdlog::level::info);
-    log->set_error_handler([](const std::string& what) { std::fprintf(stderr, "error: %s\n", what.c_str()); });
+    log->set_error_handler(
+        [](const std::string& what) { std::fprintf(stderr, "error: %s\n", what.c_str()); });
     return log;
   } catch (const spdlog::spdlog_ex& e) {
     throw RunError(e.what());
@@ -58,12 +61,14 @@ class Pipeline {
     services_.pool = &pool_;
     services_.log = quiet_log();
     hashes_ = ContentHasher().hash_stages(plan);
-    for (const StagePlan& stage : plan.stages) folders_.emplace_back(folder.path(), stage.name, hashes_.at(stage.name));
+    for (const StagePlan& stage : plan.stages)
+      folders_.emplace_back(folder.path(), stage.name, hashes_.at(stage.name));
   }
 
   // Creates what will run; nothing is written.
   void try_all(bool finished_too) {
-    const StageInputs none{[](const std::string&) { return fs::path(); }, [&](const std::string& stage, const std::string& rows) {
+    const StageInputs none{[](const std::string&) { return fs::path(); },
+                           [&](const std::string& stage, const std::string& rows) {
                              const StageFolder& made = folder_of(stage);
                              return made.done() ? made.rows(rows) : fs::path();
                            }};
@@ -72,7 +77,8 @@ class Pipeline {
   }
 
   bool all_finished() const {
-    return std::all_of(folders_.begin(), folders_.end(), [](const StageFolder& f) { return f.done().has_value(); });
+    return std::all_of(folders_.begin(), folders_.end(),
+                       [](const StageFolder& f) { return f.done().has_value(); });
   }
 
   RunReport run() {
@@ -120,32 +126,56 @@ class Pipeline {
             folders_[i].done()->at("steps").to_number<uint64_t>()};
   }
 
+  // Says so when a stage that was interrupted does not go on because what it depends on has changed.
+  void warn_of_abandoned(const std::string& stage, const StageFolder& folder) {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_.path() / "stages", error)) {
+      const std::string name = entry.path().filename().string();
+      if (name.size() != stage.size() + 13 || !name.starts_with(stage + "-") || entry.path() == folder.path())
+        continue;
+      if (fs::exists(entry.path() / "done.json") || !fs::exists(entry.path() / "checkpoints")) continue;
+      services_.log->warn(
+          "stage {} starts from its beginning: it was interrupted with other options, inputs or plugins, and "
+          "that part stays in {}",
+          stage, entry.path().string());
+    }
+  }
+
   StageReport run_stage(size_t i, Sinks& sinks) {
     const StagePlan& stage = plan_.stages[i];
     const StageFolder& folder = folders_[i];
     if (folder.done()) {
-      sinks.event(TENON_EVENT_STAGE_CACHED, stage.name, "finished before, and nothing it depends on has changed");
+      sinks.event(TENON_EVENT_STAGE_CACHED, stage.name,
+                  "finished before, and nothing it depends on has changed");
       return cached(i);
     }
-    if (StopSignals::requested()) throw RunStopped("stopped before " + stage.name + "; go on with: tenon resume " + folder_.shown());
+    if (StopSignals::requested())
+      throw RunStopped("stopped before " + stage.name + "; go on with: tenon resume " + folder_.shown());
     const std::optional<Checkpoint> resume = prepare_stage_folder(folder);
+    if (!resume) warn_of_abandoned(stage.name, folder);
     assemble(i + 1);
 
     uint64_t first_sample_id = 0;
     for (const std::string& input : stage.inputs)
-      first_sample_id = std::max(first_sample_id, folder_of(input).done()->at("sample_id").to_number<uint64_t>());
-    const bool model_is_input = std::any_of(plan_.stages.begin() + static_cast<ptrdiff_t>(i) + 1, plan_.stages.end(),
-                                            [&](const StagePlan& later) { return uses_model_of(later.spec, stage.name); });
-    const StageInputs inputs{[&](const std::string& name) { return folder_of(name).final_checkpoint(); },
-                             [&](const std::string& name, const std::string& rows) {
-                               const fs::path file = folder_of(name).rows(rows);
-                               if (!fs::exists(file)) throw RunError(place_text(stage.mark) + "stage " + name + " made no rows called " + rows);
-                               return file;
-                             }};
-    StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs, plan_.max_reward_failures, first_sample_id, model_is_input});
+      first_sample_id =
+          std::max(first_sample_id, folder_of(input).done()->at("sample_id").to_number<uint64_t>());
+    const bool model_is_input =
+        std::any_of(plan_.stages.begin() + static_cast<ptrdiff_t>(i) + 1, plan_.stages.end(),
+                    [&](const StagePlan& later) { return uses_model_of(later.spec, stage.name); });
+    const StageInputs inputs{
+        [&](const std::string& name) { return folder_of(name).final_checkpoint(); },
+        [&](const std::string& name, const std::string& rows) {
+          const fs::path file = folder_of(name).rows(rows);
+          if (!fs::exists(file))
+            throw RunError(place_text(stage.mark) + "stage " + name + " made no rows called " + rows);
+          return file;
+        }};
+    StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs,
+                  plan_.max_reward_failures, first_sample_id, model_is_input});
     run.run(resume);
     assemble(i + 1);
-    return {stage.name, hashes_.at(stage.name), resume ? StageReport::Status::kResumed : StageReport::Status::kRan, run.steps()};
+    return {stage.name, hashes_.at(stage.name),
+            resume ? StageReport::Status::kResumed : StageReport::Status::kRan, run.steps()};
   }
 
   const Plan& plan_;

@@ -22,7 +22,8 @@ std::string results_table(const json::object& results) {
       for (const auto& metric : benchmark.value().as_object()) {
         const std::string column = std::string(benchmark.key()) + " " + std::string(metric.key());
         if (std::find(columns.begin(), columns.end(), column) == columns.end()) columns.push_back(column);
-        row[column] = metric.value().is_null() ? "-" : fmt::format("{:.4g}", metric.value().to_number<double>());
+        row[column] =
+            metric.value().is_null() ? "-" : fmt::format("{:.4g}", metric.value().to_number<double>());
       }
     }
   }

@@ -22,18 +22,23 @@ class RowsDataset {
     text_ = read_file(path_);
     for (size_t begin = 0; begin < text_.size();) {
       size_t end = text_.find('\n', begin);
-      if (end == std::string::npos) throw Error(TENON_E_INVALID, path_ + ":" + std::to_string(lines_.size() + 1) + ": the line is cut off");
+      if (end == std::string::npos)
+        throw Error(TENON_E_INVALID,
+                    path_ + ":" + std::to_string(lines_.size() + 1) + ": the line is cut off");
       lines_.emplace_back(text_.data() + begin, end - begin);
       begin = end + 1;
     }
   }
   uint64_t size() const { return path_.empty() ? TENON_COUNT_UNBOUNDED : lines_.size(); }
   Row at(uint64_t index) const {
-    if (path_.empty()) throw Error(TENON_E_STATE, "these rows do not exist before the stage that makes them has run");
-    if (index >= lines_.size()) throw Error(TENON_E_INVALID, path_ + ": there is no row " + std::to_string(index));
+    if (path_.empty())
+      throw Error(TENON_E_STATE, "these rows do not exist before the stage that makes them has run");
+    if (index >= lines_.size())
+      throw Error(TENON_E_INVALID, path_ + ": there is no row " + std::to_string(index));
     const std::string_view line = lines_[index];
     auto raw = [&](const char* key) { return std::string(json::raw_field(line, key).value_or("")); };
-    return {json::text_field(line, "prompt").value_or(""), raw("messages"), json::text_field(line, "completion").value_or(""), raw("meta")};
+    return {json::text_field(line, "prompt").value_or(""), raw("messages"),
+            json::text_field(line, "completion").value_or(""), raw("meta")};
   }
 
  private:
@@ -42,7 +47,8 @@ class RowsDataset {
 };
 
 constexpr OptionTable kOptions{text("path", nullptr, "The file.", {.flags = TENON_O_REQUIRED})};
-constexpr tenon_component kComponent = component<RowsDataset, DatasetShim<RowsDataset>>("rows", "1", "Rows that an earlier stage made.", kOptions);
+constexpr tenon_component kComponent = component<RowsDataset, DatasetShim<RowsDataset>>(
+    "rows", "1", "Rows that an earlier stage made.", kOptions);
 
 // JSON text without line breaks, which between tokens are white space and inside strings cannot occur.
 std::string one_line(tenon_str text, const char* field) {
@@ -59,7 +65,9 @@ std::string one_line(tenon_str text, const char* field) {
 
 std::string row_line(const tenon_row& row) {
   std::string line = "{";
-  auto field = [&](const char* name, const std::string& value) { line += (line.size() > 1 ? ",\"" : "\"") + std::string(name) + "\":" + value; };
+  auto field = [&](const char* name, const std::string& value) {
+    line += (line.size() > 1 ? ",\"" : "\"") + std::string(name) + "\":" + value;
+  };
   if (row.prompt.ptr != nullptr) field("prompt", json_quote(view(row.prompt)));
   if (row.messages_json.ptr != nullptr) field("messages", one_line(row.messages_json, "messages"));
   if (row.completion.ptr != nullptr) field("completion", json_quote(view(row.completion)));
@@ -67,6 +75,8 @@ std::string row_line(const tenon_row& row) {
   return line + "}\n";
 }
 
-const tenon_component& rows_component() { return kComponent; }
+const tenon_component& rows_component() {
+  return kComponent;
+}
 
 }  // namespace tenon::host

@@ -28,7 +28,8 @@ namespace json = boost::json;
 
 namespace {
 
-void collect_plugins(const Spec& spec, std::set<const LoadedPlugin*>& seen, std::vector<const LoadedPlugin*>& out) {
+void collect_plugins(const Spec& spec, std::set<const LoadedPlugin*>& seen,
+                     std::vector<const LoadedPlugin*>& out) {
   if (spec.plugin != nullptr && seen.insert(spec.plugin).second) out.push_back(spec.plugin);
   for (const Slot& slot : spec.slots)
     if (slot.spec) collect_plugins(*slot.spec, seen, out);
@@ -45,7 +46,8 @@ std::vector<const LoadedPlugin*> plugins_of(const Plan& plan) {
 std::string processor_name() {
   std::ifstream in("/proc/cpuinfo");
   for (std::string line; std::getline(in, line);)
-    if (line.starts_with("model name") && line.find(": ") != std::string::npos) return line.substr(line.find(": ") + 2);
+    if (line.starts_with("model name") && line.find(": ") != std::string::npos)
+      return line.substr(line.find(": ") + 2);
   return "unknown";
 }
 
@@ -56,10 +58,13 @@ json::object machine() {
           {"system", std::string(name.sysname) + " " + name.release},
           {"processor", processor_name()},
           {"cores", std::thread::hardware_concurrency()},
-          {"memory_bytes", static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE))}};
+          {"memory_bytes",
+           static_cast<uint64_t>(sysconf(_SC_PHYS_PAGES)) * static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE))}};
 }
 
-std::string read_if_there(const fs::path& path) { return fs::exists(path) ? read_file(path) : std::string(); }
+std::string read_if_there(const fs::path& path) {
+  return fs::exists(path) ? read_file(path) : std::string();
+}
 
 }  // namespace
 
@@ -72,13 +77,15 @@ std::optional<json::object> StageFolder::done() const {
   try {
     return json::parse(read_file(file)).as_object();
   } catch (const boost::system::system_error& e) {
-    throw RunError(file.string() + ": not JSON: " + e.what() + ". Remove " + path_.string() + " to run the stage again");
+    throw RunError(file.string() + ": not JSON: " + e.what() + ". Remove " + path_.string() +
+                   " to run the stage again");
   }
 }
 
 fs::path StageFolder::final_checkpoint() const {
   const std::optional<json::object> d = done();
-  if (!d || !d->contains("checkpoint")) throw RunError("stage " + stage_ + " has no final checkpoint in " + path_.string());
+  if (!d || !d->contains("checkpoint"))
+    throw RunError("stage " + stage_ + " has no final checkpoint in " + path_.string());
   return checkpoints() / d->at("checkpoint").as_string().c_str();
 }
 
@@ -91,7 +98,9 @@ std::string RunFolder::shown() const {
   return relative.string().starts_with("..") ? path_.string() : relative.string();
 }
 
-bool RunFolder::exists() const { return fs::exists(path_ / "manifest.json") || fs::exists(path_ / "lock"); }
+bool RunFolder::exists() const {
+  return fs::exists(path_ / "manifest.json") || fs::exists(path_ / "lock");
+}
 
 void RunFolder::lock() {
   if (lock_ >= 0) return;
@@ -100,19 +109,30 @@ void RunFolder::lock() {
   lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
   if (lock_ < 0) throw RunError(file.string() + ": cannot open it for writing: " + std::strerror(errno));
   if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
-    throw UserError(file.string() + ": process " + read_if_there(file) + " is writing this run. Wait for it, or start a run of its own with --new");
+    throw UserError(file.string() + ": process " + read_if_there(file) +
+                    " is writing this run. Wait for it, or start a run of its own with --new");
   const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(lock_, 0) != 0 || ::pwrite(lock_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
+  if (::ftruncate(lock_, 0) != 0 ||
+      ::pwrite(lock_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
     throw RunError(file.string() + ": cannot write it: " + std::strerror(errno));
 }
 
 void RunFolder::write_description(const Plan& plan) {
   json::array plugins;
   for (const LoadedPlugin* p : plugins_of(plan))
-    plugins.push_back(json::object{{"id", p->descriptor->id}, {"version", p->descriptor->version}, {"file", p->path.string()}, {"sha256", p->sha256()}});
-  const json::object manifest{{"tenon", version()},     {"sha256", sha256_of_file("/proc/self/exe")}, {"abi_level", TENON_ABI_LEVEL},
-                              {"abi_draft", TENON_ABI_DRAFT}, {"config", plan.config_path.string()},  {"name", plan.name},
-                              {"seed", plan.seed},      {"threads", plan.threads},                    {"machine", machine()},
+    plugins.push_back(json::object{{"id", p->descriptor->id},
+                                   {"version", p->descriptor->version},
+                                   {"file", p->path.string()},
+                                   {"sha256", p->sha256()}});
+  const json::object manifest{{"tenon", version()},
+                              {"sha256", sha256_of_file("/proc/self/exe")},
+                              {"abi_level", TENON_ABI_LEVEL},
+                              {"abi_draft", TENON_ABI_DRAFT},
+                              {"config", plan.config_path.string()},
+                              {"name", plan.name},
+                              {"seed", plan.seed},
+                              {"threads", plan.threads},
+                              {"machine", machine()},
                               {"plugins", std::move(plugins)}};
   write_file(path_ / "config.yaml", plan.resolved);
   write_file(path_ / "manifest.json", json_pretty(manifest));
@@ -127,8 +147,10 @@ std::vector<std::string> RunFolder::changed_plugins(const Plan& plan) const {
     for (const LoadedPlugin* p : plugins_of(plan))
       for (const json::value& entry : old.at("plugins").as_array())
         if (entry.at("id").as_string() == p->descriptor->id && entry.at("sha256").as_string() != p->sha256())
-          out.push_back("plugin " + std::string(p->descriptor->id) + " was " + entry.at("version").as_string().c_str() + " with another file when this run began; now it is " +
-                        p->descriptor->version + ", " + p->path.string() + ": what follows may differ from an uninterrupted run");
+          out.push_back("plugin " + std::string(p->descriptor->id) + " was " +
+                        entry.at("version").as_string().c_str() +
+                        " with another file when this run began; now it is " + p->descriptor->version + ", " +
+                        p->path.string() + ": what follows may differ from an uninterrupted run");
   } catch (const std::exception& e) {
     throw RunError(file.string() + ": not the manifest of a run: " + e.what());
   }
@@ -143,7 +165,8 @@ void RunFolder::assemble(const std::vector<StageFolder>& stages, const std::vect
   }
   json::object results;
   for (size_t i = 0; i < stages.size(); ++i)
-    if (const std::string text = read_if_there(stages[i].path() / "eval.json"); !text.empty()) results[names[i]] = json::parse(text);
+    if (const std::string text = read_if_there(stages[i].path() / "eval.json"); !text.empty())
+      results[names[i]] = json::parse(text);
   const std::string text = json_pretty(results);
   if (read_if_there(path_ / "eval.json") != text) write_file(path_ / "eval.json", text);
 }

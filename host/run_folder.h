@@ -58,7 +58,9 @@ class RunFolder {
   // Makes the record files and eval.json those of the given stages, in that order. Files that are right already are not touched.
   void assemble(const std::vector<StageFolder>& stages, const std::vector<std::string>& names);
   // Opens the record files for appending. [until the next assemble]
-  OutputFile open_record(size_t which) const { return {path_ / kRecordFiles[which], OutputFile::Mode::kAppend}; }
+  OutputFile open_record(size_t which) const {
+    return {path_ / kRecordFiles[which], OutputFile::Mode::kAppend};
+  }
 
  private:
   std::filesystem::path path_;

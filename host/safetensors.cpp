@@ -24,9 +24,10 @@ const char* dtype_name(const DLDataType& t) {
     int code, bits;
     const char* name;
   };
-  static constexpr Known kKnown[] = {{kDLFloat, 64, "F64"}, {kDLFloat, 32, "F32"}, {kDLFloat, 16, "F16"}, {kDLBfloat, 16, "BF16"},
-                                     {kDLInt, 64, "I64"},   {kDLInt, 32, "I32"},   {kDLInt, 16, "I16"},   {kDLInt, 8, "I8"},
-                                     {kDLUInt, 64, "U64"},  {kDLUInt, 32, "U32"},  {kDLUInt, 16, "U16"},  {kDLUInt, 8, "U8"},
+  static constexpr Known kKnown[] = {{kDLFloat, 64, "F64"},   {kDLFloat, 32, "F32"}, {kDLFloat, 16, "F16"},
+                                     {kDLBfloat, 16, "BF16"}, {kDLInt, 64, "I64"},   {kDLInt, 32, "I32"},
+                                     {kDLInt, 16, "I16"},     {kDLInt, 8, "I8"},     {kDLUInt, 64, "U64"},
+                                     {kDLUInt, 32, "U32"},    {kDLUInt, 16, "U16"},  {kDLUInt, 8, "U8"},
                                      {kDLBool, 8, "BOOL"}};
   for (const Known& k : kKnown)
     if (t.code == k.code && t.bits == k.bits) return k.name;
@@ -46,7 +47,8 @@ struct Entry {
   uint64_t begin = 0, end = 0;
 };
 
-std::map<std::string, Entry> parse_header(const fs::path& path, const std::string& text, uint64_t data_bytes) {
+std::map<std::string, Entry> parse_header(const fs::path& path, const std::string& text,
+                                          uint64_t data_bytes) {
   std::map<std::string, Entry> entries;
   try {
     const json::value header = json::parse(text);
@@ -58,7 +60,8 @@ std::map<std::string, Entry> parse_header(const fs::path& path, const std::strin
       for (const json::value& d : o.at("shape").as_array()) e.shape.push_back(d.to_number<int64_t>());
       e.begin = o.at("data_offsets").as_array().at(0).to_number<uint64_t>();
       e.end = o.at("data_offsets").as_array().at(1).to_number<uint64_t>();
-      if (e.begin > e.end || e.end > data_bytes) throw RunError("tensor " + std::string(pair.key()) + " lies outside of the file");
+      if (e.begin > e.end || e.end > data_bytes)
+        throw RunError("tensor " + std::string(pair.key()) + " lies outside of the file");
       entries.emplace(pair.key(), std::move(e));
     }
   } catch (const std::exception& e) {
@@ -72,12 +75,17 @@ std::map<std::string, Entry> parse_header(const fs::path& path, const std::strin
 TensorView tensor_view(const std::string& name, const DLTensor& t, const std::string& what) {
   const char* dtype = dtype_name(t.dtype);
   if (dtype == nullptr)
-    throw RunError(what + ": tensor " + name + " has the DLPack type (" + std::to_string(t.dtype.code) + ", " + std::to_string(t.dtype.bits) +
-                   " bits), which a checkpoint cannot hold");
+    throw RunError(what + ": tensor " + name + " has the DLPack type (" + std::to_string(t.dtype.code) +
+                   ", " + std::to_string(t.dtype.bits) + " bits), which a checkpoint cannot hold");
   if (t.device.device_type != kDLCPU) throw RunError(what + ": tensor " + name + " is not in host memory");
-  TensorView view{name, dtype, {t.shape, t.shape + t.ndim}, static_cast<char*>(t.data) + t.byte_offset, t.dtype.bits / 8u};
+  TensorView view{name,
+                  dtype,
+                  {t.shape, t.shape + t.ndim},
+                  static_cast<char*>(t.data) + t.byte_offset,
+                  t.dtype.bits / 8u};
   for (int i = t.ndim - 1; i >= 0; --i) {
-    if (t.strides != nullptr && t.shape[i] > 1 && static_cast<uint64_t>(t.strides[i]) * (t.dtype.bits / 8u) != view.bytes)
+    if (t.strides != nullptr && t.shape[i] > 1 &&
+        static_cast<uint64_t>(t.strides[i]) * (t.dtype.bits / 8u) != view.bytes)
       throw RunError(what + ": tensor " + name + " is not contiguous");
     view.bytes *= static_cast<uint64_t>(t.shape[i]);
   }
@@ -90,7 +98,9 @@ FileDigest write_safetensors(const fs::path& path, const std::vector<TensorView>
   for (const TensorView& t : tensors) {
     json::array shape(t.shape.begin(), t.shape.end());
     if (header.contains(t.name)) throw RunError(path.string() + ": two tensors are called " + t.name);
-    header[t.name] = json::object{{"dtype", t.dtype}, {"shape", std::move(shape)}, {"data_offsets", json::array{offset, offset + t.bytes}}};
+    header[t.name] = json::object{{"dtype", t.dtype},
+                                  {"shape", std::move(shape)},
+                                  {"data_offsets", json::array{offset, offset + t.bytes}}};
     offset += t.bytes;
   }
   std::string text = json_text(header);
@@ -125,15 +135,16 @@ void read_safetensors(const fs::path& path, const std::vector<TensorView>& tenso
   const std::map<std::string, Entry> entries = parse_header(path, text, size - sizeof length - length);
 
   if (entries.size() != tensors.size())
-    throw RunError(path.string() + ": has " + std::to_string(entries.size()) + " tensors where " + std::to_string(tensors.size()) +
+    throw RunError(path.string() + ": has " + std::to_string(entries.size()) + " tensors where " +
+                   std::to_string(tensors.size()) +
                    " are expected: it was written by another component or with other options");
   for (const TensorView& t : tensors) {
     auto found = entries.find(t.name);
     if (found == entries.end()) throw RunError(path.string() + ": has no tensor " + t.name);
     const Entry& e = found->second;
     if (e.dtype != t.dtype || e.shape != t.shape || e.end - e.begin != t.bytes)
-      throw RunError(path.string() + ": tensor " + t.name + " is " + e.dtype + shape_text(e.shape) + " where " + t.dtype +
-                     shape_text(t.shape) + " is expected");
+      throw RunError(path.string() + ": tensor " + t.name + " is " + e.dtype + shape_text(e.shape) +
+                     " where " + t.dtype + shape_text(t.shape) + " is expected");
   }
   for (const TensorView& t : tensors) {
     file.seekg(static_cast<std::streamoff>(sizeof length + length + entries.at(t.name).begin));

@@ -37,11 +37,16 @@ void on_note(void* ctx, uint64_t, const char* key, double value) {
 
 const char* reward_status_name(int32_t status) {
   switch (status) {
-    case TENON_R_OK: return "ok";
-    case TENON_R_NOT_APPLICABLE: return "not applicable";
-    case TENON_R_TIMED_OUT: return "timed out";
-    case TENON_R_REFUSED: return "refused";
-    default: return "crashed";
+    case TENON_R_OK:
+      return "ok";
+    case TENON_R_NOT_APPLICABLE:
+      return "not applicable";
+    case TENON_R_TIMED_OUT:
+      return "timed out";
+    case TENON_R_REFUSED:
+      return "refused";
+    default:
+      return "crashed";
   }
 }
 
@@ -58,7 +63,8 @@ Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const t
   const Term& t = terms_[term];
   Outcome out{std::vector<double>(in.n, 0.0), std::vector<int32_t>(in.n, TENON_R_UNSET)};
   Said said{std::vector<std::string>(in.n), &steps_[term].notes};
-  tenon_reward_out raw{sizeof raw, 0, out.reward.data(), out.status.data(), nullptr, &said, on_reason, on_note};
+  tenon_reward_out raw{sizeof raw, 0,     out.reward.data(), out.status.data(),
+                       nullptr,    &said, on_reason,         on_note};
   char text[2048];
   tenon_error err{sizeof err, 0, text, sizeof text, 0};
 
@@ -69,8 +75,10 @@ Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const t
   if (rc < 0) {
     const std::string why(text, std::min<uint64_t>(err.len, sizeof text));
     if (rc == TENON_E_CANCELLED) throw Error(rc, why);
-    if (rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO) throw RunError("reward " + t.name + ": " + why);
-    std::fill(out.status.begin(), out.status.end(), rc == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED);
+    if (rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO)
+      throw RunError("reward " + t.name + ": " + why);
+    std::fill(out.status.begin(), out.status.end(),
+              rc == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED);
     std::fill(said.reasons.begin(), said.reasons.end(), why);
   }
   for (uint64_t i = 0; i < in.n; ++i) {
@@ -88,7 +96,8 @@ Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const t
     }
     ++steps_[term].outcomes[status];
     if (status == TENON_R_OK) steps_[term].ok.push_back(out.reward[i]);
-    if (status != TENON_R_OK) ++reasons_[t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why)];
+    if (status != TENON_R_OK)
+      ++reasons_[t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why)];
   }
   steps_[term].samples += in.n;
   return out;
@@ -107,7 +116,8 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
       } else if (outcome.status[i] != TENON_R_NOT_APPLICABLE) {
         failed[i] = 1;
       }
-      if (term == 0 && out.first != nullptr) out.first[i] = ok ? outcome.reward[i] : std::numeric_limits<double>::quiet_NaN();
+      if (term == 0 && out.first != nullptr)
+        out.first[i] = ok ? outcome.reward[i] : std::numeric_limits<double>::quiet_NaN();
     }
   }
   for (uint64_t i = 0; i < in.n; ++i) {
@@ -122,11 +132,14 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
 
 void Scoring::stop_if_too_many_failed() const {
   const auto failed = static_cast<uint64_t>(std::count(window_.begin(), window_.end(), '0'));
-  if (window_.size() < kWindow || static_cast<double>(failed) <= max_failures_ * static_cast<double>(kWindow)) return;
+  if (window_.size() < kWindow || static_cast<double>(failed) <= max_failures_ * static_cast<double>(kWindow))
+    return;
   std::vector<std::pair<uint64_t, std::string>> commonest;
   for (const auto& [text, count] : reasons_) commonest.emplace_back(count, text);
-  std::stable_sort(commonest.begin(), commonest.end(), [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string message = std::to_string(failed) + " of the last " + std::to_string(kWindow) + " samples have no valid reward; run.max_reward_failures allows " +
+  std::stable_sort(commonest.begin(), commonest.end(),
+                   [](const auto& a, const auto& b) { return a.first > b.first; });
+  std::string message = std::to_string(failed) + " of the last " + std::to_string(kWindow) +
+                        " samples have no valid reward; run.max_reward_failures allows " +
                         json_number(100 * max_failures_) + " %. The commonest reasons:";
   for (size_t i = 0; i < std::min<size_t>(3, commonest.size()); ++i)
     message += "\n  " + std::to_string(commonest[i].first) + " times: " + commonest[i].second;
@@ -156,7 +169,8 @@ void Scoring::flush(StepValues& values) {
       values.metric(prefix + "/" + name, share);
     }
     values.metric(prefix + "/not_ok", not_ok);
-    for (const auto& [key, note] : step.notes) values.metric(prefix + "/" + key, note.first / static_cast<double>(note.second));
+    for (const auto& [key, note] : step.notes)
+      values.metric(prefix + "/" + key, note.first / static_cast<double>(note.second));
     values.timing(prefix, step.seconds);
   }
 }

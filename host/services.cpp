@@ -18,8 +18,12 @@ namespace tenon::host {
 
 namespace {
 
-Instance& of(const tenon_host* host) { return *static_cast<Instance*>(host->ctx); }
-StageServices* stage_of(const tenon_host* host) { return of(host).services().stage.load(std::memory_order_acquire); }
+Instance& of(const tenon_host* host) {
+  return *static_cast<Instance*>(host->ctx);
+}
+StageServices* stage_of(const tenon_host* host) {
+  return of(host).services().stage.load(std::memory_order_acquire);
+}
 
 void log(const tenon_host* host, int32_t level, const char* text, uint64_t n) {
   using spdlog::level::level_enum;
@@ -29,7 +33,8 @@ void log(const tenon_host* host, int32_t level, const char* text, uint64_t n) {
                                                   : level_enum::err;
   guard(nullptr, [&] {
     Instance& instance = of(host);
-    if (instance.services().log) instance.services().log->log(to, "{}: {}", instance.place(), std::string_view(text, n));
+    if (instance.services().log)
+      instance.services().log->log(to, "{}: {}", instance.place(), std::string_view(text, n));
   });
 }
 void metric(const tenon_host* host, const char* name, double value) {
@@ -68,7 +73,9 @@ int32_t get_i64(const tenon_host* host, const char* path, int64_t* out) {
 int32_t get_f64(const tenon_host* host, const char* path, double* out) {
   return guard(nullptr, [&]() -> int32_t {
     const boost::json::value* v = nullptr;
-    if (int32_t rc = of(host).get(path, {TENON_T_FLOAT, TENON_T_INT, TENON_T_DURATION, TENON_T_BYTES}, &v); rc != TENON_OK) return rc;
+    if (int32_t rc = of(host).get(path, {TENON_T_FLOAT, TENON_T_INT, TENON_T_DURATION, TENON_T_BYTES}, &v);
+        rc != TENON_OK)
+      return rc;
     boost::system::error_code error;
     *out = v->to_number<double>(error);
     return error ? TENON_E_INVALID : TENON_OK;
@@ -86,7 +93,8 @@ int32_t get_bool(const tenon_host* host, const char* path, int32_t* out) {
 int32_t get_str(const tenon_host* host, const char* path, tenon_str* out) {
   return guard(nullptr, [&]() -> int32_t {
     const boost::json::value* v = nullptr;
-    if (int32_t rc = of(host).get(path, {TENON_T_STR, TENON_T_ENUM, TENON_T_PATH}, &v); rc != TENON_OK) return rc;
+    if (int32_t rc = of(host).get(path, {TENON_T_STR, TENON_T_ENUM, TENON_T_PATH}, &v); rc != TENON_OK)
+      return rc;
     if (!v->is_string()) return TENON_E_INVALID;
     *out = {v->get_string().data(), v->get_string().size()};
     return TENON_OK;
@@ -102,13 +110,16 @@ int32_t lookup(const tenon_host* host, const char* slot, const char* kind, tenon
   return guard(err, [&] { return of(host).lookup(slot, kind, out, err); });
 }
 
-void rng(const tenon_host*, uint64_t key, uint64_t hi, uint64_t lo, uint64_t* out, uint64_t n) { philox_fill(key, hi, lo, out, n); }
-void parallel_for(const tenon_host* host, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t), void* arg) {
+void rng(const tenon_host*, uint64_t key, uint64_t hi, uint64_t lo, uint64_t* out, uint64_t n) {
+  philox_fill(key, hi, lo, out, n);
+}
+void parallel_for(const tenon_host* host, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t),
+                  void* arg) {
   of(host).services().pool->parallel_for(n, grain, fn, arg);
 }
 
-int32_t weights(const tenon_host*, const tenon_algorithm_info* info, uint64_t n_seq, const uint64_t* offsets, const uint8_t* mask,
-                const uint8_t* valid, double* weight, tenon_error* err) {
+int32_t weights(const tenon_host*, const tenon_algorithm_info* info, uint64_t n_seq, const uint64_t* offsets,
+                const uint8_t* mask, const uint8_t* valid, double* weight, tenon_error* err) {
   return guard(err, [&]() -> int32_t {
     try {
       loss_weights(*info, n_seq, offsets, mask, valid, weight);
@@ -123,11 +134,13 @@ int32_t weights(const tenon_host*, const tenon_algorithm_info* info, uint64_t n_
 template <class Body>
 int32_t in_stage(const tenon_host* host, tenon_error* err, Body&& body) {
   StageServices* stage = stage_of(host);
-  if (stage == nullptr) return set_error(err, TENON_E_STATE, "no stage is running: this may be called during a stage's `run` only");
+  if (stage == nullptr)
+    return set_error(err, TENON_E_STATE,
+                     "no stage is running: this may be called during a stage's `run` only");
   return guard(err, [&] { body(*stage); });
 }
-int32_t score(const tenon_host* host, const char* slot, const tenon_call* call, const tenon_reward_in* in, tenon_scored* out,
-              tenon_error* err) {
+int32_t score(const tenon_host* host, const char* slot, const tenon_call* call, const tenon_reward_in* in,
+              tenon_scored* out, tenon_error* err) {
   return in_stage(host, err, [&](StageServices& stage) { stage.score(slot, call, *in, *out); });
 }
 int32_t row_out(const tenon_host* host, const char* name, const tenon_row* row, tenon_error* err) {
@@ -137,13 +150,17 @@ int32_t sample_out(const tenon_host* host, const char* object, uint64_t n, tenon
   return in_stage(host, err, [&](StageServices& stage) { stage.sample_out({object, n}); });
 }
 int32_t artifact(const tenon_host* host, const char* name, const void* bytes, uint64_t n, tenon_error* err) {
-  return in_stage(host, err, [&](StageServices& stage) { stage.artifact(name, {static_cast<const char*>(bytes), n}); });
+  return in_stage(host, err, [&](StageServices& stage) {
+    stage.artifact(name, {static_cast<const char*>(bytes), n});
+  });
 }
 uint64_t sample_ids(const tenon_host* host, uint64_t n) {
   StageServices* stage = stage_of(host);
   return stage != nullptr ? stage->sample_ids(n) : 0;
 }
-const void* extension(const tenon_host*, const char*) { return nullptr; }
+const void* extension(const tenon_host*, const char*) {
+  return nullptr;
+}
 
 }  // namespace
 

@@ -45,6 +45,8 @@ StopSignals::~StopSignals() {
   ::sigaction(SIGTERM, &old_terminate, nullptr);
 }
 
-bool StopSignals::requested() { return stop_requested.load(std::memory_order_relaxed); }
+bool StopSignals::requested() {
+  return stop_requested.load(std::memory_order_relaxed);
+}
 
 }  // namespace tenon::host

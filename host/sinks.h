@@ -17,7 +17,8 @@ class Sinks {
   Sinks(HostServices& services, const std::vector<Spec>& specs, std::string run);
 
   // A sink that fails throws RunError.
-  void record(const std::string& stage, uint64_t step, uint64_t total, double seconds, const Values& metrics, const Values& timings);
+  void record(const std::string& stage, uint64_t step, uint64_t total, double seconds, const Values& metrics,
+              const Values& timings);
   void event(int32_t event, const std::string& stage, const std::string& text);
   // [any thread]
   void progress(const std::string& stage, double done, double total, const std::string& text);

@@ -29,7 +29,8 @@ void check_name(const std::string& name, bool folders) {
   const fs::path path(name);
   bool bad = name.empty() || path.is_absolute() || (!folders && name.find('/') != std::string::npos);
   for (const fs::path& part : path) bad = bad || part.string().empty() || part.string().front() == '.';
-  if (bad) throw Error(TENON_E_INVALID, "\"" + name + "\" cannot be the name of a file in the stage's folder");
+  if (bad)
+    throw Error(TENON_E_INVALID, "\"" + name + "\" cannot be the name of a file in the stage's folder");
 }
 
 double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::steady_clock::time_point b) {
@@ -47,7 +48,8 @@ std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder) {
   }
   checkpoint->verify();
   const json::object& offsets = checkpoint->manifest().at("offsets").as_object();
-  for (const char* name : kRecordFiles) truncate_file(folder.path() / name, offsets.at(name).to_number<uint64_t>());
+  for (const char* name : kRecordFiles)
+    truncate_file(folder.path() / name, offsets.at(name).to_number<uint64_t>());
   for (const auto& entry : fs::directory_iterator(folder.path() / "rows")) {
     const std::string name = "rows/" + entry.path().filename().string();
     truncate_file(entry.path(), offsets.contains(name) ? offsets.at(name).to_number<uint64_t>() : 0);
@@ -71,7 +73,8 @@ void StageRun::restore(const Checkpoint& checkpoint) {
   first_step_ = steps_done_ = checkpoint.step();
   next_sample_id_ = m.at("sample_id").to_number<uint64_t>();
   results_ = m.at("results").as_object();
-  for (const auto& pair : m.at("windows").as_object()) windows_[pair.key()] = pair.value().as_string().c_str();
+  for (const auto& pair : m.at("windows").as_object())
+    windows_[pair.key()] = pair.value().as_string().c_str();
 }
 
 void StageRun::run(const std::optional<Checkpoint>& resume) {
@@ -126,13 +129,16 @@ tenon_stage_io StageRun::make_io() {
       return set_error(err, TENON_E_CANCELLED, "the run is stopping");
     });
   };
-  io.bind = [](void* ctx, const char* optimizer, const char* model, uint64_t total_steps, tenon_error* err) -> int32_t {
+  io.bind = [](void* ctx, const char* optimizer, const char* model, uint64_t total_steps,
+               tenon_error* err) -> int32_t {
     return guard(err, [&] { static_cast<StageRun*>(ctx)->components_->bind(optimizer, model, total_steps); });
   };
-  io.result = [](void* ctx, const char* model, const char* benchmark, const char* metric, double value, tenon_error* err) -> int32_t {
+  io.result = [](void* ctx, const char* model, const char* benchmark, const char* metric, double value,
+                 tenon_error* err) -> int32_t {
     return guard(err, [&] {
       auto object_at = [](json::object& o, const char* key) -> json::object& {
-        return o.contains(key) ? o[key].as_object() : o.emplace(key, json::object()).first->value().as_object();
+        return o.contains(key) ? o[key].as_object()
+                               : o.emplace(key, json::object()).first->value().as_object();
       };
       object_at(object_at(static_cast<StageRun*>(ctx)->results_, model), benchmark)[metric] = value;
     });
@@ -145,11 +151,13 @@ void StageRun::call_stage() {
   const tenon_call call{sizeof call, kDLCPU, 0, 0, first_step_, 0, nullptr};
   Instance& stage = components_->stage();
   ErrorBuffer err;
-  const int32_t rc = static_cast<const tenon_stage_vt*>(stage.spec().component->vt)->run(stage.self(), &call, &io, err);
+  const int32_t rc =
+      static_cast<const tenon_stage_vt*>(stage.spec().component->vt)->run(stage.self(), &call, &io, err);
   if (failure_) std::rethrow_exception(failure_);
   if (cancelled_)
-    throw RunStopped("stopped after step " + std::to_string(steps_done_) + (total_steps_ > 0 ? " of " + std::to_string(total_steps_) : "") + " of " +
-                     c_.plan.name + "; go on with: tenon resume " + c_.run.shown());
+    throw RunStopped("stopped after step " + std::to_string(steps_done_) +
+                     (total_steps_ > 0 ? " of " + std::to_string(total_steps_) : "") + " of " + c_.plan.name +
+                     "; go on with: tenon resume " + c_.run.shown());
   try {
     err.check(rc);
   } catch (const Error& e) {
@@ -170,13 +178,16 @@ void StageRun::begin(uint64_t total_steps) {
 
 void StageRun::end_step(uint64_t step) {
   if (step != steps_done_)
-    throw Error(TENON_E_INVALID, "step_end(" + std::to_string(step) + ") where step " + std::to_string(steps_done_) + " is next");
+    throw Error(TENON_E_INVALID, "step_end(" + std::to_string(step) + ") where step " +
+                                     std::to_string(steps_done_) + " is next");
   if (!begun_) begin(0);
   if (step == first_step_) components_->check_references_read();
   write_records(step, true);
   ++steps_done_;
   const bool stop = StopSignals::requested();
-  if (stop || (c_.plan.checkpoint_every > 0 && steps_done_ % c_.plan.checkpoint_every == 0 && steps_done_ != total_steps_)) write_checkpoint(false);
+  if (stop || (c_.plan.checkpoint_every > 0 && steps_done_ % c_.plan.checkpoint_every == 0 &&
+               steps_done_ != total_steps_))
+    write_checkpoint(false);
   if (stop) cancelled_ = true;
 }
 
@@ -214,7 +225,9 @@ void StageRun::write_records(uint64_t step, bool to_sinks) {
   if (to_sinks) c_.sinks.record(c_.plan.name, step, total_steps_, seconds_since_begin(), metrics, timings);
 }
 
-double StageRun::seconds_since_begin() const { return seconds_between(begin_time_, std::chrono::steady_clock::now()); }
+double StageRun::seconds_since_begin() const {
+  return seconds_between(begin_time_, std::chrono::steady_clock::now());
+}
 
 json::object StageRun::offsets() {
   json::object out;
@@ -244,10 +257,14 @@ void StageRun::write_checkpoint(bool is_final) {
   for (const auto& [key, instance] : components_->by_key()) {
     if (instance->cursor() != nullptr) cursors[key] = instance->cursor()->position();
     // Models that were not trained are made from their options or an earlier stage again.
-    const bool wanted = instance->model() == nullptr ? !is_final : instance->model()->changed() || (is_final && key == "model" && c_.model_is_input);
+    const bool wanted = instance->model() == nullptr ? !is_final
+                                                     : instance->model()->changed() ||
+                                                           (is_final && key == "model" && c_.model_is_input);
     if (wanted) writer.add(key, *instance);
-    if (instance->model() != nullptr && instance->model()->changed() && !manifest["components"].as_object().contains(key))
-      throw RunError(instance->title() + ": it was trained but has neither state tensors nor `save`: its weights cannot be kept");
+    if (instance->model() != nullptr && instance->model()->changed() &&
+        !manifest["components"].as_object().contains(key))
+      throw RunError(instance->title() +
+                     ": it was trained but has neither state tensors nor `save`: its weights cannot be kept");
   }
   manifest["cursors"] = std::move(cursors);
   manifest["windows"] = std::move(windows);
@@ -256,7 +273,8 @@ void StageRun::write_checkpoint(bool is_final) {
   const double seconds = seconds_between(begin, std::chrono::steady_clock::now());
   values_.timing("checkpoint", seconds);
   c_.services.log->info("stage {}: checkpoint after step {} in {:.2f} s", c_.plan.name, steps_done_, seconds);
-  c_.sinks.event(TENON_EVENT_CHECKPOINT, c_.plan.name, "checkpoint after step " + std::to_string(steps_done_));
+  c_.sinks.event(TENON_EVENT_CHECKPOINT, c_.plan.name,
+                 "checkpoint after step " + std::to_string(steps_done_));
 }
 
 void StageRun::finish() {
@@ -266,7 +284,8 @@ void StageRun::finish() {
     // What was recorded after the last step, or by a stage without steps.
     for (auto& [slot, scoring] : scorings_) scoring.flush(values_);
     const bool has_metrics = values_.has_metrics();
-    if (has_metrics || !pending_samples_.empty() || !pending_rows_.empty()) write_records(steps_done_, has_metrics);
+    if (has_metrics || !pending_samples_.empty() || !pending_rows_.empty())
+      write_records(steps_done_, has_metrics);
     write_checkpoint(true);
   }
   if (!results_.empty()) write_file(c_.folder.path() / "eval.json", json_pretty(results_));
@@ -277,12 +296,14 @@ void StageRun::finish() {
                           {"checkpoint", std::to_string(steps_done_)}};
   write_file(c_.folder.path() / "done.json", json_pretty(done));
   if (!results_.empty()) c_.sinks.event(TENON_EVENT_TABLE, c_.plan.name, results_table(results_));
-  const std::string text = std::to_string(steps_done_) + (steps_done_ == 1 ? " step in " : " steps in ") + fmt::format("{:.1f} s", seconds_since_begin());
+  const std::string text = std::to_string(steps_done_) + (steps_done_ == 1 ? " step in " : " steps in ") +
+                           fmt::format("{:.1f} s", seconds_since_begin());
   c_.services.log->info("stage {} ends: {}", c_.plan.name, text);
   c_.sinks.event(TENON_EVENT_STAGE_END, c_.plan.name, text);
 }
 
-void StageRun::score(const std::string& slot, const tenon_call* call, const tenon_reward_in& in, tenon_scored& out) {
+void StageRun::score(const std::string& slot, const tenon_call* call, const tenon_reward_in& in,
+                     tenon_scored& out) {
   auto found = scorings_.find(slot);
   if (found == scorings_.end()) {
     Instance& stage = components_->stage();
@@ -291,9 +312,10 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
       const std::string name = slot + "/" + std::to_string(i);
       const Instance* reward = stage.slot(name);
       if (reward == nullptr) break;
-      const json::value* weight = find_value(stage.spec().options, slot + "." + std::to_string(i) + ".weight");
-      terms.push_back({reward->spec().name, weight != nullptr ? weight->to_number<double>() : 1.0, reward->self(),
-                       static_cast<const tenon_reward_vt*>(reward->spec().component->vt)});
+      const json::value* weight =
+          find_value(stage.spec().options, slot + "." + std::to_string(i) + ".weight");
+      terms.push_back({reward->spec().name, weight != nullptr ? weight->to_number<double>() : 1.0,
+                       reward->self(), static_cast<const tenon_reward_vt*>(reward->spec().component->vt)});
     }
     if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
     found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;
@@ -318,7 +340,8 @@ void StageRun::sample_out(std::string_view object) {
   std::string text(object);
   boost::system::error_code error;
   const json::value parsed = json::parse(text, error);
-  if (error || !parsed.is_object()) throw Error(TENON_E_INVALID, "sample_out: not a JSON object: " + text.substr(0, 200));
+  if (error || !parsed.is_object())
+    throw Error(TENON_E_INVALID, "sample_out: not a JSON object: " + text.substr(0, 200));
   // Between tokens a line break is white space, inside strings it cannot occur.
   for (char& c : text)
     if (c == '\n' || c == '\r') c = ' ';

@@ -50,7 +50,9 @@ class StageRun final : public StageServices {
 
   void metric(const char* name, double value) override { values_.metric(name, value); }
   void timing(const char* name, double value) override { values_.timing(name, value); }
-  void progress(double done, double total, const char* text) override { c_.sinks.progress(c_.plan.name, done, total, text); }
+  void progress(double done, double total, const char* text) override {
+    c_.sinks.progress(c_.plan.name, done, total, text);
+  }
   bool cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
   void score(const std::string& slot, const tenon_call*, const tenon_reward_in&, tenon_scored&) override;
   void row_out(const std::string& name, const tenon_row&) override;
@@ -75,9 +77,9 @@ class StageRun final : public StageServices {
   StageContext c_;
   std::optional<Components> components_;
   StepValues values_;
-  std::map<std::string, Scoring> scorings_;       // by slot
-  std::map<std::string, std::string> windows_;    // of slots that have not scored yet in this process
-  boost::json::object results_;                   // model → benchmark → metric
+  std::map<std::string, Scoring> scorings_;     // by slot
+  std::map<std::string, std::string> windows_;  // of slots that have not scored yet in this process
+  boost::json::object results_;                 // model → benchmark → metric
   uint64_t first_step_ = 0, steps_done_ = 0, total_steps_ = 0;
   bool begun_ = false;
   std::atomic<uint64_t> next_sample_id_{0};
@@ -89,8 +91,8 @@ class StageRun final : public StageServices {
   std::array<OutputFile, kRecordFiles.size()> copies_;  // of the run
   std::map<std::string, OutputFile> row_files_;
   std::mutex pending_mutex_;
-  std::vector<std::string> pending_samples_;             // JSON objects less their opening brace
-  std::map<std::string, std::string> pending_rows_;      // lines, by row set
+  std::vector<std::string> pending_samples_;         // JSON objects less their opening brace
+  std::map<std::string, std::string> pending_rows_;  // lines, by row set
   std::chrono::steady_clock::time_point begin_time_, step_time_;
 };
 

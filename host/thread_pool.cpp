@@ -25,7 +25,8 @@ constexpr int kCallerYields = 200;
 
 }  // namespace
 
-ThreadPool::ThreadPool(uint32_t threads) : threads_(std::max<uint32_t>(1, threads)), pieces_(new Piece[threads_]) {
+ThreadPool::ThreadPool(uint32_t threads)
+    : threads_(std::max<uint32_t>(1, threads)), pieces_(new Piece[threads_]) {
   workers_.reserve(threads_ - 1);
   for (uint32_t i = 1; i < threads_; ++i) workers_.emplace_back([this, i] { work(i); });
 }
@@ -40,7 +41,8 @@ ThreadPool::~ThreadPool() {
 bool ThreadPool::take(uint32_t piece) {
   uint64_t offered = pieces_[piece].state.load(std::memory_order_relaxed);
   // Only the taker of a piece may look at the region: it cannot end, and so cannot change, before the piece is done.
-  if (offered == 0 || !pieces_[piece].state.compare_exchange_strong(offered, 0, std::memory_order_acquire, std::memory_order_relaxed))
+  if (offered == 0 || !pieces_[piece].state.compare_exchange_strong(offered, 0, std::memory_order_acquire,
+                                                                    std::memory_order_relaxed))
     return false;
   // n / count items each, the first n % count pieces one more.
   const uint64_t base = n_ / count_, extra = n_ % count_;
@@ -60,7 +62,8 @@ void ThreadPool::work(uint32_t own) {
       for (uint32_t i = 0; !took && i < threads_; ++i) took = take(i);
       if (!took) break;
     }
-    for (int round = 0; round < kWatchRounds && signal_.load(std::memory_order_acquire) == seen; ++round) pause_briefly();
+    for (int round = 0; round < kWatchRounds && signal_.load(std::memory_order_acquire) == seen; ++round)
+      pause_briefly();
     if (signal_.load() == seen) {
       asleep_.fetch_add(1);
       signal_.wait(seen);
@@ -73,7 +76,8 @@ void ThreadPool::work(uint32_t own) {
 
 void ThreadPool::parallel_for(uint64_t n, uint64_t grain, Fn fn, void* arg) {
   if (n == 0) return;
-  const uint64_t pieces = std::min<uint64_t>(threads_, std::max<uint64_t>(1, n / std::max<uint64_t>(1, grain)));
+  const uint64_t pieces =
+      std::min<uint64_t>(threads_, std::max<uint64_t>(1, n / std::max<uint64_t>(1, grain)));
   if (pieces == 1 || inside_region || !busy_.try_lock()) {
     fn(arg, 0, n);
     return;

@@ -16,7 +16,8 @@ struct Numbers {
 
   static constexpr tenon_dataset_vt kTable{
       sizeof(tenon_dataset_vt), 0, [](void* self) { return static_cast<Numbers*>(self)->n; },
-      [](void* self, const tenon_call*, const uint64_t* index, uint64_t n, const tenon_row_sink* sink, tenon_error*) -> int32_t {
+      [](void* self, const tenon_call*, const uint64_t* index, uint64_t n, const tenon_row_sink* sink,
+         tenon_error*) -> int32_t {
         if (static_cast<Numbers*>(self)->fails) return TENON_E_IO;
         for (uint64_t i = 0; i < n; ++i) {
           const std::string text = std::to_string(index[i]);
@@ -31,7 +32,8 @@ struct Numbers {
 std::vector<uint64_t> take(Cursor& cursor, uint64_t n, int32_t want = TENON_OK) {
   std::vector<uint64_t> out;
   tenon_row_sink sink{sizeof sink, 0, &out, [](void* ctx, const tenon_row* row) -> int32_t {
-                        static_cast<std::vector<uint64_t>*>(ctx)->push_back(std::stoull(std::string(row->prompt.ptr, row->prompt.len)));
+                        static_cast<std::vector<uint64_t>*>(ctx)->push_back(
+                            std::stoull(std::string(row->prompt.ptr, row->prompt.len)));
                         return TENON_OK;
                       }};
   EXPECT_EQ(Cursor::table()->next(&cursor, nullptr, n, &sink, nullptr), want);
@@ -65,7 +67,9 @@ TEST(Cursor, PiecesMakeNoDifferenceAndAResumeGoesOn) {
   EXPECT_EQ(got, want);
 }
 
-TEST(Cursor, TheKeyDecidesTheOrder) { EXPECT_NE(epoch_order(50, 1, 0), epoch_order(50, 2, 0)); }
+TEST(Cursor, TheKeyDecidesTheOrder) {
+  EXPECT_NE(epoch_order(50, 1, 0), epoch_order(50, 2, 0));
+}
 
 // Every place of a row is equally likely: χ² with 5 degrees of freedom of where row 0 of 6 lands, in 6,000 epochs, below its 99.9th percentile.
 TEST(Cursor, PermutationsAreUniform) {
@@ -94,8 +98,10 @@ TEST(Cursor, AFailedReadDoesNotMoveIt) {
 }
 
 TEST(Cursor, StreamsPassThroughAndHaveNoIndex) {
-  static constexpr tenon_dataset_vt kStream{sizeof(tenon_dataset_vt), 0, [](void*) -> uint64_t { return 0; }, nullptr,
-                                            [](void*, const tenon_call*, uint64_t, const tenon_row_sink*, tenon_error*) -> int32_t { return TENON_END; }};
+  static constexpr tenon_dataset_vt kStream{sizeof(tenon_dataset_vt), 0, [](void*) -> uint64_t { return 0; },
+                                            nullptr,
+                                            [](void*, const tenon_call*, uint64_t, const tenon_row_sink*,
+                                               tenon_error*) -> int32_t { return TENON_END; }};
   Cursor cursor(nullptr, &kStream, 7);
   EXPECT_TRUE(cursor.is_stream());
   take(cursor, 3, TENON_END);

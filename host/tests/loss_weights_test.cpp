@@ -14,7 +14,8 @@ namespace {
 const std::vector<uint64_t> kOffsets{0, 4, 7, 9};
 const std::vector<uint8_t> kMask{0, 0, 1, 1, 0, 0, 1, 1, 1};
 
-std::vector<double> weights(int32_t aggregation, double constant = 0, const std::vector<uint8_t>& valid = {}, const std::vector<uint8_t>& mask = kMask) {
+std::vector<double> weights(int32_t aggregation, double constant = 0, const std::vector<uint8_t>& valid = {},
+                            const std::vector<uint8_t>& mask = kMask) {
   tenon_algorithm_info info{sizeof info, 0, aggregation, 0, constant};
   std::vector<double> w(9, -1.0);
   loss_weights(info, 3, kOffsets.data(), mask.data(), valid.empty() ? nullptr : valid.data(), w.data());
@@ -23,19 +24,23 @@ std::vector<double> weights(int32_t aggregation, double constant = 0, const std:
 
 TEST(LossWeights, TokenMean) {
   EXPECT_EQ(weights(TENON_TOKEN_MEAN), (std::vector<double>{0, 0, 0.2, 0.2, 0, 0, 0.2, 0.2, 0.2}));
-  EXPECT_EQ(weights(TENON_TOKEN_MEAN, 0, {1, 0, 1}), (std::vector<double>{0, 0, 0.25, 0.25, 0, 0, 0, 0.25, 0.25}));
+  EXPECT_EQ(weights(TENON_TOKEN_MEAN, 0, {1, 0, 1}),
+            (std::vector<double>{0, 0, 0.25, 0.25, 0, 0, 0, 0.25, 0.25}));
 }
 
 TEST(LossWeights, SequenceMean) {
   const double third = 1.0 / 3;
-  EXPECT_EQ(weights(TENON_SEQUENCE_MEAN), (std::vector<double>{0, 0, 1.0 / 6, 1.0 / 6, 0, 0, third, 1.0 / 6, 1.0 / 6}));
-  EXPECT_EQ(weights(TENON_SEQUENCE_MEAN, 0, {0, 1, 1}), (std::vector<double>{0, 0, 0, 0, 0, 0, 0.5, 0.25, 0.25}));
+  EXPECT_EQ(weights(TENON_SEQUENCE_MEAN),
+            (std::vector<double>{0, 0, 1.0 / 6, 1.0 / 6, 0, 0, third, 1.0 / 6, 1.0 / 6}));
+  EXPECT_EQ(weights(TENON_SEQUENCE_MEAN, 0, {0, 1, 1}),
+            (std::vector<double>{0, 0, 0, 0, 0, 0, 0.5, 0.25, 0.25}));
 }
 
 TEST(LossWeights, ConstantLength) {
   const double w = 1.0 / (3 * 8.0);
   EXPECT_EQ(weights(TENON_CONSTANT_LENGTH, 8), (std::vector<double>{0, 0, w, w, 0, 0, w, w, w}));
-  EXPECT_EQ(weights(TENON_CONSTANT_LENGTH, 8, {0, 0, 1}), (std::vector<double>{0, 0, 0, 0, 0, 0, 0, 0.125, 0.125}));
+  EXPECT_EQ(weights(TENON_CONSTANT_LENGTH, 8, {0, 0, 1}),
+            (std::vector<double>{0, 0, 0, 0, 0, 0, 0, 0.125, 0.125}));
 }
 
 TEST(LossWeights, NothingToWeighIsZeroNotInfinite) {
@@ -45,7 +50,8 @@ TEST(LossWeights, NothingToWeighIsZeroNotInfinite) {
     EXPECT_EQ(weights(aggregation, 8, {}, std::vector<uint8_t>(9, 0)), zero);
   }
   // A valid sequence without a token that counts stays in the number of sequences.
-  EXPECT_EQ(weights(TENON_SEQUENCE_MEAN, 0, {1, 1, 0}, {0, 0, 1, 1, 0, 0, 0, 1, 1}), (std::vector<double>{0, 0, 0.25, 0.25, 0, 0, 0, 0, 0}));
+  EXPECT_EQ(weights(TENON_SEQUENCE_MEAN, 0, {1, 1, 0}, {0, 0, 1, 1, 0, 0, 0, 1, 1}),
+            (std::vector<double>{0, 0, 0.25, 0.25, 0, 0, 0, 0, 0}));
 }
 
 TEST(LossWeights, WrongArgumentsAreErrors) {
@@ -54,7 +60,8 @@ TEST(LossWeights, WrongArgumentsAreErrors) {
   const std::vector<uint64_t> decreasing{0, 4, 3, 9};
   tenon_algorithm_info info{sizeof info, 0, TENON_TOKEN_MEAN, 0, 0};
   std::vector<double> w(9);
-  EXPECT_THROW(loss_weights(info, 3, decreasing.data(), kMask.data(), nullptr, w.data()), std::invalid_argument);
+  EXPECT_THROW(loss_weights(info, 3, decreasing.data(), kMask.data(), nullptr, w.data()),
+               std::invalid_argument);
 }
 
 }  // namespace

@@ -41,18 +41,28 @@ class Run : public testing::Test {
   ~Run() override { fs::remove_all(dir_); }
 
   // What each stage's options begin with; the pipeline trains twice, then looks at both.
-  std::string config(const std::string& base_options = "", const std::string& zero_options = "", const std::string& runs = "") const {
+  std::string config(const std::string& base_options = "", const std::string& zero_options = "",
+                     const std::string& runs = "") const {
     return "run: {name: toy, seed: 7, threads: 2, runs: " + (runs.empty() ? (dir_ / "runs").string() : runs) +
            ", max_reward_failures: 0.5}\n"
-           "plugins: [" TENON_TEST_PLUGIN "]\n"
-           "sinks: [{use: toy-sink, file: " + (dir_ / "sink.txt").string() + "}]\n"
+           "plugins: [" TENON_TEST_PLUGIN
+           "]\n"
+           "sinks: [{use: toy-sink, file: " +
+           (dir_ / "sink.txt").string() +
+           "}]\n"
            "components:\n"
            "  policy: {use: toy-model, width: 5}\n"
            "  length: {use: toy-reward}\n"
            "pipeline:\n"
-           "- {name: base, use: toy-train, model: policy, data: {use: toy-data, rows: 10}, checkpoint_every: 3, steps: 20" + base_options + "}\n"
-           "- {name: zero, use: toy-train, from: base, data: {use: toy-data, rows: -1}, rewards: [{of: length, weight: 0.5}], checkpoint_every: 4, "
-           "steps: 15, with_reference: true" + zero_options + "}\n"
+           "- {name: base, use: toy-train, model: policy, data: {use: toy-data, rows: 10}, checkpoint_every: "
+           "3, steps: 20" +
+           base_options +
+           "}\n"
+           "- {name: zero, use: toy-train, from: base, data: {use: toy-data, rows: -1}, rewards: [{of: "
+           "length, weight: 0.5}], checkpoint_every: 4, "
+           "steps: 15, with_reference: true" +
+           zero_options +
+           "}\n"
            "- {name: table, use: toy-evaluate, models: [base, zero], data: zero.kept}\n";
   }
   fs::path write_config(const std::string& text, const std::string& name = "toy.yaml") const {
@@ -64,7 +74,9 @@ class Run : public testing::Test {
   pid_t start(const std::function<int()>& body) {
     const pid_t pid = ::fork();
     if (pid != 0) return pid;
-    auto redirect = [&](const char* name, int to) { ::dup2(::open((dir_ / name).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), to); };
+    auto redirect = [&](const char* name, int to) {
+      ::dup2(::open((dir_ / name).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0644), to);
+    };
     redirect("out.txt", STDOUT_FILENO);
     redirect("err.txt", STDERR_FILENO);
     const int code = body();
@@ -74,7 +86,8 @@ class Run : public testing::Test {
   Outcome wait(pid_t pid) {
     int status = 0;
     ::waitpid(pid, &status, 0);
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(dir_ / "out.txt"), read_file(dir_ / "err.txt")};
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), read_file(dir_ / "out.txt"),
+            read_file(dir_ / "err.txt")};
   }
   Outcome run(const fs::path& config, bool fresh = false) {
     return wait(start([&] {
@@ -102,17 +115,21 @@ class Run : public testing::Test {
   // What must be equal to the byte however often a run was interrupted.
   static std::map<std::string, std::string> results(const fs::path& run) {
     std::map<std::string, std::string> out;
-    for (const char* name : {"metrics.jsonl", "samples.jsonl", "eval.json"}) out[name] = read_file(run / name);
+    for (const char* name : {"metrics.jsonl", "samples.jsonl", "eval.json"})
+      out[name] = read_file(run / name);
     for (const char* stage : {"base", "zero"}) {
       const fs::path folder = stage_folder(run, stage);
       const json::value done = json::parse(read_file(folder / "done.json"));
-      out[std::string(stage) + " weights"] = read_file(folder / "checkpoints" / done.at("checkpoint").as_string().c_str() / "model.safetensors");
+      out[std::string(stage) + " weights"] =
+          read_file(folder / "checkpoints" / done.at("checkpoint").as_string().c_str() / "model.safetensors");
       out[std::string(stage) + " rows"] = read_file(folder / "rows/kept.jsonl");
     }
     out["artifact"] = read_file(stage_folder(run, "table") / "artifacts/rows.txt");
     return out;
   }
-  static size_t lines(const std::string& text) { return static_cast<size_t>(std::count(text.begin(), text.end(), '\n')); }
+  static size_t lines(const std::string& text) {
+    return static_cast<size_t>(std::count(text.begin(), text.end(), '\n'));
+  }
 
   fs::path dir_;
 };
@@ -132,13 +149,15 @@ TEST_F(Run, WritesEverythingAndTheSecondRunDoesNothing) {
   EXPECT_EQ(line.at("step"), 0);
   EXPECT_TRUE(line.at("nothing").is_null());
   EXPECT_THAT(metrics, HasSubstr("\"reward/length/mean\":"));
-  EXPECT_THAT(read_file(folder / "samples.jsonl"), testing::StartsWith("{\"stage\":\"base\",\"step\":0,\"id\":0,\"prompt\":\"row "));
+  EXPECT_THAT(read_file(folder / "samples.jsonl"),
+              testing::StartsWith("{\"stage\":\"base\",\"step\":0,\"id\":0,\"prompt\":\"row "));
   const json::value manifest = json::parse(read_file(folder / "manifest.json"));
   EXPECT_EQ(manifest.at("seed"), 7);
   EXPECT_EQ(manifest.at("plugins").at(0).at("sha256").as_string().size(), 64u);
   EXPECT_EQ(lines(read_file(stage_folder(folder, "table") / "artifacts/rows.txt")), 45u);
   const json::value eval = json::parse(read_file(folder / "eval.json"));
-  EXPECT_NE(eval.at("table").at("model 0").at("weights").at("first"), eval.at("table").at("model 1").at("weights").at("first"));
+  EXPECT_NE(eval.at("table").at("model 0").at("weights").at("first"),
+            eval.at("table").at("model 1").at("weights").at("first"));
   const std::string sink = read_file(dir_ / "sink.txt");
   EXPECT_THAT(sink, HasSubstr("event 1 base toy-train, 20 steps\nrecord base 0 20 "));
   EXPECT_THAT(sink, HasSubstr("event 5 table model"));
@@ -162,7 +181,8 @@ TEST_F(Run, AChangedLaterStageRunsAgainAlone) {
   const auto base_written = fs::last_write_time(stage_folder(folder, "base") / "done.json");
   fs::remove(dir_ / "sink.txt");
 
-  Outcome changed = run(write_config(config("", ", rewards: [{of: length, weight: 0.25}]").replace(0, 0, "")));
+  Outcome changed =
+      run(write_config(config("", ", rewards: [{of: length, weight: 0.25}]").replace(0, 0, "")));
   EXPECT_EQ(changed.code, 2) << "the same key twice";
   std::string text = config();
   text.replace(text.find("weight: 0.5"), 11, "weight: 0.25");
@@ -195,16 +215,19 @@ TEST_F(Run, WhatDoesNotChangeTheResultDoesNotRunAgain) {
 TEST_F(Run, KilledAtAnyMomentItGoesOnByteForByte) {
   const auto begin = std::chrono::steady_clock::now();
   ASSERT_EQ(run(write_config(config())).code, 0);
-  const auto whole = std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
+  const auto whole =
+      std::chrono::duration_cast<std::chrono::microseconds>(std::chrono::steady_clock::now() - begin);
   const auto want = results(dir_ / "runs/toy");
 
   const fs::path other = dir_ / "killed";
-  const fs::path config_file = write_config(config(", sleep_us: 300", ", sleep_us: 300", other.string()), "slow.yaml");
+  const fs::path config_file =
+      write_config(config(", sleep_us: 300", ", sleep_us: 300", other.string()), "slow.yaml");
   std::mt19937 random(20);
   int kills = 0, resumed_inside = 0;
   Outcome outcome = {0, "", ""};
   for (int attempt = 0; attempt < 400 && kills < 20; ++attempt) {
-    if (fs::exists(other / "toy") && fs::exists(stage_folder(other / "toy", "table") / "done.json")) fs::remove_all(other);
+    if (fs::exists(other / "toy") && fs::exists(stage_folder(other / "toy", "table") / "done.json"))
+      fs::remove_all(other);
     const bool begun = fs::exists(other / "toy/config.yaml");
     const pid_t pid = begun ? start_resume(other / "toy") : start([&] {
       RunArguments a;
@@ -215,7 +238,9 @@ TEST_F(Run, KilledAtAnyMomentItGoesOnByteForByte) {
     ::kill(pid, SIGKILL);
     outcome = wait(pid);
     if (outcome.code == 128 + SIGKILL) ++kills;
-    if (fs::exists(other / "toy/log.txt") && read_file(other / "toy/log.txt").find("goes on after step") != std::string::npos) ++resumed_inside;
+    if (fs::exists(other / "toy/log.txt") &&
+        read_file(other / "toy/log.txt").find("goes on after step") != std::string::npos)
+      ++resumed_inside;
     ASSERT_THAT(outcome.code, testing::AnyOf(0, 128 + SIGKILL)) << outcome.err;
   }
   EXPECT_EQ(kills, 20);
@@ -237,11 +262,14 @@ TEST_F(Run, CtrlCFinishesTheStepSavesAndSaysHowToGoOn) {
     a.config = config_file;
     return run_command(a);
   });
-  while (!fs::exists(other / "toy/metrics.jsonl") || fs::file_size(other / "toy/metrics.jsonl") == 0) ::usleep(1000);
+  while (!fs::exists(other / "toy/metrics.jsonl") || fs::file_size(other / "toy/metrics.jsonl") == 0)
+    ::usleep(1000);
   ::kill(pid, SIGINT);
   const Outcome stopped = wait(pid);
   EXPECT_EQ(stopped.code, 130);
-  EXPECT_THAT(stopped.err, testing::ContainsRegex("stopped after step [0-9]+ of 20 of base; go on with: tenon resume .*stopped/toy"));
+  EXPECT_THAT(stopped.err,
+              testing::ContainsRegex(
+                  "stopped after step [0-9]+ of 20 of base; go on with: tenon resume .*stopped/toy"));
   const Outcome rest = resume(other / "toy");
   ASSERT_EQ(rest.code, 0) << rest.err;
   EXPECT_EQ(results(other / "toy"), want);
@@ -263,14 +291,16 @@ TEST_F(Run, ASecondCtrlCEndsAtOnce) {
 
 TEST_F(Run, ADamagedCheckpointIsNamed) {
   const fs::path folder = dir_ / "runs/toy";
-  ASSERT_EQ(run(write_config(config(", announce: true", ", announce: false"))).code, 1);  // base is finished, zero is not
+  ASSERT_EQ(run(write_config(config(", announce: true", ", announce: false"))).code,
+            1);  // base is finished, zero is not
   const fs::path file = stage_folder(folder, "base") / "checkpoints/20/model.safetensors";
   std::string bytes = read_file(file);
   bytes.back() = static_cast<char>(bytes.back() ^ 1);
   std::ofstream(file, std::ios::binary) << bytes;
   Outcome outcome = resume(folder);
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("checkpoints/20/model.safetensors: its SHA-256 is not the one in its manifest"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("checkpoints/20/model.safetensors: its SHA-256 is not the one in its manifest"));
   std::ofstream(file, std::ios::binary) << bytes.substr(0, 50);
   EXPECT_THAT(resume(folder).err, HasSubstr("model.safetensors: has 50 bytes where its manifest says"));
 }
@@ -278,7 +308,8 @@ TEST_F(Run, ADamagedCheckpointIsNamed) {
 TEST_F(Run, StaleWeightsAreAnError) {
   const Outcome outcome = run(write_config(config(", announce: false")));
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("base/model: score was called after an optimizer step and before params_updated"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("base/model: score was called after an optimizer step and before params_updated"));
 }
 
 // Mistakes that only creating the components can find, in any stage: nothing has been written.
@@ -288,7 +319,8 @@ TEST_F(Run, MistakesOfAnyStageAppearBeforeAnythingIsWritten) {
   } kCases[] = {
       {"width: 5}", "width: 5, broken: true}", "model policy (toy-model): this model is broken on request"},
       {"rows: 10}", "rows: 0}", "the data set is empty"},
-      {"with_reference: true", "never_read: 3", "option never_read is given, but the component did not read it"},
+      {"with_reference: true", "never_read: 3",
+       "option never_read is given, but the component did not read it"},
   };
   for (const auto& c : kCases) {
     std::string text = config();
@@ -344,14 +376,16 @@ TEST_F(Run, TheReferenceIsTheModelAsTheStageReceivedIt) {
 TEST_F(Run, OnlyTheLastCheckpointsStay) {
   ASSERT_EQ(run(write_config(config())).code, 0);
   std::set<std::string> names;
-  for (const auto& e : fs::directory_iterator(stage_folder(dir_ / "runs/toy", "base") / "checkpoints")) names.insert(e.path().filename());
+  for (const auto& e : fs::directory_iterator(stage_folder(dir_ / "runs/toy", "base") / "checkpoints"))
+    names.insert(e.path().filename());
   EXPECT_EQ(names, (std::set<std::string>{"15", "18", "20"}));
 }
 
 TEST_F(Run, AFullDiskIsNamedAndLeavesTheLastCheckpointWhole) {
   const fs::path disk = dir_ / "disk";
   fs::create_directory(disk);
-  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=192k") != 0) GTEST_SKIP() << "needs the right to mount";
+  if (::mount("tmpfs", disk.c_str(), "tmpfs", 0, "size=192k") != 0)
+    GTEST_SKIP() << "needs the right to mount";
   std::string text = config("", "", disk.string());
   text.replace(text.find("width: 5}"), 9, "width: 2000}");  // a checkpoint is 16 KiB
   text.replace(text.find("steps: 20"), 9, "steps: 100000");

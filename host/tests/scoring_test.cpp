@@ -19,7 +19,8 @@ struct Canned {
   std::string why;
   int32_t code = TENON_OK;
 
-  static int32_t score(void* self, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out, tenon_error* err) {
+  static int32_t score(void* self, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out,
+                       tenon_error* err) {
     auto& canned = *static_cast<Canned*>(self);
     if (canned.code < 0) return set_error(err, canned.code, "the server is away");
     for (uint64_t i = 0; i < in->n; ++i) {
@@ -27,7 +28,8 @@ struct Canned {
       auto [reward, status] = canned.answers[i % canned.answers.size()];
       out->reward[i] = reward;
       out->status[i] = status;
-      if (status != TENON_R_OK && !canned.why.empty()) out->reason(out->ctx, i, canned.why.data(), canned.why.size());
+      if (status != TENON_R_OK && !canned.why.empty())
+        out->reason(out->ctx, i, canned.why.data(), canned.why.size());
       if (status == TENON_R_OK) out->note(out->ctx, i, "twice", 2 * reward);
     }
     return TENON_OK;
@@ -52,8 +54,10 @@ Scored score(Scoring& scoring, uint64_t n) {
 }
 
 TEST(Scoring, WeightedSumOfTheTermsThatApply) {
-  Canned a{{{1, TENON_R_OK}, {2, TENON_R_OK}, {5, TENON_R_NOT_APPLICABLE}, {5, TENON_R_NOT_APPLICABLE}}, "", 0};
-  Canned b{{{10, TENON_R_OK}, {7, TENON_R_NOT_APPLICABLE}, {30, TENON_R_OK}, {7, TENON_R_NOT_APPLICABLE}}, "", 0};
+  Canned a{
+      {{1, TENON_R_OK}, {2, TENON_R_OK}, {5, TENON_R_NOT_APPLICABLE}, {5, TENON_R_NOT_APPLICABLE}}, "", 0};
+  Canned b{
+      {{10, TENON_R_OK}, {7, TENON_R_NOT_APPLICABLE}, {30, TENON_R_OK}, {7, TENON_R_NOT_APPLICABLE}}, "", 0};
   Scoring scoring({a.term("a"), b.term("b", 0.5)}, 1.0);
   const Scored s = score(scoring, 4);
   EXPECT_EQ(s.total, (std::vector<double>{6, 2, 15, 0}));
@@ -65,7 +69,15 @@ TEST(Scoring, WeightedSumOfTheTermsThatApply) {
 TEST(Scoring, WhateverIsNotOkMakesTheSampleInvalid) {
   const double nan = std::nan("");
   Canned good{{{1, TENON_R_OK}}, "", 0};
-  Canned bad{{{1, TENON_R_UNSET}, {1, TENON_R_TIMED_OUT}, {1, TENON_R_CRASHED}, {1, TENON_R_REFUSED}, {1, 77}, {nan, TENON_R_OK}, {1, TENON_R_OK}}, "", 0};
+  Canned bad{{{1, TENON_R_UNSET},
+              {1, TENON_R_TIMED_OUT},
+              {1, TENON_R_CRASHED},
+              {1, TENON_R_REFUSED},
+              {1, 77},
+              {nan, TENON_R_OK},
+              {1, TENON_R_OK}},
+             "",
+             0};
   Scoring scoring({good.term("good"), bad.term("bad")}, 1.0);
   const Scored s = score(scoring, 7);
   EXPECT_EQ(s.valid, (std::vector<uint8_t>{0, 0, 0, 0, 0, 0, 1}));

@@ -15,7 +15,11 @@ namespace {
 template <class Body>
 void each(ThreadPool& pool, uint64_t n, uint64_t grain, Body&& body) {
   pool.parallel_for(
-      n, grain, [](void* arg, uint64_t begin, uint64_t end) { (*static_cast<std::remove_reference_t<Body>*>(arg))(begin, end); }, &body);
+      n, grain,
+      [](void* arg, uint64_t begin, uint64_t end) {
+        (*static_cast<std::remove_reference_t<Body>*>(arg))(begin, end);
+      },
+      &body);
 }
 
 class Pool : public testing::TestWithParam<uint32_t> {};
@@ -72,7 +76,8 @@ TEST_P(Pool, SeveralCallersAtOnce) {
   std::vector<std::thread> callers;
   for (int c = 0; c < 3; ++c) {
     callers.emplace_back([&] {
-      for (int round = 0; round < 2000; ++round) each(pool, 10, 1, [&](uint64_t begin, uint64_t end) { total += end - begin; });
+      for (int round = 0; round < 2000; ++round)
+        each(pool, 10, 1, [&](uint64_t begin, uint64_t end) { total += end - begin; });
     });
   }
   for (std::thread& t : callers) t.join();

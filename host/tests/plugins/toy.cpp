@@ -14,7 +14,9 @@ using namespace tenon;
 struct ToyData {
   explicit ToyData(Host h) : rows(h.i64("rows")), tag(h.str("tag")) {}
   uint64_t size() const { return rows < 0 ? TENON_COUNT_UNBOUNDED : static_cast<uint64_t>(rows); }
-  Row at(uint64_t i) const { return {tag + " " + std::to_string(i), "", "", "{\"index\":" + std::to_string(i) + "}"}; }
+  Row at(uint64_t i) const {
+    return {tag + " " + std::to_string(i), "", "", "{\"index\":" + std::to_string(i) + "}"};
+  }
   int64_t rows;
   std::string tag;
 };
@@ -32,7 +34,11 @@ struct ToyTokenizer {
 
 // `width` weights drawn from its seed. score gives the first one.
 struct ToyModel {
-  explicit ToyModel(Host h) : width(h.i64("width")), value(static_cast<size_t>(width)), grad(value.size()), tokenizer(h.get_component<Tokenizer>("tokenizer")) {
+  explicit ToyModel(Host h)
+      : width(h.i64("width")),
+        value(static_cast<size_t>(width)),
+        grad(value.size()),
+        tokenizer(h.get_component<Tokenizer>("tokenizer")) {
     if (h.boolean("broken")) throw Error("this model is broken on request");
     std::vector<uint64_t> draws(value.size());
     h.rng(h.seed(), 0, 0, draws.data(), draws.size());
@@ -41,13 +47,16 @@ struct ToyModel {
     grad_tensor = {grad.data(), {kDLCPU, 0}, 1, {kDLFloat, 32, 1}, &width, nullptr, 0};
   }
   void info(tenon_model_info& i) {
-    i.vocab = tokenizer.size(), i.max_len = 64, i.n_params = value.size(), i.n_tensors = 1, i.arch = "toy", i.heads = 1;
+    i.vocab = tokenizer.size(), i.max_len = 64, i.n_params = value.size(), i.n_tensors = 1, i.arch = "toy",
+    i.heads = 1;
   }
   void param(uint64_t, tenon_param& p) { p.name = "w", p.value = &value_tensor, p.grad = &grad_tensor; }
   void score(const tenon_call*, const tenon_tokens& t, tenon_score_out& o) {
     for (uint64_t i = 0; i < t.ids.offsets[t.ids.n]; ++i) o.logprob[i] = -value[0];
   }
-  void backward(const tenon_call*, uint64_t, const float*, const float*, const float*) { throw Error(TENON_E_UNSUPPORTED, "no tape"); }
+  void backward(const tenon_call*, uint64_t, const float*, const float*, const float*) {
+    throw Error(TENON_E_UNSUPPORTED, "no tape");
+  }
   void drop_tape(uint64_t) {}
   void accumulate(const tenon_call*, const tenon_tokens& t, const float* d, float*) {
     for (uint64_t i = 0; i < t.ids.offsets[t.ids.n]; ++i) grad[i % grad.size()] += d[i];
@@ -56,16 +65,18 @@ struct ToyModel {
   void finish_grad(const tenon_call*) {}
   void params_updated(const tenon_call*, uint64_t) {}
   uint64_t session_open(const tenon_call*, uint64_t, uint64_t) { return 1; }
-  void decode(const tenon_call*, uint64_t, const tenon_tokens&, const tenon_sampling*, const uint64_t*, int32_t*, float*) {}
+  void decode(const tenon_call*, uint64_t, const tenon_tokens&, const tenon_sampling*, const uint64_t*,
+              int32_t*, float*) {}
   void session_fork(const tenon_call*, uint64_t, uint64_t, uint64_t, std::span<const uint64_t>) {}
   void session_close(uint64_t) {}
   const void* extension(std::string_view id) {
-    static constexpr tenon_state_tensors kTable{sizeof kTable, 0, [](void*) -> uint64_t { return 1; },
-                                                [](void* self, uint64_t, const char** name, DLTensor* view, tenon_error*) -> int32_t {
-                                                  *name = "w";
-                                                  *view = static_cast<ToyModel*>(self)->value_tensor;
-                                                  return TENON_OK;
-                                                }};
+    static constexpr tenon_state_tensors kTable{
+        sizeof kTable, 0, [](void*) -> uint64_t { return 1; },
+        [](void* self, uint64_t, const char** name, DLTensor* view, tenon_error*) -> int32_t {
+          *name = "w";
+          *view = static_cast<ToyModel*>(self)->value_tensor;
+          return TENON_OK;
+        }};
     return id == TENON_EXT_STATE_TENSORS ? &kTable : nullptr;
   }
 
@@ -74,8 +85,10 @@ struct ToyModel {
   DLTensor value_tensor{}, grad_tensor{};
   Tokenizer tokenizer;
 };
-constexpr OptionTable kModelOptions{integer("width", "4", "Number of weights.", {.min = "1"}), boolean("broken", "false", "Refuse to be created."),
-                                    reference("tokenizer", "tokenizer", "\"toy-tokenizer\"", "The tokenizer.")};
+constexpr OptionTable kModelOptions{
+    integer("width", "4", "Number of weights.", {.min = "1"}),
+    boolean("broken", "false", "Refuse to be created."),
+    reference("tokenizer", "tokenizer", "\"toy-tokenizer\"", "The tokenizer.")};
 
 // Momentum with a decaying rate: state in tensors and in a blob.
 struct ToyOptimizer {
@@ -97,13 +110,14 @@ struct ToyOptimizer {
   void save(Writer& w) const { w.value(done); }
   void load(Reader& r, uint32_t) { done = r.value<uint64_t>(); }
   const void* extension(std::string_view id) {
-    static constexpr tenon_state_tensors kTable{sizeof kTable, 0, [](void*) -> uint64_t { return 1; },
-                                                [](void* self, uint64_t, const char** name, DLTensor* view, tenon_error*) -> int32_t {
-                                                  auto& o = *static_cast<ToyOptimizer*>(self);
-                                                  *name = "w.momentum";
-                                                  *view = {o.momentum.data(), {kDLCPU, 0}, 1, {kDLFloat, 32, 1}, &o.size, nullptr, 0};
-                                                  return TENON_OK;
-                                                }};
+    static constexpr tenon_state_tensors kTable{
+        sizeof kTable, 0, [](void*) -> uint64_t { return 1; },
+        [](void* self, uint64_t, const char** name, DLTensor* view, tenon_error*) -> int32_t {
+          auto& o = *static_cast<ToyOptimizer*>(self);
+          *name = "w.momentum";
+          *view = {o.momentum.data(), {kDLCPU, 0}, 1, {kDLFloat, 32, 1}, &o.size, nullptr, 0};
+          return TENON_OK;
+        }};
     return id == TENON_EXT_STATE_TENSORS ? &kTable : nullptr;
   }
   double rate;
@@ -118,7 +132,8 @@ constexpr OptionTable kOptimizerOptions{number("rate", "0.01", "Rate.")};
 struct ToyReward {
   explicit ToyReward(Host h) : crash_every(h.i64("crash_every")) {}
   double operator()(const Sample& s) const {
-    if (crash_every > 0 && s.id % static_cast<uint64_t>(crash_every) == 0) throw std::runtime_error("on request");
+    if (crash_every > 0 && s.id % static_cast<uint64_t>(crash_every) == 0)
+      throw std::runtime_error("on request");
     s.note("digits", static_cast<double>(s.completion.size()) / 2);
     return static_cast<double>(s.completion.size());
   }
@@ -131,8 +146,13 @@ constexpr OptionTable kWeight{number("weight", "1.0", "Weight in the sum.")};
 struct ToyTrain {
   static constexpr uint32_t kFlags = TENON_C_DETERMINISTIC;
   explicit ToyTrain(Host h)
-      : host(h), steps(static_cast<uint64_t>(h.i64("steps"))), sleep_us(h.i64("sleep_us")), data(h.get_component<Dataset>("data")),
-        model(h.get_component<Model>("model")), optimizer(h.get_component<Optimizer>("optimizer")), n_rewards(h.count("rewards")) {
+      : host(h),
+        steps(static_cast<uint64_t>(h.i64("steps"))),
+        sleep_us(h.i64("sleep_us")),
+        data(h.get_component<Dataset>("data")),
+        model(h.get_component<Model>("model")),
+        optimizer(h.get_component<Optimizer>("optimizer")),
+        n_rewards(h.count("rewards")) {
     if (h.boolean("with_reference")) reference_model = h.get_component<Model>("reference");
     if (h.boolean("announce")) announce = true;
     if (steps > 1000000) ignored = h.i64("never_read");
@@ -162,10 +182,12 @@ struct ToyTrain {
       uint64_t draw = 0;
       host.rng(host.seed(), ids + i, step, &draw, 1);
       std::string completion = std::to_string(draw % 100000);
-      std::vector<int32_t> p(rows[i].prompt.begin(), rows[i].prompt.end()), c(completion.begin(), completion.end());
+      std::vector<int32_t> p(rows[i].prompt.begin(), rows[i].prompt.end()),
+          c(completion.begin(), completion.end());
       r.push(p, c, {}, i, ids + i, TENON_FINISH_STOP);
       prompts.push(rows[i].prompt), completions.push(completion), meta.push(rows[i].meta_json);
-      sample_out(host, "{\"id\":" + std::to_string(ids + i) + ",\"prompt\":" + json::quote(rows[i].prompt) + ",\n\"completion\":" + json::quote(completion) + "}");
+      sample_out(host, "{\"id\":" + std::to_string(ids + i) + ",\"prompt\":" + json::quote(rows[i].prompt) +
+                           ",\n\"completion\":" + json::quote(completion) + "}");
       row_out(host, "kept", {rows[i].prompt, "", completion, ""});
       sum += static_cast<double>(draw % 1000);
     }
@@ -175,7 +197,8 @@ struct ToyTrain {
       for (double x : r.reward) reward += x;
     }
     std::vector<float> d(r.tokens());
-    for (size_t t = 0; t < d.size(); ++t) d[t] = static_cast<float>(r.ids.values[t] % 7) * 0.01f - 0.02f + static_cast<float>(reward) * 1e-3f;
+    for (size_t t = 0; t < d.size(); ++t)
+      d[t] = static_cast<float>(r.ids.values[t] % 7) * 0.01f - 0.02f + static_cast<float>(reward) * 1e-3f;
     tenon_tokens tokens = r.tokens_for_model(1.0f);
     model.zero_grad(call);
     model.accumulate(call, tokens, d.data(), nullptr);
@@ -204,20 +227,22 @@ struct ToyTrain {
   bool announce = false;
   double sum = 0;
 };
-constexpr OptionTable kTrainOptions{reference("data", "dataset", nullptr, "Rows.", {.flags = TENON_O_REQUIRED}),
-                                    reference("model", "model", nullptr, "The model.", {.flags = TENON_O_REQUIRED}),
-                                    reference("optimizer", "optimizer", "\"toy-optimizer\"", "The optimizer."),
-                                    reference("rewards", "reward", nullptr, "Rewards.", {.flags = TENON_O_LIST}, kWeight),
-                                    integer("steps", "5", "Steps."),
-                                    integer("sleep_us", "0", "Sleep in each step."),
-                                    integer("never_read", nullptr, "Nobody reads it."),
-                                    boolean("with_reference", "false", "Record the reference's weight."),
-                                    boolean("announce", "true", "Call params_updated.")};
+constexpr OptionTable kTrainOptions{
+    reference("data", "dataset", nullptr, "Rows.", {.flags = TENON_O_REQUIRED}),
+    reference("model", "model", nullptr, "The model.", {.flags = TENON_O_REQUIRED}),
+    reference("optimizer", "optimizer", "\"toy-optimizer\"", "The optimizer."),
+    reference("rewards", "reward", nullptr, "Rewards.", {.flags = TENON_O_LIST}, kWeight),
+    integer("steps", "5", "Steps."),
+    integer("sleep_us", "0", "Sleep in each step."),
+    integer("never_read", nullptr, "Nobody reads it."),
+    boolean("with_reference", "false", "Record the reference's weight."),
+    boolean("announce", "true", "Call params_updated.")};
 
 struct ToyEvaluate {
   static constexpr uint32_t kFlags = TENON_C_DETERMINISTIC;
   explicit ToyEvaluate(Host h) : host(h), data(h.get_component_if<Dataset>("data")) {
-    for (uint64_t i = 0; i < h.count("models"); ++i) models.push_back(h.get_component<Model>("models/" + std::to_string(i)));
+    for (uint64_t i = 0; i < h.count("models"); ++i)
+      models.push_back(h.get_component<Model>("models/" + std::to_string(i)));
   }
   void run(const tenon_call* call, const StageIo& io) {
     for (uint64_t i = 0; i < models.size(); ++i) {
@@ -236,8 +261,9 @@ struct ToyEvaluate {
   std::vector<Model> models;
   std::optional<Dataset> data;
 };
-constexpr OptionTable kEvaluateOptions{reference("models", "model", nullptr, "Models.", {.flags = TENON_O_LIST}),
-                                       reference("data", "dataset", nullptr, "Rows to copy into an artifact.")};
+constexpr OptionTable kEvaluateOptions{
+    reference("models", "model", nullptr, "Models.", {.flags = TENON_O_LIST}),
+    reference("data", "dataset", nullptr, "Rows to copy into an artifact.")};
 
 // Appends a line per record and event to a file.
 struct ToySink {
@@ -246,20 +272,30 @@ struct ToySink {
     file << "record " << r.stage << " " << r.step << " " << r.total_steps << " " << r.n << std::endl;
     if (!file) throw Error(TENON_E_IO, "cannot write");
   }
-  void event(int32_t e, std::string_view stage, std::string_view text) { file << "event " << e << " " << stage << " " << text << std::endl; }
+  void event(int32_t e, std::string_view stage, std::string_view text) {
+    file << "event " << e << " " << stage << " " << text << std::endl;
+  }
   std::ofstream file;
 };
 constexpr OptionTable kSinkOptions{text("file", nullptr, "The file.", {.flags = TENON_O_REQUIRED})};
 
-constexpr tenon_component kData = component<ToyData, DatasetShim<ToyData>>("toy-data", "1.0.0", "Rows.", kDataOptions);
+constexpr tenon_component kData =
+    component<ToyData, DatasetShim<ToyData>>("toy-data", "1.0.0", "Rows.", kDataOptions);
 constexpr OptionTable<0> kNoOptions{};
-constexpr tenon_component kTokenizer = component<ToyTokenizer, TokenizerShim<ToyTokenizer>>("toy-tokenizer", "1.0.0", "Bytes.", kNoOptions);
-constexpr tenon_component kModel = component<ToyModel, ModelShim<ToyModel>>("toy-model", "1.0.0", "Weights.", kModelOptions);
-constexpr tenon_component kOptimizer = component<ToyOptimizer, OptimizerShim<ToyOptimizer>>("toy-optimizer", "1.0.0", "Momentum.", kOptimizerOptions);
-constexpr tenon_component kReward = component<ToyReward, RewardShim<ToyReward>>("toy-reward", "1.0.0", "Length.", kRewardOptions);
-constexpr tenon_component kTrain = component<ToyTrain, StageShim<ToyTrain>>("toy-train", "1.0.0", "Trains.", kTrainOptions);
-constexpr tenon_component kEvaluate = component<ToyEvaluate, StageShim<ToyEvaluate>>("toy-evaluate", "1.0.0", "Evaluates.", kEvaluateOptions);
-constexpr tenon_component kSink = component<ToySink, SinkShim<ToySink>>("toy-sink", "1.0.0", "Writes lines.", kSinkOptions);
+constexpr tenon_component kTokenizer =
+    component<ToyTokenizer, TokenizerShim<ToyTokenizer>>("toy-tokenizer", "1.0.0", "Bytes.", kNoOptions);
+constexpr tenon_component kModel =
+    component<ToyModel, ModelShim<ToyModel>>("toy-model", "1.0.0", "Weights.", kModelOptions);
+constexpr tenon_component kOptimizer = component<ToyOptimizer, OptimizerShim<ToyOptimizer>>(
+    "toy-optimizer", "1.0.0", "Momentum.", kOptimizerOptions);
+constexpr tenon_component kReward =
+    component<ToyReward, RewardShim<ToyReward>>("toy-reward", "1.0.0", "Length.", kRewardOptions);
+constexpr tenon_component kTrain =
+    component<ToyTrain, StageShim<ToyTrain>>("toy-train", "1.0.0", "Trains.", kTrainOptions);
+constexpr tenon_component kEvaluate =
+    component<ToyEvaluate, StageShim<ToyEvaluate>>("toy-evaluate", "1.0.0", "Evaluates.", kEvaluateOptions);
+constexpr tenon_component kSink =
+    component<ToySink, SinkShim<ToySink>>("toy-sink", "1.0.0", "Writes lines.", kSinkOptions);
 
 }  // namespace
 
