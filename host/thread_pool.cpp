@@ -23,10 +23,13 @@ constexpr int kWatchRounds = 1500;
 constexpr int kCallerRounds = 300;
 constexpr int kCallerYields = 200;
 
+// Several pieces to a thread, so that one that is slow, or loses its core for a moment, does not keep the others waiting.
+constexpr uint32_t kPiecesPerThread = 4;
+
 }  // namespace
 
 ThreadPool::ThreadPool(uint32_t threads)
-    : threads_(std::max<uint32_t>(1, threads)), pieces_(new Piece[threads_]) {
+    : threads_(std::max<uint32_t>(1, threads)), slots_(threads_ * kPiecesPerThread), pieces_(new Piece[slots_]) {
   workers_.reserve(threads_ - 1);
   for (uint32_t i = 1; i < threads_; ++i) workers_.emplace_back([this, i] { work(i); });
 }
@@ -38,15 +41,16 @@ ThreadPool::~ThreadPool() {
   for (std::thread& t : workers_) t.join();
 }
 
-bool ThreadPool::take(uint32_t piece) {
-  uint64_t offered = pieces_[piece].state.load(std::memory_order_relaxed);
+bool ThreadPool::take(uint32_t slot) {
+  uint64_t offered = pieces_[slot].state.load(std::memory_order_relaxed);
   // Only the taker of a piece may look at the region: it cannot end, and so cannot change, before the piece is done.
-  if (offered == 0 || !pieces_[piece].state.compare_exchange_strong(offered, 0, std::memory_order_acquire,
-                                                                    std::memory_order_relaxed))
+  if (offered == 0 || !pieces_[slot].state.compare_exchange_strong(offered, 0, std::memory_order_acquire,
+                                                                   std::memory_order_relaxed))
     return false;
+  const uint64_t piece = pieces_[slot].number;
   // n / count items each, the first n % count pieces one more.
   const uint64_t base = n_ / count_, extra = n_ % count_;
-  const uint64_t begin = piece * base + std::min<uint64_t>(piece, extra);
+  const uint64_t begin = piece * base + std::min(piece, extra);
   inside_region = true;
   fn_(arg_, begin, begin + base + (piece < extra ? 1 : 0));
   inside_region = false;
@@ -58,8 +62,8 @@ void ThreadPool::work(uint32_t own) {
   uint32_t seen = 0;  // not signal_: a thread that starts late must still see the end
   while (true) {
     while (!stop_.load(std::memory_order_relaxed)) {
-      bool took = take(own);
-      for (uint32_t i = 0; !took && i < threads_; ++i) took = take(i);
+      bool took = false;
+      for (uint32_t i = 0; i < slots_; ++i) took |= take((own * kPiecesPerThread + i) % slots_);
       if (!took) break;
     }
     for (int round = 0; round < kWatchRounds && signal_.load(std::memory_order_acquire) == seen; ++round)
@@ -77,8 +81,8 @@ void ThreadPool::work(uint32_t own) {
 void ThreadPool::parallel_for(uint64_t n, uint64_t grain, Fn fn, void* arg) {
   if (n == 0) return;
   const uint64_t pieces =
-      std::min<uint64_t>(threads_, std::max<uint64_t>(1, n / std::max<uint64_t>(1, grain)));
-  if (pieces == 1 || inside_region || !busy_.try_lock()) {
+      std::min<uint64_t>(slots_, std::max<uint64_t>(1, n / std::max<uint64_t>(1, grain)));
+  if (threads_ == 1 || pieces == 1 || inside_region || !busy_.try_lock()) {
     fn(arg, 0, n);
     return;
   }
@@ -89,11 +93,15 @@ void ThreadPool::parallel_for(uint64_t n, uint64_t grain, Fn fn, void* arg) {
   n_ = n;
   count_ = static_cast<uint32_t>(pieces);
   remaining_.store(count_, std::memory_order_relaxed);
-  for (uint32_t i = 0; i < count_; ++i) pieces_[i].state.store(region_, std::memory_order_release);
+  for (uint32_t i = 0; i < count_; ++i) {  // spread over the slots, so that each thread finds its own share first
+    Piece& p = pieces_[static_cast<uint64_t>(i) * slots_ / count_];
+    p.number = i;
+    p.state.store(region_, std::memory_order_release);
+  }
   signal_.fetch_add(1);
   if (asleep_.load() > 0) signal_.notify_all();
 
-  for (uint32_t i = 0; i < count_; ++i) take(i);
+  for (uint32_t i = 0; i < slots_; ++i) take(i);
   for (int round = 0; round < kCallerRounds; ++round) {
     if (remaining_.load(std::memory_order_acquire) == 0) return;
     pause_briefly();

@@ -27,21 +27,22 @@ class ThreadPool {
 
   uint32_t threads() const { return threads_; }
 
-  // Calls fn(arg, begin, end) on at most `threads` contiguous pieces that cover [0, n), of at least `grain` items each unless n is smaller, and
-  // returns when all have returned. Piece i is offered to the same thread every time. Any thread may call it; a call from inside fn, or while
+  // Calls fn(arg, begin, end) on a few contiguous pieces per thread that cover [0, n), of at least `grain` items each unless n is smaller, and
+  // returns when all have returned. Each thread looks for pieces in its own share of the range first. Any thread may call it; a call from inside fn, or while
   // another thread's region is running, runs inline as one piece. fn must not throw.
   void parallel_for(uint64_t n, uint64_t grain, Fn fn, void* arg);
 
  private:
-  // One piece of a region. state: 0 when there is nothing to take, else the number of the region that offers it.
+  // A place for one piece of a region. state: 0 when there is nothing to take, else the number of the region that offers it. number: which piece.
   struct alignas(64) Piece {
     std::atomic<uint64_t> state{0};
+    uint32_t number = 0;
   };
 
   void work(uint32_t own);
-  bool take(uint32_t piece);  // runs the piece if it is on offer
+  bool take(uint32_t slot);  // runs the piece in this slot if it is on offer
 
-  uint32_t threads_;
+  uint32_t threads_, slots_;
   std::vector<std::thread> workers_;
   std::unique_ptr<Piece[]> pieces_;
 
