@@ -8,11 +8,15 @@ namespace tenon::native {
 
 class NativeSampler {
  public:
-  explicit NativeSampler(Host host) : host_(host), max_slots_(static_cast<uint64_t>(host.i64("slots"))) {}
+  explicit NativeSampler(Host host)
+      : host_(host),
+        max_slots_(static_cast<uint64_t>(host.i64("slots"))),
+        ignore_stop_(host.boolean("ignore_stop")) {}
 
-  void generate(const tenon_call* call, const Model& model, const tenon_generate_in& in,
+  void generate(const tenon_call* call, const Model& model, tenon_generate_in in,
                 const tenon_generate_out& out) {
     if (in.n == 0) return;
+    if (ignore_stop_) in.n_stop = 0;
     Generation generation(host_, call, model, in, out);
     uint64_t slots = max_slots_ == 0 ? in.n : std::min(max_slots_, in.n);
     open(call, model, slots, generation.longest());
@@ -33,6 +37,7 @@ class NativeSampler {
 
   Host host_;
   uint64_t max_slots_;
+  bool ignore_stop_;
   const void* model_ = nullptr;  // whose session it is; null: there is none
   uint64_t session_ = 0, slots_ = 0, length_ = 0;
 };
@@ -45,4 +50,7 @@ TENON_SAMPLER_PLUGIN(
     tenon::integer("slots", "64",
                    "Sequences decoded at the same time; 0: all of a call. It bounds the memory for keys and "
                    "values and never changes a result.",
-                   {.min = "0", .unit = "sequences"}))
+                   {.min = "0", .unit = "sequences"}),
+    tenon::boolean("ignore_stop", "false",
+                   "Whether every completion goes on to the limit, stop ids or not: to measure speed.",
+                   {.flags = TENON_O_ADVANCED}))

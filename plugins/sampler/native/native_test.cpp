@@ -125,6 +125,19 @@ TEST(NativeSampler, StopsAtStopIdsAndAtTheLimits) {
   EXPECT_TRUE(stopped && cut);
 }
 
+TEST(NativeSampler, GoesOnPastStopIdsWhenToldTo) {
+  Native native(R"({"ignore_stop":true})");
+  Request request(64);
+  request.max_new = 6;
+  bool passed = false;
+  for (const Completion& c : sample(native.instance.ref(), native.model, request)) {
+    EXPECT_EQ(c.ids.size(), 6u);
+    EXPECT_EQ(c.finish, TENON_FINISH_LENGTH);
+    passed = passed || c.ids.front() == 0;
+  }
+  EXPECT_TRUE(passed);
+}
+
 TEST(NativeSampler, TheContextBoundsTheCompletion) {
   FakeHost host(plugin_component());
   Instance native(plugin_component(), host);

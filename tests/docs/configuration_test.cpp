@@ -1,0 +1,76 @@
+// docs/configuration.md is what `tenon describe --markdown` prints, and its example is a right configuration. A plugin that is not built here is
+// not looked for in the guide; what is built must be there word for word.
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <algorithm>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string read(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), {}};
+}
+
+// Runs tenon and returns what it printed on stdout.
+std::string tenon(const std::string& arguments) {
+  const fs::path out = fs::path(testing::TempDir()) / "tenon_docs_out";
+  const int status = std::system(("'" TENON_PROGRAM "' " + arguments + " > '" + out.string() + "'").c_str());
+  EXPECT_EQ(status, 0) << "tenon " << arguments;
+  std::string text = read(out);
+  fs::remove(out);
+  return text;
+}
+
+// The text from each heading that begins with `marks` to the next heading of any level.
+std::vector<std::string> sections(const std::string& text, const std::string& marks) {
+  std::vector<std::string> found;
+  for (size_t at = text.find("\n" + marks); at != std::string::npos; at = text.find("\n" + marks, at + 1)) {
+    const size_t end = text.find("\n#", at + 1);
+    std::string section = text.substr(at + 1, end == std::string::npos ? end : end - at - 1);
+    while (section.ends_with('\n')) section.pop_back();
+    found.push_back(std::move(section));
+  }
+  return found;
+}
+
+TEST(ConfigurationGuide, IsWhatTheOptionTablesSay) {
+  const std::string printed = tenon("describe --markdown");
+  const std::string guide = read(TENON_CONFIGURATION_GUIDE);
+  constexpr char kHint[] = "; write it again: tenon describe --markdown > docs/configuration.md";
+
+  const std::string language = printed.substr(0, printed.find("\n## Every stage"));
+  EXPECT_TRUE(guide.starts_with(language)) << "the part on the language differs" << kHint;
+  const std::vector<std::string> components = sections(printed, "### "), written = sections(guide, "### ");
+  for (const std::string& component : components)
+    EXPECT_TRUE(std::find(written.begin(), written.end(), component) != written.end())
+        << component.substr(0, component.find('\n')) << " differs" << kHint;
+  const auto differ = std::mismatch(guide.begin(), guide.end(), printed.begin(), printed.end()).first;
+  if (components.size() == written.size())
+    EXPECT_TRUE(guide == printed) << "the guide differs from line "
+                                  << std::count(guide.begin(), differ, '\n') + 1 << " on" << kHint;
+}
+
+TEST(ConfigurationGuide, ItsExampleIsRight) {
+  for (const char* plugin : {"model.transformer.so", "stage.rl.so"})
+    if (!fs::exists(fs::path(TENON_PROGRAM).parent_path() / "../lib/tenon/plugins" / plugin))
+      GTEST_SKIP() << plugin << " is not built here";
+  const std::string guide = read(TENON_CONFIGURATION_GUIDE);
+  const size_t begin = guide.find("```yaml\n") + 8, end = guide.find("```", begin);
+  ASSERT_NE(end, std::string::npos);
+  const fs::path file = fs::path(testing::TempDir()) / "tenon_docs_example.yaml";
+  std::ofstream(file) << guide.substr(begin, end - begin);
+  EXPECT_THAT(tenon("check '" + file.string() + "'"), testing::HasSubstr("ok"));
+  fs::remove(file);
+}
+
+}  // namespace
