@@ -36,25 +36,34 @@ constexpr tenon::Limits list() {
 
 // The options of `run:`, of the top level and of every stage are checked like those of a plugin.
 constexpr tenon::OptionTable kRunOptions{
-    tenon::text("name", nullptr, "Name of the run and of its folder; without it, the file's name without its ending."),
+    tenon::text("name", nullptr,
+                "Name of the run and of its folder; without it, the file's name without its ending."),
     tenon::integer("seed", "0", "Seed of every random number of the run.", at_least_zero()),
-    tenon::integer("threads", "0", "Threads of the run's one pool; 0: as many as the machine lets this process use.", between("0", "1024")),
-    tenon::text("runs", "\"runs\"", "Folder that holds run folders; a relative one starts where tenon is started."),
+    tenon::integer("threads", "0",
+                   "Threads of the run's one pool; 0: as many as the machine lets this process use.",
+                   between("0", "1024")),
+    tenon::text("runs", "\"runs\"",
+                "Folder that holds run folders; a relative one starts where tenon is started."),
     tenon::number("max_reward_failures", "0.05",
-                  "Share of samples without a usable reward, over the last 200, above which the run stops.", between("0", "1"))};
+                  "Share of samples without a usable reward, over the last 200, above which the run stops.",
+                  between("0", "1"))};
 constexpr tenon::OptionTable kTopOptions{
-    tenon::text("plugins", "[]", "Further folders or files with plugins; relative ones start from the configuration's folder.", list()),
+    tenon::text("plugins", "[]",
+                "Further folders or files with plugins; relative ones start from the configuration's folder.",
+                list()),
     tenon::reference("sinks", "sink", "[\"console\"]", "Where metrics go besides the run folder.", list())};
 constexpr tenon::OptionTable kStageOptions{
     tenon::text("from", nullptr, "An earlier stage, whose model and weights this stage starts from."),
-    tenon::integer("checkpoint_every", "0", "Steps between checkpoints; 0: only at the end of the stage.", at_least_zero())};
+    tenon::integer("checkpoint_every", "0", "Steps between checkpoints; 0: only at the end of the stage.",
+                   at_least_zero())};
 
 constexpr const char* kTopKeys[] = {"run", "plugins", "sinks", "components", "pipeline"};
 
 bool is_name(const std::string& name) {
-  return !name.empty() && name.size() <= 100 && name.front() != '-' && std::all_of(name.begin(), name.end(), [](char c) {
-    return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
-  });
+  return !name.empty() && name.size() <= 100 && name.front() != '-' &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return std::isalnum(static_cast<unsigned char>(c)) || c == '-' || c == '_';
+         });
 }
 
 // The first entry with this key, taken out of the list.
@@ -76,7 +85,11 @@ void collect_stages(const Spec& spec, std::set<std::string>& stages) {
 class PlanBuilder {
  public:
   PlanBuilder(const fs::path& file, Loader& loader, Diagnostics& diagnostics)
-      : file_(file), folder_(fs::absolute(file).parent_path()), loader_(loader), diagnostics_(diagnostics), resolver_(loader, diagnostics, folder_) {
+      : file_(file),
+        folder_(fs::absolute(file).parent_path()),
+        loader_(loader),
+        diagnostics_(diagnostics),
+        resolver_(loader, diagnostics, folder_) {
     plan_.config_path = fs::absolute(file).lexically_normal();
   }
 
@@ -96,14 +109,19 @@ class PlanBuilder {
  private:
   Mark top() const { return {file_.string(), 1, 1}; }
 
-  void error(const Mark& mark, const std::string& path, const std::string& message) { diagnostics_.error(mark, path, message); }
+  void error(const Mark& mark, const std::string& path, const std::string& message) {
+    diagnostics_.error(mark, path, message);
+  }
 
   void check_top_keys(const Value& root) {
     const std::vector<std::string> known(std::begin(kTopKeys), std::end(kTopKeys));
     for (const Entry& entry : root.entries) {
-      if (entry.key.starts_with("x-") || std::find(known.begin(), known.end(), entry.key) != known.end()) continue;
+      if (entry.key.starts_with("x-") || std::find(known.begin(), known.end(), entry.key) != known.end())
+        continue;
       std::string hint = did_you_mean(entry.key, known);
-      error(entry.key_mark, entry.key, "unknown key." + (hint.empty() ? " A configuration has: run, plugins, sinks, components, pipeline." : hint));
+      error(entry.key_mark, entry.key,
+            "unknown key." +
+                (hint.empty() ? " A configuration has: run, plugins, sinks, components, pipeline." : hint));
     }
   }
 
@@ -118,27 +136,33 @@ class PlanBuilder {
   void build_run(const Value& root) {
     const Value* run = root.find("run");
     const Mark mark = run != nullptr ? run->mark : top();
-    run_options_ = check_options(kRunOptions, map_at(root, "run"), {"run", mark, "run", folder_}, diagnostics_).values;
-    auto integer = [&](const char* key) { return run_options_.contains(key) ? run_options_[key].as_int64() : 0; };
+    run_options_ =
+        check_options(kRunOptions, map_at(root, "run"), {"run", mark, "run", folder_}, diagnostics_).values;
+    auto integer = [&](const char* key) {
+      return run_options_.contains(key) ? run_options_[key].as_int64() : 0;
+    };
     auto text = [&](const char* key) { return std::string(run_options_[key].as_string()); };
 
     plan_.seed = static_cast<uint64_t>(integer("seed"));
     plan_.threads = static_cast<uint32_t>(integer("threads"));
     if (plan_.threads == 0) plan_.threads = std::max(1u, std::thread::hardware_concurrency());
     resolver_.set_threads(plan_.threads);
-    if (run_options_.contains("max_reward_failures")) plan_.max_reward_failures = run_options_["max_reward_failures"].as_double();
+    if (run_options_.contains("max_reward_failures"))
+      plan_.max_reward_failures = run_options_["max_reward_failures"].as_double();
     if (run_options_.contains("runs")) plan_.runs = fs::absolute(text("runs")).lexically_normal();
     if (!run_options_.contains("name")) run_options_["name"] = name_of_file();
     plan_.name = text("name");
     if (!is_name(plan_.name)) {
       const Value* name = run != nullptr ? run->find("name") : nullptr;
-      error(name != nullptr ? name->mark : mark, "run.name", "\"" + plan_.name + "\" cannot name a folder of runs; use letters, digits, '-' and '_'");
+      error(name != nullptr ? name->mark : mark, "run.name",
+            "\"" + plan_.name + "\" cannot name a folder of runs; use letters, digits, '-' and '_'");
     }
   }
 
   std::string name_of_file() const {
     std::string name = file_.stem().string();
-    std::replace_if(name.begin(), name.end(), [](char c) { return !is_name(std::string(1, c)) && c != '-'; }, '-');
+    std::replace_if(
+        name.begin(), name.end(), [](char c) { return !is_name(std::string(1, c)) && c != '-'; }, '-');
     return name.front() == '-' ? "run" + name : name;
   }
 
@@ -175,16 +199,19 @@ class PlanBuilder {
       const std::string path = "components." + entry.key;
       if (!is_name(entry.key)) error(entry.key_mark, path, "a name is made of letters, digits, '-' and '_'");
       if (!entry.value.is_map()) {
-        error(entry.value.mark, path, "takes a map with `use: <plugin>` and options, not " + describe(entry.value));
+        error(entry.value.mark, path,
+              "takes a map with `use: <plugin>` and options, not " + describe(entry.value));
         continue;
       }
       std::vector<Entry> options = entry.value.entries;
       std::optional<Entry> use = take(options, "use");
       if (!use || !use->value.is_scalar()) {
-        error(use ? use->value.mark : entry.key_mark, path, "needs `use: <plugin>`; `tenon plugins` lists what there is");
+        error(use ? use->value.mark : entry.key_mark, path,
+              "needs `use: <plugin>`; `tenon plugins` lists what there is");
         continue;
       }
-      resolver_.add_template(entry.key, {use->value.text, entry.key_mark, use->value.mark, std::move(options)});
+      resolver_.add_template(entry.key,
+                             {use->value.text, entry.key_mark, use->value.mark, std::move(options)});
     }
   }
 
@@ -192,12 +219,16 @@ class PlanBuilder {
     std::vector<std::string> names;
     const Value* pipeline = root.find("pipeline");
     if (pipeline == nullptr) {
-      error(top(), "pipeline", "is missing: the list of stages, for example [{name: base, use: pretrain, …}]");
+      error(top(), "pipeline",
+            "is missing: the list of stages, for example [{name: base, use: pretrain, …}]");
     } else if (!pipeline->is_list() || pipeline->items.empty()) {
-      error(pipeline->mark, "pipeline", "takes a list of at least one stage, not " + (pipeline->is_list() ? "an empty one" : describe(*pipeline)));
+      error(pipeline->mark, "pipeline",
+            "takes a list of at least one stage, not " +
+                (pipeline->is_list() ? "an empty one" : describe(*pipeline)));
     } else {
       for (const Value& item : pipeline->items)
-        if (const Value* name = item.find("name"); name != nullptr && name->is_scalar()) names.push_back(name->text);
+        if (const Value* name = item.find("name"); name != nullptr && name->is_scalar())
+          names.push_back(name->text);
     }
     resolver_.set_stage_names(std::move(names));
   }
@@ -221,11 +252,13 @@ class PlanBuilder {
 
   void build_stage(const Value& value, size_t number) {
     std::string path = "pipeline." + std::to_string(number);
-    if (!value.is_map()) return error(value.mark, path, "takes a map with `name`, `use` and options, not " + describe(value));
+    if (!value.is_map())
+      return error(value.mark, path, "takes a map with `name`, `use` and options, not " + describe(value));
     std::vector<Entry> options = value.entries;
     std::optional<Entry> name = take(options, "name"), use = take(options, "use");
 
-    if (!name || !name->value.is_scalar()) return error(name ? name->value.mark : value.mark, path, "needs a `name`");
+    if (!name || !name->value.is_scalar())
+      return error(name ? name->value.mark : value.mark, path, "needs a `name`");
     StagePlan stage;
     stage.name = name->value.text;
     stage.mark = name->value.mark;
@@ -234,10 +267,12 @@ class PlanBuilder {
     if (!use || !use->value.is_scalar()) {
       resolver_.add_wrong_stage(stage.name);
       names_.push_back(stage.name);
-      return error(use ? use->value.mark : value.mark, path, "needs `use: <stage>`, for example `use: rl`; `tenon plugins` lists what there is");
+      return error(use ? use->value.mark : value.mark, path,
+                   "needs `use: <stage>`, for example `use: rl`; `tenon plugins` lists what there is");
     }
     take_host_options(options, path, use->value.text, stage);
-    auto spec = resolver_.make_spec({"stage", use->value.text, use->value.mark, stage.name, path, stage.mark, std::move(options)});
+    auto spec = resolver_.make_spec(
+        {"stage", use->value.text, use->value.mark, stage.name, path, stage.mark, std::move(options)});
     if (spec != nullptr) stage.spec = *spec;
     add_result(stage.name, spec.get());
     names_.push_back(stage.name);
@@ -246,41 +281,57 @@ class PlanBuilder {
   }
 
   void check_stage_name(const StagePlan& stage, const std::string& path) {
-    if (!is_name(stage.name)) error(stage.mark, path + ".name", "\"" + stage.name + "\" cannot name a stage; use letters, digits, '-' and '_'");
-    auto same = std::find_if(plan_.stages.begin(), plan_.stages.end(), [&](const StagePlan& s) { return s.name == stage.name; });
+    if (!is_name(stage.name))
+      error(stage.mark, path + ".name",
+            "\"" + stage.name + "\" cannot name a stage; use letters, digits, '-' and '_'");
+    auto same = std::find_if(plan_.stages.begin(), plan_.stages.end(),
+                             [&](const StagePlan& s) { return s.name == stage.name; });
     if (same != plan_.stages.end())
-      error(stage.mark, path + ".name", "two stages are called \"" + stage.name + "\"; the first is in line " + std::to_string(same->mark.line));
+      error(stage.mark, path + ".name",
+            "two stages are called \"" + stage.name + "\"; the first is in line " +
+                std::to_string(same->mark.line));
     auto component = resolver_.templates().find(stage.name);
     if (component != resolver_.templates().end())
-      error(stage.mark, path + ".name", "a component is called \"" + stage.name + "\" too, in line " + std::to_string(component->second.mark.line) +
-                                            "; components and stages share one set of names");
+      error(stage.mark, path + ".name",
+            "a component is called \"" + stage.name + "\" too, in line " +
+                std::to_string(component->second.mark.line) +
+                "; components and stages share one set of names");
   }
 
   // `from` and `checkpoint_every`. A valid `from` becomes the stage's option `model`.
-  void take_host_options(std::vector<Entry>& options, const std::string& path, const std::string& use, StagePlan& stage) {
+  void take_host_options(std::vector<Entry>& options, const std::string& path, const std::string& use,
+                         StagePlan& stage) {
     std::vector<Entry> own;
     std::optional<Entry> from = take(options, "from"), every = take(options, "checkpoint_every");
     if (from) own.push_back(*from);
     if (every) own.push_back(std::move(*every));
-    auto checked = check_options(kStageOptions, own, {path, stage.mark, "a stage", folder_}, diagnostics_).values;
-    if (checked.contains("checkpoint_every")) stage.checkpoint_every = static_cast<uint64_t>(checked["checkpoint_every"].as_int64());
+    auto checked =
+        check_options(kStageOptions, own, {path, stage.mark, "a stage", folder_}, diagnostics_).values;
+    if (checked.contains("checkpoint_every"))
+      stage.checkpoint_every = static_cast<uint64_t>(checked["checkpoint_every"].as_int64());
     if (!from || !checked.contains("from")) return;
 
     stage.from = std::string(checked["from"].as_string());
-    if (!takes_model(use)) return error(from->key_mark, path + ".from", "a stage of type " + use + " has no option `model`, which is what `from` gives");
-    auto model = std::find_if(options.begin(), options.end(), [](const Entry& e) { return e.key == "model"; });
+    if (!takes_model(use))
+      return error(from->key_mark, path + ".from",
+                   "a stage of type " + use + " has no option `model`, which is what `from` gives");
+    auto model =
+        std::find_if(options.begin(), options.end(), [](const Entry& e) { return e.key == "model"; });
     if (model != options.end()) {
-      error(model->key_mark, path + ".model", "`from` already says which model this stage starts from; leave one of the two out");
+      error(model->key_mark, path + ".model",
+            "`from` already says which model this stage starts from; leave one of the two out");
       options.erase(model);
     }
     if (std::find(names_.begin(), names_.end(), stage.from) == names_.end()) {
-      error(from->value.mark, path + ".from", "there is no earlier stage \"" + stage.from + "\"." + did_you_mean(stage.from, names_));
+      error(from->value.mark, path + ".from",
+            "there is no earlier stage \"" + stage.from + "\"." + did_you_mean(stage.from, names_));
       resolver_.skip(from->value.mark);
     }
     options.push_back({"model", from->key_mark, from->value});
   }
 
-  // Whether stages of this type have an option `model`; true if there is no such type, which is another mistake.
+  // Whether stages of this type have an option `model`; true if there is no such type, which is another
+  // mistake.
   bool takes_model(const std::string& use) {
     try {
       const RegisteredComponent* stage = loader_.find("stage", use);
@@ -309,16 +360,18 @@ class PlanBuilder {
     return inputs;
   }
 
-  // Components that no stage led to: what they use is not there, or nothing refers to them. That nothing does may be the fault of another mistake,
-  // such as a misspelt option, which is then reported alone.
+  // Components that no stage led to: what they use is not there, or nothing refers to them. That nothing does
+  // may be the fault of another mistake, such as a misspelt option, which is then reported alone.
   void report_unused() {
     const bool had_errors = diagnostics_.has_errors();
     for (const auto& [name, t] : resolver_.templates()) {
       if (resolver_.used().contains(name)) continue;
       if (loader_.kinds_of(t.use).empty()) {
-        error(t.use_mark, "components." + name, "there is no plugin \"" + t.use + "\"." + did_you_mean(t.use, all_ids()));
+        error(t.use_mark, "components." + name,
+              "there is no plugin \"" + t.use + "\"." + did_you_mean(t.use, all_ids()));
       } else if (!had_errors) {
-        error(t.mark, "components." + name, "nothing refers to this component; use it in the pipeline, or take it out");
+        error(t.mark, "components." + name,
+              "nothing refers to this component; use it in the pipeline, or take it out");
       }
     }
   }
@@ -334,7 +387,8 @@ class PlanBuilder {
     boost::json::object out, components;
     out["run"] = run_options_;
     for (const auto& [key, value] : top_options_.values) out[key] = value;
-    for (const Entry& entry : root.find("components") != nullptr ? root.find("components")->entries : std::vector<Entry>()) {
+    for (const Entry& entry :
+         root.find("components") != nullptr ? root.find("components")->entries : std::vector<Entry>()) {
       if (entry.key.starts_with("x-")) continue;
       const Template& t = resolver_.templates().at(entry.key);
       boost::json::object component{{"use", t.use}};
@@ -376,7 +430,8 @@ class PlanBuilder {
 
 }  // namespace
 
-Plan make_plan(const fs::path& file, const std::vector<std::string>& set, Loader& loader, Diagnostics& diagnostics) {
+Plan make_plan(const fs::path& file, const std::vector<std::string>& set, Loader& loader,
+               Diagnostics& diagnostics) {
   try {
     Value root = load_config(file, set, diagnostics);
     return PlanBuilder(file, loader, diagnostics).build(root);
@@ -386,8 +441,14 @@ Plan make_plan(const fs::path& file, const std::vector<std::string>& set, Loader
   }
 }
 
-const tenon_option* const* run_options() { return kRunOptions; }
-const tenon_option* const* top_options() { return kTopOptions; }
-const tenon_option* const* stage_options() { return kStageOptions; }
+const tenon_option* const* run_options() {
+  return kRunOptions;
+}
+const tenon_option* const* top_options() {
+  return kTopOptions;
+}
+const tenon_option* const* stage_options() {
+  return kStageOptions;
+}
 
 }  // namespace tenon::host

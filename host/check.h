@@ -12,12 +12,14 @@
 
 namespace tenon::host {
 
-// Reads `file`, applies the overrides `set` ("a.b=value"), opens the plugins that it names and checks it against their option tables and their
-// life.check. All mistakes go into `diagnostics`; the plan may be used only if diagnostics.has_errors() is false.
-Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& set, Loader& loader, Diagnostics& diagnostics);
+// Reads `file`, applies the overrides `set` ("a.b=value"), opens the plugins that it names and checks it
+// against their option tables and their life.check. All mistakes go into `diagnostics`; the plan may be used
+// only if diagnostics.has_errors() is false.
+Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& set, Loader& loader,
+               Diagnostics& diagnostics);
 
-// What the host itself understands: the keys of `run:`, of the top level besides run, components and pipeline, and of every stage besides name,
-// use and the options of its type.
+// What the host itself understands: the keys of `run:`, of the top level besides run, components and
+// pipeline, and of every stage besides name, use and the options of its type.
 const tenon_option* const* run_options();
 const tenon_option* const* top_options();
 const tenon_option* const* stage_options();

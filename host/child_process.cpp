@@ -25,7 +25,9 @@ using Clock = std::chrono::steady_clock;
 constexpr size_t kMaxOutput = 16 << 20;
 constexpr int kPollMs = 5;
 
-[[noreturn]] void fail(int error) { throw std::runtime_error(std::string("cannot start a child process: ") + std::strerror(error)); }
+[[noreturn]] void fail(int error) {
+  throw std::runtime_error(std::string("cannot start a child process: ") + std::strerror(error));
+}
 
 struct Pipe {
   int read_end = -1, write_end = -1;
@@ -48,7 +50,8 @@ struct Pipe {
   }
 };
 
-pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>& arguments, const Pipe& out) {
+pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+            const Pipe& out) {
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
@@ -60,7 +63,8 @@ pid_t spawn(const std::filesystem::path& program, const std::vector<std::string>
   posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
   posix_spawnattr_t attributes;
   posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);  // a group of its own, so that its children are killed with it
+  posix_spawnattr_setflags(
+      &attributes, POSIX_SPAWN_SETPGROUP);  // a group of its own, so that its children are killed with it
   posix_spawnattr_setpgroup(&attributes, 0);
   pid_t pid = 0;
   int error = posix_spawn(&pid, program.c_str(), &actions, &attributes, argv.data(), environ);
@@ -81,7 +85,8 @@ bool drain(int fd, std::string& output) {
 
 }  // namespace
 
-ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments, std::chrono::milliseconds limit) {
+ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+                      std::chrono::milliseconds limit) {
   Pipe out;
   const pid_t pid = spawn(program, arguments, out);
   out.close_write();
@@ -98,9 +103,12 @@ ChildResult run_child(const std::filesystem::path& program, const std::vector<st
     }
     pollfd ready{out.read_end, POLLIN, 0};
     bool ended = poll(&ready, 1, kPollMs) > 0 && !drain(out.read_end, result.output);
-    if (ended) std::this_thread::sleep_for(std::chrono::milliseconds(1));  // it closed its stdout and is about to exit, or hangs
+    if (ended)
+      std::this_thread::sleep_for(
+          std::chrono::milliseconds(1));  // it closed its stdout and is about to exit, or hangs
   }
-  // What it wrote before it ended; a process that it left behind may hold the pipe open and is not waited for.
+  // What it wrote before it ended; a process that it left behind may hold the pipe open and is not waited
+  // for.
   pollfd ready{out.read_end, POLLIN, 0};
   while (poll(&ready, 1, 0) > 0 && drain(out.read_end, result.output)) {
   }

@@ -16,8 +16,9 @@ struct ChildResult {
   std::string output;      // its stdout
 };
 
-// Runs `program` with the arguments, its stderr thrown away, and waits for its end; after `limit` it is killed, with its children. Throws
-// std::runtime_error if it cannot be started.
-ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments, std::chrono::milliseconds limit);
+// Runs `program` with the arguments, its stderr thrown away, and waits for its end; after `limit` it is
+// killed, with its children. Throws std::runtime_error if it cannot be started.
+ChildResult run_child(const std::filesystem::path& program, const std::vector<std::string>& arguments,
+                      std::chrono::milliseconds limit);
 
 }  // namespace tenon::host

@@ -34,9 +34,15 @@ struct Command {
   std::function<int(const po::variables_map&)> run;
 };
 
-std::string operand(const po::variables_map& map) { return map.count("operand") ? map["operand"].as<std::string>() : ""; }
-bool flag(const po::variables_map& map, const char* name) { return map.count(name) > 0; }
-Strings strings(const po::variables_map& map, const char* name) { return map.count(name) ? map[name].as<Strings>() : Strings{}; }
+std::string operand(const po::variables_map& map) {
+  return map.count("operand") ? map["operand"].as<std::string>() : "";
+}
+bool flag(const po::variables_map& map, const char* name) {
+  return map.count(name) > 0;
+}
+Strings strings(const po::variables_map& map, const char* name) {
+  return map.count(name) ? map[name].as<Strings>() : Strings{};
+}
 
 std::vector<std::filesystem::path> plugin_path(const po::variables_map& map) {
   Strings path = strings(map, "plugin-path");
@@ -46,7 +52,8 @@ std::vector<std::filesystem::path> plugin_path(const po::variables_map& map) {
 std::optional<uint32_t> threads(const po::variables_map& map) {
   if (!map.count("threads")) return std::nullopt;
   const int n = map["threads"].as<int>();
-  if (n < 1 || n > 1024) throw UserError("--threads " + std::to_string(n) + ": allowed is between 1 and 1024");
+  if (n < 1 || n > 1024)
+    throw UserError("--threads " + std::to_string(n) + ": allowed is between 1 and 1024");
   return static_cast<uint32_t>(n);
 }
 
@@ -77,7 +84,10 @@ int resume(const po::variables_map& map) {
   return resume_command(arguments);
 }
 
-int check(const po::variables_map& map) { return check_command({operand(map), overrides(map), plugin_path(map), flag(map, "json")}); }
+int check(const po::variables_map& map) {
+  return check_command(
+      {operand(map), overrides(map), plugin_path(map), flag(map, "create"), flag(map, "json")});
+}
 
 int plugins(const po::variables_map& map) {
   std::string file = map.count("describe-file") ? map["describe-file"].as<std::string>() : "";
@@ -89,7 +99,9 @@ int describe(const po::variables_map& map) {
   return describe_command({operand(map), kind, plugin_path(map), flag(map, "markdown"), flag(map, "json")});
 }
 
-int doctor(const po::variables_map& map) { return doctor_command({plugin_path(map), flag(map, "json")}); }
+int doctor(const po::variables_map& map) {
+  return doctor_command({plugin_path(map), flag(map, "json")});
+}
 
 void no_options(po::options_description_easy_init&&) {}
 
@@ -98,23 +110,33 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> commands{
       {"run", "FILE", true, "carry out a configuration, or go on with it where it stopped",
        [](po::options_description_easy_init&& add) {
-         add("set", po::value<Strings>()->composing()->value_name("PATH=VALUE"), kSet)("name", po::value<std::string>()->value_name("NAME"),
-                                                                         "name of the run: --set run.name=NAME")(
-             "new", "start afresh in a folder of its own, <name>-2")("threads", po::value<int>()->value_name("N"), "instead of run.threads");
+         add("set", po::value<Strings>()->composing()->value_name("PATH=VALUE"), kSet)(
+             "name", po::value<std::string>()->value_name("NAME"), "name of the run: --set run.name=NAME")(
+             "new", "start afresh in a folder of its own, <name>-2")(
+             "threads", po::value<int>()->value_name("N"), "instead of run.threads");
        },
        run},
       {"resume", "RUN", true, "go on with a run, given its folder",
-       [](po::options_description_easy_init&& add) { add("threads", po::value<int>()->value_name("N"), "instead of run.threads"); }, resume},
+       [](po::options_description_easy_init&& add) {
+         add("threads", po::value<int>()->value_name("N"), "instead of run.threads");
+       },
+       resume},
       {"check", "FILE", true, "report everything that is wrong with a configuration",
-       [](po::options_description_easy_init&& add) { add("set", po::value<Strings>()->composing()->value_name("PATH=VALUE"), kSet); }, check},
+       [](po::options_description_easy_init&& add) {
+         add("set", po::value<Strings>()->composing()->value_name("PATH=VALUE"), kSet)(
+             "create", "go on to creating every component: opens files and LibTorch");
+       },
+       check},
       {"plugins", "", false, "list every plugin file, and why some cannot be used",
        [](po::options_description_easy_init&& add) {
-         add("describe-file", po::value<std::string>()->value_name("FILE"), "open one file, in this process, and describe it as JSON");
+         add("describe-file", po::value<std::string>()->value_name("FILE"),
+             "open one file, in this process, and describe it as JSON");
        },
        plugins},
       {"describe", "ID", false, "what a component does and which options it has",
        [](po::options_description_easy_init&& add) {
-         add("kind", po::value<std::string>()->value_name("KIND"), "if several kinds have a component of that name")(
+         add("kind", po::value<std::string>()->value_name("KIND"),
+             "if several kinds have a component of that name")(
              "markdown", "as Markdown; without ID, the whole configuration guide");
        },
        describe},
@@ -126,25 +148,31 @@ const std::vector<Command>& commands() {
 po::options_description visible_options(const Command& command) {
   po::options_description options("Options");
   command.add_options(options.add_options());
-  options.add_options()("plugin-path", po::value<Strings>()->composing()->value_name("FOLDER"), "look for plugins here first; may be repeated")(
-      "json", "answer as JSON")("help,h", "this text");
+  options.add_options()("plugin-path", po::value<Strings>()->composing()->value_name("FOLDER"),
+                        "look for plugins here first; may be repeated")("json", "answer as JSON")(
+      "help,h", "this text");
   return options;
 }
 
 void print_help(const Command& command) {
   std::cout << "tenon " << command.name;
-  if (*command.operand != '\0') std::cout << ' ' << (command.operand_required ? command.operand : "[" + std::string(command.operand) + "]");
+  if (*command.operand != '\0')
+    std::cout << ' '
+              << (command.operand_required ? command.operand : "[" + std::string(command.operand) + "]");
   std::cout << " [options]\n\n" << command.summary << "\n\n" << visible_options(command);
 }
 
 void print_help() {
-  std::cout << "tenon " << version() << ": trains reasoning models out of plugins, as one YAML file says\n\nUsage: tenon <command> [options]\n\nCommands:\n";
+  std::cout << "tenon " << version()
+            << ": trains reasoning models out of plugins, as one YAML file says\n\nUsage: tenon <command> "
+               "[options]\n\nCommands:\n";
   for (const Command& command : commands()) {
     std::string usage = command.name + (*command.operand != '\0' ? " " + std::string(command.operand) : "");
     usage.resize(std::max<size_t>(usage.size(), 14), ' ');
     std::cout << "  " << usage << command.summary << '\n';
   }
-  std::cout << "\n`tenon <command> --help` lists the options of a command; `tenon --version` prints the version.\n";
+  std::cout
+      << "\n`tenon <command> --help` lists the options of a command; `tenon --version` prints the version.\n";
 }
 
 const Command& find_command(const std::string& name) {
@@ -153,7 +181,8 @@ const Command& find_command(const std::string& name) {
     if (name == command.name) return command;
     names.emplace_back(command.name);
   }
-  throw UserError("there is no command \"" + name + "\"." + did_you_mean(name, names) + " `tenon --help` lists them.");
+  throw UserError("there is no command \"" + name + "\"." + did_you_mean(name, names) +
+                  " `tenon --help` lists them.");
 }
 
 int run_command_line(const Command& command, const Strings& arguments) {
@@ -167,7 +196,8 @@ int run_command_line(const Command& command, const Strings& arguments) {
   try {
     // Without guessing: `--se` must not be taken for --set.
     constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
-    po::store(po::command_line_parser(arguments).options(all).positional(positional).style(kStyle).run(), map);
+    po::store(po::command_line_parser(arguments).options(all).positional(positional).style(kStyle).run(),
+              map);
   } catch (const po::error& e) {
     throw UserError(std::string(e.what()) + "; see `tenon " + command.name + " --help`");
   }
@@ -176,7 +206,8 @@ int run_command_line(const Command& command, const Strings& arguments) {
     return kExitOk;
   }
   if (command.operand_required && !map.count("operand"))
-    throw UserError(std::string("tenon ") + command.name + " needs " + command.operand + "; see `tenon " + command.name + " --help`");
+    throw UserError(std::string("tenon ") + command.name + " needs " + command.operand + "; see `tenon " +
+                    command.name + " --help`");
   return command.run(map);
 }
 
@@ -194,13 +225,17 @@ int dispatch(const Strings& arguments) {
     std::cout << "tenon " << version() << '\n';
     return kExitOk;
   }
-  if (first.starts_with('-')) throw UserError("a command comes first, for example `tenon run FILE " + first + "`; `tenon --help` lists them");
+  if (first.starts_with('-'))
+    throw UserError("a command comes first, for example `tenon run FILE " + first +
+                    "`; `tenon --help` lists them");
   return run_command_line(find_command(first), Strings(arguments.begin() + 1, arguments.end()));
 }
 
 }  // namespace
 
-const char* version() { return TENON_VERSION; }
+const char* version() {
+  return TENON_VERSION;
+}
 
 int command_line(int argc, char** argv) {
   try {

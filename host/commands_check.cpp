@@ -7,17 +7,21 @@
 
 #include "host/check.h"
 #include "host/command_line.h"
+#include "host/pipeline.h"
 
 namespace tenon::host {
 
 namespace {
 
-std::string count(size_t n, const std::string& noun) { return std::to_string(n) + " " + noun + (n == 1 ? "" : "s"); }
+std::string count(size_t n, const std::string& noun) {
+  return std::to_string(n) + " " + noun + (n == 1 ? "" : "s");
+}
 
 boost::json::array stages_json(const Plan& plan) {
   boost::json::array stages;
   for (const StagePlan& stage : plan.stages) {
-    boost::json::object object{{"name", stage.name}, {"use", stage.spec.component->id}, {"version", stage.spec.component->version}};
+    boost::json::object object{
+        {"name", stage.name}, {"use", stage.spec.component->id}, {"version", stage.spec.component->version}};
     object["reads"] = boost::json::array(stage.inputs.begin(), stage.inputs.end());
     stages.push_back(std::move(object));
   }
@@ -42,7 +46,9 @@ void print_text(const std::string& file, const Plan& plan, const Diagnostics& di
     return;
   }
   std::cout << file << ": ok. Run \"" << plan.name << "\":";
-  for (const StagePlan& stage : plan.stages) std::cout << (&stage == &plan.stages.front() ? " " : ", then ") << stage.name << " (" << stage.spec.component->id << ")";
+  for (const StagePlan& stage : plan.stages)
+    std::cout << (&stage == &plan.stages.front() ? " " : ", then ") << stage.name << " ("
+              << stage.spec.component->id << ")";
   std::cout << '\n';
 }
 
@@ -52,6 +58,13 @@ int check_command(const CheckArguments& arguments) {
   Loader loader(plugin_search_path(arguments.plugin_path));
   Diagnostics diagnostics;
   Plan plan = make_plan(arguments.config, arguments.set, loader, diagnostics);
+  if (arguments.create && !diagnostics.has_errors()) {
+    try {
+      try_components(plan);
+    } catch (const UserError& e) {
+      diagnostics.add(e);
+    }
+  }
   if (arguments.json) {
     print_json(plan, diagnostics);
   } else {

@@ -47,7 +47,8 @@ void print_component(const RegisteredComponent& registered) {
 std::vector<std::string> wanted_kinds(const DescribeArguments& arguments) {
   if (arguments.kind.empty()) return {std::begin(kKinds), std::end(kKinds)};
   if (!is_kind(arguments.kind))
-    throw UserError("there is no kind \"" + arguments.kind + "\"." + did_you_mean(arguments.kind, {std::begin(kKinds), std::end(kKinds)}));
+    throw UserError("there is no kind \"" + arguments.kind + "\"." +
+                    did_you_mean(arguments.kind, {std::begin(kKinds), std::end(kKinds)}));
   return {arguments.kind};
 }
 
@@ -62,8 +63,9 @@ std::vector<RegisteredComponent> find_components(const DescribeArguments& argume
     }
   }
   if (found.empty() && !arguments.id.empty())
-    throw UserError("there is no " + (arguments.kind.empty() ? "component" : arguments.kind) + " \"" + arguments.id + "\"." +
-                    did_you_mean(arguments.id, all_ids) + " `tenon plugins` lists all.");
+    throw UserError("there is no " + (arguments.kind.empty() ? "component" : arguments.kind) + " \"" +
+                    arguments.id + "\"." + did_you_mean(arguments.id, all_ids) +
+                    " `tenon plugins` lists all.");
   return found;
 }
 

@@ -59,7 +59,9 @@ json::array cpu_features() {
 }
 
 json::object describe_cpu() {
-  return {{"name", proc_value("/proc/cpuinfo", "model name")}, {"threads", std::thread::hardware_concurrency()}, {"features", cpu_features()}};
+  return {{"name", proc_value("/proc/cpuinfo", "model name")},
+          {"threads", std::thread::hardware_concurrency()},
+          {"features", cpu_features()}};
 }
 
 // The smaller of what the machine has and what the control group allows, in bytes; 0: not known.
@@ -70,7 +72,9 @@ uint64_t memory_limit(uint64_t total) {
 }
 
 json::object describe_memory() {
-  auto bytes = [](const char* key) { return std::strtoull(proc_value("/proc/meminfo", key).c_str(), nullptr, 10) * 1024; };
+  auto bytes = [](const char* key) {
+    return std::strtoull(proc_value("/proc/meminfo", key).c_str(), nullptr, 10) * 1024;
+  };
   uint64_t total = bytes("MemTotal");
   return {{"total", total}, {"usable", memory_limit(total)}, {"available", bytes("MemAvailable")}};
 }
@@ -95,12 +99,15 @@ json::object describe_cuda() {
   json::array devices;
   for (const auto& entry : fs::directory_iterator("/proc/driver/nvidia/gpus", error))
     devices.emplace_back(proc_value(entry.path() / "information", "Model"));
-  return {{"driver", first_line("/proc/driver/nvidia/version")}, {"toolkit", find_nvcc().string()}, {"devices", std::move(devices)}};
+  return {{"driver", first_line("/proc/driver/nvidia/version")},
+          {"toolkit", find_nvcc().string()},
+          {"devices", std::move(devices)}};
 }
 
 json::object describe_plugins(const Loader& loader, const std::vector<PluginReport>& reports) {
   json::array folders, problems, runtimes;
-  for (const fs::path& folder : loader.search_path()) folders.push_back(json::object{{"path", folder.string()}, {"exists", fs::exists(folder)}});
+  for (const fs::path& folder : loader.search_path())
+    folders.push_back(json::object{{"path", folder.string()}, {"exists", fs::exists(folder)}});
   std::set<std::string> seen;
   size_t usable = 0;
   for (const PluginReport& report : reports) {
@@ -113,16 +120,22 @@ json::object describe_plugins(const Loader& loader, const std::vector<PluginRepo
     if (runtime.is_string()) seen.insert(std::string(runtime.get_string()));
   }
   for (const std::string& runtime : seen) runtimes.emplace_back(runtime);
-  return {{"path", std::move(folders)}, {"usable", usable}, {"problems", std::move(problems)}, {"runtimes", std::move(runtimes)}};
+  return {{"path", std::move(folders)},
+          {"usable", usable},
+          {"problems", std::move(problems)},
+          {"runtimes", std::move(runtimes)}};
 }
 
 std::string join(const json::value& words) {
   std::string text;
-  for (const json::value& word : words.as_array()) text += (text.empty() ? "" : ", ") + std::string(word.as_string());
+  for (const json::value& word : words.as_array())
+    text += (text.empty() ? "" : ", ") + std::string(word.as_string());
   return text.empty() ? "none" : text;
 }
 
-std::string or_none(const json::value& text) { return text.as_string().empty() ? "none" : std::string(text.as_string()); }
+std::string or_none(const json::value& text) {
+  return text.as_string().empty() ? "none" : std::string(text.as_string());
+}
 
 std::string gib(const json::value& bytes) {
   std::ostringstream out;
@@ -132,30 +145,35 @@ std::string gib(const json::value& bytes) {
 }
 
 void print_text(const json::object& answer) {
-  const json::object &cpu = answer.at("cpu").as_object(), &memory = answer.at("memory").as_object(), &cuda = answer.at("cuda").as_object(),
-                     &plugins = answer.at("plugins").as_object();
-  std::cout << "tenon     " << std::string(answer.at("version").as_string()) << ", plugin ABI level " << TENON_ABI_LEVEL << " draft " << TENON_ABI_DRAFT << '\n'
-            << "CPU       " << or_none(cpu.at("name")) << ", " << cpu.at("threads").to_number<uint64_t>() << " threads\n"
+  const json::object &cpu = answer.at("cpu").as_object(), &memory = answer.at("memory").as_object(),
+                     &cuda = answer.at("cuda").as_object(), &plugins = answer.at("plugins").as_object();
+  std::cout << "tenon     " << std::string(answer.at("version").as_string()) << ", plugin ABI level "
+            << TENON_ABI_LEVEL << " draft " << TENON_ABI_DRAFT << '\n'
+            << "CPU       " << or_none(cpu.at("name")) << ", " << cpu.at("threads").to_number<uint64_t>()
+            << " threads\n"
             << "          " << join(cpu.at("features")) << '\n'
-            << "memory    " << gib(memory.at("usable")) << ", " << gib(memory.at("available")) << " of it free\n"
-            << "GPU       " << join(cuda.at("devices")) << "; driver: " << or_none(cuda.at("driver")) << "; CUDA toolkit: " << or_none(cuda.at("toolkit")) << '\n'
-            << "plugins   " << plugins.at("usable").to_number<uint64_t>() << " usable, " << plugins.at("problems").as_array().size() << " not; they want: "
-            << join(plugins.at("runtimes")) << '\n';
+            << "memory    " << gib(memory.at("usable")) << ", " << gib(memory.at("available"))
+            << " of it free\n"
+            << "GPU       " << join(cuda.at("devices")) << "; driver: " << or_none(cuda.at("driver"))
+            << "; CUDA toolkit: " << or_none(cuda.at("toolkit")) << '\n'
+            << "plugins   " << plugins.at("usable").to_number<uint64_t>() << " usable, "
+            << plugins.at("problems").as_array().size() << " not; they want: " << join(plugins.at("runtimes"))
+            << '\n';
   for (const json::value& folder : plugins.at("path").as_array())
-    std::cout << "          " << std::string(folder.as_object().at("path").as_string()) << (folder.as_object().at("exists").as_bool() ? "" : " (does not exist)") << '\n';
-  for (const json::value& problem : plugins.at("problems").as_array()) std::cout << "problem   " << std::string(problem.as_string()) << '\n';
+    std::cout << "          " << std::string(folder.as_object().at("path").as_string())
+              << (folder.as_object().at("exists").as_bool() ? "" : " (does not exist)") << '\n';
+  for (const json::value& problem : plugins.at("problems").as_array())
+    std::cout << "problem   " << std::string(problem.as_string()) << '\n';
 }
 
 }  // namespace
 
 int doctor_command(const DoctorArguments& arguments) {
   Loader loader(plugin_search_path(arguments.plugin_path));
-  json::object answer{{"version", version()},
-                      {"abi", {{"level", TENON_ABI_LEVEL}, {"draft", TENON_ABI_DRAFT}}},
-                      {"cpu", describe_cpu()},
-                      {"memory", describe_memory()},
-                      {"cuda", describe_cuda()},
-                      {"plugins", describe_plugins(loader, inspect_plugins(loader))}};
+  json::object answer{
+      {"version", version()},    {"abi", {{"level", TENON_ABI_LEVEL}, {"draft", TENON_ABI_DRAFT}}},
+      {"cpu", describe_cpu()},   {"memory", describe_memory()},
+      {"cuda", describe_cuda()}, {"plugins", describe_plugins(loader, inspect_plugins(loader))}};
   if (arguments.json) {
     std::cout << json::serialize(answer) << '\n';
   } else {

@@ -52,7 +52,8 @@ json::object describe_file(const std::filesystem::path& file) {
 void read_answer(const ChildResult& child, PluginReport& report) {
   const std::string file = report.file.path.string();
   if (child.timed_out) {
-    report.problem = "plugin " + file + " did not answer within " + std::to_string(kDescribeLimit.count()) + " s of being opened";
+    report.problem = "plugin " + file + " did not answer within " + std::to_string(kDescribeLimit.count()) +
+                     " s of being opened";
     return;
   }
   if (child.signal != 0) {
@@ -62,7 +63,8 @@ void read_answer(const ChildResult& child, PluginReport& report) {
   json::error_code error;
   json::value answer = json::parse(child.output, error);
   if (error || !answer.is_object()) {
-    report.problem = "plugin " + file + " ended the process that opened it, with exit code " + std::to_string(child.exit_code);
+    report.problem = "plugin " + file + " ended the process that opened it, with exit code " +
+                     std::to_string(child.exit_code);
   } else if (const auto* problem = answer.get_object().if_contains("error")) {
     report.problem = problem->as_string();
   } else {
@@ -72,7 +74,9 @@ void read_answer(const ChildResult& child, PluginReport& report) {
 }
 
 json::object report_json(const PluginReport& report) {
-  json::object out{{"path", report.file.path.string()}, {"usable", report.problem.empty()}, {"shadowed", report.file.shadowed}};
+  json::object out{{"path", report.file.path.string()},
+                   {"usable", report.problem.empty()},
+                   {"shadowed", report.file.shadowed}};
   if (report.problem.empty()) {
     out["plugin"] = report.plugin;
   } else {
@@ -92,12 +96,18 @@ std::vector<Row> rows_of(const std::vector<PluginReport>& reports) {
     for (const json::value& item : report.plugin.at("components").as_array()) {
       const json::object& component = item.as_object();
       auto text = [&](const char* key) { return std::string(component.at(key).as_string()); };
-      rows.push_back({text("kind"), text("id"), text("version"), text("summary"),
-                      report.file.path.string() + (report.file.shadowed ? " (not used: an earlier folder has one of this name)" : "")});
+      rows.push_back(
+          {text("kind"), text("id"), text("version"), text("summary"),
+           report.file.path.string() +
+               (report.file.shadowed ? " (not used: an earlier folder has one of this name)" : "")});
     }
   }
-  auto order = [](const std::string& kind) { return std::find(std::begin(kKinds), std::end(kKinds), kind) - std::begin(kKinds); };
-  std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) { return std::pair(order(a.kind), a.id) < std::pair(order(b.kind), b.id); });
+  auto order = [](const std::string& kind) {
+    return std::find(std::begin(kKinds), std::end(kKinds), kind) - std::begin(kKinds);
+  };
+  std::stable_sort(rows.begin(), rows.end(), [&](const Row& a, const Row& b) {
+    return std::pair(order(a.kind), a.id) < std::pair(order(b.kind), b.id);
+  });
   return rows;
 }
 
@@ -115,8 +125,8 @@ void print_table(const std::vector<Row>& rows) {
     summary = std::max(summary, row.summary.size());
   }
   for (const Row& row : rows)
-    std::cout << padded(row.kind, kind) << "  " << padded(row.id, id) << "  " << padded(row.version, version) << "  " << padded(row.summary, summary)
-              << "  " << row.file << '\n';
+    std::cout << padded(row.kind, kind) << "  " << padded(row.id, id) << "  " << padded(row.version, version)
+              << "  " << padded(row.summary, summary) << "  " << row.file << '\n';
 }
 
 void print_text(const Loader& loader, const std::vector<PluginReport>& reports) {
@@ -129,7 +139,9 @@ void print_text(const Loader& loader, const std::vector<PluginReport>& reports) 
     std::cout << "  " << report.problem << '\n';
   }
   std::cout << (reports.empty() ? "No plugin files.\n" : "") << "\nLooked in:\n";
-  for (const auto& folder : loader.search_path()) std::cout << "  " << folder.string() << (std::filesystem::exists(folder) ? "" : " (does not exist)") << '\n';
+  for (const auto& folder : loader.search_path())
+    std::cout << "  " << folder.string() << (std::filesystem::exists(folder) ? "" : " (does not exist)")
+              << '\n';
 }
 
 }  // namespace
@@ -139,7 +151,9 @@ std::vector<PluginReport> inspect_plugins(const Loader& loader) {
   for (const PluginFile& file : loader.files()) {
     PluginReport report;
     report.file = file;
-    read_answer(run_child("/proc/self/exe", {"plugins", "--json", "--describe-file", file.path.string()}, kDescribeLimit), report);
+    read_answer(run_child("/proc/self/exe", {"plugins", "--json", "--describe-file", file.path.string()},
+                          kDescribeLimit),
+                report);
     reports.push_back(std::move(report));
   }
   return reports;

@@ -19,7 +19,8 @@ struct PluginsArguments {
 
 int plugins_command(const PluginsArguments& arguments);
 
-// A plugin file as another process found it: one that crashes or hangs when it is opened cannot hurt this one.
+// A plugin file as another process found it: one that crashes or hangs when it is opened cannot hurt this
+// one.
 struct PluginReport {
   PluginFile file;
   boost::json::object plugin;  // describe_plugin's, and "sha256"

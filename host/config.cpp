@@ -56,13 +56,15 @@ class Builder : public YAML::EventHandler {
 
   void OnAlias(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     auto target = anchors_.find(anchor);
-    if (target == anchors_.end()) throw UserError(at(mark), "this alias stands inside the value that it names");
+    if (target == anchors_.end())
+      throw UserError(at(mark), "this alias stands inside the value that it names");
     count(at(mark), count_values(target->second));
     if (open_.size() + depth_of(target->second) > kMaxConfigDepth) too_deep(at(mark));
     place(target->second);
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& text) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& text) override {
     Value value;
     value.kind = Value::Kind::kScalar;
     value.mark = at(mark);
@@ -73,12 +75,14 @@ class Builder : public YAML::EventHandler {
     finish(std::move(value), anchor);
   }
 
-  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                       YAML::EmitterStyle::value) override {
     start(Value::Kind::kList, at(mark), tag, anchor);
   }
   void OnSequenceEnd() override { end(); }
 
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     start(Value::Kind::kMap, at(mark), tag, anchor);
   }
   void OnMapEnd() override {
@@ -96,7 +100,8 @@ class Builder : public YAML::EventHandler {
   Mark at(const YAML::Mark& mark) const { return {file_, mark.line + 1, mark.column + 1}; }
 
   [[noreturn]] static void too_deep(const Mark& mark) {
-    throw UserError(mark, "lists and maps are nested deeper than " + std::to_string(kMaxConfigDepth) + " levels");
+    throw UserError(mark,
+                    "lists and maps are nested deeper than " + std::to_string(kMaxConfigDepth) + " levels");
   }
 
   void count(const Mark& mark, size_t n) {
@@ -125,7 +130,8 @@ class Builder : public YAML::EventHandler {
         return;
       }
     }
-    throw UserError(at(mark), "broken YAML: this text is not closed, a " + std::string(1, quote) + " is missing");
+    throw UserError(at(mark),
+                    "broken YAML: this text is not closed, a " + std::string(1, quote) + " is missing");
   }
 
   void start(Value::Kind kind, const Mark& mark, const std::string& tag, YAML::anchor_t anchor) {
@@ -174,11 +180,13 @@ class Builder : public YAML::EventHandler {
     if (!key.is_scalar()) throw UserError(key.mark, "a key must be a word, not " + describe(key));
     for (const Entry& entry : map.entries) {
       if (entry.key != key.text || (key.text == kMergeKey && !key.quoted)) continue;
-      throw UserError(key.mark, "\"" + key.text + "\" is given twice; the first is in line " + std::to_string(entry.key_mark.line));
+      throw UserError(key.mark, "\"" + key.text + "\" is given twice; the first is in line " +
+                                    std::to_string(entry.key_mark.line));
     }
   }
 
-  // Resolves `<<: *base` and `<<: [*a, *b]`: keys that are not in the map come from the merged maps, of several from the first that has it.
+  // Resolves `<<: *base` and `<<: [*a, *b]`: keys that are not in the map come from the merged maps, of
+  // several from the first that has it.
   static void merge(Value& map) {
     std::vector<Entry> own;
     std::vector<Value> merged;
@@ -193,7 +201,8 @@ class Builder : public YAML::EventHandler {
     }
     map.entries = std::move(own);
     for (Value& from : merged) {
-      if (!from.is_map()) throw UserError(from.mark, "\"<<\" takes a map or a list of maps, not " + describe(from));
+      if (!from.is_map())
+        throw UserError(from.mark, "\"<<\" takes a map or a list of maps, not " + describe(from));
       for (Entry& entry : from.entries)
         if (map.find(entry.key) == nullptr) map.entries.push_back(std::move(entry));
     }
@@ -211,10 +220,16 @@ class Builder : public YAML::EventHandler {
 std::optional<Mark> find_bad_byte(const std::string& file, std::string_view text) {
   Mark mark{file, 1, 1};
   size_t i = 0;
-  auto continuation = [&](size_t k) { return i + k < text.size() && (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80; };
+  auto continuation = [&](size_t k) {
+    return i + k < text.size() && (static_cast<unsigned char>(text[i + k]) & 0xC0) == 0x80;
+  };
   while (i < text.size()) {
     auto c = static_cast<unsigned char>(text[i]);
-    size_t length = c < 0x80 ? 1 : c >= 0xC2 && c < 0xE0 ? 2 : c >= 0xE0 && c < 0xF0 ? 3 : c >= 0xF0 && c < 0xF5 ? 4 : 0;
+    size_t length = c < 0x80                ? 1
+                    : c >= 0xC2 && c < 0xE0 ? 2
+                    : c >= 0xE0 && c < 0xF0 ? 3
+                    : c >= 0xF0 && c < 0xF5 ? 4
+                                            : 0;
     bool control = c < 0x20 && c != '\n' && c != '\r' && c != '\t';
     if (length == 0 || control) return mark;
     for (size_t k = 1; k < length; ++k)
@@ -231,22 +246,26 @@ std::optional<Mark> find_bad_byte(const std::string& file, std::string_view text
 }
 
 bool is_indented_with_tab(std::string_view text, int line) {
-  for (int i = 1; i < line && !text.empty(); ++i) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+  for (int i = 1; i < line && !text.empty(); ++i)
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
   return text.substr(0, text.find_first_not_of(" \t")).find('\t') != std::string_view::npos;
 }
 
 std::string read_text(const std::filesystem::path& file) {
   std::error_code error;
   auto status = std::filesystem::status(file, error);
-  if (!std::filesystem::exists(status)) throw UserError("cannot open the configuration " + file.string() + ": no such file");
-  if (std::filesystem::is_directory(status)) throw UserError(file.string() + " is a folder; give the path of a YAML file");
+  if (!std::filesystem::exists(status))
+    throw UserError("cannot open the configuration " + file.string() + ": no such file");
+  if (std::filesystem::is_directory(status))
+    throw UserError(file.string() + " is a folder; give the path of a YAML file");
   std::ifstream in(file, std::ios::binary);
   if (!in) throw UserError("cannot open the configuration " + file.string() + ": " + std::strerror(errno));
   std::string text(kMaxConfigBytes + 1, '\0');
   in.read(text.data(), static_cast<std::streamsize>(text.size()));
   text.resize(static_cast<size_t>(in.gcount()));
   if (text.size() > kMaxConfigBytes)
-    throw UserError(file.string() + " is larger than a configuration can be, " + std::to_string(kMaxConfigBytes >> 20) + " MiB");
+    throw UserError(file.string() + " is larger than a configuration can be, " +
+                    std::to_string(kMaxConfigBytes >> 20) + " MiB");
   return text;
 }
 
@@ -263,7 +282,8 @@ std::vector<std::string> keys_of(const Value& value) {
 Value* find_item(Value& list, const std::string& part) {
   size_t index = 0;
   auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), index);
-  if (error == std::errc() && end == part.data() + part.size()) return index < list.items.size() ? &list.items[index] : nullptr;
+  if (error == std::errc() && end == part.data() + part.size())
+    return index < list.items.size() ? &list.items[index] : nullptr;
   for (Value& item : list.items) {
     const Value* name = item.find("name");
     if (name != nullptr && name->is_scalar() && name->text == part) return &item;
@@ -313,14 +333,20 @@ const Value* Value::find(std::string_view key) const {
   return nullptr;
 }
 
-Value* Value::find(std::string_view key) { return const_cast<Value*>(std::as_const(*this).find(key)); }
+Value* Value::find(std::string_view key) {
+  return const_cast<Value*>(std::as_const(*this).find(key));
+}
 
 std::string describe(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::kNull: return "nothing";
-    case Value::Kind::kList: return "a list";
-    case Value::Kind::kMap: return "a map";
-    case Value::Kind::kScalar: break;
+    case Value::Kind::kNull:
+      return "nothing";
+    case Value::Kind::kList:
+      return "a list";
+    case Value::Kind::kMap:
+      return "a map";
+    case Value::Kind::kScalar:
+      break;
   }
   constexpr size_t kShown = 60;
   std::string text = value.text.size() <= kShown ? value.text : value.text.substr(0, kShown) + "…";
@@ -329,22 +355,28 @@ std::string describe(const Value& value) {
 
 Value parse_yaml(const std::string& file, std::string_view text) {
   if (auto bad = find_bad_byte(file, text)) throw UserError(*bad, "this byte is not UTF-8 text");
-  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);  // a byte order mark, of which yaml-cpp's positions know nothing
+  if (text.starts_with("\xEF\xBB\xBF"))
+    text.remove_prefix(3);  // a byte order mark, of which yaml-cpp's positions know nothing
   std::istringstream in{std::string(text)};
   Builder builder(file, text);
   try {
     YAML::Parser parser(in);
-    if (!parser.HandleNextDocument(builder)) return Value{Value::Kind::kNull, {file, 1, 1}, {}, false, {}, {}};
+    if (!parser.HandleNextDocument(builder))
+      return Value{Value::Kind::kNull, {file, 1, 1}, {}, false, {}, {}};
     std::optional<Value> root = builder.take();
     Builder rest(file, text);
     if (parser.HandleNextDocument(rest)) {
       std::optional<Value> second = rest.take();
-      throw UserError(second ? second->mark : Mark{file, 1, 1}, "a second YAML document begins here; a configuration is one");
+      throw UserError(second ? second->mark : Mark{file, 1, 1},
+                      "a second YAML document begins here; a configuration is one");
     }
     return std::move(*root);
   } catch (const YAML::Exception& e) {
     const Mark mark = e.mark.is_null() ? Mark{file, 1, 1} : Mark{file, e.mark.line + 1, e.mark.column + 1};
-    throw UserError(mark, "broken YAML: " + e.msg + (is_indented_with_tab(text, mark.line) ? "; YAML is indented with spaces, and here is a tab" : ""));
+    throw UserError(
+        mark, "broken YAML: " + e.msg +
+                  (is_indented_with_tab(text, mark.line) ? "; YAML is indented with spaces, and here is a tab"
+                                                         : ""));
   }
 }
 
@@ -352,7 +384,8 @@ void apply_set(Value& root, const std::string& assignment, int number) {
   const Mark path_mark{"--set", number, 1};
   size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0)
-    throw UserError(path_mark, "\"" + assignment + "\" is not of the form path=value, for example run.seed=7");
+    throw UserError(path_mark,
+                    "\"" + assignment + "\" is not of the form path=value, for example run.seed=7");
   std::vector<std::string> parts = split(assignment.substr(0, equals));
 
   Value value = parse_yaml("--set", std::string_view(assignment).substr(equals + 1));
@@ -372,26 +405,33 @@ void apply_set(Value& root, const std::string& assignment, int number) {
     } else if (here->is_map() || here->is_null()) {
       here->kind = Value::Kind::kMap;
       next = here->find(part);
-      // What is below a component or a stage is held against its option table later; everything above must be there.
+      // What is below a component or a stage is held against its option table later; everything above must be
+      // there.
       bool may_be_new = last || i >= 2 || (i == 0 && part == "run");
       if (next == nullptr && may_be_new) next = &add_key(*here, part, path_mark);
     } else {
-      throw UserError(path_mark, place + " is " + describe(*here) + ", which has nothing called \"" + part + "\" in it");
+      throw UserError(path_mark,
+                      place + " is " + describe(*here) + ", which has nothing called \"" + part + "\" in it");
     }
     if (next == nullptr)
-      throw UserError(path_mark, place + " has no " + (here->is_list() ? "element" : "key") + " \"" + part + "\"." + did_you_mean(part, keys_of(*here)));
+      throw UserError(path_mark, place + " has no " + (here->is_list() ? "element" : "key") + " \"" + part +
+                                     "\"." + did_you_mean(part, keys_of(*here)));
     here = next;
     walked += (walked.empty() ? "" : ".") + part;
   }
   *here = std::move(value);
 }
 
-Value load_config(const std::filesystem::path& file, const std::vector<std::string>& set, Diagnostics& diagnostics) {
+Value load_config(const std::filesystem::path& file, const std::vector<std::string>& set,
+                  Diagnostics& diagnostics) {
   std::string text = read_text(file);
   diagnostics.add_source(file.string(), text);
   Value root = parse_yaml(file.string(), text);
-  if (root.is_null()) throw UserError({file.string(), 1, 1}, "the file is empty; a configuration has at least `pipeline:`");
-  if (!root.is_map()) throw UserError(root.mark, "a configuration is a map with the keys run, components and pipeline, not " + describe(root));
+  if (root.is_null())
+    throw UserError({file.string(), 1, 1}, "the file is empty; a configuration has at least `pipeline:`");
+  if (!root.is_map())
+    throw UserError(root.mark, "a configuration is a map with the keys run, components and pipeline, not " +
+                                   describe(root));
 
   std::string lines;
   for (const std::string& assignment : set) {

@@ -44,14 +44,16 @@ inline constexpr size_t kMaxConfigBytes = 4 << 20;
 inline constexpr size_t kMaxConfigDepth = 64;
 inline constexpr size_t kMaxConfigValues = 200'000;  // after aliases are expanded
 
-// Parses one YAML document. Anchors, aliases and merge keys (`<<`) are resolved; marks are of where a value was first written. A broken text, a
-// key given twice, a second document or a text beyond the limits throws UserError with the place. `file` is the name for the marks.
+// Parses one YAML document. Anchors, aliases and merge keys (`<<`) are resolved; marks are of where a value
+// was first written. A broken text, a key given twice, a second document or a text beyond the limits throws
+// UserError with the place. `file` is the name for the marks.
 Value parse_yaml(const std::string& file, std::string_view text);
 
-// Reads and parses `file`, registers its text with `diagnostics`, then applies the overrides in order. An override is "a.b.c=value": keys by name,
-// list elements by their number or their `name`, the value parsed as YAML. All but the last part of the path must be there already. Throws
-// UserError.
-Value load_config(const std::filesystem::path& file, const std::vector<std::string>& set, Diagnostics& diagnostics);
+// Reads and parses `file`, registers its text with `diagnostics`, then applies the overrides in order. An
+// override is "a.b.c=value": keys by name, list elements by their number or their `name`, the value parsed as
+// YAML. All but the last part of the path must be there already. Throws UserError.
+Value load_config(const std::filesystem::path& file, const std::vector<std::string>& set,
+                  Diagnostics& diagnostics);
 
 // One override; `number` is its line in the marks (1 for the first --set).
 void apply_set(Value& root, const std::string& assignment, int number);

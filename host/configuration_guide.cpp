@@ -12,17 +12,21 @@ namespace {
 
 constexpr char kLanguage[] = R"(# Configuration
 
-*Written by `tenon describe --markdown` from the option tables that `tenon check` goes by; a test keeps the two equal.*
+*Written by `tenon describe --markdown` from the option tables that `tenon check` goes by; a test keeps the two equal, and checks the example.*
 
 A configuration is one YAML file: nouns (`components`), then verbs (`pipeline`).
 
 ```yaml
-run: {name: quickstart, seed: 7}
+run: {name: example, seed: 7}
 components:
-  policy: {use: transformer, layers: 3, tokenizer: {use: char}}
+  sums: {use: running-sum, operands: 5}
+  letters: {use: char, alphabet: "0123456789+-=<>,", eos: "$"}
+  policy: {use: transformer, layers: 2, width: 32, heads: 4, tokenizer: letters}
+  algorithm: {use: grpo}
+  adamw: {use: adamw, learning_rate: 1.5e-4}
 pipeline:
-  - {name: base, use: pretrain, model: policy, data: {use: running-sum}, steps: 2000}
-  - {name: zero, use: rl, from: base, data: {use: running-sum}, rewards: [{use: answer}], steps: 150}
+  - {name: base, use: pretrain, model: policy, data: sums, optimizer: {of: adamw, learning_rate: 4e-3}, steps: 2000}
+  - {name: zero, use: rl, from: base, data: sums, rewards: [{use: answer, extract: after-tag, tag: ">"}], optimizer: adamw, steps: 150}
 ```
 
 **Everything is read or it is an error.** A key that nothing knows, a value outside its range, a component that nothing refers to: `tenon check`
@@ -66,7 +70,9 @@ std::string cell(std::string text) {
   return out;
 }
 
-std::string code(const std::string& text) { return text.empty() ? "" : "`" + cell(text) + "`"; }
+std::string code(const std::string& text) {
+  return text.empty() ? "" : "`" + cell(text) + "`";
+}
 
 std::string allowed_cell(const tenon_option& option) {
   std::string text = cell(allowed(option));
@@ -84,7 +90,8 @@ void add_rows(const tenon_option* const* table, const std::string& prefix, std::
     const tenon_option& option = **table;
     std::string doc = cell(option.doc);
     if (option.flags & TENON_O_DEPRECATED) doc = "*Deprecated.* " + doc;
-    out += "| `" + prefix + option.name + "` | " + type_name(option) + " | " + default_cell(option) + " | " + allowed_cell(option) + " | " + doc + " |\n";
+    out += "| `" + prefix + option.name + "` | " + type_name(option) + " | " + default_cell(option) + " | " +
+           allowed_cell(option) + " | " + doc + " |\n";
     add_rows(option.children, prefix + option.name + ".", out);
   }
 }
@@ -121,8 +128,9 @@ std::string component_guide(const std::vector<RegisteredComponent>& components) 
 }
 
 std::string configuration_guide(const std::vector<RegisteredComponent>& components) {
-  return kLanguage + std::string("## Top level\n\n") + option_table(top_options()) + "\n## `run`\n\n" + option_table(run_options()) +
-         "\n## Every stage\n" + kStageKeys + option_table(stage_options()) + "\n" + component_guide(components);
+  return kLanguage + std::string("## Top level\n\n") + option_table(top_options()) + "\n## `run`\n\n" +
+         option_table(run_options()) + "\n## Every stage\n" + kStageKeys + option_table(stage_options()) +
+         "\n" + component_guide(components);
 }
 
 }  // namespace tenon::host

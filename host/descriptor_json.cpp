@@ -13,7 +13,9 @@ namespace {
 
 namespace json = boost::json;
 
-json::string text(const char* s) { return s == nullptr ? "" : s; }
+json::string text(const char* s) {
+  return s == nullptr ? "" : s;
+}
 
 void put_flags(const tenon_option& option, json::object& out) {
   constexpr std::pair<uint32_t, const char*> kFlags[] = {{TENON_O_REQUIRED, "required"},
@@ -33,7 +35,8 @@ json::object describe_option(const tenon_option& option) {
   if (option.ref_kind != nullptr) out["kind"] = option.ref_kind;
   if (option.enum_values != nullptr) {
     json::array values;
-    for (const char* const* value = option.enum_values; *value != nullptr; ++value) values.emplace_back(*value);
+    for (const char* const* value = option.enum_values; *value != nullptr; ++value)
+      values.emplace_back(*value);
     out["values"] = std::move(values);
   }
   put_flags(option, out);
@@ -56,23 +59,29 @@ json::array component_flags(uint32_t flags) {
 }  // namespace
 
 json::object describe_plugin(const tenon_plugin& plugin) {
-  json::object out{{"id", text(plugin.id)},
-                   {"version", text(plugin.version)},
-                   {"vendor", text(plugin.vendor)},
-                   {"license", text(plugin.license)},
-                   {"url", text(plugin.url)},
-                   {"sdk", text(plugin.sdk)},
-                   {"runtime", plugin.runtime == nullptr ? json::value(nullptr) : json::value(plugin.runtime)},
-                   {"abi", {{"built", plugin.abi_built}, {"min", plugin.abi_min}, {"draft", plugin.abi_draft}}}};
+  json::object out{
+      {"id", text(plugin.id)},
+      {"version", text(plugin.version)},
+      {"vendor", text(plugin.vendor)},
+      {"license", text(plugin.license)},
+      {"url", text(plugin.url)},
+      {"sdk", text(plugin.sdk)},
+      {"runtime", plugin.runtime == nullptr ? json::value(nullptr) : json::value(plugin.runtime)},
+      {"abi", {{"built", plugin.abi_built}, {"min", plugin.abi_min}, {"draft", plugin.abi_draft}}}};
   json::array components;
-  for (const tenon_component* const* c = plugin.components; *c != nullptr; ++c) components.push_back(describe_component(**c));
+  for (const tenon_component* const* c = plugin.components; *c != nullptr; ++c)
+    components.push_back(describe_component(**c));
   out["components"] = std::move(components);
   return out;
 }
 
 json::object describe_component(const tenon_component& component) {
-  return {{"kind", text(component.kind)},       {"id", text(component.id)},   {"version", text(component.version)},
-          {"summary", text(component.summary)}, {"doc", text(component.doc)}, {"flags", component_flags(component.flags)},
+  return {{"kind", text(component.kind)},
+          {"id", text(component.id)},
+          {"version", text(component.version)},
+          {"summary", text(component.summary)},
+          {"doc", text(component.doc)},
+          {"flags", component_flags(component.flags)},
           {"options", describe_options(component.options)}};
 }
 
@@ -85,15 +94,19 @@ json::array describe_options(const tenon_option* const* table) {
 std::string allowed(const tenon_option& option) {
   if (option.enum_values != nullptr) {
     std::string names;
-    for (const char* const* value = option.enum_values; *value != nullptr; ++value) names += (names.empty() ? "" : ", ") + std::string(*value);
+    for (const char* const* value = option.enum_values; *value != nullptr; ++value)
+      names += (names.empty() ? "" : ", ") + std::string(*value);
     return names;
   }
-  if (option.min_json != nullptr && option.max_json != nullptr) return plain_json(option.min_json) + " … " + plain_json(option.max_json);
+  if (option.min_json != nullptr && option.max_json != nullptr)
+    return plain_json(option.min_json) + " … " + plain_json(option.max_json);
   if (option.min_json != nullptr) return "≥ " + plain_json(option.min_json);
   if (option.max_json != nullptr) return "≤ " + plain_json(option.max_json);
   return "";
 }
 
-std::string default_text(const tenon_option& option) { return option.default_json == nullptr ? "" : plain_json(option.default_json); }
+std::string default_text(const tenon_option& option) {
+  return option.default_json == nullptr ? "" : plain_json(option.default_json);
+}
 
 }  // namespace tenon::host

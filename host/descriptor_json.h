@@ -16,7 +16,8 @@ boost::json::object describe_plugin(const tenon_plugin& plugin);
 // {kind, id, version, summary, doc, flags, options: […]}
 boost::json::object describe_component(const tenon_component& component);
 
-// [{name, type, doc, default, min, max, unit, values, kind, required, deprecated, advanced, options: […]}]; what does not apply is left out.
+// [{name, type, doc, default, min, max, unit, values, kind, required, deprecated, advanced, options: […]}];
+// what does not apply is left out.
 boost::json::array describe_options(const tenon_option* const* table);
 
 // "0 … 1", "≥ 0", "adam, sgd": what an option allows; empty if everything of its type.

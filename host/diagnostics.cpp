@@ -26,7 +26,8 @@ std::string_view source_line(std::string_view text, int line) {
   return text;
 }
 
-// Spaces up to a column: tabs stay tabs and a character of several bytes is one space, so that the caret stands right on a terminal.
+// Spaces up to a column: tabs stay tabs and a character of several bytes is one space, so that the caret
+// stands right on a terminal.
 std::string caret_indent(std::string_view line, int column) {
   std::string indent;
   for (size_t i = 0; i + 1 < static_cast<size_t>(column) && i < line.size(); ++i) {
@@ -36,7 +37,9 @@ std::string caret_indent(std::string_view line, int column) {
   return indent;
 }
 
-const char* word(Severity severity) { return severity == Severity::kError ? "error" : "warning"; }
+const char* word(Severity severity) {
+  return severity == Severity::kError ? "error" : "warning";
+}
 
 }  // namespace
 
@@ -52,7 +55,8 @@ void Diagnostics::add(Diagnostic diagnostic) {
   if (diagnostic.severity == Severity::kError) ++error_reports_;
   // A template that several stages use is checked once for each of them, under another path each time.
   bool known = std::any_of(all_.begin(), all_.end(), [&](const Diagnostic& other) {
-    bool same_place = other.mark == diagnostic.mark && (!diagnostic.mark.file.empty() || other.path == diagnostic.path);
+    bool same_place =
+        other.mark == diagnostic.mark && (!diagnostic.mark.file.empty() || other.path == diagnostic.path);
     return same_place && other.severity == diagnostic.severity && other.message == diagnostic.message;
   });
   if (known) return;
@@ -60,13 +64,18 @@ void Diagnostics::add(Diagnostic diagnostic) {
   all_.push_back(std::move(diagnostic));
 }
 
-void Diagnostics::add(const UserError& error) { this->error(error.mark(), "", error.what()); }
+void Diagnostics::add(const UserError& error) {
+  this->error(error.mark(), "", error.what());
+}
 
-void Diagnostics::add_source(const std::string& file, std::string text) { sources_[file] = std::move(text); }
+void Diagnostics::add_source(const std::string& file, std::string text) {
+  sources_[file] = std::move(text);
+}
 
 std::vector<Diagnostic> Diagnostics::sorted() const {
   std::vector<Diagnostic> sorted = all_;
-  std::stable_sort(sorted.begin(), sorted.end(), [](const Diagnostic& a, const Diagnostic& b) { return a.mark < b.mark; });
+  std::stable_sort(sorted.begin(), sorted.end(),
+                   [](const Diagnostic& a, const Diagnostic& b) { return a.mark < b.mark; });
   return sorted;
 }
 
@@ -111,7 +120,8 @@ size_t edit_distance(std::string_view a, std::string_view b) {
     for (size_t j = 1; j <= b.size(); ++j) {
       size_t substitution = above[j - 1] + (a[i - 1] == b[j - 1] ? 0 : 1);
       row[j] = std::min({above[j] + 1, row[j - 1] + 1, substitution});
-      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]) row[j] = std::min(row[j], before[j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+        row[j] = std::min(row[j], before[j - 2] + 1);
     }
     std::swap(before, above);
     std::swap(above, row);
@@ -126,8 +136,9 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
   size_t best_distance = allowed + 1;
   for (const std::string& candidate : candidates) {
     // "steps" for "number_of_steps" and the like are as good as a small edit.
-    bool contained = word.size() >= 4 && candidate.size() >= 4 &&
-                     (candidate.find(word) != std::string::npos || word.find(candidate) != std::string_view::npos);
+    bool contained =
+        word.size() >= 4 && candidate.size() >= 4 &&
+        (candidate.find(word) != std::string::npos || word.find(candidate) != std::string_view::npos);
     size_t distance = edit_distance(word, candidate);
     if (contained) distance = std::min(distance, allowed);
     if (distance < best_distance) {

@@ -25,7 +25,8 @@ struct Diagnostic {
   bool operator==(const Diagnostic&) const = default;
 };
 
-// A mistake of the user that ends the command at once: exit code 2. Several mistakes are collected in Diagnostics instead.
+// A mistake of the user that ends the command at once: exit code 2. Several mistakes are collected in
+// Diagnostics instead.
 class UserError : public std::runtime_error {
  public:
   explicit UserError(const std::string& message) : std::runtime_error(message) {}
@@ -49,7 +50,8 @@ class Diagnostics {
 
   bool has_errors() const { return errors_ > 0; }
   size_t errors() const { return errors_; }
-  // Errors that were reported, the same one again included: whether this number grew says whether something is wrong here.
+  // Errors that were reported, the same one again included: whether this number grew says whether something
+  // is wrong here.
   size_t error_reports() const { return error_reports_; }
   size_t warnings() const { return all_.size() - errors_; }
   // By file, line and column; those without a place first.
@@ -68,7 +70,8 @@ class Diagnostics {
 // ` Did you mean "learning_rate"?`, with a leading space, if a candidate is near to `word`; else nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& candidates);
 
-// The smallest number of insertions, deletions, substitutions and swaps of neighbours that makes a into b (optimal string alignment).
+// The smallest number of insertions, deletions, substitutions and swaps of neighbours that makes a into b
+// (optimal string alignment).
 size_t edit_distance(std::string_view a, std::string_view b);
 
 }  // namespace tenon::host

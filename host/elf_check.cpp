@@ -27,12 +27,18 @@ constexpr uint16_t kMachine = EM_AARCH64;
 
 std::string machine_name(uint16_t machine) {
   switch (machine) {
-    case EM_X86_64: return "x86-64";
-    case EM_AARCH64: return "AArch64";
-    case EM_386: return "x86 (32 bit)";
-    case EM_ARM: return "ARM (32 bit)";
-    case EM_RISCV: return "RISC-V";
-    default: return "machine " + std::to_string(machine);
+    case EM_X86_64:
+      return "x86-64";
+    case EM_AARCH64:
+      return "AArch64";
+    case EM_386:
+      return "x86 (32 bit)";
+    case EM_ARM:
+      return "ARM (32 bit)";
+    case EM_RISCV:
+      return "RISC-V";
+    default:
+      return "machine " + std::to_string(machine);
   }
 }
 
@@ -74,7 +80,8 @@ std::optional<bool> exports_entry(File& file, const std::vector<Elf64_Shdr>& sec
     return std::any_of(symbols->begin(), symbols->end(), [&](const Elf64_Sym& symbol) {
       constexpr std::string_view kEntry(TENON_ENTRY "\0", sizeof TENON_ENTRY);  // with the NUL that ends it
       if (symbol.st_shndx == SHN_UNDEF || symbol.st_name >= names->size()) return false;
-      return std::string_view(names->data() + symbol.st_name, names->size() - symbol.st_name).starts_with(kEntry);
+      return std::string_view(names->data() + symbol.st_name, names->size() - symbol.st_name)
+          .starts_with(kEntry);
     });
   }
   return false;
@@ -99,20 +106,25 @@ std::string why_not_a_plugin(const std::filesystem::path& path) {
   if (file.size() == 0) return "is empty; build or copy the plugin again";
 
   auto magic = file.read<char>(0, std::min<uint64_t>(file.size(), SELFMAG));
-  if (!magic || std::string_view(magic->data(), magic->size()) != std::string_view(ELFMAG, SELFMAG).substr(0, magic->size()))
+  if (!magic || std::string_view(magic->data(), magic->size()) !=
+                    std::string_view(ELFMAG, SELFMAG).substr(0, magic->size()))
     return "is not a plugin: it does not begin like a shared library (ELF)";
   auto headers = file.read<Elf64_Ehdr>(0, 1);
-  if (!headers) return "is cut off after " + std::to_string(file.size()) + " bytes; build or copy the plugin again";
+  if (!headers)
+    return "is cut off after " + std::to_string(file.size()) + " bytes; build or copy the plugin again";
 
   const Elf64_Ehdr& header = headers->front();
-  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB || header.e_machine != kMachine)
-    return "is for " + machine_name(header.e_machine) + ", this machine is " + machine_name(kMachine) + "; build the plugin here";
+  if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_ident[EI_DATA] != ELFDATA2LSB ||
+      header.e_machine != kMachine)
+    return "is for " + machine_name(header.e_machine) + ", this machine is " + machine_name(kMachine) +
+           "; build the plugin here";
   if (header.e_type != ET_DYN) return "is not a plugin: it is an ELF file, but not a shared library";
 
   auto size = promised_size(file, header);
   if (!size || *size > file.size())
-    return "is cut off: " + (size ? "its headers promise " + std::to_string(*size) + " bytes and " : std::string()) + "it has " +
-           std::to_string(file.size()) + "; build or copy the plugin again";
+    return "is cut off: " +
+           (size ? "its headers promise " + std::to_string(*size) + " bytes and " : std::string()) +
+           "it has " + std::to_string(file.size()) + "; build or copy the plugin again";
 
   auto sections = file.read<Elf64_Shdr>(header.e_shoff, header.e_shnum);
   auto exported = sections ? exports_entry(file, *sections) : std::nullopt;

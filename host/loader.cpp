@@ -25,16 +25,18 @@ struct OpenFile {
   LoadedPlugin plugin;
 };
 
-// Every plugin file that this process has opened, by its real path. Never destroyed: code of a plugin may run until the process ends.
+// Every plugin file that this process has opened, by its real path. Never destroyed: code of a plugin may run
+// until the process ends.
 std::map<fs::path, OpenFile>& open_files() {
   static auto* files = new std::map<fs::path, OpenFile>();
   return *files;
 }
 
-// dlclose would leave dangling pointers behind, and Boost.DLL closes what it opened and cannot be told not to; a file that was opened once with
-// RTLD_NODELETE stays mapped.
+// dlclose would leave dangling pointers behind, and Boost.DLL closes what it opened and cannot be told not
+// to; a file that was opened once with RTLD_NODELETE stays mapped.
 void pin(const fs::path& file) {
-  if (dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) == nullptr) throw LoadError("plugin " + file.string() + " cannot be opened: " + dlerror());
+  if (dlopen(file.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE) == nullptr)
+    throw LoadError("plugin " + file.string() + " cannot be opened: " + dlerror());
 }
 
 const tenon_plugin* query(const boost::dll::shared_library& library) {
@@ -98,8 +100,10 @@ const LoadedPlugin& open_plugin(const fs::path& file) {
 Loader::Loader(SearchPath path) : path_(std::move(path)) {}
 
 void Loader::add_from_config(const fs::path& folder_or_file) {
-  if (!fs::exists(folder_or_file)) throw LoadError("no such folder or plugin file: " + folder_or_file.string());
-  path_.entries.insert(path_.entries.begin() + static_cast<std::ptrdiff_t>(path_.n_flags + n_from_config_++), folder_or_file);
+  if (!fs::exists(folder_or_file))
+    throw LoadError("no such folder or plugin file: " + folder_or_file.string());
+  path_.entries.insert(path_.entries.begin() + static_cast<std::ptrdiff_t>(path_.n_flags + n_from_config_++),
+                       folder_or_file);
 }
 
 void Loader::add_static(const tenon_plugin* plugin) {
@@ -126,8 +130,9 @@ const RegisteredComponent* Loader::find(std::string_view kind, std::string_view 
     }
     if (const RegisteredComponent* found = registry_.find(kind, id)) return found;
     if (entry.filename() == name || fs::is_directory(entry, error))
-      throw LoadError("plugin " + (fs::is_directory(entry, error) ? entry / name : entry).string() + " has no " + std::string(kind) + " \"" +
-                      std::string(id) + "\" in it, as its name says; `tenon plugins` lists what it has");
+      throw LoadError("plugin " + (fs::is_directory(entry, error) ? entry / name : entry).string() +
+                      " has no " + std::string(kind) + " \"" + std::string(id) +
+                      "\" in it, as its name says; `tenon plugins` lists what it has");
   }
   return nullptr;
 }
@@ -148,8 +153,10 @@ void Loader::check_runtime(const LoadedPlugin& plugin) const {
     if (other->descriptor->runtime == nullptr) continue;
     const std::string_view there = other->descriptor->runtime;
     if (there == wanted || there.substr(0, there.find(' ')) != library) continue;
-    throw LoadError("plugin " + plugin.path.string() + " needs " + std::string(wanted) + ", and " + other->path.string() + " needs " +
-                    std::string(there) + "; one process can hold one of them, so build both plugins with the same " + std::string(library));
+    throw LoadError("plugin " + plugin.path.string() + " needs " + std::string(wanted) + ", and " +
+                    other->path.string() + " needs " + std::string(there) +
+                    "; one process can hold one of them, so build both plugins with the same " +
+                    std::string(library));
   }
 }
 
@@ -181,9 +188,11 @@ std::vector<PluginFile> Loader::files() const {
   for (const fs::path& entry : path_.entries) {
     std::error_code error;
     if (!fs::exists(entry, error)) continue;
-    std::vector<fs::path> found = fs::is_directory(entry, error) ? plugin_files_in(entry) : std::vector<fs::path>{entry};
+    std::vector<fs::path> found =
+        fs::is_directory(entry, error) ? plugin_files_in(entry) : std::vector<fs::path>{entry};
     for (const fs::path& path : found) {
-      if (!seen.insert(fs::weakly_canonical(path, error)).second) continue;  // a folder that is in the path twice
+      if (!seen.insert(fs::weakly_canonical(path, error)).second)
+        continue;  // a folder that is in the path twice
       auto [kind, id] = split_name(path);
       bool shadowed = !kind.empty() && !names.insert(path.filename().string()).second;
       files.push_back({path, kind, id, shadowed});

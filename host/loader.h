@@ -35,12 +35,12 @@ class LoadError : public std::runtime_error {
 // One file in the plugin path: "<kind>.<id>.so".
 struct PluginFile {
   std::filesystem::path path;
-  std::string kind, id;  // from the name; empty if the file does not follow the naming
-  bool shadowed = false; // an earlier folder has a file of this name, which is the one that is used
+  std::string kind, id;   // from the name; empty if the file does not follow the naming
+  bool shadowed = false;  // an earlier folder has a file of this name, which is the one that is used
 };
 
-// Opens a file without asking whether it is wanted: reads its ELF tables, pins it, queries it, checks its descriptor. Throws LoadError. A file
-// that is open already is not opened again.
+// Opens a file without asking whether it is wanted: reads its ELF tables, pins it, queries it, checks its
+// descriptor. Throws LoadError. A file that is open already is not opened again.
 const LoadedPlugin& open_plugin(const std::filesystem::path& file);
 
 // Throws LoadError if a descriptor is of another ABI or not well-formed; `file` is for the text.
@@ -56,13 +56,14 @@ class Loader {
  public:
   explicit Loader(SearchPath path = {});
 
-  // A further folder or file, behind those of the flags and before the rest. Throws LoadError if it does not exist.
+  // A further folder or file, behind those of the flags and before the rest. Throws LoadError if it does not
+  // exist.
   void add_from_config(const std::filesystem::path& folder_or_file);
   // A plugin that is part of the program: for tests.
   void add_static(const tenon_plugin* plugin);
 
-  // The component `id` of `kind`; its file is opened at the first call. nullptr: no file of that name. Throws LoadError if there is a file and it
-  // cannot be used.
+  // The component `id` of `kind`; its file is opened at the first call. nullptr: no file of that name. Throws
+  // LoadError if there is a file and it cannot be used.
   const RegisteredComponent* find(std::string_view kind, std::string_view id);
   // Whether there is one, without opening its file.
   bool exists(std::string_view kind, std::string_view id) const;
@@ -87,8 +88,8 @@ class Loader {
   std::vector<const LoadedPlugin*> opened_;
 };
 
-// The search path of a command: `from_flags` (--plugin-path), $TENON_PLUGIN_PATH (colons between), <the program's folder>/../lib/tenon/plugins.
-// Throws LoadError if a folder of `from_flags` does not exist.
+// The search path of a command: `from_flags` (--plugin-path), $TENON_PLUGIN_PATH (colons between), <the
+// program's folder>/../lib/tenon/plugins. Throws LoadError if a folder of `from_flags` does not exist.
 SearchPath plugin_search_path(const std::vector<std::filesystem::path>& from_flags);
 
 }  // namespace tenon::host

@@ -6,8 +6,9 @@
 
 namespace {
 
-// Training asks for the same large buffers at every step. glibc would give each its own mapping, return it to the system, and let the kernel
-// zero it page by page the next time; from the heap, and never trimmed, they are reused as they are.
+// Training asks for the same large buffers at every step. glibc would give each its own mapping, return it to
+// the system, and let the kernel zero it page by page the next time; from the heap, and never trimmed, they
+// are reused as they are.
 void keep_freed_memory() {
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, -1);

@@ -8,7 +8,8 @@
 
 namespace tenon::host {
 
-int32_t OptionReader::find(const char* path, const tenon_option** option, const boost::json::value** value) const {
+int32_t OptionReader::find(const char* path, const tenon_option** option,
+                           const boost::json::value** value) const {
   if (path == nullptr) return TENON_E_INVALID;
   *option = find_option(spec_.component->options, path);
   if (*option == nullptr) return TENON_E_INVALID;
@@ -20,7 +21,8 @@ int32_t OptionReader::get_i64(const char* path, int64_t* out) const {
   const tenon_option* option = nullptr;
   const boost::json::value* value = nullptr;
   int32_t found = find(path, &option, &value);
-  if (found == TENON_E_INVALID || (option->type != TENON_T_INT && option->type != TENON_T_BYTES)) return TENON_E_INVALID;
+  if (found == TENON_E_INVALID || (option->type != TENON_T_INT && option->type != TENON_T_BYTES))
+    return TENON_E_INVALID;
   if (found == TENON_END) return found;
   if (!value->is_int64()) return TENON_E_INVALID;
   *out = value->get_int64();
@@ -32,7 +34,8 @@ int32_t OptionReader::get_f64(const char* path, double* out) const {
   const boost::json::value* value = nullptr;
   int32_t found = find(path, &option, &value);
   if (found == TENON_E_INVALID) return found;
-  if (option->type != TENON_T_FLOAT && option->type != TENON_T_DURATION && option->type != TENON_T_INT) return TENON_E_INVALID;
+  if (option->type != TENON_T_FLOAT && option->type != TENON_T_DURATION && option->type != TENON_T_INT)
+    return TENON_E_INVALID;
   if (found == TENON_END) return found;
   if (!value->is_number()) return TENON_E_INVALID;
   *out = value->is_double() ? value->get_double() : static_cast<double>(value->get_int64());
@@ -55,7 +58,8 @@ int32_t OptionReader::get_str(const char* path, tenon_str* out) const {
   const boost::json::value* value = nullptr;
   int32_t found = find(path, &option, &value);
   if (found == TENON_E_INVALID) return found;
-  if (option->type != TENON_T_STR && option->type != TENON_T_ENUM && option->type != TENON_T_PATH) return TENON_E_INVALID;
+  if (option->type != TENON_T_STR && option->type != TENON_T_ENUM && option->type != TENON_T_PATH)
+    return TENON_E_INVALID;
   if (found == TENON_END) return found;
   const boost::json::string* text = value->if_string();
   if (text == nullptr) return TENON_E_INVALID;

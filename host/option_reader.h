@@ -11,17 +11,19 @@
 
 namespace tenon::host {
 
-// Every function returns TENON_OK, TENON_END (absent and without a default) or TENON_E_INVALID (no such option, or one of another type). Any thread.
+// Every function returns TENON_OK, TENON_END (absent and without a default) or TENON_E_INVALID (no such
+// option, or one of another type). Any thread.
 class OptionReader {
  public:
   // `spec` must live as long as this.
   explicit OptionReader(const Spec& spec) : spec_(spec) {}
 
-  int32_t get_i64(const char* path, int64_t* out) const;    // INT, BYTES
-  int32_t get_f64(const char* path, double* out) const;     // FLOAT, DURATION, INT
-  int32_t get_bool(const char* path, int32_t* out) const;   // BOOL
-  int32_t get_str(const char* path, tenon_str* out) const;  // STR, ENUM, PATH; the text lives as long as the spec
-  int32_t get_json(const char* path, tenon_str* out) const; // any; the text lives as long as this
+  int32_t get_i64(const char* path, int64_t* out) const;   // INT, BYTES
+  int32_t get_f64(const char* path, double* out) const;    // FLOAT, DURATION, INT
+  int32_t get_bool(const char* path, int32_t* out) const;  // BOOL
+  int32_t get_str(const char* path,
+                  tenon_str* out) const;  // STR, ENUM, PATH; the text lives as long as the spec
+  int32_t get_json(const char* path, tenon_str* out) const;  // any; the text lives as long as this
   int32_t slot_count(const char* path, uint64_t* out) const;
 
  private:

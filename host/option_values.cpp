@@ -37,14 +37,16 @@ const tenon_option* find_by_name(const tenon_option* const* table, std::string_v
 // A number in front of a text; what follows it stays in `text`.
 std::optional<double> take_number(std::string_view& text) {
   double number = 0;
-  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
+  auto [end, error] =
+      std::from_chars(text.data(), text.data() + text.size(), number, std::chars_format::fixed);
   if (error != std::errc() || number < 0 || !std::isfinite(number)) return std::nullopt;
   text.remove_prefix(static_cast<size_t>(end - text.data()));
   return number;
 }
 
 template <size_t N>
-std::optional<double> factor_of(std::string_view unit, const std::pair<std::string_view, double> (&units)[N]) {
+std::optional<double> factor_of(std::string_view unit,
+                                const std::pair<std::string_view, double> (&units)[N]) {
   for (const auto& [name, factor] : units)
     if (name == unit) return factor;
   return std::nullopt;
@@ -99,22 +101,46 @@ const boost::json::value* find_value(const boost::json::object& options, std::st
 std::string type_name(const tenon_option& option) {
   std::string name;
   switch (option.type) {
-    case TENON_T_BOOL: name = "bool"; break;
-    case TENON_T_INT: name = "int"; break;
-    case TENON_T_FLOAT: name = "float"; break;
-    case TENON_T_STR: name = "text"; break;
-    case TENON_T_ENUM: name = "choice"; break;
-    case TENON_T_PATH: name = "path"; break;
-    case TENON_T_DURATION: name = "duration"; break;
-    case TENON_T_BYTES: name = "size"; break;
-    case TENON_T_OBJECT: name = "map"; break;
-    case TENON_T_REF: name = option.ref_kind != nullptr ? option.ref_kind : "component"; break;
-    default: name = "unknown"; break;
+    case TENON_T_BOOL:
+      name = "bool";
+      break;
+    case TENON_T_INT:
+      name = "int";
+      break;
+    case TENON_T_FLOAT:
+      name = "float";
+      break;
+    case TENON_T_STR:
+      name = "text";
+      break;
+    case TENON_T_ENUM:
+      name = "choice";
+      break;
+    case TENON_T_PATH:
+      name = "path";
+      break;
+    case TENON_T_DURATION:
+      name = "duration";
+      break;
+    case TENON_T_BYTES:
+      name = "size";
+      break;
+    case TENON_T_OBJECT:
+      name = "map";
+      break;
+    case TENON_T_REF:
+      name = option.ref_kind != nullptr ? option.ref_kind : "component";
+      break;
+    default:
+      name = "unknown";
+      break;
   }
   return option.flags & TENON_O_LIST ? "list of " + name : name;
 }
 
-std::string with_article(const std::string& noun) { return (std::string("aeiou").find(noun[0]) != std::string::npos ? "an " : "a ") + noun; }
+std::string with_article(const std::string& noun) {
+  return (std::string("aeiou").find(noun[0]) != std::string::npos ? "an " : "a ") + noun;
+}
 
 std::string plain_json(const char* json) {
   boost::json::error_code error;
@@ -143,12 +169,14 @@ std::optional<double> parse_float(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   double number = 0;
   auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc() || end != text.data() + text.size() || !std::isfinite(number)) return std::nullopt;
+  if (text.empty() || error != std::errc() || end != text.data() + text.size() || !std::isfinite(number))
+    return std::nullopt;
   return number;
 }
 
 std::optional<double> parse_duration(std::string_view text) {
-  constexpr std::pair<std::string_view, double> kUnits[] = {{"ms", 1e-3}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", 86400}};
+  constexpr std::pair<std::string_view, double> kUnits[] = {{"ms", 1e-3}, {"s", 1},    {"m", 60},
+                                                            {"min", 60},  {"h", 3600}, {"d", 86400}};
   if (auto seconds = parse_float(text)) return *seconds >= 0 ? seconds : std::nullopt;
   double sum = 0;
   if (text.empty()) return std::nullopt;
@@ -164,9 +192,16 @@ std::optional<double> parse_duration(std::string_view text) {
 
 std::optional<int64_t> parse_bytes(std::string_view text) {
   constexpr double kKi = 1024;
-  constexpr std::pair<std::string_view, double> kUnits[] = {
-      {"B", 1},     {"KiB", kKi}, {"MiB", kKi * kKi}, {"GiB", kKi * kKi * kKi}, {"TiB", kKi * kKi * kKi * kKi},
-      {"kB", 1e3}, {"KB", 1e3},  {"MB", 1e6},        {"GB", 1e9},              {"TB", 1e12}};
+  constexpr std::pair<std::string_view, double> kUnits[] = {{"B", 1},
+                                                            {"KiB", kKi},
+                                                            {"MiB", kKi * kKi},
+                                                            {"GiB", kKi * kKi * kKi},
+                                                            {"TiB", kKi * kKi * kKi * kKi},
+                                                            {"kB", 1e3},
+                                                            {"KB", 1e3},
+                                                            {"MB", 1e6},
+                                                            {"GB", 1e9},
+                                                            {"TB", 1e12}};
   if (auto bytes = parse_int(text)) return *bytes >= 0 ? bytes : std::nullopt;
   auto number = take_number(text);
   while (text.starts_with(' ')) text.remove_prefix(1);
@@ -194,7 +229,8 @@ std::optional<long double> parse_bound(const tenon_option& option, const char* j
 
 boost::json::value to_json(const Value& value) {
   switch (value.kind) {
-    case Value::Kind::kNull: return nullptr;
+    case Value::Kind::kNull:
+      return nullptr;
     case Value::Kind::kList: {
       boost::json::array array;
       for (const Value& item : value.items) array.push_back(to_json(item));
@@ -205,7 +241,8 @@ boost::json::value to_json(const Value& value) {
       for (const Entry& entry : value.entries) object[entry.key] = to_json(entry.value);
       return object;
     }
-    case Value::Kind::kScalar: break;
+    case Value::Kind::kScalar:
+      break;
   }
   if (!value.quoted) {
     if (value.text == "true") return true;

@@ -14,7 +14,8 @@
 
 namespace tenon::host {
 
-// The option at `path` ("schedule.kind", "rewards", "rewards.0", "rewards.0.weight") of a table; nullptr: there is none.
+// The option at `path` ("schedule.kind", "rewards", "rewards.0", "rewards.0.weight") of a table; nullptr:
+// there is none.
 const tenon_option* find_option(const tenon_option* const* table, std::string_view path);
 
 // The value at such a path of Spec::options; nullptr: absent.
@@ -30,10 +31,11 @@ std::string with_article(const std::string& noun);
 std::string plain_json(const char* json);
 
 // Nothing if the text is not one, or does not fit.
-std::optional<int64_t> parse_int(std::string_view text);     // "12", "-3", "0x1F", "1e6"
-std::optional<double> parse_float(std::string_view text);    // finite
-std::optional<double> parse_duration(std::string_view text); // seconds; "10s", "1h30m", "250ms", "2.5" (seconds); not negative
-std::optional<int64_t> parse_bytes(std::string_view text);   // "64MiB", "1.5GB", "4096"; not negative
+std::optional<int64_t> parse_int(std::string_view text);   // "12", "-3", "0x1F", "1e6"
+std::optional<double> parse_float(std::string_view text);  // finite
+std::optional<double> parse_duration(
+    std::string_view text);  // seconds; "10s", "1h30m", "250ms", "2.5" (seconds); not negative
+std::optional<int64_t> parse_bytes(std::string_view text);  // "64MiB", "1.5GB", "4096"; not negative
 
 // A bound of an option as a number in the unit of its values; nothing if there is no bound or it is not one.
 std::optional<long double> parse_bound(const tenon_option& option, const char* json);

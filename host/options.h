@@ -18,12 +18,12 @@ namespace tenon::host {
 // A reference as it was written, without the attributes of the option.
 struct Reference {
   const tenon_option* option = nullptr;
-  std::string path;                   // "rewards.0"
-  bool in_place = false;              // `use:` a plugin, not `of:` a name
-  std::string name;                   // the component, stage or plugin
-  Mark mark;                          // of the name
-  std::vector<Entry> options;         // of the component: the overrides of `of`, the options of `use`
-  bool is_default = false;            // not written in the file
+  std::string path;            // "rewards.0"
+  bool in_place = false;       // `use:` a plugin, not `of:` a name
+  std::string name;            // the component, stage or plugin
+  Mark mark;                   // of the name
+  std::vector<Entry> options;  // of the component: the overrides of `of`, the options of `use`
+  bool is_default = false;     // not written in the file
 };
 
 struct CheckedOptions {
@@ -34,15 +34,16 @@ struct CheckedOptions {
 
 // Where a component's options stand, for messages and for what is missing.
 struct OptionContext {
-  std::string path;             // "pipeline.base", before the option's own path
-  Mark mark;                    // of the component, for what is missing
-  std::string owner;            // "grpo 1.0.0 (algorithm)"
-  std::filesystem::path folder; // that relative paths start from
+  std::string path;              // "pipeline.base", before the option's own path
+  Mark mark;                     // of the component, for what is missing
+  std::string owner;             // "grpo 1.0.0 (algorithm)"
+  std::filesystem::path folder;  // that relative paths start from
 };
 
-// Checks `entries` (keys that begin with "x-" are skipped) against `table` and fills in the defaults. Every mistake goes into `diagnostics`.
-CheckedOptions check_options(const tenon_option* const* table, const std::vector<Entry>& entries, const OptionContext& context,
-                             Diagnostics& diagnostics);
+// Checks `entries` (keys that begin with "x-" are skipped) against `table` and fills in the defaults. Every
+// mistake goes into `diagnostics`.
+CheckedOptions check_options(const tenon_option* const* table, const std::vector<Entry>& entries,
+                             const OptionContext& context, Diagnostics& diagnostics);
 
 // What is wrong with the table itself: types, defaults, bounds, as the end of a sentence; empty: nothing.
 std::string check_table(const tenon_option* const* table);

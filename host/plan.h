@@ -24,9 +24,11 @@ struct Spec;
 struct Slot {
   std::string name;  // the option's path with slashes: "model", "rewards/0", "tokenizer"
   std::string kind;  // "model", "dataset", …
-  // The component to create. For a model that an earlier stage trained, the specification of that stage's model.
+  // The component to create. For a model that an earlier stage trained, the specification of that stage's
+  // model.
   std::shared_ptr<const Spec> spec;
-  // An earlier stage whose result this is: its final checkpoint (kind model) or rows (kind dataset). Empty: none.
+  // An earlier stage whose result this is: its final checkpoint (kind model) or rows (kind dataset). Empty:
+  // none.
   std::string stage;
   std::string rows;  // kind dataset: the name of the row set of that stage
   Mark mark;
@@ -37,11 +39,13 @@ struct Spec {
   const tenon_component* component = nullptr;
   const LoadedPlugin* plugin = nullptr;
   std::string name;  // in the configuration ("policy"); the plugin's id if it was written in place
-  // All options with their defaults filled in (one that is absent and has no default is left out): bool, int64, double, string; paths absolute;
-  // durations double, in seconds; sizes int64, in bytes. References as they were written; one whose option has attributes (`children`) is always an
-  // object, {"of": name, "weight": 1.0}, with the attributes filled in.
+  // All options with their defaults filled in (one that is absent and has no default is left out): bool,
+  // int64, double, string; paths absolute; durations double, in seconds; sizes int64, in bytes. References as
+  // they were written; one whose option has attributes (`children`) is always an object, {"of": name,
+  // "weight": 1.0}, with the attributes filled in.
   boost::json::object options;
-  // Where each option stands that the file states, by path ("rewards.0.weight"), so that one nobody reads can be reported.
+  // Where each option stands that the file states, by path ("rewards.0.weight"), so that one nobody reads can
+  // be reported.
   std::map<std::string, Mark> marks;
   std::vector<Slot> slots;  // in the order of the option table
   Mark mark;
@@ -49,8 +53,8 @@ struct Spec {
 
 struct StagePlan {
   std::string name;
-  Spec spec;  // of the stage component; `slots` has "model" filled from `from` where it was not given
-  std::string from;                 // the stage whose model this one starts from; empty: none
+  Spec spec;         // of the stage component; `slots` has "model" filled from `from` where it was not given
+  std::string from;  // the stage whose model this one starts from; empty: none
   std::vector<std::string> inputs;  // all earlier stages that this one reads, `from` included
   uint64_t checkpoint_every = 0;    // steps; 0: only at the end
   Mark mark;
@@ -61,8 +65,9 @@ struct Plan {
   std::string name;                   // of the run
   uint64_t seed = 0;
   uint32_t threads = 0;  // never 0 after check
-  double max_reward_failures = 0.05;  // share of samples without an OK reward, over the last 200, above which the run stops
-  std::filesystem::path runs;         // folder that holds run folders, absolute
+  double max_reward_failures =
+      0.05;  // share of samples without an OK reward, over the last 200, above which the run stops
+  std::filesystem::path runs;  // folder that holds run folders, absolute
   std::vector<Spec> sinks;
   std::vector<StagePlan> stages;
   std::string resolved;  // YAML: the configuration after --set, defaults filled in

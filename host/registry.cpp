@@ -11,7 +11,8 @@ namespace tenon::host {
 std::vector<std::string> Registry::add(const LoadedPlugin& plugin) {
   std::vector<std::string> left_out;
   for (const tenon_component* const* c = plugin.descriptor->components; *c != nullptr; ++c) {
-    bool added = components_.emplace(std::pair((*c)->kind, (*c)->id), RegisteredComponent{*c, &plugin}).second;
+    bool added =
+        components_.emplace(std::pair((*c)->kind, (*c)->id), RegisteredComponent{*c, &plugin}).second;
     if (!added) left_out.emplace_back((*c)->id);
   }
   return left_out;

@@ -22,7 +22,8 @@ struct RegisteredComponent {
 
 class Registry {
  public:
-  // Adds the components of a plugin. Of two with the same kind and id the first stays; returns the ids of those that were left out.
+  // Adds the components of a plugin. Of two with the same kind and id the first stays; returns the ids of
+  // those that were left out.
   std::vector<std::string> add(const LoadedPlugin& plugin);
   // nullptr: not there.
   const RegisteredComponent* find(std::string_view kind, std::string_view id) const;
@@ -34,7 +35,7 @@ class Registry {
 };
 
 // The kinds of components, in the order of the documentation.
-inline constexpr const char* kKinds[] = {"dataset", "tokenizer", "model",        "sampler", "reward",
+inline constexpr const char* kKinds[] = {"dataset",   "tokenizer", "model", "sampler", "reward",
                                          "algorithm", "optimizer", "stage", "sink",    "communicator"};
 bool is_kind(std::string_view kind);
 

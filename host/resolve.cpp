@@ -37,11 +37,13 @@ std::vector<Entry> overridden(std::vector<Entry> base, const std::vector<Entry>&
 
 // Takes `isolation` out of a component's options, which is the host's own.
 void check_isolation(std::vector<Entry>& options, const std::string& path, Diagnostics& diagnostics) {
-  auto isolation = std::find_if(options.begin(), options.end(), [](const Entry& e) { return e.key == "isolation"; });
+  auto isolation =
+      std::find_if(options.begin(), options.end(), [](const Entry& e) { return e.key == "isolation"; });
   if (isolation == options.end()) return;
   const Value& value = isolation->value;
   if (value.is_scalar() && value.text == "process") {
-    diagnostics.error(value.mark, path + ".isolation", "this tenon cannot run plugins in a process of their own; leave the line out");
+    diagnostics.error(value.mark, path + ".isolation",
+                      "this tenon cannot run plugins in a process of their own; leave the line out");
   } else if (!value.is_scalar() || value.text != "inproc") {
     diagnostics.error(value.mark, path + ".isolation", describe(value) + " is not one of inproc, process");
   }
@@ -108,23 +110,27 @@ void Resolver::report_missing_plugin(const SpecRequest& request) {
   std::vector<std::string> kinds = loader_.kinds_of(request.id), ids = loader_.ids(request.kind);
   std::string hint = did_you_mean(request.id, ids);
   if (!kinds.empty()) {
-    message += " \"" + request.id + "\" is " + with_article(kinds.front()) + ", and " + with_article(request.kind) + " is wanted here.";
+    message += " \"" + request.id + "\" is " + with_article(kinds.front()) + ", and " +
+               with_article(request.kind) + " is wanted here.";
   } else if (!hint.empty()) {
     message += hint;
   } else {
-    message += ids.empty() ? " `tenon plugins` shows where plugins are looked for." : " There are: " + join(ids) + ".";
+    message += ids.empty() ? " `tenon plugins` shows where plugins are looked for."
+                           : " There are: " + join(ids) + ".";
   }
   diagnostics_.error(request.id_mark, request.path, message);
 }
 
 bool Resolver::resolve(const Reference& reference, const std::string& path, Slot& slot) {
   if (reference.in_place) {
-    slot.spec = make_spec({slot.kind, reference.name, reference.mark, reference.name, path, reference.mark, reference.options});
+    slot.spec = make_spec(
+        {slot.kind, reference.name, reference.mark, reference.name, path, reference.mark, reference.options});
     return slot.spec != nullptr;
   }
   if (templates_.contains(reference.name)) return resolve_template(reference, path, slot);
   const std::string stage = reference.name.substr(0, reference.name.find('.'));
-  if (std::find(stage_names_.begin(), stage_names_.end(), stage) != stage_names_.end()) return resolve_stage(reference, path, slot);
+  if (std::find(stage_names_.begin(), stage_names_.end(), stage) != stage_names_.end())
+    return resolve_stage(reference, path, slot);
   return resolve_plugin(reference, path, slot);
 }
 
@@ -139,11 +145,13 @@ bool Resolver::resolve_template(const Reference& reference, const std::string& p
   if (!loader_.exists(slot.kind, t.use)) {
     std::vector<std::string> kinds = loader_.kinds_of(t.use);
     if (!kinds.empty())
-      return fail(slot.mark, path, "\"" + reference.name + "\" is " + with_article(kinds.front()) + " (" + t.use + "), and " + with_article(slot.kind) + " is wanted here");
+      return fail(slot.mark, path,
+                  "\"" + reference.name + "\" is " + with_article(kinds.front()) + " (" + t.use + "), and " +
+                      with_article(slot.kind) + " is wanted here");
   }
   chain_.push_back(reference.name);
-  slot.spec = make_spec(
-      {slot.kind, t.use, t.use_mark, reference.name, "components." + reference.name, t.mark, overridden(t.options, reference.options)});
+  slot.spec = make_spec({slot.kind, t.use, t.use_mark, reference.name, "components." + reference.name, t.mark,
+                         overridden(t.options, reference.options)});
   chain_.pop_back();
   if (slot.spec != nullptr && reference.options.empty()) template_specs_[reference.name] = slot.spec;
   return slot.spec != nullptr;
@@ -153,46 +161,58 @@ bool Resolver::resolve_stage(const Reference& reference, const std::string& path
   size_t dot = reference.name.find('.');
   const std::string stage = reference.name.substr(0, dot);
   auto known = stages_.find(stage);
-  if (known == stages_.end()) return fail(slot.mark, path, "stage \"" + stage + "\" does not come before this one; a stage can read earlier stages only");
+  if (known == stages_.end())
+    return fail(
+        slot.mark, path,
+        "stage \"" + stage + "\" does not come before this one; a stage can read earlier stages only");
   if (!reference.options.empty())
-    return fail(reference.options.front().key_mark, path + "." + reference.options.front().key,
-                "the result of a stage cannot be changed; options belong to the component that the stage uses");
+    return fail(
+        reference.options.front().key_mark, path + "." + reference.options.front().key,
+        "the result of a stage cannot be changed; options belong to the component that the stage uses");
   slot.stage = stage;
   if (slot.kind == "dataset") {
-    if (dot == std::string::npos) return fail(slot.mark, path, "stage \"" + stage + "\" is not a data set; name the rows that it makes: " + stage + ".<rows>");
+    if (dot == std::string::npos)
+      return fail(
+          slot.mark, path,
+          "stage \"" + stage + "\" is not a data set; name the rows that it makes: " + stage + ".<rows>");
     slot.rows = reference.name.substr(dot + 1);
     return true;
   }
   if (slot.kind != "model" || dot != std::string::npos)
-    return fail(slot.mark, path, "\"" + reference.name + "\" is a stage, and " + with_article(slot.kind) + " is wanted here");
-  if (known->second.model == nullptr && !known->second.is_wrong) return fail(slot.mark, path, "stage \"" + stage + "\" trains no model");
+    return fail(slot.mark, path,
+                "\"" + reference.name + "\" is a stage, and " + with_article(slot.kind) + " is wanted here");
+  if (known->second.model == nullptr && !known->second.is_wrong)
+    return fail(slot.mark, path, "stage \"" + stage + "\" trains no model");
   slot.spec = known->second.model;
   return true;
 }
 
 bool Resolver::resolve_plugin(const Reference& reference, const std::string& path, Slot& slot) {
   if (!loader_.exists(slot.kind, reference.name)) {
-    report_unknown_name(reference, path);
+    report_unknown_name(reference, slot.mark, path);
     return false;
   }
-  slot.spec = make_spec({slot.kind, reference.name, slot.mark, reference.name, path, slot.mark, reference.options});
+  slot.spec =
+      make_spec({slot.kind, reference.name, slot.mark, reference.name, path, slot.mark, reference.options});
   return slot.spec != nullptr;
 }
 
-void Resolver::report_unknown_name(const Reference& reference, const std::string& path) {
+void Resolver::report_unknown_name(const Reference& reference, const Mark& mark, const std::string& path) {
   const std::string kind = reference.option->ref_kind;
   std::vector<std::string> names = loader_.ids(kind);
   for (const auto& [name, t] : templates_) names.push_back(name);
   if (kind == "model")
     for (const auto& [name, result] : stages_) names.push_back(name);
-  std::string message = "there is no " + kind + " \"" + reference.name + "\": neither in `components`, nor an earlier stage, nor a plugin.";
+  std::string message = "there is no " + kind + " \"" + reference.name + "\"" +
+                        (reference.is_default ? ", which is what this option is when it is left out" : "") +
+                        ": neither in `components`, nor an earlier stage, nor a plugin.";
   std::vector<std::string> kinds = loader_.kinds_of(reference.name);
   if (!kinds.empty()) {
     message += " \"" + reference.name + "\" is " + with_article(kinds.front()) + " plugin.";
   } else {
     message += did_you_mean(reference.name, names);
   }
-  diagnostics_.error(reference.mark, path, message);
+  diagnostics_.error(mark, path, message);
 }
 
 }  // namespace tenon::host

@@ -20,7 +20,7 @@ namespace tenon::host {
 // An entry of `components`.
 struct Template {
   std::string use;
-  Mark mark;      // of the name
+  Mark mark;  // of the name
   Mark use_mark;
   std::vector<Entry> options;  // all but `use`
 };
@@ -28,24 +28,27 @@ struct Template {
 // A component to be made into a Spec.
 struct SpecRequest {
   std::string kind;
-  std::string id;             // of the plugin
+  std::string id;  // of the plugin
   Mark id_mark;
-  std::string name;           // of the instance
-  std::string path;           // in messages: "components.policy"
+  std::string name;  // of the instance
+  std::string path;  // in messages: "components.policy"
   Mark mark;
   std::vector<Entry> options;
 };
 
 class Resolver {
  public:
-  Resolver(Loader& loader, Diagnostics& diagnostics, std::filesystem::path folder) : loader_(loader), diagnostics_(diagnostics), folder_(std::move(folder)) {}
+  Resolver(Loader& loader, Diagnostics& diagnostics, std::filesystem::path folder)
+      : loader_(loader), diagnostics_(diagnostics), folder_(std::move(folder)) {}
 
   void set_threads(uint32_t threads) { threads_ = threads; }
   void add_template(const std::string& name, Template t) { templates_[name] = std::move(t); }
   const std::map<std::string, Template>& templates() const { return templates_; }
-  // A stage that later references may name; `model` is the specification of its model, or nullptr if it has none. What refers to a stage that is
-  // itself wrong is not reported too.
-  void add_stage(const std::string& name, std::shared_ptr<const Spec> model) { stages_[name] = {std::move(model), false}; }
+  // A stage that later references may name; `model` is the specification of its model, or nullptr if it has
+  // none. What refers to a stage that is itself wrong is not reported too.
+  void add_stage(const std::string& name, std::shared_ptr<const Spec> model) {
+    stages_[name] = {std::move(model), false};
+  }
   void add_wrong_stage(const std::string& name) { stages_[name] = {nullptr, true}; }
   // All stages of the pipeline, so that a reference to a later one can be told from a misspelt one.
   void set_stage_names(std::vector<std::string> names) { stage_names_ = std::move(names); }
@@ -53,7 +56,8 @@ class Resolver {
   // The specification with everything below it; nullptr if something is wrong (it is in the diagnostics).
   std::shared_ptr<Spec> make_spec(const SpecRequest& request);
 
-  // Fills in what a reference refers to; slot.kind and slot.mark are given. False: something is wrong with it.
+  // Fills in what a reference refers to; slot.kind and slot.mark are given. False: something is wrong with
+  // it.
   bool resolve(const Reference& reference, const std::string& path, Slot& slot);
 
   // Templates that something refers to, and their specifications without overrides, where there was one.
@@ -74,7 +78,7 @@ class Resolver {
   bool resolve_plugin(const Reference& reference, const std::string& path, Slot& slot);
   bool fail(const Mark& mark, const std::string& path, const std::string& message);
   void report_missing_plugin(const SpecRequest& request);
-  void report_unknown_name(const Reference& reference, const std::string& path);
+  void report_unknown_name(const Reference& reference, const Mark& mark, const std::string& path);
 
   Loader& loader_;
   Diagnostics& diagnostics_;

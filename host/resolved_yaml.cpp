@@ -19,14 +19,18 @@ bool is_plain(std::string_view text) {
   if (text.empty() || text == "null" || text == "~") return false;
   auto letter = [](char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_' || c == '/'; };
   if (!letter(text.front())) return false;
-  if (!std::all_of(text.begin(), text.end(), [&](char c) { return letter(c) || c == '-' || c == '.' || c == '+'; })) return false;
+  if (!std::all_of(text.begin(), text.end(),
+                   [&](char c) { return letter(c) || c == '-' || c == '.' || c == '+'; }))
+    return false;
   Value value;
   value.kind = Value::Kind::kScalar;
   value.text = text;
   return to_json(value).is_string();
 }
 
-std::string text_of(std::string_view text) { return is_plain(text) ? std::string(text) : json::serialize(json::string(text)); }
+std::string text_of(std::string_view text) {
+  return is_plain(text) ? std::string(text) : json::serialize(json::string(text));
+}
 
 std::string scalar(const json::value& value) {
   if (const auto* text = value.if_string()) return text_of({text->data(), text->size()});
@@ -38,12 +42,15 @@ std::string scalar(const json::value& value) {
   return json::serialize(value);
 }
 
-bool is_scalar(const json::value& value) { return !value.is_object() && !value.is_array(); }
+bool is_scalar(const json::value& value) {
+  return !value.is_object() && !value.is_array();
+}
 
 std::string flow(const json::value& value) {
   std::string text;
   if (const auto* object = value.if_object()) {
-    for (const auto& [key, item] : *object) text += (text.empty() ? "" : ", ") + text_of(key) + ": " + flow(item);
+    for (const auto& [key, item] : *object)
+      text += (text.empty() ? "" : ", ") + text_of(key) + ": " + flow(item);
     return "{" + text + "}";
   }
   if (const auto* array = value.if_array()) {
@@ -57,7 +64,9 @@ void write_object(const json::object& object, size_t indent, std::string& out);
 
 void write_value(const json::value& value, size_t indent, std::string& out) {
   const auto* array = value.if_array();
-  if (array != nullptr && std::any_of(array->begin(), array->end(), [](const json::value& v) { return v.is_object() && !v.get_object().empty(); })) {
+  if (array != nullptr && std::any_of(array->begin(), array->end(), [](const json::value& v) {
+        return v.is_object() && !v.get_object().empty();
+      })) {
     for (const json::value& item : *array) {
       out += "\n" + std::string(indent, ' ') + "- ";
       if (item.is_object() && !item.get_object().empty()) {
@@ -94,7 +103,9 @@ json::object resolved_options(const Spec& spec) {
   json::object options = spec.options;
   for (const Slot& slot : spec.slots) {
     json::value* written = find_slot(options, slot.name);
-    if (slot.spec == nullptr || written == nullptr || !written->is_object() || !written->get_object().contains("use")) continue;
+    if (slot.spec == nullptr || written == nullptr || !written->is_object() ||
+        !written->get_object().contains("use"))
+      continue;
     for (auto& [key, value] : resolved_options(*slot.spec)) written->get_object()[key] = value;
   }
   return options;

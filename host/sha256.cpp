@@ -17,7 +17,9 @@ namespace {
 
 class Sha256 {
  public:
-  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) { require(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr)); }
+  Sha256() : context_(EVP_MD_CTX_new(), EVP_MD_CTX_free) {
+    require(EVP_DigestInit_ex(context_.get(), EVP_sha256(), nullptr));
+  }
 
   void add(std::string_view bytes) { require(EVP_DigestUpdate(context_.get(), bytes.data(), bytes.size())); }
 

@@ -10,7 +10,9 @@
 
 namespace tenon::host::fakes {
 
-inline int32_t create(const tenon_host*, void**, tenon_error*) { return TENON_E_UNSUPPORTED; }
+inline int32_t create(const tenon_host*, void**, tenon_error*) {
+  return TENON_E_UNSUPPORTED;
+}
 inline void destroy(void*) {}
 inline constexpr tenon_life kLife{sizeof(tenon_life), 0, create, destroy, nullptr, nullptr, nullptr, nullptr};
 
@@ -19,11 +21,13 @@ inline int32_t check_model(const tenon_host* host, const tenon_diag* diag) {
   Host h(host);
   Findings findings(diag);
   if (h.i64("width") % h.i64("heads") != 0)
-    findings.error("heads", "must divide width: " + std::to_string(h.i64("heads")) + " does not divide " + std::to_string(h.i64("width")));
+    findings.error("heads", "must divide width: " + std::to_string(h.i64("heads")) + " does not divide " +
+                                std::to_string(h.i64("width")));
   if (h.i64("layers") == 13) findings.warning("layers", "thirteen is an unusual number of layers");
   return TENON_OK;
 }
-inline constexpr tenon_life kModelLife{sizeof(tenon_life), 0, create, destroy, check_model, nullptr, nullptr, nullptr};
+inline constexpr tenon_life kModelLife{sizeof(tenon_life), 0,       create,  destroy,
+                                       check_model,        nullptr, nullptr, nullptr};
 
 // A vtable whose every pointer is set, to a function that nobody calls.
 template <class Vtable>
@@ -31,68 +35,94 @@ const Vtable* vtable() {
   static const Vtable* table = [] {
     auto* vt = new Vtable{};
     void (*nobody)() = [] {};
-    for (size_t at = 2 * sizeof(uint32_t); at < sizeof(Vtable); at += sizeof nobody) std::memcpy(reinterpret_cast<char*>(vt) + at, &nobody, sizeof nobody);
+    for (size_t at = 2 * sizeof(uint32_t); at < sizeof(Vtable); at += sizeof nobody)
+      std::memcpy(reinterpret_cast<char*>(vt) + at, &nobody, sizeof nobody);
     vt->struct_size = sizeof(Vtable);
     return vt;
   }();
   return table;
 }
 
-constexpr Limits limits(const char* min, const char* max, const char* unit = nullptr, uint32_t flags = 0) { return {min, max, unit, flags}; }
-constexpr Limits flags(uint32_t flags) { return {nullptr, nullptr, nullptr, flags}; }
+constexpr Limits limits(const char* min, const char* max, const char* unit = nullptr, uint32_t flags = 0) {
+  return {min, max, unit, flags};
+}
+constexpr Limits flags(uint32_t flags) {
+  return {nullptr, nullptr, nullptr, flags};
+}
 
 inline constexpr const char* kKinds[] = {"constant", "cosine", "linear", nullptr};
-inline constexpr OptionTable kSchedule{choice("kind", kKinds, "\"constant\"", "Shape of the schedule."),
-                                       integer("warmup", "0", "Steps of linear warm-up.", limits("0", nullptr, "steps"))};
+inline constexpr OptionTable kSchedule{
+    choice("kind", kKinds, "\"constant\"", "Shape of the schedule."),
+    integer("warmup", "0", "Steps of linear warm-up.", limits("0", nullptr, "steps"))};
 inline constexpr OptionTable kWeight{number("weight", "1", "Factor of this reward in the sum.")};
 
 inline constexpr OptionTable kNone{};
-inline constexpr OptionTable kSums{integer("operands", "7", "Numbers in a sum.", limits("1", "20")), path("file", "Rows to read."),
-                                   option(TENON_T_BYTES, "cache", "\"64KiB\"", "Memory for rows.", limits("\"1KiB\"", "\"1GiB\"")),
-                                   boolean("shuffle", "true", "Whether rows are shuffled.")};
-inline constexpr OptionTable kModel{integer("layers", "2", "Decoder layers.", limits("1", "64")), integer("width", "64", "Hidden width.", limits("1", nullptr)),
-                                    integer("heads", "4", "Attention heads.", limits("1", nullptr)),
-                                    number("dropout", "0", "Share of activations dropped.", limits("0", "1")),
-                                    boolean("flash", nullptr, "Use `attention` instead.", flags(TENON_O_DEPRECATED)),
-                                    reference("tokenizer", "tokenizer", nullptr, "Text to ids.", flags(TENON_O_REQUIRED))};
-inline constexpr OptionTable kAdamw{number("learning_rate", "1e-3", "Step size.", limits("0", nullptr)), object("schedule", kSchedule, "Learning rate over time.")};
-inline constexpr OptionTable kPretrain{reference("data", "dataset", nullptr, "What to learn.", flags(TENON_O_REQUIRED)),
-                                       reference("model", "model", nullptr, "What learns.", flags(TENON_O_REQUIRED)),
-                                       reference("optimizer", "optimizer", "\"adamw\"", "How it learns."),
-                                       integer("steps", nullptr, "Optimizer steps.", limits("1", nullptr, "steps", TENON_O_REQUIRED))};
-inline constexpr OptionTable kRl{reference("data", "dataset", nullptr, "Prompts.", flags(TENON_O_REQUIRED)),
-                                 reference("model", "model", nullptr, "The policy.", flags(TENON_O_REQUIRED)),
-                                 reference("rewards", "reward", nullptr, "What pays.", flags(TENON_O_REQUIRED | TENON_O_LIST), kWeight),
-                                 reference("algorithm", "algorithm", "\"grpo\"", "How advantages are made."),
-                                 option(TENON_T_DURATION, "timeout", "\"10s\"", "Limit of a reward call.", limits("0", "3600", "seconds")),
-                                 integer("steps", "10", "Rollouts.", limits("1", nullptr, "steps"))};
-inline constexpr OptionTable kEvaluate{reference("models", "model", nullptr, "What to compare.", flags(TENON_O_REQUIRED | TENON_O_LIST)),
-                                       reference("data", "dataset", nullptr, "Questions.", flags(TENON_O_REQUIRED))};
+inline constexpr OptionTable kSums{
+    integer("operands", "7", "Numbers in a sum.", limits("1", "20")), path("file", "Rows to read."),
+    option(TENON_T_BYTES, "cache", "\"64KiB\"", "Memory for rows.", limits("\"1KiB\"", "\"1GiB\"")),
+    boolean("shuffle", "true", "Whether rows are shuffled.")};
+inline constexpr OptionTable kModel{
+    integer("layers", "2", "Decoder layers.", limits("1", "64")),
+    integer("width", "64", "Hidden width.", limits("1", nullptr)),
+    integer("heads", "4", "Attention heads.", limits("1", nullptr)),
+    number("dropout", "0", "Share of activations dropped.", limits("0", "1")),
+    boolean("flash", nullptr, "Use `attention` instead.", flags(TENON_O_DEPRECATED)),
+    reference("tokenizer", "tokenizer", nullptr, "Text to ids.", flags(TENON_O_REQUIRED))};
+inline constexpr OptionTable kAdamw{number("learning_rate", "1e-3", "Step size.", limits("0", nullptr)),
+                                    object("schedule", kSchedule, "Learning rate over time.")};
+inline constexpr OptionTable kPretrain{
+    reference("data", "dataset", nullptr, "What to learn.", flags(TENON_O_REQUIRED)),
+    reference("model", "model", nullptr, "What learns.", flags(TENON_O_REQUIRED)),
+    reference("optimizer", "optimizer", "\"adamw\"", "How it learns."),
+    integer("steps", nullptr, "Optimizer steps.", limits("1", nullptr, "steps", TENON_O_REQUIRED))};
+inline constexpr OptionTable kRl{
+    reference("data", "dataset", nullptr, "Prompts.", flags(TENON_O_REQUIRED)),
+    reference("model", "model", nullptr, "The policy.", flags(TENON_O_REQUIRED)),
+    reference("rewards", "reward", nullptr, "What pays.", flags(TENON_O_REQUIRED | TENON_O_LIST), kWeight),
+    reference("algorithm", "algorithm", "\"grpo\"", "How advantages are made."),
+    option(TENON_T_DURATION, "timeout", "\"10s\"", "Limit of a reward call.", limits("0", "3600", "seconds")),
+    integer("steps", "10", "Rollouts.", limits("1", nullptr, "steps"))};
+inline constexpr OptionTable kEvaluate{
+    reference("models", "model", nullptr, "What to compare.", flags(TENON_O_REQUIRED | TENON_O_LIST)),
+    reference("data", "dataset", nullptr, "Questions.", flags(TENON_O_REQUIRED))};
 
 template <class Vtable>
-tenon_component component(const char* kind, const char* id, const tenon_option* const* options, const tenon_life* life = &kLife) {
-  return {sizeof(tenon_component), 0, kind, id, "1.0.0", "A fake.", "", options, life, vtable<Vtable>(), 1, 0};
+tenon_component component(const char* kind, const char* id, const tenon_option* const* options,
+                          const tenon_life* life = &kLife) {
+  return {sizeof(tenon_component), 0, kind, id, "1.0.0", "A fake.", "", options, life,
+          vtable<Vtable>(),        1, 0};
 }
 
 inline const tenon_plugin* plugin() {
-  static const tenon_component components[] = {component<tenon_dataset_vt>("dataset", "sums", kSums),
-                                               component<tenon_dataset_vt>("dataset", "jsonl", kSums),
-                                               component<tenon_tokenizer_vt>("tokenizer", "char", kNone),
-                                               component<tenon_model_vt>("model", "tiny", kModel, &kModelLife),
-                                               component<tenon_reward_vt>("reward", "answer", kNone),
-                                               component<tenon_reward_vt>("reward", "format", kNone),
-                                               component<tenon_algorithm_vt>("algorithm", "grpo", kNone),
-                                               component<tenon_algorithm_vt>("algorithm", "rloo", kNone),
-                                               component<tenon_optimizer_vt>("optimizer", "adamw", kAdamw),
-                                               component<tenon_stage_vt>("stage", "pretrain", kPretrain),
-                                               component<tenon_stage_vt>("stage", "rl", kRl),
-                                               component<tenon_stage_vt>("stage", "evaluate", kEvaluate),
-                                               component<tenon_sink_vt>("sink", "console", kNone),
-                                               component<tenon_sink_vt>("sink", "jsonl", kNone)};
+  static const tenon_component components[] = {
+      component<tenon_dataset_vt>("dataset", "sums", kSums),
+      component<tenon_dataset_vt>("dataset", "jsonl", kSums),
+      component<tenon_tokenizer_vt>("tokenizer", "char", kNone),
+      component<tenon_model_vt>("model", "tiny", kModel, &kModelLife),
+      component<tenon_reward_vt>("reward", "answer", kNone),
+      component<tenon_reward_vt>("reward", "format", kNone),
+      component<tenon_algorithm_vt>("algorithm", "grpo", kNone),
+      component<tenon_algorithm_vt>("algorithm", "rloo", kNone),
+      component<tenon_optimizer_vt>("optimizer", "adamw", kAdamw),
+      component<tenon_stage_vt>("stage", "pretrain", kPretrain),
+      component<tenon_stage_vt>("stage", "rl", kRl),
+      component<tenon_stage_vt>("stage", "evaluate", kEvaluate),
+      component<tenon_sink_vt>("sink", "console", kNone),
+      component<tenon_sink_vt>("sink", "jsonl", kNone)};
   static const tenon_component* pointers[std::size(components) + 1] = {};
   for (size_t i = 0; i < std::size(components); ++i) pointers[i] = &components[i];
-  static const tenon_plugin plugin{sizeof(tenon_plugin), TENON_ABI_LEVEL, TENON_ABI_LEVEL, TENON_ABI_DRAFT, "fakes", "1.0.0", "Tenon",
-                                   "Apache-2.0",          "",              "c++",           nullptr,         pointers};
+  static const tenon_plugin plugin{sizeof(tenon_plugin),
+                                   TENON_ABI_LEVEL,
+                                   TENON_ABI_LEVEL,
+                                   TENON_ABI_DRAFT,
+                                   "fakes",
+                                   "1.0.0",
+                                   "Tenon",
+                                   "Apache-2.0",
+                                   "",
+                                   "c++",
+                                   nullptr,
+                                   pointers};
   return &plugin;
 }
 

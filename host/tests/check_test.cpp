@@ -47,7 +47,9 @@ class Check : public testing::Test {
     return out.str();
   }
 
-  fs::path folder = fs::path(testing::TempDir()) / ("tenon_check_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+  fs::path folder =
+      fs::path(testing::TempDir()) /
+      ("tenon_check_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
   Loader loader;
   Diagnostics diagnostics;
 };
@@ -115,8 +117,10 @@ TEST_F(Check, SetGoesBeforeTheFile) {
 
 TEST_F(Check, MistakesInSetNameItsPlace) {
   plan_of(kGood, {"run.seed=1", "pipeline.base.steps=-4"});
-  EXPECT_EQ(messages(), "--set:2:21: error: pipeline.base.steps: -4 is out of range: allowed is at least 1 steps\n  pipeline.base.steps=-4\n" +
-                            std::string(22, ' ') + "^\n");
+  EXPECT_EQ(messages(),
+            "--set:2:21: error: pipeline.base.steps: -4 is out of range: allowed is at least 1 steps\n  "
+            "pipeline.base.steps=-4\n" +
+                std::string(22, ' ') + "^\n");
 }
 
 TEST_F(Check, TheResolvedConfigurationGivesTheSamePlan) {
@@ -125,7 +129,8 @@ TEST_F(Check, TheResolvedConfigurationGivesTheSamePlan) {
   Plan again = plan_of(plan.resolved);
   ASSERT_FALSE(diagnostics.has_errors()) << messages() << plan.resolved;
   EXPECT_EQ(again.resolved, plan.resolved);
-  for (size_t i = 0; i < plan.stages.size(); ++i) EXPECT_EQ(again.stages[i].spec.slots.size(), plan.stages[i].spec.slots.size());
+  for (size_t i = 0; i < plan.stages.size(); ++i)
+    EXPECT_EQ(again.stages[i].spec.slots.size(), plan.stages[i].spec.slots.size());
   EXPECT_THAT(plan.resolved, HasSubstr("    cache: 65536\n"));
   EXPECT_THAT(plan.resolved, HasSubstr("  - name: zero\n    use: rl\n    from: base\n"));
 }
@@ -137,7 +142,8 @@ TEST_F(Check, PathsStartFromTheConfigurationsFolder) {
   text.replace(text.find("operands: 5"), 11, "file: data/rows.jsonl");
   Plan plan = plan_of(text);
   ASSERT_FALSE(diagnostics.has_errors()) << messages();
-  EXPECT_EQ(plan.stages[0].spec.slots[0].spec->options.at("file").as_string(), (folder / "data/rows.jsonl").string());
+  EXPECT_EQ(plan.stages[0].spec.slots[0].spec->options.at("file").as_string(),
+            (folder / "data/rows.jsonl").string());
 }
 
 TEST_F(Check, KeysThatBeginWithXAreIgnored) {
@@ -158,8 +164,11 @@ TEST_F(Check, WarningsDoNotStopARun) {
   text.replace(text.find("layers: 3"), 9, "layers: 13, flash: true");
   plan_of(text);
   EXPECT_FALSE(diagnostics.has_errors());
-  EXPECT_THAT(messages(), HasSubstr("c.yaml:4:23: warning: components.policy.layers: thirteen is an unusual number of layers"));
-  EXPECT_THAT(messages(), HasSubstr("c.yaml:4:35: warning: components.policy.flash: this option is deprecated: Use `attention` instead."));
+  EXPECT_THAT(
+      messages(),
+      HasSubstr("c.yaml:4:23: warning: components.policy.layers: thirteen is an unusual number of layers"));
+  EXPECT_THAT(messages(), HasSubstr("c.yaml:4:35: warning: components.policy.flash: this option is "
+                                    "deprecated: Use `attention` instead."));
 }
 
 // ---- bad/*.yaml -------------------------------------------------------------------------------------------------------------------------
@@ -178,7 +187,8 @@ class Bad : public testing::TestWithParam<fs::path> {};
 TEST_P(Bad, GivesExactlyTheMessagesThatItExpects) {
   std::ifstream in(GetParam());
   std::string expected;
-  for (std::string line; std::getline(in, line) && line.starts_with(kExpect);) expected += line.substr(sizeof kExpect - 1) + "\n";
+  for (std::string line; std::getline(in, line) && line.starts_with(kExpect);)
+    expected += line.substr(sizeof kExpect - 1) + "\n";
   ASSERT_FALSE(expected.empty()) << "the file does not say what it expects";
 
   Loader loader;
@@ -187,9 +197,11 @@ TEST_P(Bad, GivesExactlyTheMessagesThatItExpects) {
   make_plan(GetParam(), {}, loader, diagnostics);
   std::string messages;
   for (const Diagnostic& d : diagnostics.sorted())
-    messages += std::to_string(d.mark.line) + ":" + std::to_string(d.mark.column) + ": " + (d.path.empty() ? "" : d.path + ": ") + d.message + "\n";
+    messages += std::to_string(d.mark.line) + ":" + std::to_string(d.mark.column) + ": " +
+                (d.path.empty() ? "" : d.path + ": ") + d.message + "\n";
   const std::string here = fs::absolute("bad").string();
-  for (size_t at; (at = messages.find(here)) != std::string::npos;) messages.replace(at, here.size(), "<folder>");
+  for (size_t at; (at = messages.find(here)) != std::string::npos;)
+    messages.replace(at, here.size(), "<folder>");
   EXPECT_EQ(messages, expected);
   EXPECT_TRUE(diagnostics.has_errors());
 }

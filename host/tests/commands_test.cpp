@@ -6,8 +6,8 @@
 #include <boost/json/parse.hpp>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -40,7 +40,9 @@ class Program : public testing::Test {
   // Runs tenon in the empty folder `work`.
   Answer tenon(const std::string& arguments) const {
     const std::string out = (folder / "out").string(), err = (folder / "err").string();
-    int status = std::system(("cd '" + work.string() + "' && '" TENON_PROGRAM "' " + arguments + " > '" + out + "' 2> '" + err + "'").c_str());
+    int status = std::system(("cd '" + work.string() + "' && '" TENON_PROGRAM "' " + arguments + " > '" +
+                              out + "' 2> '" + err + "'")
+                                 .c_str());
     return {WEXITSTATUS(status), read(out), read(err)};
   }
   static std::string read(const fs::path& file) {
@@ -52,14 +54,17 @@ class Program : public testing::Test {
     return folder / name;
   }
 
-  fs::path folder = fs::path(testing::TempDir()) / ("tenon_commands_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+  fs::path folder =
+      fs::path(testing::TempDir()) /
+      ("tenon_commands_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
   fs::path work = folder / "work";
 };
 
 TEST_F(Program, HelpNamesTheCommands) {
   Answer help = tenon("--help");
   EXPECT_EQ(help.code, 0);
-  for (const char* command : {"run FILE", "resume RUN", "check FILE", "plugins", "describe ID", "doctor"}) EXPECT_THAT(help.out, HasSubstr(command));
+  for (const char* command : {"run FILE", "resume RUN", "check FILE", "plugins", "describe ID", "doctor"})
+    EXPECT_THAT(help.out, HasSubstr(command));
   EXPECT_THAT(tenon("check --help").out, HasSubstr("--set PATH=VALUE"));
   EXPECT_THAT(tenon("--version").out, HasSubstr("tenon 0."));
   EXPECT_EQ(tenon("").code, 2);
@@ -68,7 +73,8 @@ TEST_F(Program, HelpNamesTheCommands) {
 TEST_F(Program, MistakesOnTheCommandLineAreExitCodeTwo) {
   Answer answer = tenon("chekc");
   EXPECT_EQ(answer.code, 2);
-  EXPECT_EQ(answer.err, "error: there is no command \"chekc\". Did you mean \"check\"? `tenon --help` lists them.\n");
+  EXPECT_EQ(answer.err,
+            "error: there is no command \"chekc\". Did you mean \"check\"? `tenon --help` lists them.\n");
   EXPECT_EQ(tenon("check").code, 2);
   EXPECT_EQ(tenon("check a.yaml b.yaml").code, 2);
   EXPECT_EQ(tenon("check --no-such-flag a.yaml").code, 2);
@@ -85,8 +91,9 @@ TEST_F(Program, AWrongConfigurationWritesNothing) {
   for (const char* command : {"check ", "run "}) {
     Answer answer = tenon(command + file.string());
     EXPECT_EQ(answer.code, 2) << command;
-    EXPECT_THAT(answer.err, AllOf(HasSubstr("c.yaml:1:7: error: run.sede: unknown option of run. Did you mean \"seed\"?"), HasSubstr("\n        ^\n"),
-                                  HasSubstr("c.yaml:2:11: error: pipeline: ")));
+    EXPECT_THAT(answer.err,
+                AllOf(HasSubstr("c.yaml:1:7: error: run.sede: unknown option of run. Did you mean \"seed\"?"),
+                      HasSubstr("\n        ^\n"), HasSubstr("c.yaml:2:11: error: pipeline: ")));
     EXPECT_EQ(answer.out, "") << command;
     EXPECT_TRUE(fs::is_empty(work)) << command;
   }
@@ -104,11 +111,13 @@ TEST_F(Program, CheckAnswersAsJson) {
 
 TEST_F(Program, PluginsListsWhatCannotBeUsedAndWhy) {
   std::ofstream(folder / "reward.text.so") << "not a library";
-  Answer answer = tenon("plugins --plugin-path '" + (kPlugins / "good").string() + "' --plugin-path '" + (kPlugins / "bad").string() + "' --plugin-path '" +
-                        folder.string() + "'");
+  Answer answer = tenon("plugins --plugin-path '" + (kPlugins / "good").string() + "' --plugin-path '" +
+                        (kPlugins / "bad").string() + "' --plugin-path '" + folder.string() + "'");
   EXPECT_EQ(answer.code, 0);
-  EXPECT_THAT(answer.out, AllOf(HasSubstr("good"), HasSubstr("Pays for length."), HasSubstr("Not usable:"), HasSubstr("draft 99"),
-                                HasSubstr("reward.crashes.so crashed while it was opened: Aborted"), HasSubstr("reward.text.so is not a plugin")));
+  EXPECT_THAT(answer.out, AllOf(HasSubstr("good"), HasSubstr("Pays for length."), HasSubstr("Not usable:"),
+                                HasSubstr("draft 99"),
+                                HasSubstr("reward.crashes.so crashed while it was opened: Aborted"),
+                                HasSubstr("reward.text.so is not a plugin")));
 }
 
 TEST_F(Program, PluginsAnswersAsJson) {
@@ -121,16 +130,22 @@ TEST_F(Program, PluginsAnswersAsJson) {
 
 TEST_F(Program, DescribePrintsTheOptions) {
   const std::string path = " --plugin-path '" + (kPlugins / "good").string() + "'";
-  EXPECT_THAT(tenon("describe good" + path).out, AllOf(HasSubstr("good 1.0.0, reward"), HasSubstr("target  (int: 1 … 1e6, bytes)  = 256\n      Wanted length.")));
-  EXPECT_THAT(tenon("describe good --markdown" + path).out, HasSubstr("| `target` | int | `256` | 1 … 1e6 bytes | Wanted length. |"));
-  EXPECT_THAT(tenon("describe --markdown" + path).out, AllOf(HasSubstr("# Configuration"), HasSubstr("### good"), HasSubstr("| `seed` | int |")));
-  EXPECT_EQ(boost::json::parse(tenon("describe good --json" + path).out).at(0).at("kind").as_string(), "reward");
+  EXPECT_THAT(tenon("describe good" + path).out,
+              AllOf(HasSubstr("good 1.0.0, reward"),
+                    HasSubstr("target  (int: 1 … 1e6, bytes)  = 256\n      Wanted length.")));
+  EXPECT_THAT(tenon("describe good --markdown" + path).out,
+              HasSubstr("| `target` | int | `256` | 1 … 1e6 bytes | Wanted length. |"));
+  EXPECT_THAT(tenon("describe --markdown" + path).out,
+              AllOf(HasSubstr("# Configuration"), HasSubstr("### good"), HasSubstr("| `seed` | int |")));
+  EXPECT_EQ(boost::json::parse(tenon("describe good --json" + path).out).at(0).at("kind").as_string(),
+            "reward");
 }
 
 TEST_F(Program, DoctorNamesProblems) {
   Answer answer = tenon("doctor --plugin-path '" + (kPlugins / "bad").string() + "'");
   EXPECT_EQ(answer.code, 0);
-  EXPECT_THAT(answer.out, AllOf(HasSubstr("CPU"), HasSubstr("memory"), HasSubstr("problem   plugin"), HasSubstr("draft 99")));
+  EXPECT_THAT(answer.out, AllOf(HasSubstr("CPU"), HasSubstr("memory"), HasSubstr("problem   plugin"),
+                                HasSubstr("draft 99")));
   boost::json::value json = boost::json::parse(tenon("doctor --json").out);
   EXPECT_GT(json.at("memory").at("total").to_number<uint64_t>(), 0u);
 }
@@ -142,8 +157,10 @@ TEST_F(Program, AnAnswerThatCannotBeWrittenIsNotASuccess) {
 
 TEST_F(Program, NeedsNoLibTorchAndNoCuda) {
   if (std::system("readelf --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "readelf is not installed";
-  ASSERT_EQ(std::system(("readelf -d '" TENON_PROGRAM "' > '" + (folder / "needed").string() + "'").c_str()), 0);
-  EXPECT_THAT(read(folder / "needed"), AllOf(HasSubstr("NEEDED"), Not(HasSubstr("torch")), Not(HasSubstr("c10")), Not(HasSubstr("cuda"))));
+  ASSERT_EQ(std::system(("readelf -d '" TENON_PROGRAM "' > '" + (folder / "needed").string() + "'").c_str()),
+            0);
+  EXPECT_THAT(read(folder / "needed"), AllOf(HasSubstr("NEEDED"), Not(HasSubstr("torch")),
+                                             Not(HasSubstr("c10")), Not(HasSubstr("cuda"))));
 }
 
 TEST(RunChild, ReturnsOutputExitCodeAndSignal) {
@@ -157,7 +174,8 @@ TEST(RunChild, ReturnsOutputExitCodeAndSignal) {
 }
 
 TEST(RunChild, KillsAtTheLimitWhoeverHoldsThePipe) {
-  ChildResult result = run_child("/bin/sh", {"-c", "echo begun; sleep 1000 & exec sleep 1000"}, std::chrono::milliseconds(300));
+  ChildResult result = run_child("/bin/sh", {"-c", "echo begun; sleep 1000 & exec sleep 1000"},
+                                 std::chrono::milliseconds(300));
   EXPECT_TRUE(result.timed_out);
   EXPECT_EQ(result.signal, SIGKILL);
   EXPECT_EQ(result.output, "begun\n");

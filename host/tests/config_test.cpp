@@ -12,7 +12,9 @@ namespace {
 
 using testing::HasSubstr;
 
-Mark at(int line, int column) { return {"c.yaml", line, column}; }
+Mark at(int line, int column) {
+  return {"c.yaml", line, column};
+}
 
 // The message and place of the error that `text` gives.
 std::pair<std::string, Mark> error_of(std::string_view text) {
@@ -49,7 +51,8 @@ TEST(Yaml, AliasesAreCopiesWithTheirFirstPlace) {
 }
 
 TEST(Yaml, MergeKeysFillInWhatIsNotGiven) {
-  Value root = parse_yaml("c.yaml", "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {<<: [*a, *b], x: 9}\nd:\n  <<: *a\n  y: 7\n");
+  Value root = parse_yaml(
+      "c.yaml", "a: &a {x: 1, y: 2}\nb: &b {y: 3, z: 4}\nc: {<<: [*a, *b], x: 9}\nd:\n  <<: *a\n  y: 7\n");
   const Value& c = *root.find("c");
   EXPECT_EQ(c.find("x")->text, "9");
   EXPECT_EQ(c.find("y")->text, "2");
@@ -87,7 +90,10 @@ TEST(Yaml, ASecondDocumentIsAnError) {
 TEST(Yaml, BytesThatAreNotTextAreAnError) {
   EXPECT_EQ(error_of("a: 1\nb: \xff\n").second, at(2, 4));
   EXPECT_EQ(error_of(std::string_view("a: \0 1", 6)).second, at(1, 4));
-  EXPECT_EQ(error_of("\x7f" "ELF\x02\x01\x01").first, "this byte is not UTF-8 text");
+  EXPECT_EQ(error_of("\x7f"
+                     "ELF\x02\x01\x01")
+                .first,
+            "this byte is not UTF-8 text");
 }
 
 TEST(Yaml, UnknownTagsAreAnError) {
@@ -121,7 +127,9 @@ TEST(Yaml, AnAliasInsideItsOwnAnchorIsAnError) {
 
 class Set : public testing::Test {
  protected:
-  Value root = parse_yaml("c.yaml", "components: {policy: {use: transformer, layers: 3}}\npipeline:\n  - {name: base, steps: 10}\n  - {name: zero}\n");
+  Value root = parse_yaml("c.yaml",
+                          "components: {policy: {use: transformer, layers: 3}}\npipeline:\n  - {name: base, "
+                          "steps: 10}\n  - {name: zero}\n");
 
   std::string error(const std::string& assignment) {
     try {
@@ -165,11 +173,13 @@ TEST_F(Set, AddsWhatTheOptionTablesWillJudge) {
 }
 
 TEST_F(Set, UnknownPathsAreErrorsWithASuggestion) {
-  EXPECT_EQ(error("component.policy.layers=5"), "the configuration has no key \"component\". Did you mean \"components\"?");
+  EXPECT_EQ(error("component.policy.layers=5"),
+            "the configuration has no key \"component\". Did you mean \"components\"?");
   EXPECT_EQ(error("components.polcy.layers=5"), "components has no key \"polcy\". Did you mean \"policy\"?");
   EXPECT_EQ(error("pipeline.bas.steps=5"), "pipeline has no element \"bas\". Did you mean \"base\"?");
   EXPECT_EQ(error("pipeline.7.steps=5"), "pipeline has no element \"7\".");
-  EXPECT_EQ(error("components.policy.layers.x=5"), "components.policy.layers is \"3\", which has nothing called \"x\" in it");
+  EXPECT_EQ(error("components.policy.layers.x=5"),
+            "components.policy.layers is \"3\", which has nothing called \"x\" in it");
 }
 
 TEST_F(Set, WhatIsNotAnAssignmentIsAnError) {

@@ -49,7 +49,9 @@ class Folder : public testing::Test {
     std::ofstream(path / name, std::ios::binary) << bytes;
     return path / name;
   }
-  fs::path path = fs::path(testing::TempDir()) / ("tenon_loader_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+  fs::path path =
+      fs::path(testing::TempDir()) /
+      ("tenon_loader_" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
 };
 
 TEST(OpenPlugin, OpensAGoodOneOnce) {
@@ -61,36 +63,48 @@ TEST(OpenPlugin, OpensAGoodOneOnce) {
 
 TEST(OpenPlugin, RefusesAnotherLevelAndAnotherDraftWithBothNumbers) {
   EXPECT_THAT(refusal(kPlugins / "bad/reward.future.so"),
-              AllOf(HasSubstr("reward.future.so was built for ABI level 7"), HasSubstr("this tenon has level 0"), HasSubstr("build the plugin for this one")));
+              AllOf(HasSubstr("reward.future.so was built for ABI level 7"),
+                    HasSubstr("this tenon has level 0"), HasSubstr("build the plugin for this one")));
   EXPECT_THAT(refusal(kPlugins / "bad/reward.draft.so"),
-              AllOf(HasSubstr("was built for ABI level 0 draft 99"), HasSubstr("has level 0 draft " + std::to_string(TENON_ABI_DRAFT)),
+              AllOf(HasSubstr("was built for ABI level 0 draft 99"),
+                    HasSubstr("has level 0 draft " + std::to_string(TENON_ABI_DRAFT)),
                     HasSubstr("Build the plugin again with this tenon's headers")));
 }
 
 TEST(OpenPlugin, RefusesDescriptorsThatAreNotWellFormed) {
   EXPECT_THAT(refusal(kPlugins / "bad/reward.declines.so"), HasSubstr("declines to run in this tenon"));
   EXPECT_THAT(refusal(kPlugins / "bad/reward.kind.so"), HasSubstr("unknown kind \"rewrad\""));
-  EXPECT_THAT(refusal(kPlugins / "bad/reward.hollow.so"), HasSubstr("has no function at byte 8 of its vtable"));
+  EXPECT_THAT(refusal(kPlugins / "bad/reward.hollow.so"),
+              HasSubstr("has no function at byte 8 of its vtable"));
   EXPECT_THAT(refusal(kPlugins / "bad/reward.default.so"),
-              HasSubstr("its reward \"good\" option \"target\" has a default that its own rules refuse: 0 is out of range"));
+              HasSubstr("its reward \"good\" option \"target\" has a default that its own rules refuse: 0 is "
+                        "out of range"));
 }
 
 TEST(OpenPlugin, RefusesALibraryThatIsNotAPlugin) {
-  EXPECT_THAT(refusal(kPlugins / "bad/reward.library.so"), HasSubstr("is a shared library but not a Tenon plugin: it does not export tenon_plugin_query_v1"));
+  EXPECT_THAT(
+      refusal(kPlugins / "bad/reward.library.so"),
+      HasSubstr("is a shared library but not a Tenon plugin: it does not export tenon_plugin_query_v1"));
 }
 
 TEST_F(Folder, RefusesWhatIsNotASharedLibraryWithoutOpeningIt) {
   EXPECT_THAT(refusal(write("empty.so", "")), HasSubstr("is empty"));
-  EXPECT_THAT(refusal(write("text.so", "#!/bin/sh\necho hello\n")), HasSubstr("is not a plugin: it does not begin like a shared library"));
-  EXPECT_THAT(refusal(write("short.so", "\x7f" "ELF")), HasSubstr("is cut off after 4 bytes"));
+  EXPECT_THAT(refusal(write("text.so", "#!/bin/sh\necho hello\n")),
+              HasSubstr("is not a plugin: it does not begin like a shared library"));
+  EXPECT_THAT(refusal(write("short.so",
+                            "\x7f"
+                            "ELF")),
+              HasSubstr("is cut off after 4 bytes"));
   EXPECT_THAT(refusal(path), HasSubstr("is a folder"));
   EXPECT_THAT(refusal(path / "absent.so"), HasSubstr("No such file"));
 }
 
 TEST_F(Folder, RefusesAPluginThatWasCutOffAtAnyPlace) {
   const std::string whole = bytes_of(kGood);
-  for (size_t size = 1; size < whole.size(); size += 997) EXPECT_NE(why_not_a_plugin(write("cut.so", whole.substr(0, size))), "") << size;
-  EXPECT_THAT(why_not_a_plugin(write("cut.so", whole.substr(0, whole.size() / 2))), HasSubstr("is cut off: its headers promise"));
+  for (size_t size = 1; size < whole.size(); size += 997)
+    EXPECT_NE(why_not_a_plugin(write("cut.so", whole.substr(0, size))), "") << size;
+  EXPECT_THAT(why_not_a_plugin(write("cut.so", whole.substr(0, whole.size() / 2))),
+              HasSubstr("is cut off: its headers promise"));
   EXPECT_EQ(why_not_a_plugin(write("cut.so", whole)), "");
 }
 
@@ -145,7 +159,8 @@ TEST(LoaderTest, TwoVersionsOfOneRuntimeAreRefused) {
     loader.find("reward", "torch-b");
     FAIL() << "two LibTorches in one process";
   } catch (const LoadError& e) {
-    EXPECT_THAT(e.what(), AllOf(HasSubstr("reward.torch-b.so needs libtorch 2.10.0"), HasSubstr("reward.torch-a.so needs libtorch 2.11.0")));
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("reward.torch-b.so needs libtorch 2.10.0"),
+                                HasSubstr("reward.torch-a.so needs libtorch 2.11.0")));
   }
 }
 

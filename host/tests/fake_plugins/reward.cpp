@@ -38,15 +38,33 @@ int32_t create(const tenon_host*, void** self, tenon_error*) {
   return TENON_OK;
 }
 void destroy(void*) {}
-[[maybe_unused]] int32_t score(void*, const tenon_call*, const tenon_reward_in*, tenon_reward_out*, tenon_error*) { return TENON_OK; }
+[[maybe_unused]] int32_t score(void*, const tenon_call*, const tenon_reward_in*, tenon_reward_out*,
+                               tenon_error*) {
+  return TENON_OK;
+}
 
-const tenon_option kTarget{sizeof(tenon_option), TENON_T_INT, 0, 0, "target", "Wanted length.", "bytes", FAKE_DEFAULT, "1", "1e6", nullptr, nullptr, nullptr};
+const tenon_option kTarget{
+    sizeof(tenon_option), TENON_T_INT, 0,     0,       "target", "Wanted length.", "bytes",
+    FAKE_DEFAULT,         "1",         "1e6", nullptr, nullptr,  nullptr};
 const tenon_option* const kOptions[] = {&kTarget, nullptr};
 const tenon_life kLife{sizeof(tenon_life), 0, create, destroy, nullptr, nullptr, nullptr, nullptr};
 const tenon_reward_vt kVtable{sizeof(tenon_reward_vt), 0, FAKE_SCORE};
-const tenon_component kComponent{sizeof(tenon_component), TENON_C_STATELESS, FAKE_KIND, FAKE_ID, "1.0.0", "Pays for length.", "", kOptions, &kLife, &kVtable, 1, 0};
+const tenon_component kComponent{sizeof(tenon_component),
+                                 TENON_C_STATELESS,
+                                 FAKE_KIND,
+                                 FAKE_ID,
+                                 "1.0.0",
+                                 "Pays for length.",
+                                 "",
+                                 kOptions,
+                                 &kLife,
+                                 &kVtable,
+                                 1,
+                                 0};
 const tenon_component* const kComponents[] = {&kComponent, nullptr};
-const tenon_plugin kPlugin{sizeof(tenon_plugin), FAKE_LEVEL, FAKE_MIN, FAKE_DRAFT, "fake", "1.0.0", "Tenon", "Apache-2.0", "", "c", FAKE_RUNTIME, kComponents};
+const tenon_plugin kPlugin{
+    sizeof(tenon_plugin), FAKE_LEVEL, FAKE_MIN, FAKE_DRAFT,   "fake",     "1.0.0", "Tenon",
+    "Apache-2.0",         "",         "c",      FAKE_RUNTIME, kComponents};
 
 #ifdef FAKE_CRASHES
 struct Crash {
