@@ -169,6 +169,30 @@ tenon_attention_batch Chunk::attention(uint64_t heads, uint64_t kv_heads, uint64
           prefix.empty() ? nullptr : prefix.data()};
 }
 
-Batch make_batch(const tenon_tokens& tokens, const BatchOptions& options) { return Packer(tokens, options).run(); }
+namespace {
+
+// Whether each thread gets about the same number of rows when the chunks are dealt out in runs of equal length, as executors do.
+bool shared_evenly(const Batch& batch, uint64_t threads) {
+  const uint64_t n = batch.chunks.size(), pieces = std::min(n, threads);
+  uint64_t longest = 0;
+  for (uint64_t piece = 0, first = 0; piece < pieces; ++piece) {
+    const uint64_t end = first + n / pieces + (piece < n % pieces ? 1 : 0);
+    uint64_t rows = 0;
+    for (uint64_t i = first; i < end; ++i) rows += batch.chunks[i].rows;
+    longest = std::max(longest, rows);
+    first = end;
+  }
+  return longest * threads <= batch.rows + batch.rows / 5;
+}
+
+}  // namespace
+
+Batch make_batch(const tenon_tokens& tokens, const BatchOptions& options) {
+  Batch batch = Packer(tokens, options).run();
+  if (batch.chunks.size() <= 1 || shared_evenly(batch, options.threads)) return batch;
+  BatchOptions whole = options;
+  whole.chunk_rows = 0;
+  return Packer(tokens, whole).run();
+}
 
 }  // namespace tenon::transformer

@@ -38,6 +38,7 @@ struct Batch {
 struct BatchOptions {
   uint64_t vocab, max_len;
   uint64_t chunk_rows;    // rows to a chunk, about; 0: one chunk
+  uint64_t threads;       // there is one chunk, too, where these would not share several evenly
   bool every_row = false;  // all rows, and a head row for each of them (logits)
 };
 

@@ -295,7 +295,9 @@ TEST(Bits, ATokenWithoutGradientChangesNothing) {
   std::mt19937 rng(1);
   b.push({3, 4, 5, 6, 7}, 2, 9, rng);
   for (uint64_t t = b.tokens() - 5; t < b.tokens(); ++t) b.d_logprob[t] = 0;
-  expect_same_bits(before, accumulated(m, b, {b.ids.size()}, false));
+  std::vector<float> logprob;
+  expect_same_bits(before, accumulated(m, b, {b.ids.size()}, false, &logprob));
+  EXPECT_EQ(logprob, score(m, b, b.raw(kTemperature), nullptr, false).logprob);
 }
 
 // ---- Heads and columns -------------------------------------------------------------------------------------------------------------------

@@ -129,7 +129,7 @@ void Transformer::param(uint64_t i, tenon_param& out) {
 
 Batch Transformer::make(const tenon_tokens& tokens, bool every_row) const {
   uint64_t n = tokens.ids.n == 0 ? 0 : tokens.ids.offsets[tokens.ids.n];
-  return make_batch(tokens, {parameters_->usable_vocab(), max_len_, network_->chunk_rows(n), every_row});
+  return make_batch(tokens, {parameters_->usable_vocab(), max_len_, network_->chunk_rows(n), executor_.threads, every_row});
 }
 
 void Transformer::check_heads(const tenon_tokens& tokens, const tenon_score_out& out) const {
@@ -189,25 +189,51 @@ void Transformer::backward(const tenon_call*, uint64_t handle, const float* d_lo
 
 void Transformer::drop_tape(uint64_t tape) { tapes_.erase(tape); }
 
-void Transformer::accumulate(const tenon_call*, const tenon_tokens& tokens, const float* d_logprob, float* logprob) {
-  tenon_tokens language = tokens;
-  language.head = TENON_HEAD_LANGUAGE;
-  Batch batch = make(language);
+namespace {
+
+// The mask of the call, twice: of the sequences that a gradient flows into, and of the others.
+struct SplitMask {
+  std::vector<uint8_t> trained, scored;
+  bool any_trained = false;
+
+  SplitMask(const tenon_tokens& tokens, const float* d_logprob) {
+    const uint64_t n = tokens.ids.n == 0 ? 0 : tokens.ids.offsets[tokens.ids.n];
+    trained.assign(n, 0), scored.assign(n, 0);
+    for (uint64_t i = 0; i < tokens.ids.n && tokens.mask != nullptr; ++i) {
+      const uint64_t begin = tokens.ids.offsets[i], end = tokens.ids.offsets[i + 1];
+      bool flows = false;
+      for (uint64_t t = begin; t < end; ++t) flows = flows || (tokens.mask[t] != 0 && d_logprob != nullptr && d_logprob[t] != 0.0f);
+      std::copy(tokens.mask + begin, tokens.mask + end, (flows ? trained : scored).begin() + static_cast<ptrdiff_t>(begin));
+      any_trained = any_trained || flows;
+    }
+  }
+};
+
+}  // namespace
+
+// Sequences without a gradient add exact zeros to every sum, so they need no backward, and no forward either if nobody asks for it.
+void Transformer::accumulate(const tenon_call* call, const tenon_tokens& tokens, const float* d_logprob, float* logprob) {
+  const SplitMask split(tokens, d_logprob);
+  tenon_tokens part = tokens;
+  part.head = TENON_HEAD_LANGUAGE;
+  part.mask = split.scored.data();
+  if (logprob != nullptr) {
+    tenon_score_out out{sizeof out, 0, logprob, nullptr, nullptr, nullptr};
+    score(call, part, out);
+  } else if (!split.any_trained) {
+    make(part);  // for its errors; nothing is to be computed
+  }
+  if (!split.any_trained) return;
+
+  part.mask = split.trained.data();
+  Batch batch = make(part);
   parameters_->pack(&executor_);
   parameters_->need_gradients();
-  std::vector<float> d = gather(batch, d_logprob);
-  if (d.empty()) {  // nothing flows back
-    if (logprob == nullptr) return;
-    tenon_score_out out{sizeof out, 0, logprob, nullptr, nullptr, nullptr};
-    return score(nullptr, language, out);
-  }
   const std::vector<HeadRow> heads = batch.heads;
-  const uint64_t n = batch.tokens;
+  std::vector<float> d = gather(batch, d_logprob);
   const std::vector<float> found =
       transformer::accumulate(*network_, *heads_, std::move(batch), tokens.temperature, std::move(d), logprob != nullptr);
-  if (logprob == nullptr) return;
-  std::fill_n(logprob, n, 0.0f);
-  for (uint64_t i = 0; i < heads.size(); ++i) logprob[heads[i].column] = found[i];
+  for (uint64_t i = 0; i < found.size(); ++i) logprob[heads[i].column] = found[i];
 }
 
 void Transformer::zero_grad(const tenon_call*) { parameters_->zero_gradients(&executor_); }

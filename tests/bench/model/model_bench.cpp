@@ -1,7 +1,7 @@
 // Tokens a second of model transformer, through its C ABI: decoding at several batch sizes, scoring, and forward with backward.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Usage: bench_model [shape...]   shapes: quickstart, toy, smollm2 (all of them without arguments); TENON_THREADS (default 2).
+// Usage: bench_model [word...]   shapes quickstart, toy, smollm2; phases train, score, decode; all of those that are not named. TENON_THREADS (default 2).
 #include <dlfcn.h>
 
 #include <chrono>
@@ -58,12 +58,13 @@ class Bench {
   ~Bench() { component_.life->destroy(self_); }
   Bench(const Bench&) = delete;
 
-  void run() {
+  void run(bool training, bool scoring, bool decoding) {
     const Model m = model();
     std::printf("%s: %.2fM parameters, %u threads\n", s_.name, static_cast<double>(m.info().n_params) / 1e6, host_.threads);
-    train(false);
-    train(true);
-    for (uint64_t batch : s_.decode) decode(batch);
+    if (training) train(false), train(true);
+    if (scoring) score();
+    for (uint64_t batch : s_.decode)
+      if (decoding) decode(batch);
   }
 
  private:
@@ -88,25 +89,38 @@ class Bench {
     std::fflush(stdout);
   }
 
-  void train(bool groups) {
-    std::mt19937 rng(1);
+  // Whole sequences of the setting's lengths, in groups of 8 with common prompts.
+  struct Sequences {
     Ragged<int32_t> ids;
     std::vector<uint8_t> mask;
-    std::vector<uint64_t> group, prompt(s_.sequences, s_.prompt);
+    std::vector<uint64_t> group, prompt;
+    tenon_tokens raw(bool groups) const {
+      return {sizeof(tenon_tokens), 0,    ids.raw(), mask.data(), nullptr, groups ? group.data() : nullptr, groups ? prompt.data() : nullptr, nullptr,
+              1.0f,                 0};
+    }
+  };
+  Sequences sequences() const {
+    Sequences s;
+    std::mt19937 rng(1);
     std::vector<int32_t> start(s_.prompt);
     for (uint64_t i = 0; i < s_.sequences; ++i) {
       if (i % 8 == 0)
         for (int32_t& id : start) id = static_cast<int32_t>(rng() % s_.vocab);
       std::vector<int32_t> row = start;
       while (row.size() < s_.length) row.push_back(static_cast<int32_t>(rng() % s_.vocab));
-      ids.push(row);
-      group.push_back(i / 8);
-      for (uint64_t t = 0; t < s_.length; ++t) mask.push_back(t >= s_.prompt ? 1 : 0);
+      s.ids.push(row);
+      s.group.push_back(i / 8);
+      s.prompt.push_back(s_.prompt);
+      for (uint64_t t = 0; t < s_.length; ++t) s.mask.push_back(t >= s_.prompt ? 1 : 0);
     }
-    const std::vector<float> gradient(mask.size(), -1e-3f);
-    std::vector<float> logprob(mask.size());
-    const tenon_tokens tokens{sizeof tokens, 0, ids.raw(), mask.data(), nullptr, groups ? group.data() : nullptr, groups ? prompt.data() : nullptr, nullptr,
-                              1.0f,          0};
+    return s;
+  }
+
+  void train(bool groups) {
+    const Sequences s = sequences();
+    const tenon_tokens tokens = s.raw(groups);
+    const std::vector<float> gradient(s.mask.size(), -1e-3f);
+    std::vector<float> logprob(s.mask.size());
     const Model m = model();
     auto train_step = [&] {
       m.zero_grad(nullptr);
@@ -117,9 +131,15 @@ class Bench {
     char name[96];
     std::snprintf(name, sizeof name, "train %llu x %llu%s", static_cast<unsigned long long>(s_.sequences), static_cast<unsigned long long>(s_.length),
                   groups ? ", prompts of 8 once" : "");
-    report(name, mask.size(), train_step);
-    if (groups) return;
-    report("score", mask.size(), [&] { m.score(nullptr, tokens, logprob.data(), nullptr, nullptr, nullptr); });
+    report(name, s.mask.size(), train_step);
+  }
+
+  void score() {
+    const Sequences s = sequences();
+    const tenon_tokens tokens = s.raw(false);
+    std::vector<float> logprob(s.mask.size());
+    const Model m = model();
+    report("score", s.mask.size(), [&] { m.score(nullptr, tokens, logprob.data(), nullptr, nullptr, nullptr); });
   }
 
   void decode(uint64_t batch) {
@@ -168,11 +188,17 @@ int run(int argc, char** argv) {
   const char* threads = std::getenv("TENON_THREADS");
   host::ThreadPool threads_of_run(threads != nullptr ? static_cast<uint32_t>(std::atoi(threads)) : 2);
   pool = &threads_of_run;
-  for (const Setting& s : kSettings) {
-    bool wanted = argc == 1;
-    for (int i = 1; i < argc; ++i) wanted = wanted || std::string_view(argv[i]) == s.name;
-    if (wanted) Bench(component, s).run();
-  }
+  // A word chooses; where no word of its kind is there, all are chosen.
+  auto chosen = [&](std::string_view word, std::initializer_list<std::string_view> kind) {
+    bool any = false, this_one = false;
+    for (int i = 1; i < argc; ++i)
+      for (std::string_view k : kind) any = any || k == argv[i], this_one = this_one || word == argv[i];
+    return !any || this_one;
+  };
+  const std::initializer_list<std::string_view> phases{"train", "score", "decode"};
+  for (const Setting& s : kSettings)
+    if (chosen(s.name, {"quickstart", "toy", "smollm2"}))
+      Bench(component, s).run(chosen("train", phases), chosen("score", phases), chosen("decode", phases));
   return 0;
 }
 
