@@ -1,4 +1,4 @@
-// From a configuration file to a plan, or to the list of everything that is wrong with it. Creates nothing and writes nothing.
+// From a configuration file to a plan, or to the list of all that is wrong with it. Writes nothing.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// A configuration that has been checked: what the run will create, in which order. Made by check.cpp, carried out by pipeline.cpp.
+// A configuration that has been checked: what the run will create, in which order.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// From names to specifications: which plugin, which options, which components below, for everything that a configuration refers to.
+// From names to specifications: which plugin, which options, which components below.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,4 +1,4 @@
-// A plugin that is part of the test: components of every kind that a configuration needs, with options of every type. They can be checked, not run.
+// A plugin inside the test: components of every kind and options of every type, to be checked, not run.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -1,5 +1,4 @@
-// Configurations: what a right one becomes, and what is said of a wrong one. bad/*.yaml hold their expected messages in
-// their first lines.
+// What a right configuration becomes, and what is said of a wrong one: bad/*.yaml begin with what they expect.
 // SPDX-License-Identifier: Apache-2.0
 #include "host/check.h"
 

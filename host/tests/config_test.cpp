@@ -1,4 +1,4 @@
-// The configuration as a tree: places, aliases, merge keys, limits, --set, and every way in which YAML can be broken.
+// The configuration as a tree: places, aliases, merge keys, limits, --set, and the ways YAML can be broken.
 // SPDX-License-Identifier: Apache-2.0
 #include "host/config.h"
 

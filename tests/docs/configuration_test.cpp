@@ -1,5 +1,4 @@
-// docs/configuration.md is what `tenon describe --markdown` prints, and its example is a right configuration. A plugin that is not built here is
-// not looked for in the guide; what is built must be there word for word.
+// docs/configuration.md is what `tenon describe --markdown` prints, and its example is a right configuration.
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
