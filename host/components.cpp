@@ -128,6 +128,7 @@ Instance* Components::create(const Spec& spec, const std::string& path, const st
 void Components::load_weights(Instance& model, const Slot& slot, const std::string& key, bool is_reference) {
   if (!is_reference && resume_ != nullptr && resume_->has(key)) {
     resume_->restore(key, model);
+    model.model()->restored();
     return;
   }
   if (slot.stage.empty()) return;

@@ -29,6 +29,8 @@ class ModelProxy {
   // The version that was announced last.
   uint64_t version() const { return version_; }
   // Whether the weights are other than those the model was created or loaded with.
+  // Its weights came from a checkpoint of this stage: they belong in the next one even if no update follows.
+  void restored() { changed_ = true; }
   bool changed() const { return changed_; }
 
  private:

@@ -134,16 +134,20 @@ void Scoring::stop_if_too_many_failed() const {
   const auto failed = static_cast<uint64_t>(std::count(window_.begin(), window_.end(), '0'));
   if (window_.size() < kWindow || static_cast<double>(failed) <= max_failures_ * static_cast<double>(kWindow))
     return;
+  throw RunError(std::to_string(failed) + " of the last " + std::to_string(kWindow) +
+                 " samples have no valid reward; run.max_reward_failures allows " +
+                 json_number(100 * max_failures_) + " %. The commonest reasons:" + commonest_reasons());
+}
+
+std::string Scoring::commonest_reasons() const {
   std::vector<std::pair<uint64_t, std::string>> commonest;
   for (const auto& [text, count] : reasons_) commonest.emplace_back(count, text);
   std::stable_sort(commonest.begin(), commonest.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string message = std::to_string(failed) + " of the last " + std::to_string(kWindow) +
-                        " samples have no valid reward; run.max_reward_failures allows " +
-                        json_number(100 * max_failures_) + " %. The commonest reasons:";
+  std::string lines;
   for (size_t i = 0; i < std::min<size_t>(3, commonest.size()); ++i)
-    message += "\n  " + std::to_string(commonest[i].first) + " times: " + commonest[i].second;
-  throw RunError(message);
+    lines += "\n  " + std::to_string(commonest[i].first) + " times: " + commonest[i].second;
+  return lines;
 }
 
 void Scoring::flush(StepValues& values) {

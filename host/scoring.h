@@ -38,6 +38,9 @@ class Scoring {
   // occurred, the means of notes, and the timing reward/<name> into `values`, then starts the next step.
   void flush(StepValues& values);
 
+  // The three commonest reasons for samples without a valid total, a line each.
+  std::string commonest_reasons() const;
+
   // The last outcomes, '1' = valid, oldest first: part of a checkpoint.
   const std::string& window() const { return window_; }
   void set_window(std::string window) { window_ = std::move(window); }

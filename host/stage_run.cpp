@@ -278,6 +278,10 @@ void StageRun::write_checkpoint(bool is_final) {
 }
 
 void StageRun::finish() {
+  for (const auto& [slot, scoring] : scorings_)
+    if (!scoring.window().empty() && scoring.window().find('1') == std::string::npos)
+      throw RunError("stage " + c_.plan.name + ": no sample had a valid reward. The commonest reasons:" +
+                     scoring.commonest_reasons());
   if (components_) {
     if (!begun_) begin(steps_done_);
     components_->check_references_read();

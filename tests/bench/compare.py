@@ -67,15 +67,15 @@ def spread(values):
 def quickstart(args):
     rows = []
     for seed in range(args.repeats):
-        ours = tenon(args, ROOT / "configs/quickstart.yaml", [f"run.seed={seed}"])
+        ours = tenon(args, ROOT / "configs/quickstart.yaml",
+                     [f"run.seed={seed}", f"pipeline.base.steps={args.base_steps}", f"pipeline.zero.steps={args.rl_steps}"])
         theirs = peer(args, "trl_quickstart.py", "--seed", seed, "--base-steps", args.base_steps, "--rl-steps", args.rl_steps)
         rows.append((ours, theirs))
         print(json.dumps({"seed": seed, "tenon": ours, "trl": theirs}), flush=True)
     base = [t["base_seconds"] / o["total"]["base"] for o, t in rows]
-    # Per RL step, since the two need not take the same number.
-    zero = [(t["rl_seconds"] / t["rl_steps"]) / o["median"]["zero"] for o, t in rows]
+    zero = [t["rl_seconds"] / o["total"]["zero"] for o, t in rows]
     whole = [(t["base_seconds"] + t["rl_seconds"]) / (o["total"]["base"] + o["total"]["zero"]) for o, t in rows]
-    print(f"TRL time / Tenon time: base {spread(base)}, one RL step {spread(zero)}, both stages {spread(whole)}")
+    print(f"TRL time / Tenon time: base {spread(base)}, reinforcement learning {spread(zero)}, both stages {spread(whole)}")
 
 
 def step(args, shape, config, overrides, settings):
@@ -102,7 +102,7 @@ def main():
     p.add_argument("--repeats", type=int, default=3)
     p.add_argument("--base-steps", type=int, default=2065)
     p.add_argument("--rl-steps", type=int, default=75)
-    p.add_argument("--gguf", help="SmolLM2-135M-Instruct")
+    p.add_argument("--gguf", help="SmolLM2-135M-Instruct; default: where `.ci/deps smollm2` puts it")
     a = p.parse_args()
     before = calibrate(a.peer_python)
     if a.what == "quickstart":
@@ -110,7 +110,9 @@ def main():
     elif a.what == "toy":
         step(a, "toy", HERE / "configs/step-toy.yaml", [], [["--dtype", "fp32"], ["--dtype", "fp32", "--checkpointing"], ["--dtype", "bf16"]])
     else:
-        step(a, "smollm2", HERE / "configs/step-smollm2.yaml", [f"components.policy.weights={a.gguf}", f"components.policy.tokenizer.file={a.gguf}"],
+        gguf = pathlib.Path(a.gguf).resolve() if a.gguf else None
+        step(a, "smollm2", HERE / "configs/step-smollm2.yaml",
+             [f"components.policy.weights={gguf}", f"components.policy.tokenizer.file={gguf}"] if gguf else [],
              [["--dtype", "fp32", "--steps", "3"], ["--dtype", "bf16", "--steps", "3"]])
     after = calibrate(a.peer_python)
     moved = abs(after / before - 1)

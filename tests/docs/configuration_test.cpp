@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 #include <algorithm>
 
 #include <cstdlib>
@@ -20,9 +21,14 @@ std::string read(const fs::path& file) {
   return {std::istreambuf_iterator<char>(in), {}};
 }
 
+// A file of this process alone: CTest runs each test in one of its own, several at a time.
+fs::path scratch(const std::string& name) {
+  return fs::path(testing::TempDir()) / ("tenon_docs_" + std::to_string(getpid()) + "_" + name);
+}
+
 // Runs tenon and returns what it printed on stdout.
 std::string tenon(const std::string& arguments) {
-  const fs::path out = fs::path(testing::TempDir()) / "tenon_docs_out";
+  const fs::path out = scratch("out");
   const int status = std::system(("'" TENON_PROGRAM "' " + arguments + " > '" + out.string() + "'").c_str());
   EXPECT_EQ(status, 0) << "tenon " << arguments;
   std::string text = read(out);
@@ -66,7 +72,7 @@ TEST(ConfigurationGuide, ItsExampleIsRight) {
   const std::string guide = read(TENON_CONFIGURATION_GUIDE);
   const size_t begin = guide.find("```yaml\n") + 8, end = guide.find("```", begin);
   ASSERT_NE(end, std::string::npos);
-  const fs::path file = fs::path(testing::TempDir()) / "tenon_docs_example.yaml";
+  const fs::path file = scratch("example.yaml");
   std::ofstream(file) << guide.substr(begin, end - begin);
   EXPECT_THAT(tenon("check '" + file.string() + "'"), testing::HasSubstr("ok"));
   fs::remove(file);

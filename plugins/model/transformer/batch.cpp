@@ -1,4 +1,4 @@
-// Sequences of a call as rows to compute: packed without padding, rows that influence nothing left out, a group's prompt once.
+// Sequences of a call as rows to compute: no padding, nothing that is not needed, a group's prompt once.
 // SPDX-License-Identifier: Apache-2.0
 #include "batch.h"
 
@@ -15,14 +15,19 @@ namespace {
 class Packer {
  public:
   Packer(const tenon_tokens& tokens, const BatchOptions& options)
-      : in_(tokens), options_(options), ids_(static_cast<const int32_t*>(tokens.ids.values)), offsets_(tokens.ids.offsets) {}
+      : in_(tokens),
+        options_(options),
+        ids_(static_cast<const int32_t*>(tokens.ids.values)),
+        offsets_(tokens.ids.offsets) {}
 
   Batch run() {
     if (!(in_.temperature > 0) || !std::isfinite(in_.temperature))
-      throw Error("temperature is " + std::to_string(in_.temperature) + "; to score tokens it must be positive");
+      throw Error("temperature is " + std::to_string(in_.temperature) +
+                  "; to score tokens it must be positive");
     const uint64_t n = in_.ids.n;
     out_.tokens = n == 0 ? 0 : offsets_[n] - offsets_[0];
-    if (n > 0 && offsets_[0] != 0) throw Error("the offsets of a batch start at 0, not " + std::to_string(offsets_[0]));
+    if (n > 0 && offsets_[0] != 0)
+      throw Error("the offsets of a batch start at 0, not " + std::to_string(offsets_[0]));
     for (uint64_t i = 0; i < n; ++i) check(i);
     for (uint64_t i = 0, end = 0; i < n; i = end) {
       end = group_end(i);
@@ -40,8 +45,8 @@ class Packer {
 
   void check(uint64_t i) const {
     if (length(i) > options_.max_len)
-      throw Error("sequence " + std::to_string(i) + " has " + std::to_string(length(i)) + " tokens; the model takes at most max_len = " +
-                  std::to_string(options_.max_len));
+      throw Error("sequence " + std::to_string(i) + " has " + std::to_string(length(i)) +
+                  " tokens; the model takes at most max_len = " + std::to_string(options_.max_len));
     for (uint64_t t = 0; t < length(i); ++t) {
       const int32_t id = ids(i)[t];
       if (id < 0 || static_cast<uint64_t>(id) >= options_.vocab) bad_id("token", i, t, id);
@@ -51,11 +56,13 @@ class Packer {
       }
     }
     if (length(i) > 0 && masked(i, 0))
-      throw Error("mask is 1 at the first token of sequence " + std::to_string(i) + ": nothing stands before it to predict it from");
+      throw Error("mask is 1 at the first token of sequence " + std::to_string(i) +
+                  ": nothing stands before it to predict it from");
   }
   [[noreturn]] void bad_id(const char* what, uint64_t i, uint64_t t, int32_t id) const {
-    throw Error(std::string(what) + " " + std::to_string(t) + " of sequence " + std::to_string(i) + " is id " + std::to_string(id) +
-                "; the vocabulary is 0 to " + std::to_string(options_.vocab - 1));
+    throw Error(std::string(what) + " " + std::to_string(t) + " of sequence " + std::to_string(i) +
+                " is id " + std::to_string(id) + "; the vocabulary is 0 to " +
+                std::to_string(options_.vocab - 1));
   }
 
   // Rows of sequence i that something depends on: up to the one before its last scored token.
@@ -73,15 +80,17 @@ class Packer {
 
   // The neighbours [i, end) that share a prompt which is worth computing once, or i alone.
   uint64_t group_end(uint64_t i) const {
-    if (in_.group_id == nullptr || in_.prompt_len == nullptr || options_.every_row || wants_scalar()) return i + 1;
+    if (in_.group_id == nullptr || in_.prompt_len == nullptr || options_.every_row || wants_scalar())
+      return i + 1;
     const uint64_t prompt = in_.prompt_len[i];
     if (prompt < 2 || prompt > length(i)) return i + 1;
     uint64_t end = i + 1;
     while (end < in_.ids.n && in_.group_id[end] == in_.group_id[i]) ++end;
     for (uint64_t k = i; k < end; ++k) {
-      if (in_.prompt_len[k] != prompt || length(k) < prompt || std::memcmp(ids(k), ids(i), prompt * sizeof(int32_t)) != 0)
-        throw Error("sequences " + std::to_string(i) + " and " + std::to_string(k) + " are of group " + std::to_string(in_.group_id[i]) +
-                    ", but their prompts differ");
+      if (in_.prompt_len[k] != prompt || length(k) < prompt ||
+          std::memcmp(ids(k), ids(i), prompt * sizeof(int32_t)) != 0)
+        throw Error("sequences " + std::to_string(i) + " and " + std::to_string(k) + " are of group " +
+                    std::to_string(in_.group_id[i]) + ", but their prompts differ");
       if (prompt_is_scored(k, prompt)) return i + 1;
     }
     return end;
@@ -91,12 +100,14 @@ class Packer {
     uint64_t live = 0;
     for (uint64_t i = begin; i < end; ++i) live += needed_rows(i) > 0 ? 1 : 0;
     if (live == 0) return;
-    if (out_.chunks.empty() || (options_.chunk_rows != 0 && out_.rows - chunk().row >= options_.chunk_rows)) start_chunk();
+    if (out_.chunks.empty() || (options_.chunk_rows != 0 && out_.rows - chunk().row >= options_.chunk_rows))
+      start_chunk();
     if (end - begin == 1) {
       add_sequence(begin, 0, -1);
       return;
     }
-    // The prompt but its last token, whose row every completion has for itself: it predicts their first tokens.
+    // The prompt but its last token, whose row every completion has for itself: it predicts their first
+    // tokens.
     const uint64_t shared = in_.prompt_len[begin] - 1;
     const auto prefix = static_cast<int64_t>(chunk().offsets.size()) - 1;
     add_rows(begin, 0, shared, -1);
@@ -113,7 +124,8 @@ class Packer {
       if (options_.every_row) {
         out_.heads.push_back({row + t - from, next - 1, 0});
       } else if (t + 1 < length(i) && masked(i, t + 1)) {
-        out_.heads.push_back({row + t - from, next, in_.target != nullptr ? in_.target[next] : ids(i)[t + 1]});
+        out_.heads.push_back(
+            {row + t - from, next, in_.target != nullptr ? in_.target[next] : ids(i)[t + 1]});
       } else if (wants_scalar() && t + 1 == length(i)) {
         out_.heads.push_back({row + t - from, next - 1, -1});
         ++out_.scalar_rows;
@@ -157,7 +169,8 @@ class Packer {
 
 }  // namespace
 
-tenon_attention_batch Chunk::attention(uint64_t heads, uint64_t kv_heads, uint64_t head_dim, float scale) const {
+tenon_attention_batch Chunk::attention(uint64_t heads, uint64_t kv_heads, uint64_t head_dim,
+                                       float scale) const {
   return {sizeof(tenon_attention_batch),
           static_cast<uint32_t>(heads),
           static_cast<uint32_t>(kv_heads),
@@ -171,7 +184,8 @@ tenon_attention_batch Chunk::attention(uint64_t heads, uint64_t kv_heads, uint64
 
 namespace {
 
-// Whether each thread gets about the same number of rows when the chunks are dealt out in runs of equal length, as executors do.
+// Whether each thread gets about the same number of rows when the chunks are dealt out in runs of equal
+// length, as executors do.
 bool shared_evenly(const Batch& batch, uint64_t threads) {
   const uint64_t n = batch.chunks.size(), pieces = std::min(n, threads);
   uint64_t longest = 0;

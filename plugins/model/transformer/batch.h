@@ -1,4 +1,4 @@
-// Sequences of a call as rows to compute: packed without padding, rows that influence nothing left out, a group's prompt once.
+// Sequences of a call as rows to compute: no padding, nothing that is not needed, a group's prompt once.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,7 +10,8 @@
 
 namespace tenon::transformer {
 
-// Sequences whose rows lie together and that no other sequence shares anything with: what one thread may compute alone.
+// Sequences whose rows lie together and that no other sequence shares anything with: what one thread may
+// compute alone.
 struct Chunk {
   uint64_t row = 0, rows = 0;     // its rows in the batch
   std::vector<uint64_t> offsets;  // [sequences + 1], from 0
@@ -19,7 +20,8 @@ struct Chunk {
   tenon_attention_batch attention(uint64_t heads, uint64_t kv_heads, uint64_t head_dim, float scale) const;
 };
 
-// A row that goes through a head: the hidden state after `row` scores the token at `column` of the call, or, at the end of a sequence, the whole.
+// A row that goes through a head: the hidden state after `row` scores the token at `column` of the call, or,
+// at the end of a sequence, the whole.
 struct HeadRow {
   uint64_t row;
   uint64_t column;
@@ -37,13 +39,13 @@ struct Batch {
 
 struct BatchOptions {
   uint64_t vocab, max_len;
-  uint64_t chunk_rows;    // rows to a chunk, about; 0: one chunk
-  uint64_t threads;       // there is one chunk, too, where these would not share several evenly
+  uint64_t chunk_rows;     // rows to a chunk, about; 0: one chunk
+  uint64_t threads;        // there is one chunk, too, where these would not share several evenly
   bool every_row = false;  // all rows, and a head row for each of them (logits)
 };
 
-// Throws Error for an id outside [0, vocab), a sequence longer than max_len, a mask at the first token, a temperature that is not positive, and for
-// neighbours of one group whose prompts differ.
+// Throws Error for an id outside [0, vocab), a sequence longer than max_len, a mask at the first token, a
+// temperature that is not positive, and for neighbours of one group whose prompts differ.
 Batch make_batch(const tenon_tokens& tokens, const BatchOptions& options);
 
 }  // namespace tenon::transformer

@@ -10,7 +10,9 @@ using testing::HasSubstr;
 
 constexpr uint64_t kMaxLen = 48;
 
-tenon_sampling sampling(float temperature, uint64_t seed = 5) { return {sizeof(tenon_sampling), temperature, 0, 0, 0, 0, seed}; }
+tenon_sampling sampling(float temperature, uint64_t seed = 5) {
+  return {sizeof(tenon_sampling), temperature, 0, 0, 0, 0, seed};
+}
 
 // Tokens for slots, as decode takes them.
 struct Append {
@@ -22,7 +24,16 @@ struct Append {
     return *this;
   }
   tenon_tokens raw() const {
-    return {sizeof(tenon_tokens), TENON_HEAD_LANGUAGE, ids.raw(), nullptr, slots.data(), nullptr, nullptr, nullptr, 0, 0};
+    return {sizeof(tenon_tokens),
+            TENON_HEAD_LANGUAGE,
+            ids.raw(),
+            nullptr,
+            slots.data(),
+            nullptr,
+            nullptr,
+            nullptr,
+            0,
+            0};
   }
 };
 
@@ -30,27 +41,32 @@ struct Draw {
   std::vector<int32_t> token;
   std::vector<float> logprob;
 };
-Draw decode(const TestModel& m, uint64_t session, const Append& a, const tenon_sampling& how, const std::vector<uint64_t>& samples) {
+Draw decode(const TestModel& m, uint64_t session, const Append& a, const tenon_sampling& how,
+            const std::vector<uint64_t>& samples) {
   Draw d{std::vector<int32_t>(a.slots.size()), std::vector<float>(a.slots.size())};
   m.model().decode(nullptr, session, a.raw(), &how, samples.data(), d.token.data(), d.logprob.data());
   return d;
 }
 
-// n tokens after each prompt, all slots at once; log-probabilities of what was drawn. Sample ids are `first`, first + 1, ….
+// n tokens after each prompt, all slots at once; log-probabilities of what was drawn. Sample ids are `first`,
+// first + 1, ….
 struct Generated {
   std::vector<std::vector<int32_t>> ids;
   std::vector<std::vector<float>> logprob;
 };
-Generated generate(const TestModel& m, const std::vector<std::vector<int32_t>>& prompts, uint64_t n, const tenon_sampling& how, uint64_t first = 0) {
+Generated generate(const TestModel& m, const std::vector<std::vector<int32_t>>& prompts, uint64_t n,
+                   const tenon_sampling& how, uint64_t first = 0) {
   const uint64_t session = m.model().session_open(nullptr, prompts.size(), kMaxLen);
   Generated g{prompts, std::vector<std::vector<float>>(prompts.size())};
   std::vector<uint64_t> samples(prompts.size());
   std::iota(samples.begin(), samples.end(), first);
   for (uint64_t step = 0; step < n; ++step) {
     Append a;
-    for (uint64_t i = 0; i < prompts.size(); ++i) a.add(i, step == 0 ? prompts[i] : std::vector<int32_t>{g.ids[i].back()});
+    for (uint64_t i = 0; i < prompts.size(); ++i)
+      a.add(i, step == 0 ? prompts[i] : std::vector<int32_t>{g.ids[i].back()});
     const Draw d = decode(m, session, a, how, samples);
-    for (uint64_t i = 0; i < prompts.size(); ++i) g.ids[i].push_back(d.token[i]), g.logprob[i].push_back(d.logprob[i]);
+    for (uint64_t i = 0; i < prompts.size(); ++i)
+      g.ids[i].push_back(d.token[i]), g.logprob[i].push_back(d.logprob[i]);
   }
   m.model().session_close(session);
   return g;
@@ -75,9 +91,11 @@ TEST_P(Decode, HasTheBitsOfScore) {
       std::mt19937 rng(1);
       for (uint64_t i = 0; i < g.ids.size(); ++i) b.push(g.ids[i], g.ids[i].size() - 20, i, rng);
       std::vector<float> logprob(b.tokens());
-      m.model().score(nullptr, b.raw(temperature == 0 ? 1 : temperature), logprob.data(), nullptr, nullptr, nullptr);
+      m.model().score(nullptr, b.raw(temperature == 0 ? 1 : temperature), logprob.data(), nullptr, nullptr,
+                      nullptr);
       for (uint64_t i = 0; i < g.ids.size(); ++i)
-        for (uint64_t t = 0; t < 20; ++t) ASSERT_EQ(g.logprob[i][t], logprob[b.ids.offsets[i + 1] - 20 + t]) << i << ", " << t;
+        for (uint64_t t = 0; t < 20; ++t)
+          ASSERT_EQ(g.logprob[i][t], logprob[b.ids.offsets[i + 1] - 20 + t]) << i << ", " << t;
     }
   }
 }
@@ -112,7 +130,8 @@ TEST_P(Decode, LogitsAreTheNaiveDecodersInDouble) {
   TestModel m(kVocab, GetParam());
   const boost::json::object o = boost::json::parse(GetParam()).as_object();
   ShapeOptions s;
-  s.layers = 2, s.width = o.at("width").as_int64(), s.heads = o.at("heads").as_int64(), s.kv_heads = o.at("kv_heads").as_int64(), s.ffn = 40;
+  s.layers = 2, s.width = o.at("width").as_int64(), s.heads = o.at("heads").as_int64(),
+  s.kv_heads = o.at("kv_heads").as_int64(), s.ffn = 40;
   if (o.contains("head_dim")) s.head_dim = o.at("head_dim").as_int64();
   if (o.contains("family")) s.family = o.at("family").as_string().c_str();
   if (o.contains("rope_theta")) s.rope_theta = o.at("rope_theta").to_number<double>();
@@ -146,7 +165,8 @@ TEST(Session, APromptMayComeInPieces) {
 TEST(Session, AForkGoesOnAsItsSource) {
   TestModel m(kVocab, kQwen3, 2);
   const uint64_t session = m.model().session_open(nullptr, 5, kMaxLen);
-  m.model().decode(nullptr, session, Append().add(2, {1, 2, 3, 4, 5}).raw(), nullptr, nullptr, nullptr, nullptr);
+  m.model().decode(nullptr, session, Append().add(2, {1, 2, 3, 4, 5}).raw(), nullptr, nullptr, nullptr,
+                   nullptr);
   const std::vector<uint64_t> to{0, 4, 2};
   m.model().session_fork(nullptr, session, 2, 3, to);
   const Draw d = decode(m, session, Append().add(0, {9}).add(2, {9}).add(4, {9}), sampling(1), {7, 7, 7});
@@ -177,7 +197,9 @@ TEST(Session, DrawsFollowTheDistribution) {
   for (uint64_t i = 0; i < kDraws; ++i) a.add(i, {3, 1, 4}), samples[i] = i;
   const Draw d = decode(m, session, a, sampling(1), samples);
   std::vector<double> seen(kVocab), p(kVocab);
-  for (uint64_t i = 0; i < kDraws; ++i) seen[static_cast<size_t>(d.token[i])] += 1.0 / kDraws, p[static_cast<size_t>(d.token[i])] = std::exp(d.logprob[i]);
+  for (uint64_t i = 0; i < kDraws; ++i)
+    seen[static_cast<size_t>(d.token[i])] += 1.0 / kDraws,
+        p[static_cast<size_t>(d.token[i])] = std::exp(d.logprob[i]);
   for (uint64_t j = 0; j < kVocab; ++j) EXPECT_NEAR(seen[j], p[j], 5 * std::sqrt(p[j] / kDraws) + 2e-3);
 }
 
@@ -197,7 +219,8 @@ TEST(Session, EndsWithItsParameters) {
   const uint64_t session = m.model().session_open(nullptr, 1, kMaxLen);
   decode(m, session, Append().add(0, {1, 2, 3}), sampling(1), {0});
   m.model().params_updated(nullptr, 1);
-  EXPECT_THAT(message_of([&] { decode(m, session, Append().add(0, {1}), sampling(1), {0}); }), HasSubstr("empty it first"));
+  EXPECT_THAT(message_of([&] { decode(m, session, Append().add(0, {1}), sampling(1), {0}); }),
+              HasSubstr("empty it first"));
   const std::vector<uint64_t> zero{0};
   m.model().session_fork(nullptr, session, 0, 0, zero);
   decode(m, session, Append().add(0, {1, 2, 3}), sampling(1), {0});
@@ -206,14 +229,18 @@ TEST(Session, EndsWithItsParameters) {
 TEST(Session, NamesWhatIsWrong) {
   TestModel m(kVocab, kLlama);
   const uint64_t session = m.model().session_open(nullptr, 2, 4);
-  auto message = [&](const Append& a) { return message_of([&] { m.model().decode(nullptr, session, a.raw(), nullptr, nullptr, nullptr, nullptr); }); };
+  auto message = [&](const Append& a) {
+    return message_of(
+        [&] { m.model().decode(nullptr, session, a.raw(), nullptr, nullptr, nullptr, nullptr); });
+  };
   EXPECT_THAT(message(Append().add(2, {1})), HasSubstr("slot 2: the session has slots 0 to 1"));
   EXPECT_THAT(message(Append().add(0, {1}).add(0, {2})), HasSubstr("slot 0 is appended to twice"));
   EXPECT_THAT(message(Append().add(0, {37})), HasSubstr("id 37 is not in the vocabulary, 0 to 36"));
   EXPECT_THAT(message(Append().add(0, {1, 2, 3, 4, 5})), HasSubstr("5 more exceed the session's 4"));
   EXPECT_THAT(message(Append().add(0, {})), HasSubstr("nothing to append"));
   const std::vector<uint64_t> one{1};
-  EXPECT_THAT(message_of([&] { m.model().session_fork(nullptr, session, 0, 3, one); }), HasSubstr("slot 0 holds 0 tokens"));
+  EXPECT_THAT(message_of([&] { m.model().session_fork(nullptr, session, 0, 3, one); }),
+              HasSubstr("slot 0 holds 0 tokens"));
   EXPECT_THAT(message_of([&] { m.model().session_open(nullptr, 1, 65); }), HasSubstr("max_len = 64"));
   m.model().session_close(session);
   EXPECT_THAT(message(Append().add(0, {1})), HasSubstr("is not open"));

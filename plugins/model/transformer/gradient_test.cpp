@@ -1,4 +1,4 @@
-// Tests of training: gradients against LibTorch's autograd on plain operations and against finite differences, and their bits under every split.
+// Tests of training: gradients against LibTorch's autograd and finite differences, and their bits.
 // SPDX-License-Identifier: Apache-2.0
 #include <ATen/ATen.h>
 #include <torch/csrc/autograd/autograd.h>
@@ -26,7 +26,8 @@ Shape shape_of(const std::string& options) {
   auto whole = [&](const char* name, std::optional<int64_t>& to) {
     if (o.contains(name)) to = o.at(name).as_int64();
   };
-  whole("layers", s.layers), whole("width", s.width), whole("heads", s.heads), whole("kv_heads", s.kv_heads), whole("head_dim", s.head_dim);
+  whole("layers", s.layers), whole("width", s.width), whole("heads", s.heads), whole("kv_heads", s.kv_heads),
+      whole("head_dim", s.head_dim);
   whole("ffn", s.ffn), whole("max_len", s.max_len);
   if (o.contains("family")) s.family = o.at("family").as_string().c_str();
   if (o.contains("tie_embeddings")) s.tie_embeddings = o.at("tie_embeddings").as_bool();
@@ -48,14 +49,16 @@ void disturb(TestModel& m) {
 struct Scores {
   std::vector<float> logprob, entropy, value;
 };
-Scores score(const TestModel& m, const TestBatch& b, const tenon_tokens& tokens, uint64_t* tape = nullptr, bool value = true) {
+Scores score(const TestModel& m, const TestBatch& b, const tenon_tokens& tokens, uint64_t* tape = nullptr,
+             bool value = true) {
   Scores s;
   s.logprob.assign(b.tokens(), -9), s.entropy.assign(b.tokens(), -9), s.value.assign(b.tokens(), -9);
-  m.model().score(nullptr, tokens, s.logprob.data(), s.entropy.data(), value ? s.value.data() : nullptr, tape);
+  m.model().score(nullptr, tokens, s.logprob.data(), s.entropy.data(), value ? s.value.data() : nullptr,
+                  tape);
   return s;
 }
 
-// ---- LibTorch's own autograd -------------------------------------------------------------------------------------------------------------
+// ---- LibTorch's own autograd ------------------------------------------------------------------------------
 
 using Tensors = std::map<std::string, at::Tensor>;
 
@@ -64,9 +67,10 @@ class PlainNetwork {
   PlainNetwork(const Shape& shape, const TestModel& m) : s_(shape) {
     for (const auto& [name, value] : m.values()) {
       at::Tensor t = at::tensor(at::ArrayRef<float>(value)).to(at::kDouble);
-      const auto width = static_cast<int64_t>(name.find("o_proj") != std::string::npos  ? s_.heads * s_.head_dim
-                                              : name.find("down_proj") != std::string::npos ? s_.ffn
-                                                                                            : s_.width);
+      const auto width =
+          static_cast<int64_t>(name.find("o_proj") != std::string::npos      ? s_.heads * s_.head_dim
+                               : name.find("down_proj") != std::string::npos ? s_.ffn
+                                                                             : s_.width);
       const bool vector = name.find("norm") != std::string::npos || name.find("bias") != std::string::npos;
       p_[name] = (vector ? t : t.view({-1, width})).clone().requires_grad_(true);
     }
@@ -82,13 +86,20 @@ class PlainNetwork {
       const auto n = static_cast<int64_t>(ids.size());
       const at::Tensor index = at::tensor(at::ArrayRef<int32_t>(ids.data(), ids.size())).to(at::kLong);
       const at::Tensor h = hidden(index).slice(0, 0, n - 1);
-      const at::Tensor lp = (at::matmul(h, p_.at(s_.tied ? "model.embed_tokens.weight" : "lm_head.weight").t()) / double{kTemperature}).log_softmax(-1);
-      const at::Tensor value = at::matmul(h, p_.at("value_head.weight").t()).squeeze(-1) + p_.at("value_head.bias");
+      const at::Tensor lp =
+          (at::matmul(h, p_.at(s_.tied ? "model.embed_tokens.weight" : "lm_head.weight").t()) /
+           double{kTemperature})
+              .log_softmax(-1);
+      const at::Tensor value =
+          at::matmul(h, p_.at("value_head.weight").t()).squeeze(-1) + p_.at("value_head.bias");
       auto column = [&](const std::vector<float>& c) {
-        return at::tensor(at::ArrayRef<float>(c.data() + b.ids.offsets[i] + 1, ids.size() - 1)).to(at::kDouble);
+        return at::tensor(at::ArrayRef<float>(c.data() + b.ids.offsets[i] + 1, ids.size() - 1))
+            .to(at::kDouble);
       };
-      total = total + (lp.gather(-1, index.slice(0, 1).unsqueeze(-1)).squeeze(-1) * column(b.d_logprob)).sum();
-      total = total - ((lp.exp() * lp).sum(-1) * column(b.d_entropy)).sum() + (value * column(b.d_value)).sum();
+      total =
+          total + (lp.gather(-1, index.slice(0, 1).unsqueeze(-1)).squeeze(-1) * column(b.d_logprob)).sum();
+      total =
+          total - ((lp.exp() * lp).sum(-1) * column(b.d_entropy)).sum() + (value * column(b.d_value)).sum();
     }
     return total;
   }
@@ -101,8 +112,10 @@ class PlainNetwork {
   at::Tensor rotate(const at::Tensor& x) const {
     const auto n = x.size(0), half = x.size(2) / 2;
     std::vector<double> f = checkpoint::rope_inverse_frequencies(s_);
-    const at::Tensor angle = at::arange(n, at::kDouble).unsqueeze(-1) * at::tensor(at::ArrayRef<double>(f)).unsqueeze(0);
-    const at::Tensor c = angle.cos().unsqueeze(1), s = angle.sin().unsqueeze(1), a = x.slice(2, 0, half), b = x.slice(2, half);
+    const at::Tensor angle =
+        at::arange(n, at::kDouble).unsqueeze(-1) * at::tensor(at::ArrayRef<double>(f)).unsqueeze(0);
+    const at::Tensor c = angle.cos().unsqueeze(1), s = angle.sin().unsqueeze(1), a = x.slice(2, 0, half),
+                     b = x.slice(2, half);
     return at::cat({a * c - b * s, b * c + a * s}, 2);
   }
   at::Tensor project(const at::Tensor& x, const std::string& base, const char* which, uint64_t heads) const {
@@ -121,13 +134,18 @@ class PlainNetwork {
       const at::Tensor normed = norm(x, layer + "input_layernorm.weight");
       const auto group = static_cast<int64_t>(s_.heads / s_.kv_heads);
       const at::Tensor q = rotate(project(normed, base, "q", s_.heads)).transpose(0, 1);
-      const at::Tensor k = rotate(project(normed, base, "k", s_.kv_heads)).transpose(0, 1).repeat_interleave(group, 0);
-      const at::Tensor v = project(normed, base, "v", s_.kv_heads).transpose(0, 1).repeat_interleave(group, 0);
-      const at::Tensor scores = at::matmul(q, k.transpose(1, 2)) / std::sqrt(static_cast<double>(s_.head_dim));
-      const at::Tensor mixed = at::matmul(scores.masked_fill(later, -std::numeric_limits<double>::infinity()).softmax(-1), v);
+      const at::Tensor k =
+          rotate(project(normed, base, "k", s_.kv_heads)).transpose(0, 1).repeat_interleave(group, 0);
+      const at::Tensor v =
+          project(normed, base, "v", s_.kv_heads).transpose(0, 1).repeat_interleave(group, 0);
+      const at::Tensor scores =
+          at::matmul(q, k.transpose(1, 2)) / std::sqrt(static_cast<double>(s_.head_dim));
+      const at::Tensor mixed =
+          at::matmul(scores.masked_fill(later, -std::numeric_limits<double>::infinity()).softmax(-1), v);
       x = x + at::matmul(mixed.transpose(0, 1).reshape({n, -1}), p_.at(base + "o_proj.weight").t());
       const at::Tensor inner = norm(x, layer + "post_attention_layernorm.weight");
-      const at::Tensor gate = at::matmul(inner, p_.at(layer + "mlp.gate_proj.weight").t()), up = at::matmul(inner, p_.at(layer + "mlp.up_proj.weight").t());
+      const at::Tensor gate = at::matmul(inner, p_.at(layer + "mlp.gate_proj.weight").t()),
+                       up = at::matmul(inner, p_.at(layer + "mlp.up_proj.weight").t());
       x = x + at::matmul(at::silu(gate) * up, p_.at(layer + "mlp.down_proj.weight").t());
     }
     return norm(x, "model.norm.weight");
@@ -174,8 +192,10 @@ double naive_loss(const Shape& shape, const NaiveParameters<double>& p, const Te
     for (size_t t = 1; t < ids.size(); ++t) {
       const uint64_t column = b.ids.offsets[i] + t;
       if (b.mask[column] == 0) continue;
-      const auto [logprob, entropy] = NaiveDecoder<double>::score(naive.logits(hidden[t - 1]), ids[t], kTemperature);
-      total += logprob * b.d_logprob[column] + entropy * b.d_entropy[column] + naive.value(hidden[t - 1]) * b.d_value[column];
+      const auto [logprob, entropy] =
+          NaiveDecoder<double>::score(naive.logits(hidden[t - 1]), ids[t], kTemperature);
+      total += logprob * b.d_logprob[column] + entropy * b.d_entropy[column] +
+               naive.value(hidden[t - 1]) * b.d_value[column];
     }
   }
   return total;
@@ -196,12 +216,14 @@ TEST_P(Gradient, IsTheFiniteDifferenceInDouble) {
   for (const auto& [name, value] : m.values()) p[name].assign(value.begin(), value.end());
   double total = 0;
   for (uint64_t t = 0; t < b.tokens(); ++t)
-    total += double{ours.logprob[t]} * b.d_logprob[t] + double{ours.entropy[t]} * b.d_entropy[t] + double{ours.value[t]} * b.d_value[t];
+    total += double{ours.logprob[t]} * b.d_logprob[t] + double{ours.entropy[t]} * b.d_entropy[t] +
+             double{ours.value[t]} * b.d_value[t];
   EXPECT_NEAR(total, naive_loss(shape, p, b), 1e-5);
 
   std::mt19937 rng(5);
   for (const auto& [name, gradient] : m.grads()) {
-    const double scale = std::abs(*std::max_element(gradient.begin(), gradient.end(), [](float x, float y) { return std::abs(x) < std::abs(y); }));
+    const double scale = std::abs(*std::max_element(
+        gradient.begin(), gradient.end(), [](float x, float y) { return std::abs(x) < std::abs(y); }));
     for (int sample = 0; sample < 3; ++sample) {
       const size_t i = rng() % gradient.size();
       const double at = p[name][i], step = 1e-5;
@@ -217,16 +239,18 @@ TEST_P(Gradient, IsTheFiniteDifferenceInDouble) {
 
 INSTANTIATE_TEST_SUITE_P(Families, Gradient, testing::Values(kLlama, kQwen2, kQwen3));
 
-// ---- Bits --------------------------------------------------------------------------------------------------------------------------------
+// ---- Bits -------------------------------------------------------------------------------------------------
 
 // Gradients of b by accumulate, in micro-batches that end at the given sequences.
-TestModel::Columns accumulated(const TestModel& m, const TestBatch& b, const std::vector<uint64_t>& ends, bool groups, std::vector<float>* logprob = nullptr) {
+TestModel::Columns accumulated(const TestModel& m, const TestBatch& b, const std::vector<uint64_t>& ends,
+                               bool groups, std::vector<float>* logprob = nullptr) {
   m.model().zero_grad(nullptr);
   uint64_t begin = 0;
   for (uint64_t end : ends) {
     const TestBatch part = b.slice(begin, end);
     std::vector<float> lp(part.tokens(), -9);
-    m.model().accumulate(nullptr, part.raw(kTemperature, TENON_HEAD_LANGUAGE, groups), part.d_logprob.data(), lp.data());
+    m.model().accumulate(nullptr, part.raw(kTemperature, TENON_HEAD_LANGUAGE, groups), part.d_logprob.data(),
+                         lp.data());
     if (logprob != nullptr) logprob->insert(logprob->end(), lp.begin(), lp.end());
     begin = end;
   }
@@ -249,7 +273,8 @@ TEST_P(Bits, AccumulateIsScoreAndBackward) {
     m.model().finish_grad(nullptr);
     expect_same_bits(visited, m.grads());
     EXPECT_EQ(logprob, s.logprob);
-    EXPECT_EQ(score(m, b, b.raw(kTemperature, TENON_HEAD_LANGUAGE, groups), nullptr, false).logprob, s.logprob);
+    EXPECT_EQ(score(m, b, b.raw(kTemperature, TENON_HEAD_LANGUAGE, groups), nullptr, false).logprob,
+              s.logprob);
   }
 }
 
@@ -278,11 +303,13 @@ TEST_P(Bits, NoMicroBatchSplitAndNoThreadChangesThem) {
 TEST_P(Bits, ASharedPromptGivesTheSameGradientButForRounding) {
   TestModel m(kVocab, GetParam());
   const TestBatch b = TestBatch::random(3, 4, 6, 20, kVocab);
-  const auto apart = accumulated(m, b, {b.ids.size()}, false), shared = accumulated(m, b, {b.ids.size()}, true);
+  const auto apart = accumulated(m, b, {b.ids.size()}, false),
+             shared = accumulated(m, b, {b.ids.size()}, true);
   for (const auto& [name, a] : apart) {
     float scale = 0;
     for (float v : a) scale = std::max(scale, std::abs(v));
-    for (size_t i = 0; i < a.size(); ++i) ASSERT_NEAR(a[i], shared.at(name)[i], 1e-5f * scale) << name << "[" << i << "]";
+    for (size_t i = 0; i < a.size(); ++i)
+      ASSERT_NEAR(a[i], shared.at(name)[i], 1e-5f * scale) << name << "[" << i << "]";
   }
 }
 
@@ -300,7 +327,7 @@ TEST(Bits, ATokenWithoutGradientChangesNothing) {
   EXPECT_EQ(logprob, score(m, b, b.raw(kTemperature), nullptr, false).logprob);
 }
 
-// ---- Heads and columns -------------------------------------------------------------------------------------------------------------------
+// ---- Heads and columns ------------------------------------------------------------------------------------
 
 TEST(Score, IsZeroWhereTheMaskIs) {
   TestModel m(kVocab, with(kLlama, R"("value_head": true)"));
@@ -330,7 +357,8 @@ TEST(Score, TakesTargetsThatAreNotTheNextToken) {
   const std::vector<float> logits = m.logits(b.raw());
   for (uint64_t t = 1; t < b.tokens(); ++t) {
     if (b.mask[t] == 0) continue;
-    const std::vector<float> row(logits.begin() + static_cast<ptrdiff_t>((t - 1) * kVocab), logits.begin() + static_cast<ptrdiff_t>(t * kVocab));
+    const std::vector<float> row(logits.begin() + static_cast<ptrdiff_t>((t - 1) * kVocab),
+                                 logits.begin() + static_cast<ptrdiff_t>(t * kVocab));
     EXPECT_NEAR(s.logprob[t], NaiveDecoder<float>::score(row, 5, 1.0f).first, 1e-5);
   }
 }
@@ -381,11 +409,14 @@ TEST(Tape, IsUsedOnce) {
   uint64_t tape = 0;
   score(m, b, b.raw(), &tape, false);
   m.model().backward(nullptr, tape, b.d_logprob.data(), nullptr, nullptr);
-  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, tape, b.d_logprob.data(), nullptr, nullptr); }), HasSubstr("is not open"));
-  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, 99, b.d_logprob.data(), nullptr, nullptr); }), HasSubstr("tape 99"));
+  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, tape, b.d_logprob.data(), nullptr, nullptr); }),
+              HasSubstr("is not open"));
+  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, 99, b.d_logprob.data(), nullptr, nullptr); }),
+              HasSubstr("tape 99"));
   score(m, b, b.raw(), &tape, false);
   TestModel::part().vt->drop_tape(m.self(), tape);
-  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, tape, b.d_logprob.data(), nullptr, nullptr); }), HasSubstr("dropped"));
+  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, tape, b.d_logprob.data(), nullptr, nullptr); }),
+              HasSubstr("dropped"));
 }
 
 TEST(Tape, EndsWithTheParametersItWasRecordedWith) {
@@ -394,7 +425,8 @@ TEST(Tape, EndsWithTheParametersItWasRecordedWith) {
   uint64_t tape = 0;
   score(m, b, b.raw(), &tape, false);
   m.model().params_updated(nullptr, 1);
-  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, tape, b.d_logprob.data(), nullptr, nullptr); }), HasSubstr("before the parameters were changed"));
+  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, tape, b.d_logprob.data(), nullptr, nullptr); }),
+              HasSubstr("before the parameters were changed"));
 }
 
 TEST(Tape, KnowsWhatItWasNotAskedFor) {
@@ -403,13 +435,15 @@ TEST(Tape, KnowsWhatItWasNotAskedFor) {
   std::vector<float> lp(b.tokens());
   uint64_t tape = 0;
   m.model().score(nullptr, b.raw(), lp.data(), nullptr, nullptr, &tape);
-  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, tape, nullptr, b.d_entropy.data(), nullptr); }), HasSubstr("gradient of entropy"));
+  EXPECT_THAT(message_of([&] { m.model().backward(nullptr, tape, nullptr, b.d_entropy.data(), nullptr); }),
+              HasSubstr("gradient of entropy"));
 }
 
 TEST(BadInput, IsNamed) {
   TestModel m(kVocab, kLlama);
   std::mt19937 rng(1);
-  auto message = [&](const TestBatch& b, float temperature = 1, int32_t head = TENON_HEAD_LANGUAGE, bool groups = false) {
+  auto message = [&](const TestBatch& b, float temperature = 1, int32_t head = TENON_HEAD_LANGUAGE,
+                     bool groups = false) {
     return message_of([&] { score(m, b, b.raw(temperature, head, groups), nullptr, false); });
   };
   TestBatch b;
@@ -427,7 +461,8 @@ TEST(BadInput, IsNamed) {
   EXPECT_THAT(message(b), HasSubstr("mask is 1 at the first token of sequence 0"));
   b = TestBatch();
   b.push({1, 2, 3}, 2, 5, rng), b.push({1, 4, 3}, 2, 5, rng);
-  EXPECT_THAT(message(b, 1, TENON_HEAD_LANGUAGE, true), HasSubstr("sequences 0 and 1 are of group 5, but their prompts differ"));
+  EXPECT_THAT(message(b, 1, TENON_HEAD_LANGUAGE, true),
+              HasSubstr("sequences 0 and 1 are of group 5, but their prompts differ"));
 }
 
 TEST(Batch, MayBeEmptyOrHaveNothingToScore) {

@@ -1,4 +1,4 @@
-// A forward pass that a backward can follow: LibTorch's autograd over one Function for the embedding, one per block and one for the heads.
+// A forward that a backward can follow: LibTorch's autograd over a Function per block.
 // SPDX-License-Identifier: Apache-2.0
 #include "graph.h"
 
@@ -41,11 +41,16 @@ at::Tensor new_rows(Arena& arena, uint64_t rows, uint64_t columns) {
   auto block = std::make_shared<Arena::Block>(arena.lend(rows * columns));
   float* data = block->data();
   return at::from_blob(
-      data, {static_cast<int64_t>(rows), static_cast<int64_t>(columns)}, [block = std::move(block)](void*) mutable { block.reset(); }, at::kFloat);
+      data, {static_cast<int64_t>(rows), static_cast<int64_t>(columns)},
+      [block = std::move(block)](void*) mutable { block.reset(); }, at::kFloat);
 }
 
-at::Tensor new_hidden(const Pass& pass) { return new_rows(pass.net.arena(), pass.batch.rows, pass.net.shape().width); }
-float* data(const at::Tensor& t) { return static_cast<float*>(t.data_ptr()); }
+at::Tensor new_hidden(const Pass& pass) {
+  return new_rows(pass.net.arena(), pass.batch.rows, pass.net.shape().width);
+}
+float* data(const at::Tensor& t) {
+  return static_cast<float*>(t.data_ptr());
+}
 
 template <class T>
 void keep(AutogradContext* ctx, const char* name, const c10::intrusive_ptr<T>& what) {
@@ -90,18 +95,21 @@ struct BlockFunction : Function<BlockFunction> {
     const at::Tensor x = ctx->get_saved_variables()[0];
     at::Tensor dx = new_hidden(*pass);
     pass->net.block_backward(static_cast<uint64_t>(ctx->saved_data.at("layer").toInt()), pass->batch, data(x),
-                             pass->net.lay_out(memory->block.data(), pass->batch.rows), data(dy[0]), data(dx));
+                             pass->net.lay_out(memory->block.data(), pass->batch.rows), data(dy[0]),
+                             data(dx));
     memory->block = Arena::Block();  // the context lives as long as the graph
     return {dx, at::Tensor(), at::Tensor()};
   }
 };
 
-// Its output is the sum of all heads' outputs as far as the graph is concerned: their gradients are in the pass.
+// Its output is the sum of all heads' outputs as far as the graph is concerned: their gradients are in the
+// pass.
 struct HeadsFunction : Function<HeadsFunction> {
   static at::Tensor forward(AutogradContext* ctx, const at::Tensor& x, const PassPtr& pass) {
     if (pass->visit) {
       pass->dx = new_hidden(*pass);
-      pass->state = pass->heads.visit(pass->batch, data(x), pass->temperature, pass->d_logprob, pass->wanted.logprob, data(pass->dx));
+      pass->state = pass->heads.visit(pass->batch, data(x), pass->temperature, pass->d_logprob,
+                                      pass->wanted.logprob, data(pass->dx));
     } else {
       pass->state = pass->heads.forward(pass->batch, data(x), pass->temperature, pass->wanted);
     }
@@ -125,11 +133,14 @@ at::Tensor run(const PassPtr& pass) {
   at::AutoGradMode record(true);
   static const at::Tensor anchor = at::zeros({1}, at::kFloat).requires_grad_(true);
   at::Tensor x = EmbeddingFunction::apply(anchor, pass);
-  for (uint64_t layer = 0; layer < pass->net.shape().layers; ++layer) x = BlockFunction::apply(x, pass, layer);
+  for (uint64_t layer = 0; layer < pass->net.shape().layers; ++layer)
+    x = BlockFunction::apply(x, pass, layer);
   return HeadsFunction::apply(x, pass);
 }
 
-void run_backward(const at::Tensor& end) { torch::autograd::backward({end}, {at::empty({1}, at::kFloat)}); }
+void run_backward(const at::Tensor& end) {
+  torch::autograd::backward({end}, {at::empty({1}, at::kFloat)});
+}
 
 }  // namespace
 
@@ -138,7 +149,8 @@ struct Graph::Impl {
   at::Tensor end;
 };
 
-Graph::Graph(const Network& network, const Heads& heads, Batch batch, float temperature, const Wanted& wanted) : impl_(new Impl) {
+Graph::Graph(const Network& network, const Heads& heads, Batch batch, float temperature, const Wanted& wanted)
+    : impl_(new Impl) {
   impl_->pass = c10::make_intrusive<Pass>(network, heads, std::move(batch));
   impl_->pass->temperature = temperature;
   impl_->pass->wanted = wanted;
@@ -148,16 +160,20 @@ Graph::~Graph() = default;
 Graph::Graph(Graph&&) noexcept = default;
 Graph& Graph::operator=(Graph&&) noexcept = default;
 
-const Batch& Graph::batch() const { return impl_->pass->batch; }
-const HeadState& Graph::outputs() const { return impl_->pass->state; }
+const Batch& Graph::batch() const {
+  return impl_->pass->batch;
+}
+const HeadState& Graph::outputs() const {
+  return impl_->pass->state;
+}
 
 void Graph::backward(HeadGradients gradients) {
   impl_->pass->gradients = std::move(gradients);
   run_backward(impl_->end);
 }
 
-std::vector<float> accumulate(const Network& network, const Heads& heads, Batch batch, float temperature, std::vector<float> d_logprob,
-                              bool want_logprob) {
+std::vector<float> accumulate(const Network& network, const Heads& heads, Batch batch, float temperature,
+                              std::vector<float> d_logprob, bool want_logprob) {
   const auto pass = c10::make_intrusive<Pass>(network, heads, std::move(batch));
   pass->temperature = temperature;
   pass->visit = true;
@@ -167,6 +183,8 @@ std::vector<float> accumulate(const Network& network, const Heads& heads, Batch 
   return std::move(pass->state.logprob);
 }
 
-void use_one_torch_thread() { at::set_num_threads(1); }
+void use_one_torch_thread() {
+  at::set_num_threads(1);
+}
 
 }  // namespace tenon::transformer

@@ -11,7 +11,8 @@
 namespace tenon::transformer {
 
 tenon_head Heads::language(float temperature) const {
-  return {sizeof(tenon_head), temperature, d_, p_.usable_vocab(), p_.packed(p_.head.packed), p_.value(p_.head.weight)};
+  return {sizeof(tenon_head),      temperature, d_, p_.usable_vocab(), p_.packed(p_.head.packed),
+          p_.value(p_.head.weight)};
 }
 
 // Gathers the head rows and norms them.
@@ -28,8 +29,8 @@ HeadState Heads::begin(const Batch& batch, const float* x, float temperature, co
     s.target[i] = batch.heads[i].target;
     if (!s.all_language && s.target[i] >= 0) s.language.push_back(i);
   }
-  tenon_rmsnorm(net_.executor(), s.n, 1, d_, s.x.data(), d_, p_.value(p_.final_norm), static_cast<float>(net_.shape().norm_eps), s.hidden.data(), d_,
-                s.rstd.data());
+  tenon_rmsnorm(net_.executor(), s.n, 1, d_, s.x.data(), d_, p_.value(p_.final_norm),
+                static_cast<float>(net_.shape().norm_eps), s.hidden.data(), d_, s.rstd.data());
   return s;
 }
 
@@ -39,18 +40,21 @@ HeadState Heads::forward(const Batch& batch, const float* x, float temperature, 
     s.logprob.assign(s.n, 0.0f), s.lse.assign(s.n, 0.0f);
     if (wanted.entropy) s.entropy.assign(s.n, 0.0f);
     const tenon_head head = language(temperature);
-    tenon_head_forward(net_.executor(), &head, s.language_count(), s.language_rows(), s.hidden.data(), d_, s.target.data(), s.logprob.data(),
-                       wanted.entropy ? s.entropy.data() : nullptr, s.lse.data());
+    tenon_head_forward(net_.executor(), &head, s.language_count(), s.language_rows(), s.hidden.data(), d_,
+                       s.target.data(), s.logprob.data(), wanted.entropy ? s.entropy.data() : nullptr,
+                       s.lse.data());
   }
   if (wanted.value || batch.scalar_rows > 0) numbers(batch, s);
   return s;
 }
 
-// The value head where there is a target, the scalar head where there is none. Both are computed for all rows: they cost next to nothing.
+// The value head where there is a target, the scalar head where there is none. Both are computed for all
+// rows: they cost next to nothing.
 void Heads::numbers(const Batch& batch, HeadState& s) const {
   s.value.assign(s.n, 0.0f);
   auto apply = [&](const Linear& l, float* out) {
-    tenon_linear(net_.executor(), s.n, 1, d_, s.hidden.data(), d_, p_.packed(l.packed), l.has_bias ? p_.value(l.bias) : nullptr, nullptr, 0, out, 1);
+    tenon_linear(net_.executor(), s.n, 1, d_, s.hidden.data(), d_, p_.packed(l.packed),
+                 l.has_bias ? p_.value(l.bias) : nullptr, nullptr, 0, out, 1);
   };
   if (s.wanted.value) apply(p_.value_head, s.value.data());
   if (batch.scalar_rows == 0) return;
@@ -66,15 +70,18 @@ void Heads::backward(const Batch& batch, const HeadState& s, const HeadGradients
   if (!g.logprob.empty() || !g.entropy.empty()) {
     const std::vector<float> zeros(g.logprob.empty() ? s.n : 0, 0.0f);
     const tenon_head head = language(s.temperature);
-    tenon_head_backward(net_.executor(), &head, s.language_count(), s.language_rows(), s.hidden.data(), d_, s.target.data(), s.lse.data(),
-                        g.entropy.empty() ? nullptr : s.entropy.data(), g.logprob.empty() ? zeros.data() : g.logprob.data(),
-                        g.entropy.empty() ? nullptr : g.entropy.data(), dhidden.data(), d_, p_.grad(p_.head.weight));
+    tenon_head_backward(net_.executor(), &head, s.language_count(), s.language_rows(), s.hidden.data(), d_,
+                        s.target.data(), s.lse.data(), g.entropy.empty() ? nullptr : s.entropy.data(),
+                        g.logprob.empty() ? zeros.data() : g.logprob.data(),
+                        g.entropy.empty() ? nullptr : g.entropy.data(), dhidden.data(), d_,
+                        p_.grad(p_.head.weight));
   }
   if (!g.value.empty()) numbers_backward(batch, s, g.value, dhidden.data());
   norm_backward(batch, s, dhidden.data(), dx);
 }
 
-void Heads::numbers_backward(const Batch& batch, const HeadState& s, const std::vector<float>& d_value, float* dhidden) const {
+void Heads::numbers_backward(const Batch& batch, const HeadState& s, const std::vector<float>& d_value,
+                             float* dhidden) const {
   auto apply = [&](const Linear& l, bool scalar) {
     std::vector<float> g(s.n);
     for (uint64_t i = 0; i < s.n; ++i) g[i] = (s.target[i] < 0) == scalar ? d_value[i] : 0.0f;
@@ -86,23 +93,26 @@ void Heads::numbers_backward(const Batch& batch, const HeadState& s, const std::
   if (batch.scalar_rows > 0) apply(p_.scalar_head, true);
 }
 
-HeadState Heads::visit(const Batch& batch, const float* x, float temperature, const std::vector<float>& d_logprob, bool want_logprob, float* dx) const {
+HeadState Heads::visit(const Batch& batch, const float* x, float temperature,
+                       const std::vector<float>& d_logprob, bool want_logprob, float* dx) const {
   HeadState s = begin(batch, x, temperature, Wanted{});
   const Arena::Block dhidden = net_.arena().lend(s.n * d_);
   if (want_logprob) s.logprob.assign(s.n, 0.0f);
   const tenon_head head = language(temperature);
-  tenon_head_visit(net_.executor(), &head, s.n, nullptr, s.hidden.data(), d_, s.target.data(), d_logprob.data(), nullptr,
-                   want_logprob ? s.logprob.data() : nullptr, nullptr, dhidden.data(), d_, p_.grad(p_.head.weight));
+  tenon_head_visit(net_.executor(), &head, s.n, nullptr, s.hidden.data(), d_, s.target.data(),
+                   d_logprob.data(), nullptr, want_logprob ? s.logprob.data() : nullptr, nullptr,
+                   dhidden.data(), d_, p_.grad(p_.head.weight));
   norm_backward(batch, s, dhidden.data(), dx);
   return s;
 }
 
 void Heads::norm_backward(const Batch& batch, const HeadState& s, const float* dhidden, float* dx) const {
   const Arena::Block gathered = net_.arena().lend(s.n * d_);
-  tenon_rmsnorm_backward(net_.executor(), s.n, 1, d_, s.x.data(), d_, p_.value(p_.final_norm), s.rstd.data(), dhidden, d_, 0, gathered.data(), d_,
-                         p_.grad(p_.final_norm));
+  tenon_rmsnorm_backward(net_.executor(), s.n, 1, d_, s.x.data(), d_, p_.value(p_.final_norm), s.rstd.data(),
+                         dhidden, d_, 0, gathered.data(), d_, p_.grad(p_.final_norm));
   tenon_zero(net_.executor(), batch.rows * d_, dx);
-  for (uint64_t i = 0; i < s.n; ++i) std::memcpy(dx + batch.heads[i].row * d_, gathered.data() + i * d_, d_ * sizeof(float));
+  for (uint64_t i = 0; i < s.n; ++i)
+    std::memcpy(dx + batch.heads[i].row * d_, gathered.data() + i * d_, d_ * sizeof(float));
 }
 
 void Heads::logits(const Batch& batch, const float* x, float* out) const {
@@ -111,13 +121,16 @@ void Heads::logits(const Batch& batch, const float* x, float* out) const {
   tenon_head_logits(net_.executor(), &head, s.n, nullptr, s.hidden.data(), d_, out, p_.usable_vocab());
 }
 
-void Heads::sample(uint64_t n, float* x, const tenon_sampling& sampling, const float* u, int32_t* token, float* logprob) const {
-  tenon_rmsnorm(net_.executor(), n, 1, d_, x, d_, p_.value(p_.final_norm), static_cast<float>(net_.shape().norm_eps), x, d_, nullptr);
+void Heads::sample(uint64_t n, float* x, const tenon_sampling& sampling, const float* u, int32_t* token,
+                   float* logprob) const {
+  tenon_rmsnorm(net_.executor(), n, 1, d_, x, d_, p_.value(p_.final_norm),
+                static_cast<float>(net_.shape().norm_eps), x, d_, nullptr);
   const tenon_head head = language(sampling.temperature);
   const float top_p = sampling.top_p > 0 ? sampling.top_p : 1.0f;
   const tenon_head_filter filter{sizeof(tenon_head_filter), sampling.top_k, top_p, sampling.min_p};
   const bool filtered = sampling.top_k > 0 || top_p < 1.0f || sampling.min_p > 0;
-  tenon_head_sample(net_.executor(), &head, n, nullptr, x, d_, u, filtered ? &filter : nullptr, token, logprob);
+  tenon_head_sample(net_.executor(), &head, n, nullptr, x, d_, u, filtered ? &filter : nullptr, token,
+                    logprob);
 }
 
 }  // namespace tenon::transformer

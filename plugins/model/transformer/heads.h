@@ -12,7 +12,8 @@ struct Wanted {
   bool logprob = true, entropy = false, value = false;
 };
 
-// The head rows of a batch after a forward: outputs, and what a backward needs. Arrays are over the head rows [n], in their order.
+// The head rows of a batch after a forward: outputs, and what a backward needs. Arrays are over the head rows
+// [n], in their order.
 struct HeadState {
   uint64_t n = 0;
   float temperature = 1;
@@ -21,8 +22,8 @@ struct HeadState {
   std::vector<uint64_t> language;  // which of the n have a target; not used when all have
   std::vector<int32_t> target;
   std::vector<float> logprob, entropy, lse;
-  std::vector<float> value;        // of the value head, or, where there is no target, of the scalar head
-  Arena::Block x, hidden, rstd;    // [n][d] the last block's output, [n][d] after the norm, [n]
+  std::vector<float> value;      // of the value head, or, where there is no target, of the scalar head
+  Arena::Block x, hidden, rstd;  // [n][d] the last block's output, [n][d] after the norm, [n]
 
   uint64_t language_count() const { return all_language ? n : language.size(); }
   const uint64_t* language_rows() const { return all_language ? nullptr : language.data(); }
@@ -35,27 +36,32 @@ struct HeadGradients {
 
 class Heads {
  public:
-  explicit Heads(const Network& network) : net_(network), p_(network.parameters()), d_(network.shape().width) {}
+  explicit Heads(const Network& network)
+      : net_(network), p_(network.parameters()), d_(network.shape().width) {}
 
   // x[rows][d]: the last block's output.
   HeadState forward(const Batch& batch, const float* x, float temperature, const Wanted& wanted) const;
   // dx[rows][d] = gradient of x (0 in the other rows); gradients of the heads' parameters are added up.
   void backward(const Batch& batch, const HeadState& state, const HeadGradients& g, float* dx) const;
-  // Both in one visit, for a gradient of the log-probabilities [n] that is known beforehand. The log-probabilities are computed if wanted.
-  HeadState visit(const Batch& batch, const float* x, float temperature, const std::vector<float>& d_logprob, bool want_logprob, float* dx) const;
+  // Both in one visit, for a gradient of the log-probabilities [n] that is known beforehand. The
+  // log-probabilities are computed if wanted.
+  HeadState visit(const Batch& batch, const float* x, float temperature, const std::vector<float>& d_logprob,
+                  bool want_logprob, float* dx) const;
 
   // out[n][vocabulary]: logits of the head rows, without temperature.
   void logits(const Batch& batch, const float* x, float* out) const;
 
   // Draws the token that follows each of n rows x[n][d]; u[n] may be null at temperature 0. Overwrites x.
-  void sample(uint64_t n, float* x, const tenon_sampling& sampling, const float* u, int32_t* token, float* logprob) const;
+  void sample(uint64_t n, float* x, const tenon_sampling& sampling, const float* u, int32_t* token,
+              float* logprob) const;
 
  private:
   tenon_head language(float temperature) const;
   HeadState begin(const Batch& batch, const float* x, float temperature, const Wanted& wanted) const;
   void norm_backward(const Batch& batch, const HeadState& state, const float* dhidden, float* dx) const;
   void numbers(const Batch& batch, HeadState& state) const;
-  void numbers_backward(const Batch& batch, const HeadState& state, const std::vector<float>& d_value, float* dhidden) const;
+  void numbers_backward(const Batch& batch, const HeadState& state, const std::vector<float>& d_value,
+                        float* dhidden) const;
 
   const Network& net_;
   Parameters& p_;

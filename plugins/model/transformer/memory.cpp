@@ -15,7 +15,9 @@ constexpr uint64_t kHugePage = uint64_t{1} << 21;
 
 }  // namespace
 
-void FreeFloats::operator()(float* p) const { std::free(p); }
+void FreeFloats::operator()(float* p) const {
+  std::free(p);
+}
 
 Floats allocate_floats(uint64_t n) {
   uint64_t bytes = std::max<uint64_t>(n, 1) * sizeof(float);
@@ -38,7 +40,8 @@ Arena::Block Arena::lend(uint64_t n) {
   block.arena_ = this;
   {
     std::lock_guard<std::mutex> lock(mutex_);
-    auto fit = std::lower_bound(kept_.begin(), kept_.end(), n, [](const Kept& k, uint64_t want) { return k.size < want; });
+    auto fit = std::lower_bound(kept_.begin(), kept_.end(), n,
+                                [](const Kept& k, uint64_t want) { return k.size < want; });
     if (fit != kept_.end() && fit->size <= n + n / 4) {
       block.size_ = fit->size;
       block.data_ = fit->data.release();
@@ -62,7 +65,8 @@ void Arena::give_back(float* data, uint64_t size) {
   Floats owned(data);
   std::lock_guard<std::mutex> lock(mutex_);
   lent_floats_ -= size;
-  auto at = std::lower_bound(kept_.begin(), kept_.end(), size, [](const Kept& k, uint64_t want) { return k.size < want; });
+  auto at = std::lower_bound(kept_.begin(), kept_.end(), size,
+                             [](const Kept& k, uint64_t want) { return k.size < want; });
   kept_.insert(at, Kept{std::move(owned), size});
   kept_floats_ += size;
   // Lengths vary from batch to batch: of the sizes that nobody asks for any more, the smallest go first.

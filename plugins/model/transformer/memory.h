@@ -14,11 +14,12 @@ struct FreeFloats {
 };
 using Floats = std::unique_ptr<float[], FreeFloats>;
 
-// n floats, 64-byte aligned; from 1 MiB on aligned to 2 MiB and marked for huge pages. Not initialised. Throws std::bad_alloc.
+// n floats, 64-byte aligned; from 1 MiB on aligned to 2 MiB and marked for huge pages. Not initialised.
+// Throws std::bad_alloc.
 Floats allocate_floats(uint64_t n);
 
-// Lends blocks of floats and keeps those that come back, since the same sizes recur and fresh pages are slow. It keeps at most what was lent at
-// once at the peak. Any thread.
+// Lends blocks of floats and keeps those that come back, since the same sizes recur and fresh pages are slow.
+// It keeps at most what was lent at once at the peak. Any thread.
 class Arena {
  public:
   Arena() = default;

@@ -1,4 +1,4 @@
-// The decoder written down plainly, for any number type: what the fast one is judged by, and what finite differences in double go through.
+// The decoder written down plainly, for any number type: what the fast one is judged by.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -37,7 +37,9 @@ class NaiveDecoder {
   std::vector<T> logits(const std::vector<T>& hidden) const {
     return linear(hidden, s_.tied ? "model.embed_tokens.weight" : "lm_head.weight", "");
   }
-  T value(const std::vector<T>& hidden) const { return linear(hidden, "value_head.weight", "value_head.bias")[0]; }
+  T value(const std::vector<T>& hidden) const {
+    return linear(hidden, "value_head.weight", "value_head.bias")[0];
+  }
   T scalar(const std::vector<T>& hidden) const { return linear(hidden, "score.weight", "")[0]; }
 
   // log p(target) and the entropy of softmax(logits / temperature).
@@ -76,15 +78,18 @@ class NaiveDecoder {
     const uint64_t hd = s_.head_dim, half = hd / 2;
     for (uint64_t h = 0; h < x.size(); h += hd)
       for (uint64_t i = 0; i < half; ++i) {
-        const T angle = static_cast<T>(position) * frequencies_[i], c = std::cos(angle), s = std::sin(angle), a = x[h + i], b = x[h + half + i];
+        const T angle = static_cast<T>(position) * frequencies_[i], c = std::cos(angle), s = std::sin(angle),
+                a = x[h + i], b = x[h + half + i];
         x[h + i] = a * c - b * s;
         x[h + half + i] = b * c + a * s;
       }
     return x;
   }
 
-  std::vector<T> project(const std::vector<T>& x, const std::string& base, const std::string& which, bool biased) const {
-    return linear(x, base + "self_attn." + which + "_proj.weight", biased ? base + "self_attn." + which + "_proj.bias" : "");
+  std::vector<T> project(const std::vector<T>& x, const std::string& base, const std::string& which,
+                         bool biased) const {
+    return linear(x, base + "self_attn." + which + "_proj.weight",
+                  biased ? base + "self_attn." + which + "_proj.bias" : "");
   }
 
   void block(const std::string& base, std::vector<std::vector<T>>& x) const {
@@ -92,16 +97,20 @@ class NaiveDecoder {
     std::vector<std::vector<T>> q(n), k(n), v(n);
     for (uint64_t t = 0; t < n; ++t) {
       const std::vector<T> normed = norm(x[t], p_.at(base + "input_layernorm.weight"), 0, s_.width);
-      q[t] = project(normed, base, "q", s_.qkv_bias), k[t] = project(normed, base, "k", s_.qkv_bias), v[t] = project(normed, base, "v", s_.qkv_bias);
+      q[t] = project(normed, base, "q", s_.qkv_bias), k[t] = project(normed, base, "k", s_.qkv_bias),
+      v[t] = project(normed, base, "v", s_.qkv_bias);
       if (s_.qk_norm) {
-        for (uint64_t h = 0; h < s_.heads; ++h) q[t] = norm(q[t], p_.at(base + "self_attn.q_norm.weight"), h * hd, hd);
-        for (uint64_t h = 0; h < s_.kv_heads; ++h) k[t] = norm(k[t], p_.at(base + "self_attn.k_norm.weight"), h * hd, hd);
+        for (uint64_t h = 0; h < s_.heads; ++h)
+          q[t] = norm(q[t], p_.at(base + "self_attn.q_norm.weight"), h * hd, hd);
+        for (uint64_t h = 0; h < s_.kv_heads; ++h)
+          k[t] = norm(k[t], p_.at(base + "self_attn.k_norm.weight"), h * hd, hd);
       }
       q[t] = rotate(q[t], t), k[t] = rotate(k[t], t);
     }
     for (uint64_t t = 0; t < n; ++t) {
       std::vector<T> mixed(s_.heads * hd);
-      for (uint64_t h = 0; h < s_.heads; ++h) attend(q[t].data() + h * hd, k, v, t, h / group * hd, mixed.data() + h * hd);
+      for (uint64_t h = 0; h < s_.heads; ++h)
+        attend(q[t].data() + h * hd, k, v, t, h / group * hd, mixed.data() + h * hd);
       add(x[t], project(mixed, base, "o", false));
     }
     for (uint64_t t = 0; t < n; ++t) {
@@ -113,8 +122,10 @@ class NaiveDecoder {
     }
   }
 
-  // out[head_dim] = attention of one query over the keys and values 0 … t, of the head that starts at column `begin`.
-  void attend(const T* q, const std::vector<std::vector<T>>& k, const std::vector<std::vector<T>>& v, uint64_t t, uint64_t begin, T* out) const {
+  // out[head_dim] = attention of one query over the keys and values 0 … t, of the head that starts at column
+  // `begin`.
+  void attend(const T* q, const std::vector<std::vector<T>>& k, const std::vector<std::vector<T>>& v,
+              uint64_t t, uint64_t begin, T* out) const {
     std::vector<T> weight(t + 1);
     T greatest = -std::numeric_limits<T>::infinity(), sum = 0;
     for (uint64_t j = 0; j <= t; ++j) {

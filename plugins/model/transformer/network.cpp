@@ -1,4 +1,4 @@
-// Forward and backward of the decoder's blocks over the kernels: what training, scoring, prefill and decoding all call.
+// Forward and backward of the blocks over the kernels: what training, prefill and decoding all call.
 // SPDX-License-Identifier: Apache-2.0
 #include "network.h"
 
@@ -31,7 +31,8 @@ Network::Network(Parameters& parameters, Arena& arena, const tenon_executor* exe
 }
 
 uint64_t Network::chunk_rows(uint64_t rows) const {
-  constexpr uint64_t kWeightsInCache = uint64_t{3} << 17;  // floats of a block's weights that leave room for activations: 1.5 MiB
+  constexpr uint64_t kWeightsInCache =
+      uint64_t{3} << 17;  // floats of a block's weights that leave room for activations: 1.5 MiB
   constexpr uint64_t kActivationsInCache = uint64_t{1} << 17;
   const uint64_t weights = d_ * (q_ + 2 * kv_) + q_ * d_ + 3 * d_ * ff_;
   const uint64_t threads = executor_->threads;
@@ -44,20 +45,15 @@ uint64_t Network::chunk_rows(uint64_t rows) const {
 template <class Body>
 void Network::for_chunks(const Batch& batch, const Body& body) const {
   if (batch.chunks.size() == 1) return body(executor_, batch.chunks[0]);
-  struct Call {
-    const Batch& batch;
-    const Body& body;
-  } call{batch, body};
-  executor_->parallel_for(
-      executor_->ctx, batch.chunks.size(), 1,
-      [](void* arg, uint64_t begin, uint64_t end) {
-        const Call& c = *static_cast<Call*>(arg);
-        for (uint64_t i = begin; i < end; ++i) c.body(nullptr, c.batch.chunks[i]);
-      },
-      &call);
+  auto chunks = [&](uint64_t begin, uint64_t end) {
+    for (uint64_t i = begin; i < end; ++i) body(nullptr, batch.chunks[i]);
+  };
+  GuardedBody<decltype(chunks)> guarded{chunks};
+  executor_->parallel_for(executor_->ctx, batch.chunks.size(), 1, guarded.run, &guarded);
+  guarded.rethrow();
 }
 
-// ---- Saved activations -------------------------------------------------------------------------------------------------------------------
+// ---- Saved activations ------------------------------------------------------------------------------------
 
 uint64_t Network::saved_floats(uint64_t rows) const {
   const uint64_t qk = shape_.qk_norm ? q_ + kv_ : 0;
@@ -99,7 +95,7 @@ BlockSaved Network::from_row(const BlockSaved& s, uint64_t row) const {
   return out;
 }
 
-// ---- Forward -----------------------------------------------------------------------------------------------------------------------------
+// ---- Forward ----------------------------------------------------------------------------------------------
 
 void Network::embed(const tenon_executor* ex, uint64_t rows, const int32_t* ids, float* x) const {
   tenon_embedding(ex, rows, d_, ids, p_.value(p_.embedding), x, d_);
@@ -114,44 +110,51 @@ Network::Queries Network::queries(const BlockSaved& s) const {
 }
 
 // From x[rows][d] to the rotated queries and keys, and the values.
-void Network::project(const tenon_executor* ex, const Layer& layer, uint64_t rows, const int32_t* position, const float* x, const BlockSaved& s,
-                      float* scratch) const {
+void Network::project(const tenon_executor* ex, const Layer& layer, uint64_t rows, const int32_t* position,
+                      const float* x, const BlockSaved& s, float* scratch) const {
   const uint64_t width = q_ + 2 * kv_, hd = shape_.head_dim;
   tenon_rmsnorm(ex, rows, 1, d_, x, d_, p_.value(layer.norm1), eps_, scratch, d_, s.rstd1);
-  tenon_linear(ex, rows, width, d_, scratch, d_, p_.packed(layer.qkv.packed), layer.qkv.has_bias ? p_.value(layer.qkv.bias) : nullptr, nullptr, 0,
-               s.qkv, width);
+  tenon_linear(ex, rows, width, d_, scratch, d_, p_.packed(layer.qkv.packed),
+               layer.qkv.has_bias ? p_.value(layer.qkv.bias) : nullptr, nullptr, 0, s.qkv, width);
   const Queries to = queries(s);
   if (shape_.qk_norm) {
-    tenon_rmsnorm(ex, rows, shape_.heads, hd, s.qkv, width, p_.value(layer.q_norm), eps_, to.q, to.ld, s.rstd_q);
-    tenon_rmsnorm(ex, rows, shape_.kv_heads, hd, s.qkv + q_, width, p_.value(layer.k_norm), eps_, to.k, to.ld, s.rstd_k);
+    tenon_rmsnorm(ex, rows, shape_.heads, hd, s.qkv, width, p_.value(layer.q_norm), eps_, to.q, to.ld,
+                  s.rstd_q);
+    tenon_rmsnorm(ex, rows, shape_.kv_heads, hd, s.qkv + q_, width, p_.value(layer.k_norm), eps_, to.k, to.ld,
+                  s.rstd_k);
   }
   tenon_rope(ex, rows, shape_.heads + shape_.kv_heads, hd, position, rope_.get(), 0, to.q, to.ld);
 }
 
 // From s.attention to y[rows][d]; y may be x.
-void Network::finish(const tenon_executor* ex, const Layer& layer, uint64_t rows, const float* x, const BlockSaved& s, float* scratch, float* y) const {
+void Network::finish(const tenon_executor* ex, const Layer& layer, uint64_t rows, const float* x,
+                     const BlockSaved& s, float* scratch, float* y) const {
   float* norm = scratch;
   float* product = scratch + rows * d_;
   tenon_linear(ex, rows, d_, q_, s.attention, q_, p_.packed(layer.o.packed), nullptr, x, d_, s.mid, d_);
   tenon_rmsnorm(ex, rows, 1, d_, s.mid, d_, p_.value(layer.norm2), eps_, norm, d_, s.rstd2);
-  tenon_linear(ex, rows, 2 * ff_, d_, norm, d_, p_.packed(layer.gate_up.packed), nullptr, nullptr, 0, s.gate_up, 2 * ff_);
+  tenon_linear(ex, rows, 2 * ff_, d_, norm, d_, p_.packed(layer.gate_up.packed), nullptr, nullptr, 0,
+               s.gate_up, 2 * ff_);
   tenon_swiglu(ex, rows, ff_, s.gate_up, 2 * ff_, product, ff_);
   tenon_linear(ex, rows, d_, ff_, product, ff_, p_.packed(layer.down.packed), nullptr, s.mid, d_, y, d_);
 }
 
-void Network::block_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk, const int32_t* position, const float* x, const BlockSaved& s,
-                          float* y) const {
+void Network::block_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk,
+                          const int32_t* position, const float* x, const BlockSaved& s, float* y) const {
   const Arena::Block scratch = arena_.lend(scratch_floats(chunk.rows));
   project(ex, layer, chunk.rows, position, x, s, scratch.data());
   const Queries from = queries(s);
   const tenon_attention_batch batch = chunk.attention(shape_.heads, shape_.kv_heads, shape_.head_dim, scale_);
-  tenon_attention(ex, &batch, from.q, from.ld, from.k, from.ld, s.qkv + q_ + kv_, q_ + 2 * kv_, s.attention, q_, s.lse);
+  tenon_attention(ex, &batch, from.q, from.ld, from.k, from.ld, s.qkv + q_ + kv_, q_ + 2 * kv_, s.attention,
+                  q_, s.lse);
   finish(ex, layer, chunk.rows, x, s, scratch.data(), y);
 }
 
-void Network::block(uint64_t layer, const Batch& batch, const float* x, const BlockSaved& saved, float* y) const {
+void Network::block(uint64_t layer, const Batch& batch, const float* x, const BlockSaved& saved,
+                    float* y) const {
   for_chunks(batch, [&](const tenon_executor* ex, const Chunk& chunk) {
-    block_chunk(ex, p_.layers[layer], chunk, batch.positions.data() + chunk.row, x + chunk.row * d_, from_row(saved, chunk.row), y + chunk.row * d_);
+    block_chunk(ex, p_.layers[layer], chunk, batch.positions.data() + chunk.row, x + chunk.row * d_,
+                from_row(saved, chunk.row), y + chunk.row * d_);
   });
 }
 
@@ -161,29 +164,34 @@ void Network::forward(const Batch& batch, float* x) const {
     const BlockSaved reused = lay_out(memory.data(), chunk.rows);
     float* rows = x + chunk.row * d_;
     embed(ex, chunk.rows, batch.ids.data() + chunk.row, rows);
-    for (const Layer& layer : p_.layers) block_chunk(ex, layer, chunk, batch.positions.data() + chunk.row, rows, reused, rows);
+    for (const Layer& layer : p_.layers)
+      block_chunk(ex, layer, chunk, batch.positions.data() + chunk.row, rows, reused, rows);
   });
 }
 
-void Network::step(const tenon_executor* ex, const Step& step, const int32_t* ids, const tenon_kv_cache* caches, bool keys_only, float* x) const {
-  const Arena::Block memory = arena_.lend(saved_floats(step.rows)), scratch = arena_.lend(scratch_floats(step.rows));
+void Network::step(const tenon_executor* ex, const Step& step, const int32_t* ids,
+                   const tenon_kv_cache* caches, bool keys_only, float* x) const {
+  const Arena::Block memory = arena_.lend(saved_floats(step.rows)),
+                     scratch = arena_.lend(scratch_floats(step.rows));
   const BlockSaved s = lay_out(memory.data(), step.rows);
   const Queries from = queries(s);
   embed(ex, step.rows, ids, x);
   for (uint64_t i = 0; i < p_.layers.size(); ++i) {
     const Layer& layer = p_.layers[i];
     project(ex, layer, step.rows, step.position, x, s, scratch.data());
-    tenon_kv_cache_append(ex, &caches[i], step.rows, step.row_slot, step.position, from.k, from.ld, s.qkv + q_ + kv_, q_ + 2 * kv_);
+    tenon_kv_cache_append(ex, &caches[i], step.rows, step.row_slot, step.position, from.k, from.ld,
+                          s.qkv + q_ + kv_, q_ + 2 * kv_);
     if (keys_only && i + 1 == p_.layers.size()) return;
-    tenon_attention_cached(ex, &caches[i], static_cast<uint32_t>(shape_.heads), scale_, step.parts, step.offsets, step.slot, step.first_position,
-                           from.q, from.ld, s.attention, q_);
+    tenon_attention_cached(ex, &caches[i], static_cast<uint32_t>(shape_.heads), scale_, step.parts,
+                           step.offsets, step.slot, step.first_position, from.q, from.ld, s.attention, q_);
     finish(ex, layer, step.rows, x, s, scratch.data(), x);
   }
 }
 
-// ---- Backward ----------------------------------------------------------------------------------------------------------------------------
+// ---- Backward ---------------------------------------------------------------------------------------------
 
-// Gradients of a block's activations and the activations that are computed again, for all rows: the weights' gradients are sums over them.
+// Gradients of a block's activations and the activations that are computed again, for all rows: the weights'
+// gradients are sums over them.
 struct Network::Gradients {
   float* product;  // [rows][ff] silu(gate)∘up
   float* norm2;    // [rows][d]
@@ -195,8 +203,9 @@ struct Network::Gradients {
   float* dnorm1;   // [rows][d]
 };
 
-void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk, const int32_t* position, const float* x,
-                             const BlockSaved& s, const Gradients& g, const float* dy, float* dx) const {
+void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk,
+                             const int32_t* position, const float* x, const BlockSaved& s, const Gradients& g,
+                             const float* dy, float* dx) const {
   const uint64_t rows = chunk.rows, width = q_ + 2 * kv_, hd = shape_.head_dim;
   const Arena::Block scratch = arena_.lend(rows * std::max(ff_, q_));
 
@@ -204,9 +213,11 @@ void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const
   tenon_linear_dx(ex, rows, d_, ff_, dy, d_, p_.value(layer.down.weight), ff_, 0, dproduct, ff_);
   tenon_swiglu_backward(ex, rows, ff_, s.gate_up, 2 * ff_, dproduct, ff_, s.gate_up, 2 * ff_, g.product, ff_);
   tenon_rmsnorm(ex, rows, 1, d_, s.mid, d_, p_.value(layer.norm2), eps_, g.norm2, d_, nullptr);
-  tenon_linear_dx(ex, rows, 2 * ff_, d_, s.gate_up, 2 * ff_, p_.value(layer.gate_up.weight), d_, 0, g.dnorm2, d_);
+  tenon_linear_dx(ex, rows, 2 * ff_, d_, s.gate_up, 2 * ff_, p_.value(layer.gate_up.weight), d_, 0, g.dnorm2,
+                  d_);
   std::memcpy(g.dmid, dy, rows * d_ * sizeof(float));
-  tenon_rmsnorm_backward(ex, rows, 1, d_, s.mid, d_, p_.value(layer.norm2), s.rstd2, g.dnorm2, d_, 1, g.dmid, d_, nullptr);
+  tenon_rmsnorm_backward(ex, rows, 1, d_, s.mid, d_, p_.value(layer.norm2), s.rstd2, g.dnorm2, d_, 1, g.dmid,
+                         d_, nullptr);
 
   float* dattention = scratch.data();
   tenon_linear_dx(ex, rows, d_, q_, g.dmid, d_, p_.value(layer.o.weight), q_, 0, dattention, q_);
@@ -214,22 +225,25 @@ void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const
   float* dq = shape_.qk_norm ? g.dqk : g.dqkv;
   const uint64_t lddq = shape_.qk_norm ? q_ + kv_ : width;
   const tenon_attention_batch batch = chunk.attention(shape_.heads, shape_.kv_heads, hd, scale_);
-  tenon_attention_backward(ex, &batch, from.q, from.ld, from.k, from.ld, s.qkv + q_ + kv_, width, s.attention, q_, s.lse, dattention, q_, dq, lddq,
-                           dq + q_, lddq, g.dqkv + q_ + kv_, width);
+  tenon_attention_backward(ex, &batch, from.q, from.ld, from.k, from.ld, s.qkv + q_ + kv_, width, s.attention,
+                           q_, s.lse, dattention, q_, dq, lddq, dq + q_, lddq, g.dqkv + q_ + kv_, width);
   tenon_rope(ex, rows, shape_.heads + shape_.kv_heads, hd, position, rope_.get(), 1, dq, lddq);
   if (shape_.qk_norm) {
-    tenon_rmsnorm_backward(ex, rows, shape_.heads, hd, s.qkv, width, p_.value(layer.q_norm), s.rstd_q, g.dqk, lddq, 0, g.dqkv, width, nullptr);
-    tenon_rmsnorm_backward(ex, rows, shape_.kv_heads, hd, s.qkv + q_, width, p_.value(layer.k_norm), s.rstd_k, g.dqk + q_, lddq, 0, g.dqkv + q_, width,
-                           nullptr);
+    tenon_rmsnorm_backward(ex, rows, shape_.heads, hd, s.qkv, width, p_.value(layer.q_norm), s.rstd_q, g.dqk,
+                           lddq, 0, g.dqkv, width, nullptr);
+    tenon_rmsnorm_backward(ex, rows, shape_.kv_heads, hd, s.qkv + q_, width, p_.value(layer.k_norm), s.rstd_k,
+                           g.dqk + q_, lddq, 0, g.dqkv + q_, width, nullptr);
   }
 
   tenon_rmsnorm(ex, rows, 1, d_, x, d_, p_.value(layer.norm1), eps_, g.norm1, d_, nullptr);
   tenon_linear_dx(ex, rows, width, d_, g.dqkv, width, p_.value(layer.qkv.weight), d_, 0, g.dnorm1, d_);
   std::memcpy(dx, g.dmid, rows * d_ * sizeof(float));
-  tenon_rmsnorm_backward(ex, rows, 1, d_, x, d_, p_.value(layer.norm1), s.rstd1, g.dnorm1, d_, 1, dx, d_, nullptr);
+  tenon_rmsnorm_backward(ex, rows, 1, d_, x, d_, p_.value(layer.norm1), s.rstd1, g.dnorm1, d_, 1, dx, d_,
+                         nullptr);
 }
 
-void Network::backward_weights(const Layer& layer, uint64_t rows, const float* x, const BlockSaved& s, const Gradients& g, const float* dy) const {
+void Network::backward_weights(const Layer& layer, uint64_t rows, const float* x, const BlockSaved& s,
+                               const Gradients& g, const float* dy) const {
   const tenon_executor* ex = executor_;
   const uint64_t width = q_ + 2 * kv_, hd = shape_.head_dim;
   tenon_linear_dw(ex, rows, d_, ff_, dy, d_, g.product, ff_, p_.grad(layer.down.weight), ff_);
@@ -237,16 +251,19 @@ void Network::backward_weights(const Layer& layer, uint64_t rows, const float* x
   tenon_linear_dw(ex, rows, d_, q_, g.dmid, d_, s.attention, q_, p_.grad(layer.o.weight), q_);
   tenon_linear_dw(ex, rows, width, d_, g.dqkv, width, g.norm1, d_, p_.grad(layer.qkv.weight), d_);
   if (layer.qkv.has_bias) tenon_linear_dbias(ex, rows, width, g.dqkv, width, p_.grad(layer.qkv.bias));
-  tenon_rmsnorm_backward(ex, rows, 1, d_, s.mid, d_, p_.value(layer.norm2), s.rstd2, g.dnorm2, d_, 0, nullptr, 0, p_.grad(layer.norm2));
-  tenon_rmsnorm_backward(ex, rows, 1, d_, x, d_, p_.value(layer.norm1), s.rstd1, g.dnorm1, d_, 0, nullptr, 0, p_.grad(layer.norm1));
+  tenon_rmsnorm_backward(ex, rows, 1, d_, s.mid, d_, p_.value(layer.norm2), s.rstd2, g.dnorm2, d_, 0, nullptr,
+                         0, p_.grad(layer.norm2));
+  tenon_rmsnorm_backward(ex, rows, 1, d_, x, d_, p_.value(layer.norm1), s.rstd1, g.dnorm1, d_, 0, nullptr, 0,
+                         p_.grad(layer.norm1));
   if (!shape_.qk_norm) return;
-  tenon_rmsnorm_backward(ex, rows, shape_.heads, hd, s.qkv, width, p_.value(layer.q_norm), s.rstd_q, g.dqk, q_ + kv_, 0, nullptr, 0,
-                         p_.grad(layer.q_norm));
-  tenon_rmsnorm_backward(ex, rows, shape_.kv_heads, hd, s.qkv + q_, width, p_.value(layer.k_norm), s.rstd_k, g.dqk + q_, q_ + kv_, 0, nullptr, 0,
-                         p_.grad(layer.k_norm));
+  tenon_rmsnorm_backward(ex, rows, shape_.heads, hd, s.qkv, width, p_.value(layer.q_norm), s.rstd_q, g.dqk,
+                         q_ + kv_, 0, nullptr, 0, p_.grad(layer.q_norm));
+  tenon_rmsnorm_backward(ex, rows, shape_.kv_heads, hd, s.qkv + q_, width, p_.value(layer.k_norm), s.rstd_k,
+                         g.dqk + q_, q_ + kv_, 0, nullptr, 0, p_.grad(layer.k_norm));
 }
 
-void Network::block_backward(uint64_t index, const Batch& batch, const float* x, const BlockSaved& saved, const float* dy, float* dx) const {
+void Network::block_backward(uint64_t index, const Batch& batch, const float* x, const BlockSaved& saved,
+                             const float* dy, float* dx) const {
   const Layer& layer = p_.layers[index];
   const uint64_t rows = batch.rows, width = q_ + 2 * kv_;
   const Arena::Block memory = arena_.lend(rows * (ff_ + 5 * d_ + width + (shape_.qk_norm ? q_ + kv_ : 0)));
@@ -257,20 +274,18 @@ void Network::block_backward(uint64_t index, const Batch& batch, const float* x,
     return here;
   };
   Gradients g{};
-  g.product = take(ff_), g.norm2 = take(d_), g.dnorm2 = take(d_), g.dmid = take(d_), g.dqkv = take(width), g.norm1 = take(d_), g.dnorm1 = take(d_);
+  g.product = take(ff_), g.norm2 = take(d_), g.dnorm2 = take(d_), g.dmid = take(d_), g.dqkv = take(width),
+  g.norm1 = take(d_), g.dnorm1 = take(d_);
   g.dqk = shape_.qk_norm ? take(q_ + kv_) : nullptr;
 
   for_chunks(batch, [&](const tenon_executor* ex, const Chunk& chunk) {
     const uint64_t r = chunk.row;
-    const Gradients part{g.product + r * ff_,
-                         g.norm2 + r * d_,
-                         g.dnorm2 + r * d_,
-                         g.dmid + r * d_,
-                         g.dqkv + r * width,
-                         g.dqk == nullptr ? nullptr : g.dqk + r * (q_ + kv_),
-                         g.norm1 + r * d_,
-                         g.dnorm1 + r * d_};
-    backward_chunk(ex, layer, chunk, batch.positions.data() + r, x + r * d_, from_row(saved, r), part, dy + r * d_, dx + r * d_);
+    const Gradients part{g.product + r * ff_, g.norm2 + r * d_,
+                         g.dnorm2 + r * d_,   g.dmid + r * d_,
+                         g.dqkv + r * width,  g.dqk == nullptr ? nullptr : g.dqk + r * (q_ + kv_),
+                         g.norm1 + r * d_,    g.dnorm1 + r * d_};
+    backward_chunk(ex, layer, chunk, batch.positions.data() + r, x + r * d_, from_row(saved, r), part,
+                   dy + r * d_, dx + r * d_);
   });
   backward_weights(layer, rows, x, saved, g, dy);
 }

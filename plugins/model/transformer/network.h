@@ -1,7 +1,8 @@
-// Forward and backward of the decoder's blocks over the kernels: what training, scoring, prefill and decoding all call.
+// Forward and backward of the blocks over the kernels: what training, prefill and decoding all call.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Shapes: rows = tokens that are computed, d = width, q = heads·head_dim, kv = kv_heads·head_dim, ff = inner width of the feed-forward layer.
+// Shapes: rows = tokens that are computed, d = width, q = heads·head_dim, kv = kv_heads·head_dim, ff = inner
+// width of the feed-forward layer.
 #pragma once
 
 #include "batch.h"
@@ -10,9 +11,11 @@
 
 namespace tenon::transformer {
 
-// What the backward of a block needs, for all rows of a batch. Row-major; lse is [heads][rows] of each chunk, chunk after chunk.
+// What the backward of a block needs, for all rows of a batch. Row-major; lse is [heads][rows] of each chunk,
+// chunk after chunk.
 struct BlockSaved {
-  float* qkv = nullptr;        // [rows][q|k|v]: rotated, or, in a model with norms of q and k, as the linear layer gave them
+  float* qkv =
+      nullptr;  // [rows][q|k|v]: rotated, or, in a model with norms of q and k, as the linear layer gave them
   float* qk = nullptr;         // [rows][q|k] normed and rotated; null without such norms
   float* attention = nullptr;  // [rows][q]
   float* lse = nullptr;        // [heads][rows]
@@ -24,7 +27,8 @@ struct BlockSaved {
   float* rstd_k = nullptr;     // [rows][kv_heads]
 };
 
-// Rows that a decoding step appends to slots of a key-value cache: part i is rows offsets[i] … offsets[i+1] − 1, of one slot.
+// Rows that a decoding step appends to slots of a key-value cache: part i is rows offsets[i] … offsets[i+1] −
+// 1, of one slot.
 struct Step {
   uint64_t rows = 0, parts = 0;
   const uint64_t* offsets = nullptr;        // [parts + 1], from 0
@@ -43,8 +47,9 @@ class Network {
   Parameters& parameters() const { return p_; }
   Arena& arena() const { return arena_; }
 
-  // Rows to a chunk for a batch of that many: few enough that a small model's activations stay in a core's cache, and as many chunks as threads or
-  // a multiple. 0: one chunk, each operation split over the threads instead.
+  // Rows to a chunk for a batch of that many: few enough that a small model's activations stay in a core's
+  // cache, and as many chunks as threads or a multiple. 0: one chunk, each operation split over the threads
+  // instead.
   uint64_t chunk_rows(uint64_t rows) const;
 
   // Floats that BlockSaved takes for so many rows, and its parts in such a block of memory.
@@ -59,12 +64,16 @@ class Network {
   void block(uint64_t layer, const Batch& batch, const float* x, const BlockSaved& saved, float* y) const;
   // The embedding and all blocks, keeping nothing for a backward: x[rows][d].
   void forward(const Batch& batch, float* x) const;
-  // dx[rows][d] from dy[rows][d], another buffer; gradients of the block's parameters are added up. Overwrites saved.gate_up.
-  void block_backward(uint64_t layer, const Batch& batch, const float* x, const BlockSaved& saved, const float* dy, float* dx) const;
+  // dx[rows][d] from dy[rows][d], another buffer; gradients of the block's parameters are added up.
+  // Overwrites saved.gate_up.
+  void block_backward(uint64_t layer, const Batch& batch, const float* x, const BlockSaved& saved,
+                      const float* dy, float* dx) const;
 
-  // A step of decoding: embeds ids[rows], appends keys and values of every layer to caches[layers], and leaves the last block's output in
-  // x[rows][d]; with `keys_only` it stops when the caches are filled and x is of no use.
-  void step(const tenon_executor* ex, const Step& step, const int32_t* ids, const tenon_kv_cache* caches, bool keys_only, float* x) const;
+  // A step of decoding: embeds ids[rows], appends keys and values of every layer to caches[layers], and
+  // leaves the last block's output in x[rows][d]; with `keys_only` it stops when the caches are filled and x
+  // is of no use.
+  void step(const tenon_executor* ex, const Step& step, const int32_t* ids, const tenon_kv_cache* caches,
+            bool keys_only, float* x) const;
 
  private:
   struct Queries {  // where q and k are for attention
@@ -73,15 +82,18 @@ class Network {
     uint64_t ld;
   };
   Queries queries(const BlockSaved& saved) const;
-  void project(const tenon_executor* ex, const Layer& layer, uint64_t rows, const int32_t* position, const float* x, const BlockSaved& saved,
-               float* scratch) const;
-  void finish(const tenon_executor* ex, const Layer& layer, uint64_t rows, const float* x, const BlockSaved& saved, float* scratch, float* y) const;
-  void block_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk, const int32_t* position, const float* x, const BlockSaved& saved,
-                   float* y) const;
+  void project(const tenon_executor* ex, const Layer& layer, uint64_t rows, const int32_t* position,
+               const float* x, const BlockSaved& saved, float* scratch) const;
+  void finish(const tenon_executor* ex, const Layer& layer, uint64_t rows, const float* x,
+              const BlockSaved& saved, float* scratch, float* y) const;
+  void block_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk, const int32_t* position,
+                   const float* x, const BlockSaved& saved, float* y) const;
   struct Gradients;  // of a block's activations, for all rows
-  void backward_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk, const int32_t* position, const float* x, const BlockSaved& saved,
-                      const Gradients& g, const float* dy, float* dx) const;
-  void backward_weights(const Layer& layer, uint64_t rows, const float* x, const BlockSaved& saved, const Gradients& g, const float* dy) const;
+  void backward_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk,
+                      const int32_t* position, const float* x, const BlockSaved& saved, const Gradients& g,
+                      const float* dy, float* dx) const;
+  void backward_weights(const Layer& layer, uint64_t rows, const float* x, const BlockSaved& saved,
+                        const Gradients& g, const float* dy) const;
   template <class Body>
   void for_chunks(const Batch& batch, const Body& body) const;
   uint64_t scratch_floats(uint64_t rows) const { return rows * (d_ + ff_); }

@@ -35,17 +35,23 @@ void fill_normal(const Host& host, std::string_view name, double std, float* out
   }
 }
 
-bool ends_with(std::string_view text, std::string_view end) { return text.size() >= end.size() && text.substr(text.size() - end.size()) == end; }
+bool ends_with(std::string_view text, std::string_view end) {
+  return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
+}
 
 DLTensor view(float* data, Parameter& p) {
-  return {data, {kDLCPU, 0}, static_cast<int32_t>(p.shape.size()), {kDLFloat, 32, 1}, p.shape.data(), nullptr, 0};
+  return {data, {kDLCPU, 0}, static_cast<int32_t>(p.shape.size()), {kDLFloat, 32, 1}, p.shape.data(), nullptr,
+          0};
 }
 
 }  // namespace
 
-Parameters::Parameters(const Shape& s, uint64_t usable_vocab, bool with_value_head, bool with_scalar_head) : shape_(s), usable_vocab_(usable_vocab) {
-  const auto d = static_cast<int64_t>(s.width), ff = static_cast<int64_t>(s.ffn), hd = static_cast<int64_t>(s.head_dim);
-  const auto q_out = static_cast<int64_t>(s.heads) * hd, kv_out = static_cast<int64_t>(s.kv_heads) * hd, vocab = static_cast<int64_t>(s.vocab);
+Parameters::Parameters(const Shape& s, uint64_t usable_vocab, bool with_value_head, bool with_scalar_head)
+    : shape_(s), usable_vocab_(usable_vocab) {
+  const auto d = static_cast<int64_t>(s.width), ff = static_cast<int64_t>(s.ffn),
+             hd = static_cast<int64_t>(s.head_dim);
+  const auto q_out = static_cast<int64_t>(s.heads) * hd, kv_out = static_cast<int64_t>(s.kv_heads) * hd,
+             vocab = static_cast<int64_t>(s.vocab);
   auto linear = [&](uint64_t weight, int64_t out, int64_t in) {
     Linear l;
     l.in = static_cast<uint64_t>(in), l.out = static_cast<uint64_t>(out), l.weight = weight;
@@ -162,13 +168,16 @@ void Parameters::finish_gradients(const tenon_executor* ex) {
   tenon_zero(ex, n, lookup_grads_.get());
 }
 
-float* Parameters::lookup_grad() { return lookup_grads_ != nullptr ? lookup_grads_.get() : grads_.get() + embedding; }
+float* Parameters::lookup_grad() {
+  return lookup_grads_ != nullptr ? lookup_grads_.get() : grads_.get() + embedding;
+}
 
 void Parameters::pack(const tenon_executor* ex) {
   if (packed_valid_) return;
   if (packed_ == nullptr) packed_ = allocate_floats(packed_extent_);
   auto pack_one = [&](const Linear& l) {
-    if (l.in != 0) tenon_linear_pack(ex, l.out, l.in, 0, l.out, value(l.weight), l.in, packed_.get() + l.packed);
+    if (l.in != 0)
+      tenon_linear_pack(ex, l.out, l.in, 0, l.out, value(l.weight), l.in, packed_.get() + l.packed);
   };
   for (const Layer& l : layers) pack_one(l.qkv), pack_one(l.o), pack_one(l.gate_up), pack_one(l.down);
   pack_one(head), pack_one(value_head), pack_one(scalar_head);

@@ -21,11 +21,12 @@ struct Parameter {
   DLTensor value{}, grad{};
 };
 
-// A linear layer y = x·Wᵀ: W [out][in] row-major for the gradients, in panels for the forward. Query, key and value are one layer, gate and up too.
+// A linear layer y = x·Wᵀ: W [out][in] row-major for the gradients, in panels for the forward. Query, key and
+// value are one layer, gate and up too.
 struct Linear {
   uint64_t in = 0, out = 0;
-  uint64_t weight = 0;       // offset in the parameters
-  uint64_t packed = 0;       // offset in the packed copies
+  uint64_t weight = 0;  // offset in the parameters
+  uint64_t packed = 0;  // offset in the packed copies
   bool has_bias = false;
   uint64_t bias = 0;
 };
@@ -37,7 +38,8 @@ struct Layer {
 
 class Parameters {
  public:
-  // Values are not initialised; gradients do not exist yet. usable_vocab: rows of the embedding that the language head scores.
+  // Values are not initialised; gradients do not exist yet. usable_vocab: rows of the embedding that the
+  // language head scores.
   Parameters(const Shape& shape, uint64_t usable_vocab, bool value_head, bool scalar_head);
   Parameters(const Parameters&) = delete;
 
@@ -52,8 +54,9 @@ class Parameters {
   float* grad(uint64_t offset) { return grads_.get() + offset; }
   const float* packed(uint64_t offset) const { return packed_.get() + offset; }
 
-  // Random values, from the host's generator keyed by name: matrices N(0, std²), o_proj and down_proj N(0, std²/(2·layers)), norms 1, biases and the
-  // value head 0, the scalar head N(0, 1/(width + 1)) (Stiennon et al. 2020).
+  // Random values, from the host's generator keyed by name: matrices N(0, std²), o_proj and down_proj N(0,
+  // std²/(2·layers)), norms 1, biases and the value head 0, the scalar head N(0, 1/(width + 1)) (Stiennon et
+  // al. 2020).
   void initialise(const Host& host, double std, bool heads_only);
 
   // Allocates gradients, as zeros, if there are none yet. A frozen model never has any.
@@ -62,7 +65,8 @@ class Parameters {
   void zero_gradients(const tenon_executor* ex);
   // Adds the gradient of a tied embedding's lookup to that of the head, and clears it.
   void finish_gradients(const tenon_executor* ex);
-  // Where the lookup's gradient goes: a buffer of its own when the embedding is tied, so that each of both sums is one chain.
+  // Where the lookup's gradient goes: a buffer of its own when the embedding is tied, so that each of both
+  // sums is one chain.
   float* lookup_grad();
 
   // Values changed: the packed copies are made again at the next `pack`.
@@ -73,7 +77,7 @@ class Parameters {
   uint64_t usable_vocab() const { return usable_vocab_; }
 
   uint64_t embedding = 0, final_norm = 0;
-  Linear head;                   // weight == embedding when tied
+  Linear head;                     // weight == embedding when tied
   Linear value_head, scalar_head;  // in == 0: there is none
   std::vector<Layer> layers;
 

@@ -1,4 +1,4 @@
-// What the plugin finds in its LibTorch half, a library of its own that is opened when the first model is created.
+// What the plugin finds in its LibTorch half, which is opened when the first model is created.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

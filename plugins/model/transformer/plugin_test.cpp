@@ -26,24 +26,32 @@ TEST(TransformerPlugin, DescribesItself) {
 
 TEST(TransformerPlugin, AcceptsAShape) {
   EXPECT_THAT(findings(R"({"layers": 3, "width": 64, "heads": 4, "ffn": 256})"), IsEmpty());
-  EXPECT_THAT(findings(R"({"layers": 3, "width": 64, "heads": 4, "kv_heads": 2, "head_dim": 24})"), IsEmpty());
+  EXPECT_THAT(findings(R"({"layers": 3, "width": 64, "heads": 4, "kv_heads": 2, "head_dim": 24})"),
+              IsEmpty());
 }
 
-TEST(TransformerPlugin, LeavesTheShapeOfWeightsToThem) { EXPECT_THAT(findings(R"({"weights": "/does/not/exist.gguf", "layers": 30})"), IsEmpty()); }
+TEST(TransformerPlugin, LeavesTheShapeOfWeightsToThem) {
+  EXPECT_THAT(findings(R"({"weights": "/does/not/exist.gguf", "layers": 30})"), IsEmpty());
+}
 
 TEST(TransformerPlugin, NamesWhatIsMissing) {
-  EXPECT_THAT(findings(R"({"heads": 4})"), ElementsAre(HasSubstr("layers: is required"), HasSubstr("width: is required")));
+  EXPECT_THAT(findings(R"({"heads": 4})"),
+              ElementsAre(HasSubstr("layers: is required"), HasSubstr("width: is required")));
 }
 
 TEST(TransformerPlugin, RefusesShapesThatDoNotFit) {
   EXPECT_THAT(findings(R"({"layers": 1, "width": 65, "heads": 4, "head_dim": 16})"), IsEmpty());
-  EXPECT_THAT(findings(R"({"layers": 1, "width": 96, "heads": 5})"), testing::Contains(HasSubstr("width 96 is not a multiple of heads 5")));
-  EXPECT_THAT(findings(R"({"layers": 1, "width": 48, "heads": 4})"), ElementsAre(HasSubstr("a head is 12 wide; it must be a multiple of 8")));
-  EXPECT_THAT(findings(R"({"layers": 1, "width": 64, "heads": 4, "kv_heads": 3})"), ElementsAre(HasSubstr("heads 4 is not a multiple of kv_heads 3")));
+  EXPECT_THAT(findings(R"({"layers": 1, "width": 96, "heads": 5})"),
+              testing::Contains(HasSubstr("width 96 is not a multiple of heads 5")));
+  EXPECT_THAT(findings(R"({"layers": 1, "width": 48, "heads": 4})"),
+              ElementsAre(HasSubstr("a head is 12 wide; it must be a multiple of 8")));
+  EXPECT_THAT(findings(R"({"layers": 1, "width": 64, "heads": 4, "kv_heads": 3})"),
+              ElementsAre(HasSubstr("heads 4 is not a multiple of kv_heads 3")));
 }
 
 TEST(TransformerPlugin, RefusesCuda) {
-  EXPECT_THAT(findings(R"({"layers": 1, "width": 64, "heads": 4, "device": "cuda"})"), ElementsAre(HasSubstr("device: cuda: the kernels")));
+  EXPECT_THAT(findings(R"({"layers": 1, "width": 64, "heads": 4, "device": "cuda"})"),
+              ElementsAre(HasSubstr("device: cuda: the kernels")));
 }
 
 TEST(TransformerPlugin, SaysWhatToDoWhenItsOtherHalfIsMissing) {

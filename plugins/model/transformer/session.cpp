@@ -13,11 +13,15 @@ namespace tenon::transformer {
 namespace {
 
 // 24 bits: every float of this form is exact and below 1.
-float uniform(uint64_t bits) { return static_cast<float>(bits >> 40) * 0x1p-24f; }
+float uniform(uint64_t bits) {
+  return static_cast<float>(bits >> 40) * 0x1p-24f;
+}
 
 void check_sampling(const tenon_sampling& s) {
   auto check = [](bool ok, const char* name, float value, const char* allowed) {
-    if (!ok) throw Error(std::string("sampling: ") + name + " is " + std::to_string(value) + "; allowed is " + allowed);
+    if (!ok)
+      throw Error(std::string("sampling: ") + name + " is " + std::to_string(value) + "; allowed is " +
+                  allowed);
   };
   check(s.temperature >= 0 && std::isfinite(s.temperature), "temperature", s.temperature, "0 or more");
   check(s.top_p >= 0 && s.top_p <= 1, "top_p", s.top_p, "0 to 1");
@@ -26,7 +30,8 @@ void check_sampling(const tenon_sampling& s) {
 
 }  // namespace
 
-Session::Session(const Network& network, uint64_t n_slots, uint64_t max_len) : net_(network), max_len_(max_len), slots_(n_slots) {
+Session::Session(const Network& network, uint64_t n_slots, uint64_t max_len)
+    : net_(network), max_len_(max_len), slots_(n_slots) {
   const Shape& s = network.shape();
   tenon_kv_cache cache{};
   cache.struct_size = sizeof cache;
@@ -50,20 +55,25 @@ Session::Rows Session::check_and_plan(uint64_t version, const tenon_tokens& appe
   Rows rows;
   std::vector<bool> seen(slots_.size());
   for (uint64_t i = 0; i < append.ids.n; ++i) {
-    const uint64_t begin = append.ids.offsets[i], n = append.ids.offsets[i + 1] - begin, at = append.seq_id[i];
+    const uint64_t begin = append.ids.offsets[i], n = append.ids.offsets[i + 1] - begin,
+                   at = append.seq_id[i];
     const std::string name = "slot " + std::to_string(at);
-    if (at >= slots_.size()) throw Error(name + ": the session has slots 0 to " + std::to_string(slots_.size() - 1));
+    if (at >= slots_.size())
+      throw Error(name + ": the session has slots 0 to " + std::to_string(slots_.size() - 1));
     if (seen[at]) throw Error(name + " is appended to twice in one call");
     if (n == 0) throw Error(name + ": nothing to append");
     const Slot& slot = slots_[at];
     if (slot.length > 0 && slot.version != version)
-      throw Error(TENON_E_STATE, name + " holds tokens of parameters that were changed since: empty it first (session_fork with len 0)");
+      throw Error(TENON_E_STATE, name +
+                                     " holds tokens of parameters that were changed since: empty it first "
+                                     "(session_fork with len 0)");
     if (slot.length + n > max_len_)
-      throw Error(name + " holds " + std::to_string(slot.length) + " tokens; " + std::to_string(n) + " more exceed the session's " +
-                  std::to_string(max_len_));
+      throw Error(name + " holds " + std::to_string(slot.length) + " tokens; " + std::to_string(n) +
+                  " more exceed the session's " + std::to_string(max_len_));
     for (uint64_t t = begin; t < begin + n; ++t)
       if (ids[t] < 0 || static_cast<uint64_t>(ids[t]) >= vocab)
-        throw Error(name + ": id " + std::to_string(ids[t]) + " is not in the vocabulary, 0 to " + std::to_string(vocab - 1));
+        throw Error(name + ": id " + std::to_string(ids[t]) + " is not in the vocabulary, 0 to " +
+                    std::to_string(vocab - 1));
     seen[at] = true;
     rows.slot.push_back(static_cast<uint32_t>(at));
     rows.first_position.push_back(static_cast<int32_t>(slot.length));
@@ -83,7 +93,12 @@ void Session::compute(const Rows& rows, const int32_t* ids, bool keys_only, floa
     const uint64_t row = rows.offsets[begin], count = rows.offsets[end] - row;
     std::vector<uint64_t> offsets(end - begin + 1);
     for (uint64_t i = begin; i <= end; ++i) offsets[i - begin] = rows.offsets[i] - row;
-    const Step step{count, end - begin, offsets.data(), rows.slot.data() + begin, rows.first_position.data() + begin, rows.row_slot.data() + row,
+    const Step step{count,
+                    end - begin,
+                    offsets.data(),
+                    rows.slot.data() + begin,
+                    rows.first_position.data() + begin,
+                    rows.row_slot.data() + row,
                     rows.position.data() + row};
     const Arena::Block x = net_.arena().lend(count * d);
     net_.step(ex, step, ids + row, caches_.data(), keys_only, x.data());
@@ -98,21 +113,17 @@ void Session::compute(const Rows& rows, const int32_t* ids, bool keys_only, floa
   for (uint64_t i = 1; i < parts; ++i)
     if (rows.offsets[i] - rows.offsets[cuts.back()] >= chunk) cuts.push_back(i);
   cuts.push_back(parts);
-  struct Call {
-    const decltype(run)& body;
-    const std::vector<uint64_t>& cuts;
-  } call{run, cuts};
-  net_.executor()->parallel_for(
-      net_.executor()->ctx, cuts.size() - 1, 1,
-      [](void* arg, uint64_t begin, uint64_t end) {
-        const Call& c = *static_cast<Call*>(arg);
-        for (uint64_t i = begin; i < end; ++i) c.body(nullptr, c.cuts[i], c.cuts[i + 1]);
-      },
-      &call);
+  auto pieces = [&](uint64_t begin, uint64_t end) {
+    for (uint64_t i = begin; i < end; ++i) run(nullptr, cuts[i], cuts[i + 1]);
+  };
+  GuardedBody<decltype(pieces)> guarded{pieces};
+  net_.executor()->parallel_for(net_.executor()->ctx, cuts.size() - 1, 1, guarded.run, &guarded);
+  guarded.rethrow();
 }
 
-void Session::decode(const Heads& heads, const Host& host, uint64_t version, const tenon_tokens& append, const tenon_sampling* sampling,
-                     const uint64_t* sample_id, int32_t* token, float* logprob) {
+void Session::decode(const Heads& heads, const Host& host, uint64_t version, const tenon_tokens& append,
+                     const tenon_sampling* sampling, const uint64_t* sample_id, int32_t* token,
+                     float* logprob) {
   if (sampling != nullptr) check_sampling(*sampling);
   const Rows rows = check_and_plan(version, append);
   const uint64_t parts = rows.slot.size();
@@ -136,19 +147,22 @@ void Session::decode(const Heads& heads, const Host& host, uint64_t version, con
   heads.sample(parts, last.data(), *sampling, u.data(), token, logprob);
   for (uint64_t i = 0; i < parts; ++i)
     if (token[i] < 0)
-      throw Error(TENON_E_INVALID, "slot " + std::to_string(rows.slot[i]) + ": the logits are not finite, so nothing can be drawn; the parameters have diverged");
+      throw Error(TENON_E_INVALID,
+                  "slot " + std::to_string(rows.slot[i]) +
+                      ": the logits are not finite, so nothing can be drawn; the parameters have diverged");
 }
 
 void Session::fork(uint64_t source, uint64_t length, std::span<const uint64_t> to) {
   auto check = [&](uint64_t slot) {
     if (slot >= slots_.size())
-      throw Error("slot " + std::to_string(slot) + ": the session has slots 0 to " + std::to_string(slots_.size() - 1));
+      throw Error("slot " + std::to_string(slot) + ": the session has slots 0 to " +
+                  std::to_string(slots_.size() - 1));
   };
   check(source);
   for (uint64_t slot : to) check(slot);
   if (length > slots_[source].length)
-    throw Error("slot " + std::to_string(source) + " holds " + std::to_string(slots_[source].length) + " tokens, so its first " + std::to_string(length) +
-                " cannot be copied");
+    throw Error("slot " + std::to_string(source) + " holds " + std::to_string(slots_[source].length) +
+                " tokens, so its first " + std::to_string(length) + " cannot be copied");
   std::vector<uint32_t> others;
   for (uint64_t slot : to) {
     if (slot != source) others.push_back(static_cast<uint32_t>(slot));
@@ -156,7 +170,8 @@ void Session::fork(uint64_t source, uint64_t length, std::span<const uint64_t> t
   }
   if (length == 0) return;
   for (const tenon_kv_cache& cache : caches_)
-    tenon_kv_cache_fork(net_.executor(), &cache, static_cast<uint32_t>(source), length, others.data(), others.size());
+    tenon_kv_cache_fork(net_.executor(), &cache, static_cast<uint32_t>(source), length, others.data(),
+                        others.size());
 }
 
 }  // namespace tenon::transformer

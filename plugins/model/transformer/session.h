@@ -15,10 +15,10 @@ class Session {
   // n_slots empty sequences of at most max_len tokens.
   Session(const Network& network, uint64_t n_slots, uint64_t max_len);
 
-  // As tenon_model_vt.decode; `version` is that of the parameters. Throws Error and changes nothing for a bad slot, id or length, and for a slot
-  // that holds tokens of other parameters.
-  void decode(const Heads& heads, const Host& host, uint64_t version, const tenon_tokens& append, const tenon_sampling* sampling,
-              const uint64_t* sample_id, int32_t* token, float* logprob);
+  // As tenon_model_vt.decode; `version` is that of the parameters. Throws Error and changes nothing for a bad
+  // slot, id or length, and for a slot that holds tokens of other parameters.
+  void decode(const Heads& heads, const Host& host, uint64_t version, const tenon_tokens& append,
+              const tenon_sampling* sampling, const uint64_t* sample_id, int32_t* token, float* logprob);
   // As tenon_model_vt.session_fork.
   void fork(uint64_t source, uint64_t length, std::span<const uint64_t> to);
 

@@ -1,4 +1,4 @@
-// The shape of a decoder: from the options alone, or from a pre-trained checkpoint that the options must agree with.
+// The shape of a decoder, from the options or from a checkpoint that these must agree with.
 // SPDX-License-Identifier: Apache-2.0
 #include "shape.h"
 
@@ -13,7 +13,8 @@ std::optional<bool> boolean_if(const Host& host, const char* path) {
   int32_t value = 0;
   const int32_t rc = host.raw()->get_bool(host.raw(), path, &value);
   if (rc == TENON_END) return std::nullopt;
-  if (rc < 0) throw Error(rc, std::string("option ") + path + ": not in the option table, or read as another type");
+  if (rc < 0)
+    throw Error(rc, std::string("option ") + path + ": not in the option table, or read as another type");
   return value != 0;
 }
 
@@ -28,8 +29,8 @@ void check_scratch(const ShapeOptions& o, const Report& report) {
   if (!o.heads || !o.width) return;
 
   if (!o.head_dim && *o.width % *o.heads != 0)
-    report("heads", "width " + std::to_string(*o.width) + " is not a multiple of heads " + std::to_string(*o.heads) +
-                        ": change one of them, or give head_dim");
+    report("heads", "width " + std::to_string(*o.width) + " is not a multiple of heads " +
+                        std::to_string(*o.heads) + ": change one of them, or give head_dim");
   const int64_t head_dim = o.head_dim.value_or(*o.width / *o.heads);
   if (head_dim % 8 != 0 || head_dim < 8 || head_dim > 256)
     report(o.head_dim ? "head_dim" : "heads", "a head is " + std::to_string(head_dim) +
@@ -37,7 +38,8 @@ void check_scratch(const ShapeOptions& o, const Report& report) {
                                                   (o.head_dim ? "" : " (width / heads, or give head_dim)"));
   const int64_t kv_heads = o.kv_heads.value_or(*o.heads);
   if (*o.heads % kv_heads != 0)
-    report("kv_heads", "heads " + std::to_string(*o.heads) + " is not a multiple of kv_heads " + std::to_string(kv_heads));
+    report("kv_heads", "heads " + std::to_string(*o.heads) + " is not a multiple of kv_heads " +
+                           std::to_string(kv_heads));
 }
 
 }  // namespace
@@ -67,7 +69,9 @@ void check_shape_options(const ShapeOptions& options, Findings& findings) {
 }
 
 Shape shape_from_scratch(const ShapeOptions& o, uint64_t vocab) {
-  check_scratch(o, [](const char* path, const std::string& text) { throw Error(std::string("option ") + path + ": " + text); });
+  check_scratch(o, [](const char* path, const std::string& text) {
+    throw Error(std::string("option ") + path + ": " + text);
+  });
   if (vocab == 0) throw Error("the tokenizer has no ids");
   Shape s;
   s.architecture = o.family.value_or("llama");
@@ -90,8 +94,8 @@ Shape shape_from_scratch(const ShapeOptions& o, uint64_t vocab) {
 void check_agreement(const ShapeOptions& o, const Shape& s, const std::string& weights) {
   auto differ = [&](const char* name, const auto& written, const auto& there) {
     std::ostringstream text;
-    text << std::boolalpha << "option " << name << " is " << written << ", but " << weights << " has " << there
-         << ": remove the option, or name other weights";
+    text << std::boolalpha << "option " << name << " is " << written << ", but " << weights << " has "
+         << there << ": remove the option, or name other weights";
     throw Error(text.str());
   };
   auto agree = [&](const char* name, const auto& written, auto there) {
@@ -112,8 +116,8 @@ void check_agreement(const ShapeOptions& o, const Shape& s, const std::string& w
   agree_real("norm_eps", o.norm_eps, s.norm_eps);
   agree("tie_embeddings", o.tie_embeddings, s.tied);
   if (o.max_len && static_cast<uint64_t>(*o.max_len) > s.context)
-    throw Error("option max_len is " + std::to_string(*o.max_len) + " tokens, but " + weights + " was trained for " +
-                std::to_string(s.context) + ": give at most that");
+    throw Error("option max_len is " + std::to_string(*o.max_len) + " tokens, but " + weights +
+                " was trained for " + std::to_string(s.context) + ": give at most that");
   if (s.head_dim % 8 != 0 || s.head_dim > 256)
     throw Error(TENON_E_UNSUPPORTED, weights + ": its heads are " + std::to_string(s.head_dim) +
                                          " wide; supported are multiples of 8 up to 256");
@@ -121,8 +125,8 @@ void check_agreement(const ShapeOptions& o, const Shape& s, const std::string& w
 
 void check_tokenizer_size(uint64_t tokenizer, uint64_t vocab, const std::string& weights) {
   if (tokenizer <= vocab && vocab - tokenizer <= kMostPaddingIds) return;
-  throw Error("the tokenizer has " + std::to_string(tokenizer) + " ids, but the embedding of " + weights + " has " +
-              std::to_string(vocab) + " rows: give the tokenizer that belongs to these weights");
+  throw Error("the tokenizer has " + std::to_string(tokenizer) + " ids, but the embedding of " + weights +
+              " has " + std::to_string(vocab) + " rows: give the tokenizer that belongs to these weights");
 }
 
 }  // namespace tenon::transformer

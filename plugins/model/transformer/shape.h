@@ -1,4 +1,4 @@
-// The shape of a decoder: from the options alone, or from a pre-trained checkpoint that the options must agree with.
+// The shape of a decoder, from the options or from a checkpoint that these must agree with.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,7 +12,8 @@ namespace tenon::transformer {
 
 using Shape = checkpoint::Config;
 
-// Padding rows of an embedding beyond the tokenizer's ids that are taken for what they are (Qwen has up to 421); more means the wrong tokenizer.
+// Padding rows of an embedding beyond the tokenizer's ids that are taken for what they are (Qwen has up to
+// 421); more means the wrong tokenizer.
 constexpr uint64_t kMostPaddingIds = 1024;
 
 // What was written in the configuration; absent where it was not.
@@ -29,7 +30,8 @@ ShapeOptions read_shape_options(const Host& host);
 // Reports to `findings` what is missing or contradicts itself. Opens nothing.
 void check_shape_options(const ShapeOptions& options, Findings& findings);
 
-// The shape of a model from scratch; throws Error where check_shape_options would report one. vocab: the tokenizer's size.
+// The shape of a model from scratch; throws Error where check_shape_options would report one. vocab: the
+// tokenizer's size.
 Shape shape_from_scratch(const ShapeOptions& options, uint64_t vocab);
 
 // Throws Error naming both values where an option contradicts the checkpoint.

@@ -23,14 +23,17 @@ class FakeTokenizer {
   uint64_t size() const { return size_; }
   int64_t special(std::string_view name) const { return name == "eos" ? 1 : -1; }
   std::vector<int32_t> stop_ids() const { return {1}; }
-  tenon_ref ref() { return {sizeof(tenon_ref), 0, this, &TokenizerShim<FakeTokenizer>::kTable, "fake", "tokenizer", nullptr}; }
+  tenon_ref ref() {
+    return {sizeof(tenon_ref), 0, this, &TokenizerShim<FakeTokenizer>::kTable, "fake", "tokenizer", nullptr};
+  }
 
  private:
   uint64_t size_;
 };
 
 // Two real threads, each taking half.
-inline void parallel_for_on_two_threads(const tenon_host*, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t), void* arg) {
+inline void parallel_for_on_two_threads(const tenon_host*, uint64_t n, uint64_t grain,
+                                        void (*fn)(void*, uint64_t, uint64_t), void* arg) {
   if (n < 2 || n <= grain) return n > 0 ? fn(arg, 0, n) : void();
   std::thread other([&] { fn(arg, n / 2, n); });
   fn(arg, 0, n / 2);
@@ -55,7 +58,9 @@ class TestModel {
   TestModel(const TestModel&) = delete;
 
   static const tenon_transformer_part& part() { return *tenon_transformer_part_v1(); }
-  tenon_ref ref() const { return {sizeof(tenon_ref), 0, self_, part().vt, "transformer", "policy", part().life}; }
+  tenon_ref ref() const {
+    return {sizeof(tenon_ref), 0, self_, part().vt, "transformer", "policy", part().life};
+  }
   Model model() const { return Model(ref()); }
   void* self() const { return self_; }
   const std::vector<std::string>& logs() const { return fake_.logs; }
@@ -81,7 +86,8 @@ class TestModel {
   }
   void set(const std::string& name, const std::vector<float>& value) {
     for (uint64_t i = 0; i < model().info().n_tensors; ++i)
-      if (const tenon_param p = param(i); name == p.name) std::copy(value.begin(), value.end(), static_cast<float*>(p.value->data));
+      if (const tenon_param p = param(i); name == p.name)
+        std::copy(value.begin(), value.end(), static_cast<float*>(p.value->data));
   }
   std::vector<float> logits(const tenon_tokens& tokens) const {
     const auto* table = static_cast<const tenon_logits*>(part().life->extension(self_, TENON_EXT_LOGITS));
@@ -99,7 +105,11 @@ class TestModel {
  private:
   static std::string with_defaults(std::string_view options) {
     boost::json::object o = boost::json::parse({options.data(), options.size()}).as_object();
-    const boost::json::object defaults{{"init_std", 0.02}, {"value_head", false}, {"scalar_head", false}, {"device", "cpu"}, {"precision", "f32"}};
+    const boost::json::object defaults{{"init_std", 0.02},
+                                       {"value_head", false},
+                                       {"scalar_head", false},
+                                       {"device", "cpu"},
+                                       {"precision", "f32"}};
     for (const auto& [key, value] : defaults)
       if (!o.contains(key)) o[key] = value;
     return boost::json::serialize(o);
@@ -138,12 +148,14 @@ struct TestBatch {
     for (uint64_t t = 0; t < tokens.size(); ++t) {
       const bool scored = t >= prompt && t > 0;
       mask.push_back(scored ? 1 : 0);
-      for (auto* g : {&d_logprob, &d_entropy, &d_value}) g->push_back(scored && rng() % 8 != 0 ? 0.1f * normal(rng) : 0.0f);
+      for (auto* g : {&d_logprob, &d_entropy, &d_value})
+        g->push_back(scored && rng() % 8 != 0 ? 0.1f * normal(rng) : 0.0f);
     }
     ids.push(tokens);
   }
   // groups · per_group random sequences with common prompts.
-  static TestBatch random(uint64_t groups, uint64_t per_group, uint64_t prompt, uint64_t longest, uint64_t vocab, uint32_t seed = 3) {
+  static TestBatch random(uint64_t groups, uint64_t per_group, uint64_t prompt, uint64_t longest,
+                          uint64_t vocab, uint32_t seed = 3) {
     TestBatch b;
     std::mt19937 rng(seed);
     for (uint64_t g = 0; g < groups; ++g) {
@@ -151,7 +163,8 @@ struct TestBatch {
       for (int32_t& id : start) id = static_cast<int32_t>(rng() % vocab);
       for (uint64_t k = 0; k < per_group; ++k) {
         std::vector<int32_t> tokens = start;
-        for (uint64_t n = 1 + rng() % (longest - start.size()); n > 0; --n) tokens.push_back(static_cast<int32_t>(rng() % vocab));
+        for (uint64_t n = 1 + rng() % (longest - start.size()); n > 0; --n)
+          tokens.push_back(static_cast<int32_t>(rng() % vocab));
         b.push(tokens, start.size(), g, rng);
       }
     }
@@ -161,16 +174,29 @@ struct TestBatch {
   // The sequences [begin, end) alone.
   TestBatch slice(uint64_t begin, uint64_t end) const {
     TestBatch b;
-    const auto from = static_cast<ptrdiff_t>(ids.offsets[begin]), to = static_cast<ptrdiff_t>(ids.offsets[end]);
-    auto cut = [](auto& out, const auto& in, auto first, auto last) { out.assign(in.begin() + static_cast<ptrdiff_t>(first), in.begin() + static_cast<ptrdiff_t>(last)); };
+    const auto from = static_cast<ptrdiff_t>(ids.offsets[begin]),
+               to = static_cast<ptrdiff_t>(ids.offsets[end]);
+    auto cut = [](auto& out, const auto& in, auto first, auto last) {
+      out.assign(in.begin() + static_cast<ptrdiff_t>(first), in.begin() + static_cast<ptrdiff_t>(last));
+    };
     for (uint64_t i = begin; i < end; ++i) b.ids.push(ids[i]);
-    cut(b.mask, mask, from, to), cut(b.d_logprob, d_logprob, from, to), cut(b.d_entropy, d_entropy, from, to), cut(b.d_value, d_value, from, to);
-    cut(b.sample_id, sample_id, begin, end), cut(b.group_id, group_id, begin, end), cut(b.prompt_len, prompt_len, begin, end);
+    cut(b.mask, mask, from, to), cut(b.d_logprob, d_logprob, from, to), cut(b.d_entropy, d_entropy, from, to),
+        cut(b.d_value, d_value, from, to);
+    cut(b.sample_id, sample_id, begin, end), cut(b.group_id, group_id, begin, end),
+        cut(b.prompt_len, prompt_len, begin, end);
     return b;
   }
   tenon_tokens raw(float temperature = 1, int32_t head = TENON_HEAD_LANGUAGE, bool groups = false) const {
-    return {sizeof(tenon_tokens), head,    ids.raw(), mask.data(), sample_id.data(), groups ? group_id.data() : nullptr, groups ? prompt_len.data() : nullptr,
-            nullptr,              temperature, 0};
+    return {sizeof(tenon_tokens),
+            head,
+            ids.raw(),
+            mask.data(),
+            sample_id.data(),
+            groups ? group_id.data() : nullptr,
+            groups ? prompt_len.data() : nullptr,
+            nullptr,
+            temperature,
+            0};
   }
 };
 
@@ -196,7 +222,8 @@ inline void expect_same_bits(const TestModel::Columns& a, const TestModel::Colum
 
 // The shapes that the tests use: each family with something of its own.
 constexpr uint64_t kVocab = 37;
-constexpr const char* kLlama = R"({"layers": 2, "width": 32, "heads": 4, "kv_heads": 2, "ffn": 40, "max_len": 64, "init_std": 0.2})";
+constexpr const char* kLlama =
+    R"({"layers": 2, "width": 32, "heads": 4, "kv_heads": 2, "ffn": 40, "max_len": 64, "init_std": 0.2})";
 constexpr const char* kQwen2 =
     R"({"family": "qwen2", "layers": 2, "width": 24, "heads": 3, "kv_heads": 1, "ffn": 40, "max_len": 64, "init_std": 0.2, "tie_embeddings": false})";
 constexpr const char* kQwen3 =

@@ -10,7 +10,9 @@
 namespace tenon::transformer {
 namespace {
 
-Tokenizer tokenizer_of(const Host& host) { return host.get_component<Tokenizer>("tokenizer"); }
+Tokenizer tokenizer_of(const Host& host) {
+  return host.get_component<Tokenizer>("tokenizer");
+}
 
 tenon_executor executor_of(const Host& host) {
   return {sizeof(tenon_executor),
@@ -27,9 +29,12 @@ tenon_executor executor_of(const Host& host) {
 // The host's checker has reported them; a model created without it must not go wrong silently.
 void check_device(const Host& host) {
   if (host.str("device") != "cpu")
-    throw Error(TENON_E_UNSUPPORTED, "option device: " + host.str("device") + ": the kernels of this version run on the CPU alone; use `device: cpu`");
+    throw Error(TENON_E_UNSUPPORTED,
+                "option device: " + host.str("device") +
+                    ": the kernels of this version run on the CPU alone; use `device: cpu`");
   if (host.str("precision") != "f32")
-    throw Error(TENON_E_UNSUPPORTED, "option precision: " + host.str("precision") + ": this version computes in f32");
+    throw Error(TENON_E_UNSUPPORTED,
+                "option precision: " + host.str("precision") + ": this version computes in f32");
 }
 
 // A file that cannot be read is the user's to mend, not a bug.
@@ -70,17 +75,22 @@ std::vector<float> gather(const Batch& batch, const float* column) {
   return out;
 }
 
-// The head rows' values at their columns, 0 in the others.
-void scatter(const Batch& batch, const std::vector<float>& values, float* column) {
+// The values at the columns of those head rows that are (not) the scalar head's, 0 in the others. A token may
+// have a row of each kind.
+void scatter(const Batch& batch, const std::vector<float>& values, bool scalar, float* column) {
   if (column == nullptr) return;
   std::fill_n(column, batch.tokens, 0.0f);
-  for (uint64_t i = 0; i < values.size(); ++i) column[batch.heads[i].column] = values[i];
+  for (uint64_t i = 0; i < values.size(); ++i)
+    if ((batch.heads[i].target < 0) == scalar) column[batch.heads[i].column] = values[i];
 }
 
 }  // namespace
 
 Transformer::Transformer(Host host)
-    : host_(host), tokenizer_(tokenizer_of(host)), options_(read_shape_options(host)), executor_(executor_of(host)) {
+    : host_(host),
+      tokenizer_(tokenizer_of(host)),
+      options_(read_shape_options(host)),
+      executor_(executor_of(host)) {
   check_device(host);
   use_one_torch_thread();
   const uint64_t ids = tokenizer_.size();
@@ -104,7 +114,8 @@ Transformer::Transformer(Host host)
 }
 
 void Transformer::info(tenon_model_info& out) const {
-  out.heads = 1u << TENON_HEAD_LANGUAGE | (options_.value_head ? 1u << TENON_HEAD_VALUE : 0) | (options_.scalar_head ? 1u << TENON_HEAD_SCALAR : 0);
+  out.heads = 1u << TENON_HEAD_LANGUAGE | (options_.value_head ? 1u << TENON_HEAD_VALUE : 0) |
+              (options_.scalar_head ? 1u << TENON_HEAD_SCALAR : 0);
   out.vocab = parameters_->usable_vocab();
   out.max_len = max_len_;
   out.n_params = parameters_->numbers();
@@ -129,11 +140,13 @@ void Transformer::param(uint64_t i, tenon_param& out) {
 
 Batch Transformer::make(const tenon_tokens& tokens, bool every_row) const {
   uint64_t n = tokens.ids.n == 0 ? 0 : tokens.ids.offsets[tokens.ids.n];
-  return make_batch(tokens, {parameters_->usable_vocab(), max_len_, network_->chunk_rows(n), executor_.threads, every_row});
+  return make_batch(
+      tokens, {parameters_->usable_vocab(), max_len_, network_->chunk_rows(n), executor_.threads, every_row});
 }
 
 void Transformer::check_heads(const tenon_tokens& tokens, const tenon_score_out& out) const {
-  if (tokens.head < TENON_HEAD_LANGUAGE || tokens.head > TENON_HEAD_SCALAR) throw Error("head " + std::to_string(tokens.head) + " is unknown");
+  if (tokens.head < TENON_HEAD_LANGUAGE || tokens.head > TENON_HEAD_SCALAR)
+    throw Error("head " + std::to_string(tokens.head) + " is unknown");
   if (tokens.head == TENON_HEAD_SCALAR && !options_.scalar_head)
     throw Error(TENON_E_UNSUPPORTED, "this model has no scalar head: give it `scalar_head: true`");
   if (out.value != nullptr && tokens.head != TENON_HEAD_SCALAR && !options_.value_head)
@@ -149,9 +162,9 @@ void Transformer::score(const tenon_call*, const tenon_tokens& tokens, tenon_sco
   wanted.entropy = out.entropy != nullptr;
   wanted.value = out.value != nullptr && options_.value_head && tokens.head != TENON_HEAD_SCALAR;
   auto fill = [&](const Batch& b, const HeadState& s) {
-    scatter(b, s.logprob, out.logprob);
-    scatter(b, s.entropy, out.entropy);
-    scatter(b, s.value, out.value);
+    scatter(b, s.logprob, false, out.logprob);
+    scatter(b, s.entropy, false, out.entropy);
+    scatter(b, s.value, tokens.head == TENON_HEAD_SCALAR, out.value);
   };
   if (out.tape != nullptr) {
     parameters_->need_gradients();
@@ -166,19 +179,23 @@ void Transformer::score(const tenon_call*, const tenon_tokens& tokens, tenon_sco
   fill(batch, heads_->forward(batch, x.data(), tokens.temperature, wanted));
 }
 
-void Transformer::backward(const tenon_call*, uint64_t handle, const float* d_logprob, const float* d_entropy, const float* d_value) {
+void Transformer::backward(const tenon_call*, uint64_t handle, const float* d_logprob, const float* d_entropy,
+                           const float* d_value) {
   auto node = tapes_.extract(handle);
   if (node.empty())
-    throw Error(TENON_E_STATE, "tape " + std::to_string(handle) + " is not open: it was used up, dropped, or never given out");
+    throw Error(TENON_E_STATE, "tape " + std::to_string(handle) +
+                                   " is not open: it was used up, dropped, or never given out");
   Tape& tape = node.mapped();
   if (tape.version != changes_)
-    throw Error(TENON_E_STATE, "tape " + std::to_string(handle) + " was recorded before the parameters were changed: score again");
+    throw Error(TENON_E_STATE, "tape " + std::to_string(handle) +
+                                   " was recorded before the parameters were changed: score again");
   const Batch& batch = tape.graph.batch();
   const HeadState& outputs = tape.graph.outputs();
   HeadGradients g{gather(batch, d_logprob), gather(batch, d_entropy), gather(batch, d_value)};
   auto check = [](bool there, const std::vector<float>& gradient, const char* name) {
     if (!there && !gradient.empty())
-      throw Error(TENON_E_STATE, std::string("backward is given a gradient of ") + name + ", which the score of this tape was not asked for");
+      throw Error(TENON_E_STATE, std::string("backward is given a gradient of ") + name +
+                                     ", which the score of this tape was not asked for");
   };
   check(outputs.wanted.logprob, g.logprob, "logprob");
   check(outputs.wanted.entropy, g.entropy, "entropy");
@@ -187,7 +204,9 @@ void Transformer::backward(const tenon_call*, uint64_t handle, const float* d_lo
   tape.graph.backward(std::move(g));
 }
 
-void Transformer::drop_tape(uint64_t tape) { tapes_.erase(tape); }
+void Transformer::drop_tape(uint64_t tape) {
+  tapes_.erase(tape);
+}
 
 namespace {
 
@@ -202,8 +221,10 @@ struct SplitMask {
     for (uint64_t i = 0; i < tokens.ids.n && tokens.mask != nullptr; ++i) {
       const uint64_t begin = tokens.ids.offsets[i], end = tokens.ids.offsets[i + 1];
       bool flows = false;
-      for (uint64_t t = begin; t < end; ++t) flows = flows || (tokens.mask[t] != 0 && d_logprob != nullptr && d_logprob[t] != 0.0f);
-      std::copy(tokens.mask + begin, tokens.mask + end, (flows ? trained : scored).begin() + static_cast<ptrdiff_t>(begin));
+      for (uint64_t t = begin; t < end; ++t)
+        flows = flows || (tokens.mask[t] != 0 && d_logprob != nullptr && d_logprob[t] != 0.0f);
+      std::copy(tokens.mask + begin, tokens.mask + end,
+                (flows ? trained : scored).begin() + static_cast<ptrdiff_t>(begin));
       any_trained = any_trained || flows;
     }
   }
@@ -211,8 +232,10 @@ struct SplitMask {
 
 }  // namespace
 
-// Sequences without a gradient add exact zeros to every sum, so they need no backward, and no forward either if nobody asks for it.
-void Transformer::accumulate(const tenon_call* call, const tenon_tokens& tokens, const float* d_logprob, float* logprob) {
+// Sequences without a gradient add exact zeros to every sum, so they need no backward, and no forward either
+// if nobody asks for it.
+void Transformer::accumulate(const tenon_call* call, const tenon_tokens& tokens, const float* d_logprob,
+                             float* logprob) {
   const SplitMask split(tokens, d_logprob);
   tenon_tokens part = tokens;
   part.head = TENON_HEAD_LANGUAGE;
@@ -231,12 +254,14 @@ void Transformer::accumulate(const tenon_call* call, const tenon_tokens& tokens,
   parameters_->need_gradients();
   const std::vector<HeadRow> heads = batch.heads;
   std::vector<float> d = gather(batch, d_logprob);
-  const std::vector<float> found =
-      transformer::accumulate(*network_, *heads_, std::move(batch), tokens.temperature, std::move(d), logprob != nullptr);
+  const std::vector<float> found = transformer::accumulate(
+      *network_, *heads_, std::move(batch), tokens.temperature, std::move(d), logprob != nullptr);
   for (uint64_t i = 0; i < found.size(); ++i) logprob[heads[i].column] = found[i];
 }
 
-void Transformer::zero_grad(const tenon_call*) { parameters_->zero_gradients(&executor_); }
+void Transformer::zero_grad(const tenon_call*) {
+  parameters_->zero_gradients(&executor_);
+}
 
 void Transformer::finish_grad(const tenon_call*) {
   parameters_->need_gradients();
@@ -252,8 +277,10 @@ void Transformer::params_updated(const tenon_call*, uint64_t version) {
 uint64_t Transformer::session_open(const tenon_call*, uint64_t n_slots, uint64_t max_len) {
   if (n_slots == 0 || max_len == 0) throw Error("a session needs at least one slot and one token");
   if (max_len > max_len_)
-    throw Error("a session of " + std::to_string(max_len) + " tokens is asked for; the model takes at most max_len = " + std::to_string(max_len_));
-  sessions_.emplace(std::piecewise_construct, std::forward_as_tuple(next_handle_), std::forward_as_tuple(*network_, n_slots, max_len));
+    throw Error("a session of " + std::to_string(max_len) +
+                " tokens is asked for; the model takes at most max_len = " + std::to_string(max_len_));
+  sessions_.emplace(std::piecewise_construct, std::forward_as_tuple(next_handle_),
+                    std::forward_as_tuple(*network_, n_slots, max_len));
   return next_handle_++;
 }
 
@@ -263,17 +290,21 @@ Session& Transformer::session(uint64_t handle) {
   return at->second;
 }
 
-void Transformer::decode(const tenon_call*, uint64_t handle, const tenon_tokens& append, const tenon_sampling* sampling, const uint64_t* sample_id,
-                         int32_t* token, float* logprob) {
+void Transformer::decode(const tenon_call*, uint64_t handle, const tenon_tokens& append,
+                         const tenon_sampling* sampling, const uint64_t* sample_id, int32_t* token,
+                         float* logprob) {
   parameters_->pack(&executor_);
   session(handle).decode(*heads_, host_, changes_, append, sampling, sample_id, token, logprob);
 }
 
-void Transformer::session_fork(const tenon_call*, uint64_t handle, uint64_t src, uint64_t len, std::span<const uint64_t> dst) {
+void Transformer::session_fork(const tenon_call*, uint64_t handle, uint64_t src, uint64_t len,
+                               std::span<const uint64_t> dst) {
   session(handle).fork(src, len, dst);
 }
 
-void Transformer::session_close(uint64_t handle) { sessions_.erase(handle); }
+void Transformer::session_close(uint64_t handle) {
+  sessions_.erase(handle);
+}
 
 void Transformer::logits(const tenon_tokens& tokens, float* out) {
   const Batch batch = make(tokens, true);
@@ -283,26 +314,33 @@ void Transformer::logits(const tenon_tokens& tokens, float* out) {
   heads_->logits(batch, x.data(), out);
 }
 
-// ---- Extensions --------------------------------------------------------------------------------------------------------------------------
+// ---- Extensions -------------------------------------------------------------------------------------------
 
 namespace {
 
-Transformer& of(void* self) { return *static_cast<Transformer*>(self); }
+Transformer& of(void* self) {
+  return *static_cast<Transformer*>(self);
+}
 
-constexpr tenon_state_tensors kStateTensors{sizeof(tenon_state_tensors), 0, [](void* self) { return of(self).parameters(); },
-                                            [](void* self, uint64_t i, const char** name, DLTensor* view, tenon_error* err) {
-                                              return guard(err, [&] {
-                                                const Parameter& p = of(self).parameter(i);
-                                                *name = p.name.c_str();
-                                                *view = p.value;
-                                              });
-                                            }};
-constexpr tenon_export kExport{sizeof(tenon_export), 0, [](void* self, const tenon_call*, const char* folder, const char* dtype, tenon_error* err) {
-                                 return guard(err, [&] { of(self).write(folder, dtype); });
-                               }};
-constexpr tenon_logits kLogits{sizeof(tenon_logits), 0, [](void* self, const tenon_call*, const tenon_tokens* tokens, float* out, tenon_error* err) {
-                                 return guard(err, [&] { of(self).logits(*tokens, out); });
-                               }};
+constexpr tenon_state_tensors kStateTensors{
+    sizeof(tenon_state_tensors), 0, [](void* self) { return of(self).parameters(); },
+    [](void* self, uint64_t i, const char** name, DLTensor* view, tenon_error* err) {
+      return guard(err, [&] {
+        const Parameter& p = of(self).parameter(i);
+        *name = p.name.c_str();
+        *view = p.value;
+      });
+    }};
+constexpr tenon_export kExport{
+    sizeof(tenon_export), 0,
+    [](void* self, const tenon_call*, const char* folder, const char* dtype, tenon_error* err) {
+      return guard(err, [&] { of(self).write(folder, dtype); });
+    }};
+constexpr tenon_logits kLogits{
+    sizeof(tenon_logits), 0,
+    [](void* self, const tenon_call*, const tenon_tokens* tokens, float* out, tenon_error* err) {
+      return guard(err, [&] { of(self).logits(*tokens, out); });
+    }};
 
 }  // namespace
 
@@ -317,6 +355,7 @@ const void* Transformer::extension(std::string_view id) {
 
 extern "C" const tenon_transformer_part* tenon_transformer_part_v1(void) {
   using tenon::transformer::Transformer;
-  static constexpr tenon_transformer_part part{TENON_TRANSFORMER_VERSION, &tenon::Life<Transformer>::kTable, &tenon::ModelShim<Transformer>::kTable};
+  static constexpr tenon_transformer_part part{TENON_TRANSFORMER_VERSION, &tenon::Life<Transformer>::kTable,
+                                               &tenon::ModelShim<Transformer>::kTable};
   return &part;
 }

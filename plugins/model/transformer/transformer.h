@@ -19,23 +19,26 @@ class Transformer {
   void info(tenon_model_info& out) const;
   void param(uint64_t i, tenon_param& out);
   void score(const tenon_call* call, const tenon_tokens& tokens, tenon_score_out& out);
-  void backward(const tenon_call* call, uint64_t tape, const float* d_logprob, const float* d_entropy, const float* d_value);
+  void backward(const tenon_call* call, uint64_t tape, const float* d_logprob, const float* d_entropy,
+                const float* d_value);
   void drop_tape(uint64_t tape);
   void accumulate(const tenon_call* call, const tenon_tokens& tokens, const float* d_logprob, float* logprob);
   void zero_grad(const tenon_call* call);
   void finish_grad(const tenon_call* call);
   void params_updated(const tenon_call* call, uint64_t version);
   uint64_t session_open(const tenon_call* call, uint64_t n_slots, uint64_t max_len);
-  void decode(const tenon_call* call, uint64_t session, const tenon_tokens& append, const tenon_sampling* sampling, const uint64_t* sample_id,
-              int32_t* token, float* logprob);
-  void session_fork(const tenon_call* call, uint64_t session, uint64_t src, uint64_t len, std::span<const uint64_t> dst);
+  void decode(const tenon_call* call, uint64_t session, const tenon_tokens& append,
+              const tenon_sampling* sampling, const uint64_t* sample_id, int32_t* token, float* logprob);
+  void session_fork(const tenon_call* call, uint64_t session, uint64_t src, uint64_t len,
+                    std::span<const uint64_t> dst);
   void session_close(uint64_t session);
 
   const void* extension(std::string_view id);
   void logits(const tenon_tokens& tokens, float* out);
   const Parameter& parameter(uint64_t i) const;
   uint64_t parameters() const { return parameters_->count(); }
-  // Writes config.json, model.safetensors and, of weights from a Hugging Face folder, the tokenizer's files. dtype: "f32", "bf16", "f16".
+  // Writes config.json, model.safetensors and, of weights from a Hugging Face folder, the tokenizer's files.
+  // dtype: "f32", "bf16", "f16".
   void write(const std::string& folder, const std::string& dtype) const;
 
  private:

@@ -1,4 +1,4 @@
-// Tests of weights: from scratch, from files, to files; and against transformers where it is installed.
+// Tests of weights: from scratch, from files, to files, and against transformers where it is installed.
 // SPDX-License-Identifier: Apache-2.0
 #include <filesystem>
 #include <fstream>
@@ -23,23 +23,29 @@ class Weights : public testing::Test {
   ~Weights() override { fs::remove_all(folder_); }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
   // Options for weights at a path, with more of them.
-  std::string from(const std::string& where, const std::string& more = "") const { return R"({"weights": ")" + where + "\"" + more + "}"; }
+  std::string from(const std::string& where, const std::string& more = "") const {
+    return R"({"weights": ")" + where + "\"" + more + "}";
+  }
   fs::path folder_;
 };
 
 std::string logits_error(const std::vector<float>& ours, const boost::json::array& theirs, double bound) {
-  if (ours.size() != theirs.size()) return std::to_string(ours.size()) + " logits, not " + std::to_string(theirs.size());
+  if (ours.size() != theirs.size())
+    return std::to_string(ours.size()) + " logits, not " + std::to_string(theirs.size());
   double worst = 0;
-  for (size_t i = 0; i < ours.size(); ++i) worst = std::max(worst, std::abs(ours[i] - theirs[i].to_number<double>()));
+  for (size_t i = 0; i < ours.size(); ++i)
+    worst = std::max(worst, std::abs(ours[i] - theirs[i].to_number<double>()));
   testing::Test::RecordProperty("max_logit_difference", std::to_string(worst));
   return worst <= bound ? "" : "logits differ by " + std::to_string(worst);
 }
 
 // What transformers says of rows of ids, by peer.py.
-boost::json::value ask_transformers(const std::string& weights, const std::vector<std::vector<int32_t>>& rows, const fs::path& folder) {
+boost::json::value ask_transformers(const std::string& weights, const std::vector<std::vector<int32_t>>& rows,
+                                    const fs::path& folder) {
   const std::string ids = (folder / "ids.json").string(), out = (folder / "out.json").string();
   std::ofstream(ids) << boost::json::serialize(boost::json::value_from(rows));
-  const std::string command = std::string(std::getenv("TENON_PEER_PYTHON")) + " peer.py " + weights + " " + ids + " " + out + " > " + out + ".log 2>&1";
+  const std::string command = std::string(std::getenv("TENON_PEER_PYTHON")) + " peer.py " + weights + " " +
+                              ids + " " + out + " > " + out + ".log 2>&1";
   if (std::system(command.c_str()) != 0) throw std::runtime_error("failed: " + command);
   std::ifstream in(out);
   return boost::json::parse(in);
@@ -50,8 +56,11 @@ TEST_F(Weights, FromScratchFollowTheSeedAndTheNameAlone) {
   expect_same_bits(a.values(), b.values());
   EXPECT_NE(a.values().at("model.embed_tokens.weight"), other.values().at("model.embed_tokens.weight"));
   // One layer more leaves the others as they are, but for the scale of what writes into the residual stream.
-  TestModel deeper(kVocab, R"({"layers": 3, "width": 32, "heads": 4, "kv_heads": 2, "ffn": 40, "max_len": 64, "init_std": 0.2})");
-  EXPECT_EQ(a.values().at("model.layers.1.mlp.up_proj.weight"), deeper.values().at("model.layers.1.mlp.up_proj.weight"));
+  TestModel deeper(
+      kVocab,
+      R"({"layers": 3, "width": 32, "heads": 4, "kv_heads": 2, "ffn": 40, "max_len": 64, "init_std": 0.2})");
+  EXPECT_EQ(a.values().at("model.layers.1.mlp.up_proj.weight"),
+            deeper.values().at("model.layers.1.mlp.up_proj.weight"));
 }
 
 TEST_F(Weights, FromScratchHaveTheStatedDeviation) {
@@ -84,7 +93,8 @@ TEST_F(Weights, InfoCountsThem) {
 
 TEST_F(Weights, StateTensorsAreTheParameters) {
   TestModel m(kVocab, R"({"layers": 1, "width": 32, "heads": 4, "max_len": 64, "scalar_head": true})");
-  const auto* table = static_cast<const tenon_state_tensors*>(TestModel::part().life->extension(m.self(), TENON_EXT_STATE_TENSORS));
+  const auto* table = static_cast<const tenon_state_tensors*>(
+      TestModel::part().life->extension(m.self(), TENON_EXT_STATE_TENSORS));
   ASSERT_EQ(table->count(m.self()), m.model().info().n_tensors);
   bool scalar = false;
   for (uint64_t i = 0; i < table->count(m.self()); ++i) {
@@ -117,8 +127,8 @@ TEST_P(Exported, OpensInTransformersWithTheSameLogits) {
   TestModel m(kVocab, GetParam());
   m.write(folder_.string(), "f32");
   const TestBatch b = TestBatch::random(2, 1, 4, 30, kVocab);
-  const boost::json::value theirs =
-      ask_transformers(folder_.string(), {{b.ids[0].begin(), b.ids[0].end()}, {b.ids[1].begin(), b.ids[1].end()}}, folder_);
+  const boost::json::value theirs = ask_transformers(
+      folder_.string(), {{b.ids[0].begin(), b.ids[0].end()}, {b.ids[1].begin(), b.ids[1].end()}}, folder_);
   for (uint64_t i = 0; i < 2; ++i) {
     const TestBatch one = b.slice(i, i + 1);
     EXPECT_EQ(logits_error(m.logits(one.raw()), theirs.as_array()[i].at("logits").as_array(), 1e-4), "");
@@ -135,10 +145,12 @@ TEST_F(Weights, AreRoundedWhenTheyAreExportedInHalf) {
     const auto a = m.values(), b = again.values();
     for (const auto& [name, value] : a)
       for (size_t i = 0; i < value.size(); ++i)
-        ASSERT_EQ(b.at(name)[i], std::string(dtype) == "bf16" ? safetensors::bf16_to_f32(safetensors::f32_to_bf16(value[i]))
-                                                              : safetensors::f16_to_f32(safetensors::f32_to_f16(value[i])));
+        ASSERT_EQ(b.at(name)[i], std::string(dtype) == "bf16"
+                                     ? safetensors::bf16_to_f32(safetensors::f32_to_bf16(value[i]))
+                                     : safetensors::f16_to_f32(safetensors::f32_to_f16(value[i])));
   }
-  EXPECT_THAT(message_of([&] { m.write(folder_.string(), "int8"); }), HasSubstr("\"int8\" is unknown; allowed are f32, bf16 and f16"));
+  EXPECT_THAT(message_of([&] { m.write(folder_.string(), "int8"); }),
+              HasSubstr("\"int8\" is unknown; allowed are f32, bf16 and f16"));
 }
 
 TEST_F(Weights, BringTheirTokenizersFilesToTheExport) {
@@ -155,14 +167,19 @@ TEST_F(Weights, BringTheirTokenizersFilesToTheExport) {
 TEST_F(Weights, ThatContradictTheOptionsAreAnErrorWithBothValues) {
   TestModel m(kVocab, kLlama);
   m.write(folder_.string(), "f32");
-  auto message = [&](const std::string& more, uint64_t vocab = kVocab) { return message_of([&] { TestModel bad(vocab, from(folder_.string(), more)); }); };
-  EXPECT_THAT(message(R"(, "layers": 3)"), HasSubstr("option layers is 3, but " + folder_.string() + " has 2"));
+  auto message = [&](const std::string& more, uint64_t vocab = kVocab) {
+    return message_of([&] { TestModel bad(vocab, from(folder_.string(), more)); });
+  };
+  EXPECT_THAT(message(R"(, "layers": 3)"),
+              HasSubstr("option layers is 3, but " + folder_.string() + " has 2"));
   EXPECT_THAT(message(R"(, "family": "qwen3")"), HasSubstr("option family is qwen3, but"));
   EXPECT_THAT(message(R"(, "tie_embeddings": false)"), HasSubstr("option tie_embeddings is false, but"));
   EXPECT_THAT(message(R"(, "norm_eps": 1e-6)"), HasSubstr("option norm_eps is 1e-06, but"));
   EXPECT_THAT(message(R"(, "max_len": 65)"), HasSubstr("max_len is 65 tokens, but"));
-  EXPECT_THAT(message("", kVocab + 1), HasSubstr("the tokenizer has 38 ids, but the embedding of " + folder_.string() + " has 37 rows"));
-  TestModel agrees(kVocab, from(folder_.string(), R"(, "layers": 2, "width": 32, "norm_eps": 1e-5, "max_len": 32)"));
+  EXPECT_THAT(message("", kVocab + 1), HasSubstr("the tokenizer has 38 ids, but the embedding of " +
+                                                 folder_.string() + " has 37 rows"));
+  TestModel agrees(kVocab,
+                   from(folder_.string(), R"(, "layers": 2, "width": 32, "norm_eps": 1e-5, "max_len": 32)"));
   EXPECT_EQ(agrees.model().info().max_len, 32u);
 }
 
@@ -182,22 +199,26 @@ TEST_F(Weights, ThatCannotBeReadAreAnErrorThatNamesTheFile) {
   TestModel m(kVocab, kLlama);
   m.write(folder_.string(), "f32");
   fs::resize_file(path("model.safetensors"), fs::file_size(path("model.safetensors")) - 100);
-  EXPECT_THAT(message_of([&] { TestModel bad(kVocab, from(folder_.string())); }), HasSubstr("model.safetensors"));
+  EXPECT_THAT(message_of([&] { TestModel bad(kVocab, from(folder_.string())); }),
+              HasSubstr("model.safetensors"));
 }
 
-// Prompts in SmolLM2's ids: "The capital of France is", "def fibonacci(n):\n    ", "Question: Tom has 3 apples and buys 4 more. How many apples has he
-// now?\nAnswer:", "Once upon a time, in a small village by the sea,", "Water boils at".
+// Prompts in SmolLM2's ids: "The capital of France is", "def fibonacci(n):\n    ", "Question: Tom has 3
+// apples and buys 4 more. How many apples has he now?\nAnswer:", "Once upon a time, in a small village by the
+// sea,", "Water boils at".
 const std::vector<std::vector<int32_t>> kPrompts = {
     {504, 3575, 282, 4649, 314},
     {1604, 3987, 46477, 24, 94, 727, 2367},
-    {17872, 42, 8581, 553, 216, 35, 13855, 284, 34680, 216, 36, 540, 30, 1073, 800, 13855, 553, 384, 1209, 47, 198, 21350, 42},
+    {17872, 42,   8581, 553,   216, 35,  13855, 284, 34680, 216,   36, 540,
+     30,    1073, 800,  13855, 553, 384, 1209,  47,  198,   21350, 42},
     {6403, 1980, 253, 655, 28, 281, 253, 1165, 6560, 411, 260, 3426, 28},
     {12615, 36411, 418},
 };
 
 TEST_F(Weights, OfSmolLM2GiveTheLogitsAndTextOfTransformers) {
   const char* gguf = std::getenv("TENON_SMOLLM2_GGUF");
-  if (gguf == nullptr || std::getenv("TENON_PEER_PYTHON") == nullptr) GTEST_SKIP() << "TENON_SMOLLM2_GGUF and TENON_PEER_PYTHON are not both set";
+  if (gguf == nullptr || std::getenv("TENON_PEER_PYTHON") == nullptr)
+    GTEST_SKIP() << "TENON_SMOLLM2_GGUF and TENON_PEER_PYTHON are not both set";
   TestModel m(49152, from(gguf, R"(, "max_len": 256)"), 2);
   EXPECT_EQ(m.model().info().n_params, 134515008u);
   const uint64_t session = m.model().session_open(nullptr, kPrompts.size(), 256);
@@ -207,7 +228,8 @@ TEST_F(Weights, OfSmolLM2GiveTheLogitsAndTextOfTransformers) {
   for (int step = 0; step < 64; ++step) {
     Ragged<int32_t> ids;
     for (const auto& row : next) ids.push(row);
-    const tenon_tokens append{sizeof append, 0, ids.raw(), nullptr, slots.data(), nullptr, nullptr, nullptr, 0, 0};
+    const tenon_tokens append{sizeof append, 0,       ids.raw(), nullptr, slots.data(),
+                              nullptr,       nullptr, nullptr,   0,       0};
     std::vector<int32_t> token(rows.size());
     m.model().decode(nullptr, session, append, &greedy, slots.data(), token.data(), nullptr);
     for (uint64_t i = 0; i < rows.size(); ++i) rows[i].push_back(token[i]), next[i] = {token[i]};
@@ -215,7 +237,8 @@ TEST_F(Weights, OfSmolLM2GiveTheLogitsAndTextOfTransformers) {
   // Given our text so far, transformers would go on as we did, token by token: so its greedy text is ours.
   const boost::json::value theirs = ask_transformers(gguf, rows, folder_);
   for (uint64_t i = 0; i < rows.size(); ++i) {
-    std::vector<int32_t> wanted(rows[i].begin(), rows[i].begin() + static_cast<ptrdiff_t>(kPrompts[i].size()));
+    std::vector<int32_t> wanted(rows[i].begin(),
+                                rows[i].begin() + static_cast<ptrdiff_t>(kPrompts[i].size()));
     for (uint64_t t = kPrompts[i].size(); t < rows[i].size(); ++t)
       wanted.push_back(static_cast<int32_t>(theirs.as_array()[i].at("next").as_array()[t - 1].as_int64()));
     EXPECT_EQ(rows[i], wanted) << "prompt " << i;

@@ -1,6 +1,7 @@
 // The sampler `native`: drives the decoding session of a model in this process.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 
 #include "generation.h"
 
@@ -26,19 +27,19 @@ class NativeSampler {
  private:
   // A session is kept for the next call, which most often has the same shape; it ends with its model.
   void open(const tenon_call* call, const Model& model, uint64_t slots, uint64_t length) {
-    if (model_ == model.ref()->self && slots <= slots_ && length <= length_) return;
-    if (model_ == model.ref()->self) model.session_close(session_);
-    model_ = nullptr;
+    if (owner_ && owner_->ref()->self == model.ref()->self && slots <= slots_ && length <= length_) return;
+    if (owner_) owner_->session_close(session_);
+    owner_.reset();
     length_ = std::min((length + 63) / 64 * 64, model.info().max_len);
     slots_ = slots;
     session_ = model.session_open(call, slots_, length_);
-    model_ = model.ref()->self;
+    owner_ = model;
   }
 
   Host host_;
   uint64_t max_slots_;
   bool ignore_stop_;
-  const void* model_ = nullptr;  // whose session it is; null: there is none
+  std::optional<Model> owner_;  // of the session; none: there is no session
   uint64_t session_ = 0, slots_ = 0, length_ = 0;
 };
 

@@ -39,10 +39,6 @@ class Evaluate {
     samples_ = static_cast<uint64_t>(host.i64("samples"));
     problems_ = static_cast<uint64_t>(host.i64("problems"));
     samples_per_model_ = static_cast<uint64_t>(host.i64("samples_per_model"));
-    uint64_t count = data_.count();
-    if (count == TENON_COUNT_UNBOUNDED && problems_ == 0)
-      throw Error(TENON_E_INVALID, "problems is 0, all of them, and the data set has no end: give a number");
-    if (count != TENON_COUNT_UNBOUNDED) problems_ = problems_ == 0 ? count : std::min(problems_, count);
     for (uint64_t i = 0; i < host.count("patterns"); ++i) {
       std::string path = "patterns." + std::to_string(i) + ".";
       patterns_.push_back({host.str((path + "name").c_str()), Pattern(host.str((path + "regex").c_str()))});
@@ -51,6 +47,10 @@ class Evaluate {
   }
 
   void run(const tenon_call* call, const StageIo& io) {
+    const uint64_t count = data_.count();
+    if (count == TENON_COUNT_UNBOUNDED && problems_ == 0)
+      throw Error(TENON_E_INVALID, "problems is 0, all of them, and the data set has no end: give a number");
+    if (count != TENON_COUNT_UNBOUNDED) problems_ = problems_ == 0 ? count : std::min(problems_, count);
     io.begin(models_.size());
     // The same sample ids for all models, which are so compared on the same random numbers; taken again after a resume they are the same.
     if (io.first_step() == 0) first_id_ = host_.raw()->sample_ids(host_.raw(), problems_ * samples_);

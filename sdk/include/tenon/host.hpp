@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,6 +10,27 @@
 #include "tenon/error.hpp"
 
 namespace tenon {
+
+// The body of a parallel region, from whose pieces no exception escapes: `run` is given to an executor with a pointer to this as its argument.
+template <class Body>
+struct GuardedBody {
+  Body& body;
+  std::atomic<bool> failed{false};
+  std::exception_ptr error = nullptr;
+
+  static void run(void* arg, uint64_t begin, uint64_t end) noexcept {
+    auto& self = *static_cast<GuardedBody*>(arg);
+    try {
+      self.body(begin, end);
+    } catch (...) {
+      if (!self.failed.exchange(true)) self.error = std::current_exception();
+    }
+  }
+  // After the region has ended.
+  void rethrow() const {
+    if (error) std::rethrow_exception(error);
+  }
+};
 
 // A view of the host's table; copy it freely. Lives from the object's construction to the end of its destruction. All calls: any thread.
 class Host {
@@ -91,12 +113,12 @@ class Host {
   // Philox4x32-10: n numbers of stream `hi`, from block `lo` on, two a block.
   void rng(uint64_t key, uint64_t hi, uint64_t lo, uint64_t* out, uint64_t n) const { host_->rng(host_, key, hi, lo, out, n); }
 
-  // body(begin, end) over [0, n) on the run's pool.
+  // body(begin, end) over [0, n) on the run's pool. The first exception of a piece is thrown here once all pieces have returned.
   template <class Body>
   void parallel_for(uint64_t n, uint64_t grain, Body&& body) const {
-    host_->parallel_for(
-        host_, n, grain, [](void* arg, uint64_t begin, uint64_t end) { (*static_cast<std::remove_reference_t<Body>*>(arg))(begin, end); },
-        const_cast<void*>(static_cast<const void*>(&body)));
+    GuardedBody<std::remove_reference_t<Body>> guarded{body};
+    host_->parallel_for(host_, n, grain, guarded.run, &guarded);
+    guarded.rethrow();
   }
 
  private:

@@ -143,6 +143,8 @@ class Sampler {
     tenon_generate_out out{sizeof out, 0, &ctx, [](void* c, uint64_t i, const int32_t* ids, const float* lp, uint64_t len, int32_t finish) -> int32_t {
                              return guard(nullptr, [&] {
                                auto& to = *static_cast<Context*>(c);
+                               if (len == 0 || (finish != TENON_FINISH_STOP && finish != TENON_FINISH_LENGTH) || to.out.at(i).finish != 0)
+                                 throw Error(TENON_E_INTERNAL, "completion " + std::to_string(i) + " is empty, has no known finish or came twice");
                                to.out.at(i) = {{ids, ids + len}, {lp, lp + len}, finish};
                                (*to.done)(i);
                              });

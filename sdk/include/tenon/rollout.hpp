@@ -115,7 +115,7 @@ class Algorithm {
   // Sums and counts that the algorithm reported; recorded as sum / count.
   struct Metrics {
     std::map<std::string, std::pair<double, double>> sums;
-    static void add(void* ctx, const char* name, double sum, double count) {
+    static void add(void* ctx, const char* name, double sum, double count) noexcept {
       auto& slot = static_cast<Metrics*>(ctx)->sums[name];
       slot.first += sum;
       slot.second += count;

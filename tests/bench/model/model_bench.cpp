@@ -1,7 +1,8 @@
-// Tokens a second of model transformer, through its C ABI: decoding at several batch sizes, scoring, and forward with backward.
-// SPDX-License-Identifier: Apache-2.0
+// Tokens a second of model transformer, through its C ABI: decoding at several batch sizes, scoring, and
+// forward with backward. SPDX-License-Identifier: Apache-2.0
 //
-// Usage: bench_model [word...]   shapes quickstart, toy, smollm2; phases train, score, decode; all of those that are not named. TENON_THREADS (default 2).
+// Usage: bench_model [word...]   shapes quickstart, toy, smollm2; phases train, score, decode; all of those
+// that are not named. TENON_THREADS (default 2).
 #include <dlfcn.h>
 
 #include <chrono>
@@ -18,16 +19,22 @@ namespace tenon {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point t) { return std::chrono::duration<double>(Clock::now() - t).count(); }
+double seconds_since(Clock::time_point t) {
+  return std::chrono::duration<double>(Clock::now() - t).count();
+}
 
 host::ThreadPool* pool = nullptr;
-void parallel_for(const tenon_host*, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t), void* arg) { pool->parallel_for(n, grain, fn, arg); }
+void parallel_for(const tenon_host*, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t),
+                  void* arg) {
+  pool->parallel_for(n, grain, fn, arg);
+}
 
 // A tokenizer that only has a size.
 struct Ids {
   uint64_t n;
   static uint64_t size(void* self) { return static_cast<Ids*>(self)->n; }
-  static constexpr tenon_tokenizer_vt kTable{sizeof(tenon_tokenizer_vt), 0, nullptr, nullptr, nullptr, size, nullptr, nullptr};
+  static constexpr tenon_tokenizer_vt kTable{
+      sizeof(tenon_tokenizer_vt), 0, nullptr, nullptr, nullptr, size, nullptr, nullptr};
 };
 
 struct Setting {
@@ -40,15 +47,36 @@ struct Setting {
 };
 
 const std::vector<Setting> kSettings = {
-    {"quickstart", 18, R"({"layers": 3, "width": 64, "heads": 4, "ffn": 256, "max_len": 128})", 48, 14, 60, {1, 32, 256}, 48},
-    {"toy", 256, R"({"layers": 4, "width": 128, "heads": 4, "ffn": 512, "max_len": 256})", 128, 32, 96, {1, 8, 32, 128}, 64},
-    {"smollm2", 49152, R"({"layers": 30, "width": 576, "heads": 9, "kv_heads": 3, "ffn": 1536, "rope_theta": 1e5, "max_len": 512})", 8, 64, 128,
-     {1, 8, 32}, 24},
+    {"quickstart",
+     18,
+     R"({"layers": 3, "width": 64, "heads": 4, "ffn": 256, "max_len": 128})",
+     48,
+     14,
+     60,
+     {1, 32, 256},
+     48},
+    {"toy",
+     256,
+     R"({"layers": 4, "width": 128, "heads": 4, "ffn": 512, "max_len": 256})",
+     128,
+     32,
+     96,
+     {1, 8, 32, 128},
+     64},
+    {"smollm2",
+     49152,
+     R"({"layers": 30, "width": 576, "heads": 9, "kv_heads": 3, "ffn": 1536, "rope_theta": 1e5, "max_len": 512})",
+     8,
+     64,
+     128,
+     {1, 8, 32},
+     24},
 };
 
 class Bench {
  public:
-  Bench(const tenon_component& component, const Setting& s) : s_(s), ids_{s.vocab}, fake_(component, s.options), host_(*fake_.raw()), component_(component) {
+  Bench(const tenon_component& component, const Setting& s)
+      : s_(s), ids_{s.vocab}, fake_(component, s.options), host_(*fake_.raw()), component_(component) {
     fake_.slot("tokenizer", {sizeof(tenon_ref), 0, &ids_, &Ids::kTable, "ids", "tokenizer", nullptr});
     host_.threads = pool->threads();
     host_.parallel_for = parallel_for;
@@ -60,7 +88,8 @@ class Bench {
 
   void run(bool training, bool scoring, bool decoding) {
     const Model m = model();
-    std::printf("%s: %.2fM parameters, %u threads\n", s_.name, static_cast<double>(m.info().n_params) / 1e6, host_.threads);
+    std::printf("%s: %.2fM parameters, %u threads\n", s_.name, static_cast<double>(m.info().n_params) / 1e6,
+                host_.threads);
     if (training) train(false), train(true);
     if (scoring) score();
     for (uint64_t batch : s_.decode)
@@ -68,10 +97,12 @@ class Bench {
   }
 
  private:
-  Model model() const { return Model({sizeof(tenon_ref), 0, self_, component_.vt, "transformer", "policy", component_.life}); }
+  Model model() const {
+    return Model({sizeof(tenon_ref), 0, self_, component_.vt, "transformer", "policy", component_.life});
+  }
 
-  // Median tokens a second of `body`, over at least a second and five rounds; and tokens to a second of processor time, which says more where other
-  // programs are busy too.
+  // Median tokens a second of `body`, over at least a second and five rounds; and tokens to a second of
+  // processor time, which says more where other programs are busy too.
   void report(const char* what, uint64_t tokens, const std::function<void()>& body) {
     body();
     std::vector<double> rates;
@@ -84,8 +115,8 @@ class Bench {
     }
     std::sort(rates.begin(), rates.end());
     const double used = static_cast<double>(std::clock() - processor) / CLOCKS_PER_SEC;
-    std::printf("  %-40s %9.0f tok/s (best %9.0f), %9.0f to a processor second\n", what, rates[rates.size() / 2], rates.back(),
-                static_cast<double>(tokens * rates.size()) / used);
+    std::printf("  %-40s %9.0f tok/s (best %9.0f), %9.0f to a processor second\n", what,
+                rates[rates.size() / 2], rates.back(), static_cast<double>(tokens * rates.size()) / used);
     std::fflush(stdout);
   }
 
@@ -95,8 +126,16 @@ class Bench {
     std::vector<uint8_t> mask;
     std::vector<uint64_t> group, prompt;
     tenon_tokens raw(bool groups) const {
-      return {sizeof(tenon_tokens), 0,    ids.raw(), mask.data(), nullptr, groups ? group.data() : nullptr, groups ? prompt.data() : nullptr, nullptr,
-              1.0f,                 0};
+      return {sizeof(tenon_tokens),
+              0,
+              ids.raw(),
+              mask.data(),
+              nullptr,
+              groups ? group.data() : nullptr,
+              groups ? prompt.data() : nullptr,
+              nullptr,
+              1.0f,
+              0};
     }
   };
   Sequences sequences() const {
@@ -129,8 +168,8 @@ class Bench {
       m.params_updated(nullptr, 1);
     };
     char name[96];
-    std::snprintf(name, sizeof name, "train %llu x %llu%s", static_cast<unsigned long long>(s_.sequences), static_cast<unsigned long long>(s_.length),
-                  groups ? ", prompts of 8 once" : "");
+    std::snprintf(name, sizeof name, "train %llu x %llu%s", static_cast<unsigned long long>(s_.sequences),
+                  static_cast<unsigned long long>(s_.length), groups ? ", prompts of 8 once" : "");
     report(name, s.mask.size(), train_step);
   }
 
@@ -139,7 +178,8 @@ class Bench {
     const tenon_tokens tokens = s.raw(false);
     std::vector<float> logprob(s.mask.size());
     const Model m = model();
-    report("score", s.mask.size(), [&] { m.score(nullptr, tokens, logprob.data(), nullptr, nullptr, nullptr); });
+    report("score", s.mask.size(),
+           [&] { m.score(nullptr, tokens, logprob.data(), nullptr, nullptr, nullptr); });
   }
 
   void decode(uint64_t batch) {
@@ -149,7 +189,8 @@ class Bench {
     std::iota(slots.begin(), slots.end(), 0), std::iota(samples.begin(), samples.end(), 0);
     const tenon_sampling sampling{sizeof sampling, 1.0f, 0, 0, 0, 0, 1};
     char name[96];
-    std::snprintf(name, sizeof name, "decode B=%llu, %llu + %llu tokens", static_cast<unsigned long long>(batch), static_cast<unsigned long long>(s_.prompt),
+    std::snprintf(name, sizeof name, "decode B=%llu, %llu + %llu tokens",
+                  static_cast<unsigned long long>(batch), static_cast<unsigned long long>(s_.prompt),
                   static_cast<unsigned long long>(s_.steps));
     std::vector<int32_t> prompt(s_.prompt - 1, 1), token(batch, 1);
     std::vector<float> logprob(batch);
@@ -158,13 +199,16 @@ class Bench {
       Ragged<int32_t> first;
       first.push(prompt);
       const uint64_t zero = 0;
-      const tenon_tokens append{sizeof append, 0, first.raw(), nullptr, &zero, nullptr, nullptr, nullptr, 0, 0};
+      const tenon_tokens append{sizeof append, 0,       first.raw(), nullptr, &zero,
+                                nullptr,       nullptr, nullptr,     0,       0};
       m.decode(nullptr, session, append, nullptr, nullptr, nullptr, nullptr);
-      if (batch > 1) m.session_fork(nullptr, session, 0, prompt.size(), std::span<const uint64_t>(slots).subspan(1));
+      if (batch > 1)
+        m.session_fork(nullptr, session, 0, prompt.size(), std::span<const uint64_t>(slots).subspan(1));
       for (uint64_t step = 0; step < s_.steps; ++step) {
         Ragged<int32_t> ids;
         for (int32_t id : token) ids.push(&id, 1);
-        const tenon_tokens one{sizeof one, 0, ids.raw(), nullptr, slots.data(), nullptr, nullptr, nullptr, 0, 0};
+        const tenon_tokens one{sizeof one, 0,       ids.raw(), nullptr, slots.data(),
+                               nullptr,    nullptr, nullptr,   0,       0};
         m.decode(nullptr, session, one, &sampling, samples.data(), token.data(), logprob.data());
       }
     });

@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import random
+import tempfile
 import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -111,7 +112,7 @@ def main():
 
     rows = [problem(rng) for _ in range(16 * (a.rl_steps + 8))]
     data = Dataset.from_list([{"prompt": q, "answer": v} for q, _, v in rows])
-    config = GRPOConfig(output_dir="/tmp/trl_quickstart", use_cpu=True, bf16=False, fp16=False, gradient_checkpointing=False, beta=0.0, loss_type="dapo",
+    config = GRPOConfig(output_dir=tempfile.mkdtemp(), use_cpu=True, bf16=False, fp16=False, gradient_checkpointing=False, beta=0.0, loss_type="dapo",
                         num_generations=16, per_device_train_batch_size=256, max_completion_length=64, max_steps=a.rl_steps, learning_rate=1.5e-4,
                         lr_scheduler_type="constant_with_warmup", warmup_steps=10, adam_beta2=0.95, temperature=1.0, logging_steps=25,
                         save_strategy="no", report_to=[], seed=a.seed, disable_tqdm=True)

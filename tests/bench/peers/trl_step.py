@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import random
+import tempfile
 import time
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -47,7 +48,7 @@ def main():
         def on_step_end(self, *_, **__):
             stamps.append(time.time())
 
-    config = GRPOConfig(output_dir="/tmp/trl_step", use_cpu=True, bf16=a.dtype == "bf16", gradient_checkpointing=a.checkpointing, beta=0.0,
+    config = GRPOConfig(output_dir=tempfile.mkdtemp(), use_cpu=True, bf16=a.dtype == "bf16", gradient_checkpointing=a.checkpointing, beta=0.0,
                         num_generations=group, per_device_train_batch_size=prompts * group, max_completion_length=n_new,
                         generation_kwargs={"min_new_tokens": n_new}, max_steps=a.steps, learning_rate=1e-5, save_strategy="no", report_to=[],
                         disable_tqdm=True, logging_steps=1000, seed=0)
