@@ -5,15 +5,15 @@
 #include <numeric>
 #include <utility>
 
-#include "host/philox.h"
 #include "tenon/error.hpp"
+#include "tenon/philox.h"
 
 namespace tenon::host {
 
 std::vector<uint64_t> epoch_order(uint64_t n, uint64_t key, uint64_t epoch) {
   std::vector<uint64_t> order(n), draws(n);
   std::iota(order.begin(), order.end(), uint64_t{0});
-  philox_fill(key, epoch, 0, draws.data(), n);
+  tenon_philox(key, epoch, 0, draws.data(), n);
   for (uint64_t i = n; i > 1; --i) {
     // A number below i: the high half of the product (Lemire, arXiv 1805.10941; the bias of at most i / 2^64 is left in).
     const auto j = static_cast<uint64_t>(static_cast<unsigned __int128>(draws[i - 1]) * i >> 64);

@@ -10,9 +10,9 @@
 #include "host/command_line.h"
 #include "host/instance.h"
 #include "host/loss_weights.h"
-#include "host/philox.h"
 #include "host/run_error.h"
 #include "tenon/error.hpp"
+#include "tenon/philox.h"
 
 namespace tenon::host {
 
@@ -111,7 +111,7 @@ int32_t lookup(const tenon_host* host, const char* slot, const char* kind, tenon
 }
 
 void rng(const tenon_host*, uint64_t key, uint64_t hi, uint64_t lo, uint64_t* out, uint64_t n) {
-  philox_fill(key, hi, lo, out, n);
+  tenon_philox(key, hi, lo, out, n);
 }
 void parallel_for(const tenon_host* host, uint64_t n, uint64_t grain, void (*fn)(void*, uint64_t, uint64_t),
                   void* arg) {

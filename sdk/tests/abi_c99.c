@@ -1,6 +1,7 @@
 /* abi.h as strict C99: frozen layouts hold, and a plugin can be written as static data without a cast. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tenon/abi.h"
+#include "tenon/philox.h"
 
 #define CHECK(name, condition) typedef char check_##name[(condition) ? 1 : -1]
 
@@ -17,6 +18,13 @@ static int32_t score(void* self, const tenon_call* call, const tenon_reward_in* 
   (void)self, (void)call, (void)err;
   for (i = 0; i < in->n; ++i) out->status[i] = TENON_R_NOT_APPLICABLE;
   return TENON_OK;
+}
+
+uint64_t abi_c99_draw(uint64_t key);
+uint64_t abi_c99_draw(uint64_t key) {
+  uint64_t number;
+  tenon_philox(key, 0, 0, &number, 1);
+  return number;
 }
 
 extern const tenon_reward_vt abi_c99_reward;
