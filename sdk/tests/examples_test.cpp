@@ -17,24 +17,10 @@ const tenon_component* open(const char* file) {
   return tenon::testing::component_of(query(&info));
 }
 
-struct Result {
-  double reward = -1;
-  int32_t status = TENON_R_UNSET;
-};
-Result score(const char* file, std::map<std::string, std::string> options, std::string_view completion,
-             std::string_view meta) {
-  tenon::testing::Instance<tenon_reward_vt> reward(open(file), std::move(options));
-  tenon::Ragged<char> text, json;
-  text.push(completion);
-  json.push(meta);
-  uint64_t id = 0;
-  Result r;
-  tenon_reward_in in{sizeof in, 0, 1, &id, &id, text.raw(), text.raw(), json.raw(), {nullptr, nullptr, 0},
-                     nullptr};
-  tenon_reward_out out{sizeof out, 0, &r.reward, &r.status, nullptr, nullptr, nullptr, nullptr};
-  tenon::ErrorBuffer err;
-  err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
-  return r;
+tenon::testing::Verdict score(const char* file, std::map<std::string, std::string> options,
+                              std::string_view completion, std::string_view meta) {
+  const tenon::testing::Instance<tenon_reward_vt> reward(open(file), std::move(options));
+  return tenon::testing::judge(reward, completion, meta);
 }
 
 TEST(Examples, InC) {

@@ -89,6 +89,24 @@ TEST(Options, DefaultsListsAndWhatIsNotThere) {
   EXPECT_THROW(tenon::testing::TestHost(&kPicky, {{"limti", "1"}}), Error);
 }
 
+TEST(Options, InsideListsAndMaps) {
+  static constexpr tenon_option weight = tenon::number("weight", "1", "A weight.");
+  static constexpr const tenon_option* children[] = {&weight, nullptr};
+  static constexpr tenon::OptionTable table{
+      tenon::reference("parts", "reward", nullptr, "Parts.", {.flags = TENON_O_LIST}, children),
+      tenon::object("map", children, "A map.")};
+  static constexpr tenon_component kNested =
+      tenon::component<Picky, tenon::RewardShim<Picky>>("nested", "1", "For tests.", table);
+  tenon::testing::TestHost test(&kNested, {{"parts", R"(["a", {"of": "b", "weight": 0.5}])"}});
+  EXPECT_EQ(test.host().count("parts"), 2u);
+  EXPECT_EQ(test.host().f64("parts.0.weight"), 1);
+  EXPECT_EQ(test.host().f64("parts.1.weight"), 0.5);
+  EXPECT_EQ(test.host().f64("map.weight"), 1);
+  EXPECT_TRUE(test.gives("parts.1.weight"));
+  EXPECT_FALSE(test.gives("parts.0.weight"));
+  EXPECT_THROW(test.host().f64("map.height"), Error);
+}
+
 TEST(State, EndsEarlyIsAnError) {
   std::string bytes = "abc";
   std::string_view rest = bytes;
@@ -101,22 +119,6 @@ TEST(State, EndsEarlyIsAnError) {
                  }};
   tenon::Reader reader(&r);
   EXPECT_THROW(reader.value<uint64_t>(), Error);
-}
-
-// Random123's known-answer vectors for philox4x32-10 (kat_vectors): counter and key all zero, all ones, and
-// digits of pi.
-TEST(TestHost, PhiloxKnownAnswers) {
-  auto words = [](uint64_t key, uint64_t hi, uint64_t lo) {
-    uint64_t b[2];
-    tenon::testing::philox(key, hi, lo, b);
-    return std::vector<uint32_t>{static_cast<uint32_t>(b[0]), static_cast<uint32_t>(b[0] >> 32),
-                                 static_cast<uint32_t>(b[1]), static_cast<uint32_t>(b[1] >> 32)};
-  };
-  EXPECT_EQ(words(0, 0, 0), (std::vector<uint32_t>{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}));
-  EXPECT_EQ(words(~0ull, ~0ull, ~0ull),
-            (std::vector<uint32_t>{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}));
-  EXPECT_EQ(words(0x299f31d0a4093822, 0x0370734413198a2e, 0x85a308d3243f6a88),
-            (std::vector<uint32_t>{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}));
 }
 
 }  // namespace

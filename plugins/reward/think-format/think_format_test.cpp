@@ -12,20 +12,11 @@ namespace {
 using Options = std::map<std::string, std::string>;
 
 double reward(Options options, std::string_view completion) {
-  tenon::testing::Instance<tenon_reward_vt> r(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
-                                              std::move(options));
-  tenon::Ragged<char> text;
-  text.push(completion);
-  uint64_t id = 0;
-  double value = -7;
-  int32_t status = TENON_R_UNSET;
-  tenon_reward_in in{sizeof in, 0, 1, &id, &id, text.raw(), text.raw(), text.raw(), {nullptr, nullptr, 0},
-                     nullptr};
-  tenon_reward_out out{sizeof out, 0, &value, &status, nullptr, nullptr, nullptr, nullptr};
-  tenon::ErrorBuffer err;
-  err.check(r.vt->score(r.self, nullptr, &in, &out, err));
-  EXPECT_EQ(status, TENON_R_OK);
-  return value;
+  const tenon::testing::Instance<tenon_reward_vt> r(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  const tenon::testing::Verdict v = tenon::testing::judge(r, completion);
+  EXPECT_EQ(v.status, TENON_R_OK);
+  return v.reward;
 }
 
 const Options kStrict = {{"mode", "\"strict\""}};

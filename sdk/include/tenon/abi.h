@@ -49,14 +49,14 @@ extern "C" {
 /* Return codes. */
 enum {
   TENON_OK = 0,
-  TENON_END = 1,             /* no more rows */
+  TENON_END = 1,             /* not there: an option without a value, an empty slot */
   TENON_E_INVALID = -1,      /* an argument, an option or a file is wrong; the text says which and what is allowed */
   TENON_E_UNSUPPORTED = -2,  /* this component cannot do that */
   TENON_E_STATE = -3,        /* not now: something must be called before */
   TENON_E_NOMEM = -4,
   TENON_E_IO = -5,
   TENON_E_TIMEOUT = -6,
-  TENON_E_CANCELLED = -7,    /* the run is stopping: return at once, the host has saved what it needs */
+  TENON_E_CANCELLED = -7,    /* the run has stopped at a step_end: return at once, the host has saved what it needs */
   TENON_E_TRANSIENT = -8,    /* trying again may work */
   TENON_E_INTERNAL = -9      /* a bug: in the plugin, or in the host */
 };
@@ -108,7 +108,13 @@ typedef struct tenon_rows {
   int32_t(TENON_CALL *row)(void *ctx, const void *values, uint64_t count);
 } tenon_rows;
 
-/* Takes findings of tenon_life.check. `path` is the option ("schedule.steps", "rewards.0.weight"); severity 1 = warning, 2 = error. [in-call] */
+enum {
+  TENON_FINDING_WARNING = 1,
+  TENON_FINDING_ERROR = 2,
+  TENON_FINDING_NO_EFFECT = 3 /* with the other options this one is not used: an error if the configuration gives it */
+};
+
+/* Takes findings of tenon_life.check. `path` is the option ("schedule.steps", "rewards.0.weight"); severity is TENON_FINDING_…. [in-call] */
 typedef struct tenon_diag {
   uint32_t struct_size, _pad;
   void *ctx;
@@ -121,7 +127,7 @@ typedef struct tenon_call {
   int32_t device_type, device_id; /* DLPack's; kDLCPU, 0 today */
   uint32_t _pad;
   uint64_t step;
-  int64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none */
+  int64_t deadline_ns; /* CLOCK_MONOTONIC; 0 = none. The host sets it for a reward's score (run.reward_timeout) and for nothing else */
   void *stream;        /* the device stream that work is enqueued on; NULL on CPU */
 } tenon_call;
 
@@ -199,7 +205,7 @@ typedef struct tenon_host {
   void(TENON_CALL *timing)(const struct tenon_host *, const char *name, double value);
   /* [any] Where long work inside a step is. total 0 = unknown. */
   void(TENON_CALL *progress)(const struct tenon_host *, double done, double total, const char *msg);
-  /* [any] 1 if the run is stopping or the call's deadline passed. Long calls ask at least every 50 ms. */
+  /* [any] 1 if the call's deadline has passed (answer TENON_E_TIMEOUT) or step_end said TENON_E_CANCELLED. Long calls ask at least every 50 ms. */
   int32_t(TENON_CALL *cancelled)(const struct tenon_host *, const tenon_call *);
 
   /* [any] Options by path. TENON_END: absent and without a default. A value has been checked against its option before `create`. */
@@ -307,6 +313,7 @@ typedef const tenon_plugin *(TENON_CALL *tenon_plugin_query_fn)(const tenon_host
 typedef struct tenon_row {
   uint32_t struct_size, _pad;
   tenon_str prompt, messages_json, completion, meta_json;
+  tenon_str source; /* where the row is written, "train.jsonl:17", for messages; absent if it is computed */
 } tenon_row;
 
 typedef struct tenon_row_sink {
@@ -323,8 +330,8 @@ typedef struct tenon_dataset_vt {
   uint64_t(TENON_CALL *count)(void *self);
   /* [call] The rows index[0..n), in that order. Depends on nothing but the index. */
   int32_t(TENON_CALL *read)(void *self, const tenon_call *, const uint64_t *index, uint64_t n, const tenon_row_sink *, tenon_error *);
-  /* [call] NULL in plugins that have `read`. The next max_n rows in order; TENON_END when there are no more (of a cursor: never, it starts the next
-   * epoch). */
+  /* [call] Filled in by the host's cursor (tenon_host.lookup), NULL in plugins. The next max_n rows in the order of the run; behind the last row
+   * of an epoch comes the next epoch. */
   int32_t(TENON_CALL *next)(void *self, const tenon_call *, uint64_t max_n, const tenon_row_sink *, tenon_error *);
 } tenon_dataset_vt;
 
@@ -626,7 +633,7 @@ typedef struct tenon_stage_io {
   /* [in-call] How many steps there will be; for progress and ETA. Call it once, first. */
   void(TENON_CALL *begin)(void *ctx, uint64_t total_steps);
   /* [in-call] Step `step` (0-based) is done. The host writes metrics and samples, checkpoints if it is time (it calls `save` of everything in this
-   * stage, this stage too), and answers TENON_E_CANCELLED if the run is to stop: return it. */
+   * stage, this stage too), and answers TENON_E_CANCELLED if the run is to stop, which Ctrl-C asks for: return it. A second Ctrl-C ends the process. */
   int32_t(TENON_CALL *step_end)(void *ctx, uint64_t step, tenon_error *);
   /* [in-call] Makes the optimizer in a slot ready: binds it to the model's parameters and restores its state. */
   int32_t(TENON_CALL *bind)(void *ctx, const char *optimizer_slot, const char *model_slot, uint64_t total_steps, tenon_error *);

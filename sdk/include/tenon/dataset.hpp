@@ -10,14 +10,16 @@ namespace tenon {
 // One row, owning. Empty `messages_json` and `prompt` together are an error; an empty completion means there is none.
 struct Row {
   std::string prompt, messages_json, completion, meta_json;
+  std::string source{};  // "train.jsonl:17", for messages; empty if there is none
 
   std::optional<std::string> meta(std::string_view key) const { return json::text_field(meta_json, key); }
   static Row copy(const tenon_row& r) {
-    return {std::string(view(r.prompt)), std::string(view(r.messages_json)), std::string(view(r.completion)), std::string(view(r.meta_json))};
+    return {std::string(view(r.prompt)), std::string(view(r.messages_json)), std::string(view(r.completion)), std::string(view(r.meta_json)),
+            TENON_HAS(&r, tenon_row, source) ? std::string(view(r.source)) : ""};
   }
   tenon_row raw() const {
     auto optional = [](const std::string& s) { return s.empty() ? tenon_str{nullptr, 0} : str(s); };
-    return {sizeof(tenon_row), 0, optional(prompt), optional(messages_json), optional(completion), optional(meta_json)};
+    return {sizeof(tenon_row), 0, optional(prompt), optional(messages_json), optional(completion), optional(meta_json), optional(source)};
   }
 };
 
@@ -25,7 +27,12 @@ struct Row {
 template <class T>
 struct DatasetShim {
   static constexpr const char* kKind = "dataset";
-  static uint64_t count(void* self) { return static_cast<const T*>(self)->size(); }
+  // What throws has no rows, which is an error for the user, too.
+  static uint64_t count(void* self) {
+    uint64_t n = 0;
+    guard_logged(self, "size", [&] { n = static_cast<const T*>(self)->size(); });
+    return n;
+  }
   static int32_t read(void* self, const tenon_call*, const uint64_t* index, uint64_t n, const tenon_row_sink* out, tenon_error* err) {
     return guard(err, [&] {
       for (uint64_t i = 0; i < n; ++i) {
@@ -58,13 +65,19 @@ class Dataset {
  private:
   template <class F>
   static std::vector<Row> collect(F&& f) {
-    std::vector<Row> rows;
-    tenon_row_sink sink{sizeof sink, 0, &rows, [](void* ctx, const tenon_row* r) -> int32_t {
-                          return guard(nullptr, [&] { static_cast<std::vector<Row>*>(ctx)->push_back(Row::copy(*r)); });
+    struct Context {
+      std::vector<Row> rows;
+      Caught caught;
+    } ctx;
+    tenon_row_sink sink{sizeof sink, 0, &ctx, [](void* c, const tenon_row* r) -> int32_t {
+                          auto& to = *static_cast<Context*>(c);
+                          return to.caught.run([&] { to.rows.push_back(Row::copy(*r)); });
                         }};
     ErrorBuffer err;
-    err.check(f(&sink, err));
-    return rows;
+    int32_t code = f(&sink, err);
+    ctx.caught.rethrow();
+    err.check(code);
+    return std::move(ctx.rows);
   }
 
   void* self_;

@@ -55,6 +55,29 @@ int32_t guard(tenon_error* err, Body&& body) noexcept {
   }
 }
 
+// Keeps what a callback threw while another component was running, so that whoever gave the callback has it with its text: `run` wraps the body of the
+// callback, `rethrow` stands behind the call.
+class Caught {
+ public:
+  // TENON_OK, or the code for the component in between.
+  template <class Body>
+  int32_t run(Body&& body) noexcept {
+    try {
+      body();
+      return TENON_OK;
+    } catch (...) {
+      if (!error_) error_ = std::current_exception();  // the first says why
+      return guard(nullptr, [] { throw; });
+    }
+  }
+  void rethrow() const {
+    if (error_) std::rethrow_exception(error_);
+  }
+
+ private:
+  std::exception_ptr error_;
+};
+
 // A tenon_error with room for the text, for calls out of a plugin: `check(vt->f(self, …, err))` throws what the callee reported.
 class ErrorBuffer {
  public:
@@ -62,10 +85,11 @@ class ErrorBuffer {
   ErrorBuffer(const ErrorBuffer&) = delete;
   ErrorBuffer& operator=(const ErrorBuffer&) = delete;
   operator tenon_error*() { return &error_; }
+  std::string text() const { return std::string(text_, error_.len); }
   // Returns non-negative codes; throws Error for the others.
   int32_t check(int32_t code) const {
     if (code >= 0) return code;
-    throw Error(code, error_.len > 0 ? std::string(text_, error_.len) : "error " + std::to_string(code) + " without a text");
+    throw Error(code, error_.len > 0 ? text() : "error " + std::to_string(code) + " without a text");
   }
 
  private:

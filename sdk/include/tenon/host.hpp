@@ -144,8 +144,10 @@ class Host {
 class Findings {
  public:
   explicit Findings(const tenon_diag* diag) : diag_(diag) {}
-  void error(const char* path, const std::string& text) { diag_->at(diag_->ctx, path, 2, text.c_str()); }
-  void warning(const char* path, const std::string& text) { diag_->at(diag_->ctx, path, 1, text.c_str()); }
+  void error(const char* path, const std::string& text) { diag_->at(diag_->ctx, path, TENON_FINDING_ERROR, text.c_str()); }
+  void warning(const char* path, const std::string& text) { diag_->at(diag_->ctx, path, TENON_FINDING_WARNING, text.c_str()); }
+  // With the other options this one is not used, and why: an error if the configuration gives it.
+  void no_effect(const char* path, const std::string& why) { diag_->at(diag_->ctx, path, TENON_FINDING_NO_EFFECT, why.c_str()); }
 
  private:
   const tenon_diag* diag_;

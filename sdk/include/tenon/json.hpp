@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "tenon/error.hpp"
 
@@ -115,12 +116,12 @@ struct Scanner {
 };
 }  // namespace detail
 
-// The raw text of field `key` of the object, or nothing if it is absent (or the object is empty text). Throws on malformed JSON.
-inline std::optional<std::string_view> raw_field(std::string_view object, std::string_view key) {
-  if (object.empty()) return std::nullopt;
+// f(name, raw text of the value) for each field of the object, in order, until f returns false. Throws on malformed JSON, up to where it has read.
+template <class F>
+void each_field(std::string_view object, F&& f) {
   detail::Scanner in{object};
   in.expect('{');
-  if (in.peek() == '}') return std::nullopt;
+  if (in.peek() == '}') return;
   while (true) {
     in.space();
     std::string name = in.string();
@@ -128,10 +129,35 @@ inline std::optional<std::string_view> raw_field(std::string_view object, std::s
     in.space();
     size_t begin = in.i;
     in.skip();
-    if (name == key) return object.substr(begin, in.i - begin);
-    if (in.peek() == '}') return std::nullopt;
+    if (!f(std::move(name), object.substr(begin, in.i - begin)) || in.peek() == '}') return;
     in.expect(',');
   }
+}
+
+// The raw texts of a list's elements. Throws on malformed JSON.
+inline std::vector<std::string_view> elements(std::string_view list) {
+  std::vector<std::string_view> out;
+  detail::Scanner in{list};
+  in.expect('[');
+  while (in.peek() != ']') {
+    if (!out.empty()) in.expect(',');
+    in.space();
+    size_t begin = in.i;
+    in.skip();
+    out.push_back(list.substr(begin, in.i - begin));
+  }
+  return out;
+}
+
+// The raw text of field `key` of the object, or nothing if it is absent (or the object is empty text). Throws on malformed JSON.
+inline std::optional<std::string_view> raw_field(std::string_view object, std::string_view key) {
+  std::optional<std::string_view> found;
+  if (object.empty()) return found;
+  each_field(object, [&](const std::string& name, std::string_view value) {
+    if (name == key) found = value;
+    return !found;
+  });
+  return found;
 }
 
 // Field `key` as text: a string's content, or the JSON text of a number, boolean, list or object; nothing if absent or null.

@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdio>
+#include <cstdlib>
+#include <map>
 #include <memory>
+#include <mutex>
 
 #include "tenon/host.hpp"
 #include "tenon/options.hpp"
@@ -11,6 +15,64 @@
 #define TENON_SDK_VERSION "c++ 0.1.0"
 
 namespace tenon {
+
+namespace detail {
+// The hosts of this plugin's instances, for what must be said where there is no tenon_error. Any thread.
+class Instances {
+ public:
+  static void add(const void* self, const tenon_host* host) {
+    std::lock_guard lock(all().mutex);
+    all().hosts[self] = host;
+  }
+  static void remove(const void* self) {
+    std::lock_guard lock(all().mutex);
+    all().hosts.erase(self);
+  }
+  // Into the log of the run; of an instance that Life has not made, to the standard error.
+  static void log_error(const void* self, const std::string& text) {
+    std::lock_guard lock(all().mutex);
+    auto found = all().hosts.find(self);
+    if (found != all().hosts.end()) return Host(found->second).log(TENON_LOG_ERROR, text);
+    std::fprintf(stderr, "%s\n", text.c_str());
+  }
+
+ private:
+  static Instances& all() {
+    static Instances instances;
+    return instances;
+  }
+  std::mutex mutex;
+  std::map<const void*, const tenon_host*> hosts;
+};
+}  // namespace detail
+
+// As guard, for tenon_life.check: what `body` throws becomes a finding.
+template <class Body>
+int32_t guard_check(const tenon_diag* diag, Body&& body) noexcept {
+  Findings findings(diag);
+  ErrorBuffer err;
+  int32_t code = guard(err, [&] { body(findings); });
+  if (code < 0) guard(nullptr, [&] { findings.error("", err.text()); });
+  return code;
+}
+
+// As guard, for functions that can report nothing: what `body` throws goes into the log, and the answer stays what it was before. False: it threw.
+template <class Body>
+bool guard_logged(const void* self, const char* function, Body&& body) noexcept {
+  ErrorBuffer err;
+  if (guard(err, std::forward<Body>(body)) >= 0) return true;
+  guard(nullptr, [&] { detail::Instances::log_error(self, std::string(function) + ": " + err.text()); });
+  return false;
+}
+
+// As guard_logged, where no answer would be honest: ends the process, after saying why to log and standard error.
+template <class Body>
+void guard_or_abort(const void* self, const char* function, Body&& body) noexcept {
+  if (guard_logged(self, function, std::forward<Body>(body))) return;
+  std::fprintf(stderr, "tenon: %s threw an exception (see the log), and its answer can report no error; a plugin's %s must not throw\n", function,
+               function);
+  std::abort();
+}
 
 // The life of a class T that is constructed from a Host. T may further have, each optional:
 //   static constexpr uint32_t kFlags          TENON_C_…; default deterministic | batch invariant
@@ -22,15 +84,19 @@ namespace tenon {
 template <class T>
 struct Life {
   static int32_t create(const tenon_host* host, void** self, tenon_error* err) {
-    return guard(err, [&] { *self = new T(Host(host)); });
+    return guard(err, [&] {
+      auto made = std::make_unique<T>(Host(host));
+      detail::Instances::add(made.get(), host);
+      *self = made.release();
+    });
   }
-  static void destroy(void* self) { delete static_cast<T*>(self); }
+  static void destroy(void* self) {
+    detail::Instances::remove(self);
+    delete static_cast<T*>(self);
+  }
   static int32_t check(const tenon_host* host, const tenon_diag* diag) {
-    return guard(nullptr, [&] {
-      if constexpr (requires(Findings f) { T::check(Host(host), f); }) {
-        Findings findings(diag);
-        T::check(Host(host), findings);
-      }
+    return guard_check(diag, [&]([[maybe_unused]] Findings& findings) {
+      if constexpr (requires(Findings f) { T::check(Host(host), f); }) T::check(Host(host), findings);
     });
   }
   static int32_t save(void* self, const tenon_writer* out, tenon_error* err) {
@@ -46,8 +112,10 @@ struct Life {
     });
   }
   static const void* extension(void* self, const char* id) {
-    if constexpr (requires(T& t) { t.extension(std::string_view()); }) return static_cast<T*>(self)->extension(id);
-    return nullptr;
+    const void* table = nullptr;
+    if constexpr (requires(T& t) { t.extension(std::string_view()); })
+      guard_logged(self, "extension", [&] { table = static_cast<T*>(self)->extension(id); });
+    return table;
   }
 
   static constexpr bool kHasState = requires(T& t, const T& c, Writer w, Reader r) {

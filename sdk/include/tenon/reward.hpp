@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <chrono>
 #include <cmath>
 #include <optional>
 #include <span>
@@ -28,6 +29,7 @@ struct Sample {
 
   uint64_t index;
   const tenon_reward_out* out;
+  const tenon_call* call;  // for Host::throw_if_cancelled in long work: past the deadline it throws, and the sample is timed out
 };
 
 // Thrown by a reward: the sample has no number, and why.
@@ -38,21 +40,27 @@ struct NoReward {
 [[noreturn]] inline void not_applicable(std::string why) { throw NoReward{TENON_R_NOT_APPLICABLE, std::move(why)}; }
 [[noreturn]] inline void refuse(std::string why) { throw NoReward{TENON_R_REFUSED, std::move(why)}; }
 
-// T: constructor T(Host), `double operator()(const Sample&)`. What one sample throws concerns that sample alone.
+// T: constructor T(Host), `double operator()(const Sample&)`. What one sample throws concerns that sample alone. Samples whose turn has not come when the
+// call's deadline passes are timed out.
 template <class T>
 struct RewardShim {
   static constexpr const char* kKind = "reward";
-  static int32_t score(void* self, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out, tenon_error* err) {
+  static int32_t score(void* self, const tenon_call* call, const tenon_reward_in* in, tenon_reward_out* out, tenon_error* err) {
     return guard(err, [&] {
-      for (uint64_t i = 0; i < in->n; ++i) one(*static_cast<T*>(self), *in, *out, i);
+      for (uint64_t i = 0; i < in->n; ++i) one(*static_cast<T*>(self), call, *in, *out, i);
     });
   }
-  static void one(T& reward, const tenon_reward_in& in, tenon_reward_out& out, uint64_t i) {
+  static bool is_past_deadline(const tenon_call* call) {
+    if (call == nullptr || call->deadline_ns == 0) return false;
+    return std::chrono::steady_clock::now().time_since_epoch() >= std::chrono::nanoseconds(call->deadline_ns);
+  }
+  static void one(T& reward, const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out, uint64_t i) {
     auto fail = [&](int32_t status, std::string_view why) {
       out.reward[i] = 0;
       out.status[i] = status;
       if (out.reason != nullptr) out.reason(out.ctx, i, why.data(), why.size());
     };
+    if (is_past_deadline(call)) return fail(TENON_R_TIMED_OUT, "the deadline (run.reward_timeout) passed before its turn");
     try {
       Sample sample{in.sample_id[i],
                     in.group_id[i],
@@ -62,13 +70,17 @@ struct RewardShim {
                     in.tokens.n > i ? row<int32_t>(in.tokens, i) : std::span<const int32_t>(),
                     in.finish != nullptr ? in.finish[i] : 0,
                     i,
-                    &out};
+                    &out,
+                    call};
       double value = reward(static_cast<const Sample&>(sample));
       if (!std::isfinite(value)) return fail(TENON_R_CRASHED, "the reward is not a finite number");
       out.reward[i] = value;
       out.status[i] = TENON_R_OK;
     } catch (const NoReward& e) {
       fail(e.status, e.why);
+    } catch (const Error& e) {
+      const bool is_late = e.code() == TENON_E_TIMEOUT || e.code() == TENON_E_CANCELLED;
+      fail(is_late ? TENON_R_TIMED_OUT : TENON_R_CRASHED, e.what());
     } catch (const std::exception& e) {
       fail(TENON_R_CRASHED, e.what());
     } catch (...) {
