@@ -121,4 +121,103 @@ TEST(State, EndsEarlyIsAnError) {
   EXPECT_THROW(reader.value<uint64_t>(), Error);
 }
 
+// ---- Functions that cannot answer with an error ----
+
+struct Fragile {
+  explicit Fragile(tenon::Host) {}
+  static void check(tenon::Host, tenon::Findings&) { throw Error("the check broke"); }
+  uint64_t size() const { throw Error("no size"); }
+  tenon::Row at(uint64_t) const { return {}; }
+  const void* extension(std::string_view) { throw Error("no extension"); }
+};
+constexpr tenon::OptionTable kNoOptions{tenon::boolean("x", "true", "For tests.")};
+constexpr tenon_component kFragile =
+    tenon::component<Fragile, tenon::DatasetShim<Fragile>>("fragile", "1", "For tests.", kNoOptions);
+
+TEST(Boundary, WhatCannotReportLogsAndGivesTheNeutralAnswer) {
+  tenon::testing::Instance<tenon_dataset_vt> data(&kFragile);
+  EXPECT_EQ(data.vt->count(data.self), 0u);
+  EXPECT_EQ(data.component()->life->extension(data.self, "x"), nullptr);
+  using Line = std::pair<int32_t, std::string>;
+  EXPECT_EQ(data.host.logs, (std::vector<Line>{{TENON_LOG_ERROR, "size: no size"},
+                                               {TENON_LOG_ERROR, "extension: no extension"}}));
+}
+
+TEST(Boundary, ACheckThatThrowsIsAFinding) {
+  EXPECT_EQ(tenon::testing::findings_of(&kFragile, {}), (std::vector<std::string>{": the check broke"}));
+}
+
+struct Unsteady {
+  explicit Unsteady(tenon::Host) {}
+  std::vector<int32_t> encode(std::string_view, uint32_t) const { return {1, 2}; }
+  std::string decode(std::span<const int32_t>, uint32_t) const { return ""; }
+  uint64_t size() const { throw Error("no size"); }
+  int64_t special(std::string_view) const { throw Error("no ids"); }
+  std::vector<int32_t> stop_ids() const { throw Error("no stop ids"); }
+};
+constexpr tenon_component kUnsteady =
+    tenon::component<Unsteady, tenon::TokenizerShim<Unsteady>>("unsteady", "1", "For tests.", kNoOptions);
+
+TEST(BoundaryDeathTest, AnAnswerThatWouldBeWrongEndsTheProcess) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  tenon::testing::Instance<tenon_tokenizer_vt> t(&kUnsteady);
+  EXPECT_DEATH(t.vt->size(t.self), "tenon: size threw");
+  EXPECT_DEATH(t.vt->special(t.self, "eos"), "tenon: special threw");
+  EXPECT_DEATH(t.vt->stop_ids(t.self, nullptr, 0), "tenon: stop_ids threw");
+}
+
+// ---- What a callback throws comes back with its text ----
+
+template <class F>
+std::string text_of(F&& f) {
+  try {
+    f();
+  } catch (const std::exception& e) {
+    return e.what();
+  }
+  return "nothing was thrown";
+}
+
+// Delivers one completion and hides what the callback answers.
+struct Hasty {
+  explicit Hasty(tenon::Host) {}
+  void generate(const tenon_call*, const tenon::Model&, const tenon_generate_in&,
+                const tenon_generate_out& out) {
+    const int32_t id = 1;
+    const float lp = -1;
+    out.done(out.ctx, 0, &id, &lp, 1, TENON_FINISH_STOP);
+  }
+};
+constexpr tenon_component kHasty =
+    tenon::component<Hasty, tenon::SamplerShim<Hasty>>("hasty", "1", "For tests.", kNoOptions);
+
+TEST(Callbacks, WhatDoneThrowsIsThrownByGenerate) {
+  tenon::testing::Instance<tenon_sampler_vt> hasty(&kHasty);
+  tenon_generate_in in{};
+  in.struct_size = sizeof in;
+  in.n = 1;
+  EXPECT_EQ(text_of([&] {
+              tenon::Sampler(hasty.ref()).generate(nullptr, tenon::Model(tenon_ref{}), in, [](uint64_t) {
+                throw std::runtime_error("the reward is away");
+              });
+            }),
+            "the reward is away");
+}
+
+// A row that cannot be copied: its length is beyond all memory.
+TEST(Callbacks, WhatTheCopyOfARowThrowsIsThrownByNext) {
+  static constexpr tenon_dataset_vt table{
+      sizeof table, 0, nullptr, nullptr,
+      [](void*, const tenon_call*, uint64_t, const tenon_row_sink* out, tenon_error*) -> int32_t {
+        tenon_row row{};
+        row.struct_size = sizeof row;
+        row.prompt = {"", UINT64_MAX};
+        out->row(out->ctx, &row);
+        return TENON_OK;
+      }};
+  tenon_ref ref{};
+  ref.vt = &table;
+  EXPECT_NE(text_of([&] { tenon::Dataset(ref).next(nullptr, 1); }), "nothing was thrown");
+}
+
 }  // namespace

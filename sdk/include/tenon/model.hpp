@@ -89,7 +89,7 @@ struct ModelShim {
     return guard(e, [&] { of(s).backward(c, tape, dl, de, dv); });
   }
   static void drop_tape(void* s, uint64_t tape) {
-    guard(nullptr, [&] { of(s).drop_tape(tape); });
+    guard_logged(s, "drop_tape", [&] { of(s).drop_tape(tape); });
   }
   static int32_t accumulate(void* s, const tenon_call* c, const tenon_tokens* t, const float* dl, float* lp, tenon_error* e) {
     return guard(e, [&] { of(s).accumulate(c, *t, dl, lp); });
@@ -115,7 +115,7 @@ struct ModelShim {
     return guard(e, [&] { of(s).session_fork(c, session, src, len, std::span<const uint64_t>(dst, n)); });
   }
   static void session_close(void* s, uint64_t session) {
-    guard(nullptr, [&] { of(s).session_close(session); });
+    guard_logged(s, "session_close", [&] { of(s).session_close(session); });
   }
   static constexpr tenon_model_vt kTable{sizeof(tenon_model_vt), 0,         info,           param,        score,  backward,     drop_tape,    accumulate,
                                          zero_grad,              finish_grad, params_updated, session_open, decode, session_fork, session_close};
@@ -139,10 +139,11 @@ class Sampler {
     struct Context {
       std::vector<Completion> out;
       std::remove_reference_t<Done>* done;
-    } ctx{std::vector<Completion>(in.n), &done};
+      Caught caught;
+    } ctx{std::vector<Completion>(in.n), &done, {}};
     tenon_generate_out out{sizeof out, 0, &ctx, [](void* c, uint64_t i, const int32_t* ids, const float* lp, uint64_t len, int32_t finish) -> int32_t {
-                             return guard(nullptr, [&] {
-                               auto& to = *static_cast<Context*>(c);
+                             auto& to = *static_cast<Context*>(c);
+                             return to.caught.run([&] {
                                if (len == 0 || (finish != TENON_FINISH_STOP && finish != TENON_FINISH_LENGTH) || to.out.at(i).finish != 0)
                                  throw Error(TENON_E_INTERNAL, "completion " + std::to_string(i) + " is empty, has no known finish or came twice");
                                to.out.at(i) = {{ids, ids + len}, {lp, lp + len}, finish};
@@ -150,7 +151,9 @@ class Sampler {
                              });
                            }};
     ErrorBuffer err;
-    err.check(vt_->generate(self_, call, model.ref(), &in, &out, err));
+    int32_t code = vt_->generate(self_, call, model.ref(), &in, &out, err);
+    ctx.caught.rethrow();
+    err.check(code);
     for (uint64_t i = 0; i < in.n; ++i)
       if (ctx.out[i].finish == 0) throw Error(TENON_E_INTERNAL, "the sampler lost completion " + std::to_string(i) + " of " + std::to_string(in.n));
     return std::move(ctx.out);

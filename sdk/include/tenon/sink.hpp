@@ -20,7 +20,7 @@ struct SinkShim {
     });
   }
   static void progress(void* self, const char* stage, double done, double total, const char* text) {
-    guard(nullptr, [&] {
+    guard_logged(self, "progress", [&] {
       if constexpr (requires(T& t) { t.progress(std::string_view(), 0.0, 0.0, std::string_view()); })
         static_cast<T*>(self)->progress(stage, done, total, text);
     });

@@ -79,13 +79,6 @@ struct Ragged {
     push(std::data(r), std::size(r));
   }
   tenon_ragged raw() const { return {values.data(), offsets.data(), size()}; }
-
-  // A tenon_rows that appends to this column.
-  tenon_rows sink() {
-    return {sizeof(tenon_rows), 0, this, [](void* ctx, const void* p, uint64_t n) -> int32_t {
-              return guard(nullptr, [&] { static_cast<Ragged*>(ctx)->push(static_cast<const T*>(p), n); });
-            }};
-  }
 };
 
 inline std::string_view text_row(const tenon_ragged& r, uint64_t i) {

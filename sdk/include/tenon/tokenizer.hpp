@@ -36,12 +36,25 @@ struct TokenizerShim {
         for (uint64_t i = 0; i < in->n; ++i) emit(out, static_cast<const T*>(self)->chat(text_row(*in, i), flags));
     });
   }
-  static uint64_t size(void* self) { return static_cast<const T*>(self)->size(); }
-  static int64_t special(void* self, const char* name) { return static_cast<const T*>(self)->special(name); }
+  // A wrong answer of one of these three would train on without a word.
+  static uint64_t size(void* self) {
+    uint64_t n = 0;
+    guard_or_abort(self, "size", [&] { n = static_cast<const T*>(self)->size(); });
+    return n;
+  }
+  static int64_t special(void* self, const char* name) {
+    int64_t id = -1;
+    guard_or_abort(self, "special", [&] { id = static_cast<const T*>(self)->special(name); });
+    return id;
+  }
   static uint64_t stop_ids(void* self, int32_t* ids, uint64_t cap) {
-    std::vector<int32_t> all = static_cast<const T*>(self)->stop_ids();
-    for (uint64_t i = 0; i < all.size() && i < cap; ++i) ids[i] = all[i];
-    return all.size();
+    uint64_t n = 0;
+    guard_or_abort(self, "stop_ids", [&] {
+      std::vector<int32_t> all = static_cast<const T*>(self)->stop_ids();
+      for (n = 0; n < all.size() && n < cap; ++n) ids[n] = all[n];
+      n = all.size();
+    });
+    return n;
   }
   static constexpr tenon_tokenizer_vt kTable{sizeof(tenon_tokenizer_vt), 0, encode, decode, kChats ? chat : nullptr, size, special, stop_ids};
 };
@@ -78,11 +91,19 @@ class Tokenizer {
   std::vector<Out> call(F f, const void* values, uint64_t n, uint32_t flags) const {
     uint64_t offsets[2] = {0, n};
     tenon_ragged in{values, offsets, 1};
-    Ragged<Out> out;
-    tenon_rows sink = out.sink();
+    struct Context {
+      std::vector<Out> values;
+      Caught caught;
+    } ctx;
+    tenon_rows sink{sizeof sink, 0, &ctx, [](void* c, const void* p, uint64_t count) -> int32_t {
+                      auto& to = *static_cast<Context*>(c);
+                      return to.caught.run([&] { to.values.insert(to.values.end(), static_cast<const Out*>(p), static_cast<const Out*>(p) + count); });
+                    }};
     ErrorBuffer err;
-    err.check(f(self_, nullptr, &in, flags, &sink, err));
-    return std::move(out.values);
+    int32_t code = f(self_, nullptr, &in, flags, &sink, err);
+    ctx.caught.rethrow();
+    err.check(code);
+    return std::move(ctx.values);
   }
 
   void* self_;
