@@ -34,7 +34,7 @@ size_t skip_space_back(std::string_view text, size_t at) {
 }
 
 size_t skip_space(std::string_view text, size_t at) {
-  while (at < text.size() && is_white_space(utf8_code_point(text, at))) at += utf8_length(text, at);
+  while (at < text.size() && is_white_space(utf8_code_point(text, at))) at += utf8::length(text, at);
   return at;
 }
 

@@ -186,10 +186,10 @@ void Tokenizer::encode(std::string_view text, const EncodeOptions& options, std:
   for (size_t at = 0; at < text.size();) {
     // A maximal run of valid characters, then a maximal run of bytes that start none.
     size_t end = at, length = 0;
-    while (end < text.size() && (length = utf8_length(text, end)) > 0) end += length;
+    while (end < text.size() && (length = utf8::length(text, end)) > 0) end += length;
     if (end > at) state_->encode_utf8(text.substr(at, end - at), options, ids);
     at = end;
-    while (end < text.size() && utf8_length(text, end) == 0) ++end;
+    while (end < text.size() && utf8::length(text, end) == 0) ++end;
     if (end > at) state_->encode_piece(text.substr(at, end - at), options.missing_byte, ids);
     at = end;
   }
@@ -248,6 +248,9 @@ std::optional<int32_t> Tokenizer::pad() const {
 }
 std::optional<int32_t> Tokenizer::unk() const {
   return state_->definition.unk;
+}
+const std::vector<int32_t>& Tokenizer::generation_eos() const {
+  return state_->definition.generation_eos;
 }
 const std::string& Tokenizer::chat_template() const {
   return state_->definition.chat_template;

@@ -42,8 +42,8 @@ class EncodingError : public std::runtime_error {
 // Immutable after open: any thread may call any method.
 class Tokenizer {
  public:
-  // `path`: a tokenizer.json, a folder that holds one, or a .gguf file. tokenizer_config.json and chat_template.jinja
-  // in the same folder are read where they exist. Throws FormatError naming the file and the JSON path, byte offset or
+  // `path`: a tokenizer.json, a folder that holds one, or a .gguf file. tokenizer_config.json, generation_config.json
+  // and chat_template.jinja in the same folder are read where they exist. Throws FormatError naming the file and the JSON path, byte offset or
   // metadata key: unreadable, malformed, or a feature that would change the ids and is not supported. The truncation
   // and padding members are not applied, as in transformers.
   static Tokenizer open(const std::string& path);
@@ -75,6 +75,8 @@ class Tokenizer {
   std::optional<int32_t> eos() const;
   std::optional<int32_t> pad() const;
   std::optional<int32_t> unk() const;
+  // eos_token_id of a generation_config.json beside the tokenizer: ids that end a completion, eos() among them or not. Empty: none.
+  const std::vector<int32_t>& generation_eos() const;
 
   const std::string& chat_template() const;  // Jinja source, "" when there is none
   const std::string& path() const;

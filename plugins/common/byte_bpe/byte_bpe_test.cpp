@@ -359,15 +359,6 @@ TEST(Regex, SplitBehaviors) {
   EXPECT_EQ(pieces(SplitBehavior::kContiguous), (Pieces{"the", "-", "final", "--", "countdown"}));
 }
 
-TEST(Unicode, ValidatesUtf8) {
-  EXPECT_EQ(utf8_length("\xc3\xa9", 0), 2u);
-  EXPECT_EQ(utf8_length("\xf0\x9f\x98\x80", 0), 4u);
-  for (const char* bad : {"\x80", "\xc0\x80", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80",
-                          "\xf5\x80\x80\x80", "\xc3", "\xe2\x82"}) {
-    EXPECT_EQ(utf8_length(bad, 0), 0u) << bad;
-  }
-}
-
 // 10,000 strings through Hugging Face's tokenizers with a real vocabulary. Needs TENON_PEER_PYTHON, a Python with
 // tokenizers and gguf, and TENON_SMOLLM2_GGUF.
 TEST(ByteBpePeer, TenThousandStringsAsTokenizers) {

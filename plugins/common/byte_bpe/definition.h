@@ -50,6 +50,7 @@ struct Definition {
   std::vector<PreTokenizerStep> steps;
   std::vector<int32_t> prefix, suffix;  // what the post-processor adds
   std::optional<int32_t> bos, eos, pad, unk;
+  std::vector<int32_t> generation_eos;  // eos_token_id of generation_config.json, in its order
   std::string chat_template;
 };
 

@@ -1,5 +1,6 @@
 // Reading Hugging Face's tokenizer.json and the files beside it.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <array>
 #include <filesystem>
 #include <initializer_list>
@@ -297,6 +298,27 @@ void read_chat_template(const Ref& ref, Definition& d) {
   if (d.chat_template.empty()) ref.fail("has no template called \"default\"");
 }
 
+bool is_token(int32_t id, const Definition& d) {
+  const auto has_id = [id](const auto& token) { return token.id == id; };
+  const auto is_second = [id](const auto& entry) { return entry.second == id; };
+  return std::any_of(d.added.begin(), d.added.end(), has_id) ||
+         std::any_of(d.vocab.begin(), d.vocab.end(), is_second);
+}
+
+// What ends a completion of the model: an id or a list of ids (a chat model often has two, the end of the text and that of the turn). The other members
+// are settings of transformers' own sampling.
+void read_generation_config(const Ref& root, Definition& d) {
+  const auto eos = root.find("eos_token_id");
+  if (!eos) return;
+  const auto add = [&](const Ref& ref) {
+    d.generation_eos.push_back(token_id(ref));
+    if (!is_token(d.generation_eos.back(), d))
+      ref.fail(std::to_string(d.generation_eos.back()) + " is not the id of a token of " + d.file);
+  };
+  if (!eos->value().is_array()) return add(*eos);
+  for (size_t i = 0; i < eos->size(); ++i) add((*eos)[i]);
+}
+
 void read_neighbours(const fs::path& folder, Definition& d) {
   const fs::path config = folder / "tokenizer_config.json";
   if (fs::exists(config)) {
@@ -307,6 +329,11 @@ void read_neighbours(const fs::path& folder, Definition& d) {
     d.pad = named_token(root, "pad_token", d);
     d.unk = named_token(root, "unk_token", d);
     if (const auto chat = root.find("chat_template")) read_chat_template(*chat, d);
+  }
+  const fs::path generation = folder / "generation_config.json";
+  if (fs::exists(generation)) {
+    const json::Document document = json::Document::open(generation.string());
+    read_generation_config(document.root(), d);
   }
   const fs::path jinja = folder / "chat_template.jinja";  // newer checkpoints; goes before the other
   if (fs::exists(jinja)) d.chat_template = io::MappedFile(jinja.string()).text();

@@ -30,28 +30,6 @@ const ByteAlphabet& alphabet() {
 
 }  // namespace
 
-size_t utf8_length(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) { return static_cast<uint8_t>(text[at + i]); };
-  const size_t left = text.size() - at;
-  const uint8_t lead = byte(0);
-  if (lead < 0x80) return 1;
-  const auto follows = [&](size_t i) { return (byte(i) & 0xc0) == 0x80; };
-  if (lead >= 0xc2 && lead <= 0xdf) return left >= 2 && follows(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    if (left < 3 || !follows(1) || !follows(2)) return 0;
-    if (lead == 0xe0 && byte(1) < 0xa0) return 0;   // overlong
-    if (lead == 0xed && byte(1) >= 0xa0) return 0;  // surrogate
-    return 3;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    if (left < 4 || !follows(1) || !follows(2) || !follows(3)) return 0;
-    if (lead == 0xf0 && byte(1) < 0x90) return 0;   // overlong
-    if (lead == 0xf4 && byte(1) >= 0x90) return 0;  // above U+10FFFF
-    return 4;
-  }
-  return 0;
-}
-
 uint32_t utf8_code_point(std::string_view text, size_t at) {
   const auto byte = [&](size_t i) { return static_cast<uint32_t>(static_cast<uint8_t>(text[at + i])); };
   const uint32_t lead = byte(0);
@@ -99,7 +77,7 @@ uint32_t byte_to_code_point(uint8_t byte) {
 std::optional<std::string> unmap_bytes(std::string_view token) {
   std::string bytes;
   for (size_t at = 0; at < token.size();) {
-    const size_t length = utf8_length(token, at);
+    const size_t length = utf8::length(token, at);
     if (length == 0) return std::nullopt;
     const uint32_t point = utf8_code_point(token, at);
     if (point >= alphabet().byte.size() || alphabet().byte[point] < 0) return std::nullopt;

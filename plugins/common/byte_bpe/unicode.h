@@ -8,11 +8,9 @@
 #include <string>
 #include <string_view>
 
-namespace tenon::bpe {
+#include "utf8/utf8.h"
 
-// The length of the valid UTF-8 sequence at text[at] (1 to 4; RFC 3629: no surrogates, no overlong forms, up to
-// U+10FFFF), or 0 when there is none.
-size_t utf8_length(std::string_view text, size_t at);
+namespace tenon::bpe {
 
 // The code point at text[at], which must start a valid sequence.
 uint32_t utf8_code_point(std::string_view text, size_t at);

@@ -1,5 +1,6 @@
 // Tokenizer byte-bpe: the byte-level BPE of a pre-trained model, with its chat template.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <boost/json/object.hpp>
 #include <charconv>
 #include <ctime>
@@ -17,18 +18,25 @@
 
 namespace {
 
-// Runs `body`; what the file-format libraries throw is the user's input, not a bug of the plugin.
+// Runs `body`; what the file-format libraries throw is the user's input, not a bug of the plugin. `about`: the option to blame, "file: ", or "".
 template <typename Body>
-auto reporting(Body&& body) {
+auto reporting(const char* about, Body&& body) {
+  const auto fail = [about](const std::exception& error) -> tenon::Error {
+    return {TENON_E_INVALID, std::string(about) + error.what()};
+  };
   try {
     return body();
   } catch (const tenon::io::FormatError& error) {
-    throw tenon::Error(TENON_E_INVALID, error.what());
+    throw fail(error);
   } catch (const tenon::bpe::EncodingError& error) {
-    throw tenon::Error(TENON_E_INVALID, error.what());
+    throw fail(error);
   } catch (const tenon::chat::TemplateError& error) {
-    throw tenon::Error(TENON_E_INVALID, error.what());
+    throw fail(error);
   }
+}
+template <typename Body>
+auto reporting(Body&& body) {
+  return reporting("", std::forward<Body>(body));
 }
 
 // "YYYY-MM-DD" at midnight, with the weekday filled in; nothing when it is not a date.
@@ -65,21 +73,18 @@ class ByteBpe {
       "missing_bytes is skip; strftime_now exists in chat templates only when date is given.";
 
   explicit ByteBpe(tenon::Host host)
-      : tokenizer_(reporting([&] { return tenon::bpe::Tokenizer::open(host.str("file")); })),
-        variables_(reporting([&] { return parse_variables(host.str("chat_variables")); })) {
+      : tokenizer_(reporting("file: ", [&] { return tenon::bpe::Tokenizer::open(host.str("file")); })) {
     if (host.str("missing_bytes") == "skip") missing_byte_ = tenon::bpe::MissingByte::kSkip;
-    if (const auto date = host.str_if("date")) {
-      render_.now = parse_date(*date);
-      if (!render_.now) throw tenon::Error("date: \"" + *date + "\" is not a date; write YYYY-MM-DD");
-    }
-    if (tokenizer_.eos()) stop_ids_.push_back(*tokenizer_.eos());
+    if (tokenizer_.eos()) add_stop(*tokenizer_.eos());
+    for (const int32_t id : tokenizer_.generation_eos()) add_stop(id);
     for (const std::string& text : host.strs("stop")) {
       const auto id = tokenizer_.find_token(text);
       if (!id) throw tenon::Error("stop: \"" + text + "\" is not a token of " + tokenizer_.path());
-      stop_ids_.push_back(*id);
+      add_stop(*id);
     }
-    reporting([&] { read_template(host); });
-    add_token_variables();
+    read_template(host);
+    // Left unread otherwise: the host reports options that are given and that nobody read.
+    if (template_) read_variables(host);
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
@@ -138,20 +143,37 @@ class ByteBpe {
   std::vector<int32_t> stop_ids() const { return stop_ids_; }
 
  private:
+  void add_stop(int32_t id) {
+    if (std::find(stop_ids_.begin(), stop_ids_.end(), id) == stop_ids_.end()) stop_ids_.push_back(id);
+  }
+
   void read_template(tenon::Host host) {
     const auto text = host.str_if("chat_template"), file = host.str_if("chat_template_file");
     if (text && file)
       throw tenon::Error("chat_template_file: give chat_template or chat_template_file, not both");
-    std::string source = tokenizer_.chat_template(), name = tokenizer_.path() + ": chat template";
+    // An empty text is no template.
+    const auto set = [&](const char* about, std::string_view source, const std::string& name) {
+      if (!source.empty())
+        template_ = reporting(about, [&] { return tenon::chat::ChatTemplate::parse(source, name); });
+    };
     if (text) {
-      source = *text;
-      name = "chat_template";
+      set("", *text, "chat_template");
+    } else if (file) {
+      constexpr char kOption[] = "chat_template_file: ";
+      set(kOption, reporting(kOption, [&] { return std::string(tenon::io::MappedFile(*file).text()); }),
+          *file);
+    } else {
+      set("file: ", tokenizer_.chat_template(), tokenizer_.path() + ": chat template");
     }
-    if (file) {
-      source = tenon::io::MappedFile(*file).text();
-      name = *file;
+  }
+
+  void read_variables(tenon::Host host) {
+    variables_ = reporting([&] { return parse_variables(host.str("chat_variables")); });
+    if (const auto date = host.str_if("date")) {
+      render_.now = parse_date(*date);
+      if (!render_.now) throw tenon::Error("date: \"" + *date + "\" is not a date; write YYYY-MM-DD");
     }
-    if (!source.empty()) template_ = tenon::chat::ChatTemplate::parse(source, name);
+    add_token_variables();
   }
 
   // The variables that transformers gives every template; chat_variables go before them.
@@ -196,7 +218,8 @@ TENON_TOKENIZER_PLUGIN(
         "date", nullptr,
         "YYYY-MM-DD: the day that a template's strftime_now formats. Default: the function is not defined."),
     tenon::text("stop", "[]",
-                "Texts of further tokens that end a completion; the tokenizer's eos always does.",
+                "Texts of further tokens that end a completion; the tokenizer's eos and those of a "
+                "generation_config.json always do.",
                 {.flags = TENON_O_LIST}),
     tenon::choice("missing_bytes", kMissingBytes, "\"error\"",
                   "What a byte without a token is: an error, or left out as Hugging Face's tokenizers does."))

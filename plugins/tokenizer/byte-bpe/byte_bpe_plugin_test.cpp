@@ -16,8 +16,10 @@ extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
 namespace {
 
 namespace fs = std::filesystem;
+using testing::AllOf;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::StartsWith;
 using Ids = std::vector<int32_t>;
 using Options = std::map<std::string, std::string>;
 
@@ -104,6 +106,37 @@ TEST_F(ByteBpeTest, SpecialNamesAndStops) {
                 Instance(component(), options({{"stop", R"(["<|nowhere|>"])"}}));
               }),
               HasSubstr("\"<|nowhere|>\" is not a token"));
+}
+
+TEST_F(ByteBpeTest, GenerationConfigEndsCompletionsToo) {
+  const auto stops = [&](const std::string& config, Options more = {}) {
+    write("generation_config.json", config);
+    const Instance instance(component(), options(std::move(more)));
+    return tenon::Tokenizer(instance.ref()).stop_ids();
+  };
+  EXPECT_THAT(stops(R"({"eos_token_id": 2, "temperature": 0.6})"), ElementsAre(1, 2));
+  EXPECT_THAT(stops(R"({"eos_token_id": [2, 1, 102]})"), ElementsAre(1, 2, 102)) << "each once";
+  EXPECT_THAT(stops(R"({"eos_token_id": [2]})", {{"stop", R"(["<|end|>", "ab"])"}}), ElementsAre(1, 2, 102));
+  EXPECT_THAT(stops(R"({"eos_token_id": null})"), ElementsAre(1));
+  EXPECT_THAT(stops(R"({"bos_token_id": 0})"), ElementsAre(1));
+  const auto fault = [&](const std::string& config) { return error_of([&] { stops(config); }); };
+  EXPECT_THAT(fault(R"({"eos_token_id": [1, 4000]})"),
+              AllOf(StartsWith("file: "), HasSubstr("generation_config.json"), HasSubstr("eos_token_id[1]"),
+                    HasSubstr("4000 is not the id of a token")));
+  EXPECT_THAT(fault(R"({"eos_token_id": "</s>"})"), HasSubstr("eos_token_id"));
+  EXPECT_THAT(fault("{"), HasSubstr("generation_config.json"));
+}
+
+TEST_F(ByteBpeTest, FileErrorsBeginWithTheOption) {
+  EXPECT_THAT(error_of([&] {
+                Instance(component(), {{"file", quoted((folder_ / "none.gguf").string())}});
+              }),
+              StartsWith("file: " + (folder_ / "none.gguf").string()));
+  EXPECT_THAT(
+      error_of([&] {
+        Instance(component(), options({{"chat_template_file", quoted((folder_ / "no.jinja").string())}}));
+      }),
+      StartsWith("chat_template_file: " + (folder_ / "no.jinja").string()));
 }
 
 TEST_F(ByteBpeTest, RendersChats) {

@@ -1,7 +1,6 @@
 // Tokenizer char: one token per character of a given alphabet.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <cstdio>
 #include <span>
 #include <string>
 #include <string_view>
@@ -9,35 +8,15 @@
 #include <vector>
 
 #include "tenon/sdk.hpp"
+#include "utf8/utf8.h"
 
 namespace {
-
-// The bytes of the UTF-8 character at text[at], or an empty view where there is none (RFC 3629).
-std::string_view character_at(std::string_view text, size_t at) {
-  const auto byte = [&](size_t i) {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0u;
-  };
-  const unsigned lead = byte(0);
-  const size_t length = lead < 0x80                   ? 1
-                        : lead >= 0xc2 && lead < 0xe0 ? 2
-                        : lead >= 0xe0 && lead < 0xf0 ? 3
-                        : lead >= 0xf0 && lead < 0xf5 ? 4
-                                                      : 0;
-  if (length == 0) return {};
-  for (size_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-  }
-  const bool overlong = (lead == 0xe0 && byte(1) < 0xa0) || (lead == 0xf0 && byte(1) < 0x90);
-  const bool surrogate = lead == 0xed && byte(1) >= 0xa0;
-  const bool too_large = lead == 0xf4 && byte(1) >= 0x90;
-  return overlong || surrogate || too_large ? std::string_view() : text.substr(at, length);
-}
 
 // The characters of `text`. Throws for a byte that is not UTF-8.
 std::vector<std::string> characters(std::string_view text, const std::string& what) {
   std::vector<std::string> out;
   for (size_t at = 0; at < text.size(); at += out.back().size()) {
-    const std::string_view c = character_at(text, at);
+    const std::string_view c = text.substr(at, tenon::utf8::length(text, at));
     if (c.empty()) throw tenon::Error(what + ": byte " + std::to_string(at) + " is not UTF-8");
     out.emplace_back(c);
   }
@@ -51,11 +30,13 @@ std::pair<const char*, std::string> find_fault(const std::string& alphabet, cons
     if (chars.empty()) return {"alphabet", "the alphabet is empty: give the characters of the task"};
     std::sort(chars.begin(), chars.end());
     const auto twice = std::adjacent_find(chars.begin(), chars.end());
-    if (twice != chars.end()) return {"alphabet", "\"" + *twice + "\" is in the alphabet twice"};
+    if (twice != chars.end()) return {"alphabet", tenon::json::quote(*twice) + " is in the alphabet twice"};
     if (eos.empty()) return {"", ""};
-    if (characters(eos, "eos").size() != 1) return {"eos", "\"" + eos + "\" must be one character"};
+    if (characters(eos, "eos").size() != 1)
+      return {"eos", tenon::json::quote(eos) + " must be one character"};
     if (std::binary_search(chars.begin(), chars.end(), eos)) {
-      return {"eos", "\"" + eos + "\" is also in the alphabet; take a character that no text contains"};
+      return {"eos",
+              tenon::json::quote(eos) + " is also in the alphabet; take a character that no text contains"};
     }
   } catch (const tenon::Error& error) {
     return {"alphabet", error.what()};
@@ -88,7 +69,7 @@ class Char {
     std::vector<int32_t> ids;
     ids.reserve(text.size());
     for (size_t at = 0; at < text.size();) {
-      const std::string_view c = character_at(text, at);
+      const std::string_view c = text.substr(at, tenon::utf8::length(text, at));
       if (c.empty()) throw tenon::Error("byte " + std::to_string(at) + " of the text is not UTF-8");
       const auto it = ids_.find(std::string(c));
       const bool plain_eos = it != ids_.end() && it->second == eos_ && (flags & TENON_ENCODE_SPECIAL) == 0;
@@ -125,15 +106,13 @@ class Char {
 
  private:
   [[noreturn]] void fail_unknown(std::string_view c, size_t at, std::string_view text, bool eos) const {
-    const bool control = c.size() == 1 && static_cast<unsigned char>(c[0]) < 0x20;
-    char code[8];
-    std::snprintf(code, sizeof code, "0x%02x", static_cast<unsigned>(static_cast<unsigned char>(c[0])));
-    throw tenon::Error(
-        "character " + (control ? std::string(code) : "\"" + std::string(c) + "\"") + " at byte " +
-        std::to_string(at) + " of \"" + std::string(text.substr(0, 60)) + (text.size() > 60 ? "…" : "") +
-        "\" is " +
-        (eos ? "the end token, which a text may not contain"
-             : "not in the alphabet \"" + alphabet_ + "\"; add it at the end of the option alphabet"));
+    constexpr size_t kAround = 30, kAlphabet = 120;  // bytes
+    const size_t begin = at > kAround ? at - kAround : 0;
+    throw tenon::Error("character " + tenon::json::quote(c) + " at byte " + std::to_string(at) + " of " +
+                       tenon::utf8::excerpt(text, begin, at + c.size() + kAround - begin) + " is " +
+                       (eos ? "the end token, which a text may not contain"
+                            : "not in the alphabet " + tenon::utf8::excerpt(alphabet_, 0, kAlphabet) +
+                                  "; add it at the end of the option alphabet, or leave such rows out"));
   }
 
   std::string alphabet_;

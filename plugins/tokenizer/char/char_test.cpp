@@ -57,7 +57,13 @@ TEST_F(Quickstart, UnknownCharactersAreNamed) {
   const std::string message = error_of([&] { tokenizer_.encode("3+é"); });
   EXPECT_THAT(message, HasSubstr("\"é\" at byte 2 of \"3+é\""));
   EXPECT_THAT(message, HasSubstr("alphabet \"0123456789+-=<>,\""));
-  EXPECT_THAT(error_of([&] { tokenizer_.encode("3\n"); }), HasSubstr("character 0x0a at byte 1"));
+  EXPECT_THAT(error_of([&] { tokenizer_.encode("3\n"); }),
+              HasSubstr(R"(character "\n" at byte 1 of "3\n" is)"));
+  EXPECT_THAT(error_of([&] { tokenizer_.encode(std::string(100, '3') + "x" + std::string(100, '4')); }),
+              HasSubstr("character \"x\" at byte 100 of …\"" + std::string(30, '3') + "x" +
+                        std::string(30, '4') + "\"… is not"));
+  EXPECT_THAT(error_of([&] { tokenizer_.encode("éx" + std::string(28, '3')); }),
+              HasSubstr("character \"é\" at byte 0"));
   EXPECT_THAT(error_of([&] { tokenizer_.encode("3\xff"); }), HasSubstr("byte 1 of the text is not UTF-8"));
   EXPECT_THAT(error_of([&] { tokenizer_.decode(Ids{17}); }),
               HasSubstr("token id 17 is out of range; ids are 0 to 16"));
@@ -80,6 +86,17 @@ TEST(Char, DefaultIsPrintableAsciiAndNewline) {
   EXPECT_EQ(tokenizer.decode(ids), all);
   EXPECT_TRUE(tokenizer.stop_ids().empty());
   EXPECT_EQ(tokenizer.special("eos"), -1);
+}
+
+TEST(Char, MessagesHaveNoLineBreaksAndCutNoCharacter) {
+  const Instance instance = make({{"alphabet", R"("\n\"é")"}});
+  const tenon::Tokenizer tokenizer(instance.ref());
+  std::string before;
+  for (int i = 0; i < 40; ++i) before += "é";
+  const std::string message = error_of([&] { tokenizer.encode(before + "\n\tx"); });
+  EXPECT_THAT(message, HasSubstr(R"(character "\t" at byte 81 of …"é)"));
+  EXPECT_THAT(message, HasSubstr(R"(\n\tx" is not in the alphabet "\n\"é")"));
+  EXPECT_EQ(message.find('\n'), std::string::npos);
 }
 
 TEST(Char, CodePointsAreCharacters) {
