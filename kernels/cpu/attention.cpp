@@ -170,14 +170,49 @@ void prefetch_rows(const float* x, uint64_t ldx, uint64_t width, uint64_t begin,
   }
 }
 
-// One query (of each head in the group) for several key-value heads: step by step for all of them, for a
-// single row is one long chain after another and only different heads' chains overlap.
+// weigh() of heads with one query head each, kVectors·16 wide, whose values lie side by side: the sums of several heads
+// go on together, for one head's alone are a few long chains. Returns how many of `count` heads were done.
+template <uint64_t kVectors>
+uint64_t weigh_side_by_side(const Head* heads, uint64_t count, const QueryBlock& block,
+                            const Head::Space* space) {
+  constexpr uint64_t kHeads = 4 * kTileVectors / kVectors;
+  uint64_t done = 0;
+  for (; done + kHeads <= count; done += kHeads) {
+    const Head& first = heads[done];
+    F16 acc[kHeads][kVectors];
+    const float* weights[kHeads];
+    for (uint64_t h = 0; h < kHeads; ++h) {
+      weights[h] = space[done + h].scores;
+      for (uint64_t c = 0; c < kVectors; ++c) acc[h][c] = zero16();
+    }
+    const float* values = first.values;
+    for (uint64_t j = 0; j < block.keys(); ++j, values += first.ldv) {
+      for (uint64_t h = 0; h < kHeads; ++h) {
+        const F16 weight = set16(weights[h][j]);
+        for (uint64_t c = 0; c < kVectors; ++c)
+          acc[h][c] = fma16(weight, load16(values + (h * kVectors + c) * kLanes), acc[h][c]);
+      }
+    }
+    for (uint64_t h = 0; h < kHeads; ++h) {
+      const F16 factor = set16(1.0f / space[done + h].sums[0]);
+      float* to = heads[done + h].out + block.first_token * first.ldo;
+      for (uint64_t c = 0; c < kVectors; ++c) store16(to + c * kLanes, acc[h][c] * factor + zero16());
+    }
+  }
+  return done;
+}
+
+// One query (of each head in the group) for several neighbouring key-value heads: step by step for all of
+// them, for a single row is one long chain after another and only different heads' chains overlap.
 void run_together(const Head* heads, uint64_t count, const QueryBlock& block) {
   Head::Space space[kHeadsTogether];
   for (uint64_t h = 0; h < count; ++h) space[h] = Head::make_space(block, heads[h].d, h, count);
   for (uint64_t h = 0; h < count; ++h) heads[h].score(block, space[h]);
   for (uint64_t h = 0; h < count; ++h) heads[h].soften(block, space[h]);
-  for (uint64_t h = 0; h < count; ++h) heads[h].weigh(block, space[h]);
+  uint64_t done = 0;
+  if (block.group == 1 && heads[0].d == kLanes) done = weigh_side_by_side<1>(heads, count, block, space);
+  if (block.group == 1 && heads[0].d == 2 * kLanes) done = weigh_side_by_side<2>(heads, count, block, space);
+  for (uint64_t h = done; h < count; ++h) heads[h].weigh(block, space[h]);
 }
 
 // All queries at positions [begin, end) of a sequence; position `begin` is token `token`.

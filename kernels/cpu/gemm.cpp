@@ -13,6 +13,7 @@ constexpr uint64_t kRowsInCache = uint64_t{1} << 16;  // floats of x that stay i
 constexpr uint64_t kWeightsInCache = uint64_t{1} << 17;  // floats of all of W when it may stay in L2
 constexpr uint64_t kTokensInCache = 256;        // tokens of a dw step: one packed panel of x is then 32 KiB
 constexpr uint64_t kRowsOfDw = 32 * kTileRows;  // rows of dw to a task
+constexpr uint64_t kRowsAhead = 8;              // that are asked for before they are laid out
 constexpr uint64_t kOutputsInCache = 512;       // outputs of a dx step: one packed panel of w is then 64 KiB
 constexpr uint64_t kRowsOfDx = 252;             // rows of dx to a task: they share the packing of w
 
@@ -49,6 +50,24 @@ Grid make_grid(const tenon_executor* ex, uint64_t rows, uint64_t panels, uint64_
   return grid;
 }
 
+// Splits n outputs by `panels` of dw so that what the tasks lay out anew is least: a block of rows lays out its panels of x,
+// a block of panels its rows of dy, which lie apart and cost about twice as much.
+Grid make_dw_grid(const tenon_executor* ex, uint64_t n, uint64_t panels, uint64_t steps) {
+  const Grid even = make_grid(ex, n, panels, steps, kRowsOfDw);
+  if (even.tasks() <= 1) return even;
+  const uint64_t tiles = ceil_div(n, kTileRows), least = ceil_div(n, kRowsOfDw);
+  Grid best = even;
+  uint64_t best_cost = UINT64_MAX;
+  for (uint64_t panel_blocks = 1; panel_blocks <= min_of(panels, even.tasks()); ++panel_blocks) {
+    const uint64_t row_blocks = min_of(tiles, max_of(least, ceil_div(even.tasks(), panel_blocks)));
+    const uint64_t cost = 2 * panel_blocks * n + row_blocks * panels * kPanel;
+    if (row_blocks * panel_blocks < even.tasks() || cost >= best_cost) continue;
+    best = {n, panels, row_blocks, panel_blocks};
+    best_cost = cost;
+  }
+  return best;
+}
+
 // Rows whose starts are a multiple of 4 KiB apart fall into the same few lines of the cache.
 bool stride_collides(uint64_t stride) {
   return stride % 1024 == 0;
@@ -66,6 +85,8 @@ void pack_panel(const float* from, uint64_t stride, uint64_t rows, uint64_t colu
   from += column;
   if (cols == kPanel) {
     for (uint64_t r = 0; r < rows; ++r) {
+      __builtin_prefetch(from + (r + kRowsAhead) * stride);
+      __builtin_prefetch(from + (r + kRowsAhead) * stride + kLanes);
       store16(to + r * kPanel, load16(from + r * stride));
       store16(to + r * kPanel + 16, load16(from + r * stride + 16));
     }
@@ -78,10 +99,19 @@ void pack_panel(const float* from, uint64_t stride, uint64_t rows, uint64_t colu
   }
 }
 
-// to[rows][16] = the first `width` columns of from, width <= 16.
-void pack_tile(const float* from, uint64_t stride, uint64_t rows, uint64_t width, float* to) {
-  const Mask16 mask = first_lanes(width);
-  for (uint64_t r = 0; r < rows; ++r) store16(to + r * kLanes, load16(from + r * stride, mask));
+// Tile i of to[tiles][.][16] = the columns from kTileRows·i on of from[rows][width], kTileRows of them; tiles are
+// tile_stride apart. Row by row, for a row's columns lie together and the rows far apart.
+void pack_tiles(const float* from, uint64_t stride, uint64_t rows, uint64_t width, float* to,
+                uint64_t tile_stride) {
+  const uint64_t whole = width / kTileRows, rest = width % kTileRows;
+  const Mask16 mask = first_lanes(kTileRows), last = first_lanes(rest);
+  for (uint64_t r = 0; r < rows; ++r) {
+    const float* row = from + r * stride;
+    float* tile = to + r * kLanes;
+    for (uint64_t i = 0; i < width; i += kLanes) __builtin_prefetch(row + kRowsAhead * stride + i);
+    for (uint64_t i = 0; i < whole; ++i) store16(tile + i * tile_stride, load16(row + i * kTileRows, mask));
+    if (rest > 0) store16(tile + whole * tile_stride, load16(row + whole * kTileRows, last));
+  }
 }
 
 }  // namespace
@@ -187,7 +217,7 @@ void linear_dx(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, con
 void linear_dw(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, const float* dy, uint64_t lddy,
                const float* x, uint64_t ldx, float* dw, uint64_t lddw) {
   if (m == 0 || n == 0 || k == 0) return;
-  const Grid grid = make_grid(ex, n, ceil_div(k, kPanel), m, kRowsOfDw);
+  const Grid grid = make_dw_grid(ex, n, ceil_div(k, kPanel), m);
   const uint64_t steps = ceil_div(m, kTokensInCache);
   parallel(ex, grid.tasks(), 1, [&](uint64_t begin, uint64_t end) {
     for (uint64_t task = begin; task < end; ++task) {
@@ -197,11 +227,9 @@ void linear_dw(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, con
         const uint64_t token = s * m / steps, tokens = (s + 1) * m / steps - token;
         float* panel = scratch(Scratch::kPackB, tokens * kPanel);
         const uint64_t tiles = ceil_div(rows, kTileRows);
-        float* packed = scratch(Scratch::kPackA, tiles * tokens * kLanes);
-        for (uint64_t i = 0; i < tiles; ++i) {
-          pack_tile(dy + token * lddy + row + i * kTileRows, lddy, tokens,
-                    min_of(kTileRows, rows - i * kTileRows), packed + i * tokens * kLanes);
-        }
+        const uint64_t tile_stride = (tokens + 1) * kLanes;  // so that tiles do not collide in the cache
+        float* packed = scratch(Scratch::kPackA, tiles * tile_stride);
+        pack_tiles(dy + token * lddy + row, lddy, tokens, rows, packed, tile_stride);
         for (uint64_t p = first; p < last; ++p) {
           pack_panel(x + token * ldx, ldx, tokens, p * kPanel, k, panel);
           Tile t{};
@@ -214,7 +242,7 @@ void linear_dw(const tenon_executor* ex, uint64_t m, uint64_t n, uint64_t k, con
           t.c_row = static_cast<int64_t>(lddw);
           for (uint64_t i = 0; i < tiles; ++i) {
             t.rows = min_of(kTileRows, rows - i * kTileRows);
-            t.a = packed + i * tokens * kLanes;
+            t.a = packed + i * tile_stride;
             t.c = dw + (row + i * kTileRows) * lddw + p * kPanel;
             t.init = t.c;
             run_panels<kPanel>(t);

@@ -33,13 +33,29 @@ Network::Network(Parameters& parameters, Arena& arena, const tenon_executor* exe
 uint64_t Network::chunk_rows(uint64_t rows) const {
   constexpr uint64_t kWeightsInCache =
       uint64_t{3} << 17;  // floats of a block's weights that leave room for activations: 1.5 MiB
-  constexpr uint64_t kActivationsInCache = uint64_t{1} << 17;
   const uint64_t weights = d_ * (q_ + 2 * kv_) + q_ * d_ + 3 * d_ * ff_;
   const uint64_t threads = executor_->threads;
   if (weights > kWeightsInCache) return 0;
-  const uint64_t most = std::max<uint64_t>(32, kActivationsInCache / (4 * d_ + 2 * q_ + 2 * kv_ + 3 * ff_));
+  const uint64_t most = rows_in_cache();
   const uint64_t rounds = (rows + threads * most - 1) / (threads * most);
   return std::max<uint64_t>(1, (rows + threads * rounds - 1) / std::max<uint64_t>(1, threads * rounds));
+}
+
+// Rows whose activations of one block stay in a core's cache.
+uint64_t Network::rows_in_cache() const {
+  constexpr uint64_t kActivationsInCache = uint64_t{1} << 17;
+  return std::max<uint64_t>(32, kActivationsInCache / (4 * d_ + 2 * q_ + 2 * kv_ + 3 * ff_));
+}
+
+// A chunk that one thread computes alone may be a whole group of sequences, far more than the cache holds: what
+// is done row by row is then done for some rows at a time. body(first row, rows).
+template <class Body>
+void Network::for_pieces(const tenon_executor* ex, uint64_t rows, uint64_t most, const Body& body) const {
+  const uint64_t pieces = ex != nullptr ? 1 : (rows + most - 1) / most;
+  for (uint64_t i = 0; i < pieces; ++i) {
+    const uint64_t begin = rows * i / pieces;
+    body(begin, rows * (i + 1) / pieces - begin);
+  }
 }
 
 template <class Body>
@@ -141,13 +157,18 @@ void Network::finish(const tenon_executor* ex, const Layer& layer, uint64_t rows
 
 void Network::block_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk,
                           const int32_t* position, const float* x, const BlockSaved& s, float* y) const {
-  const Arena::Block scratch = arena_.lend(scratch_floats(chunk.rows));
-  project(ex, layer, chunk.rows, position, x, s, scratch.data());
+  const uint64_t most = ex != nullptr ? chunk.rows : std::min(chunk.rows, rows_in_cache());
+  const Arena::Block scratch = arena_.lend(scratch_floats(most));
+  for_pieces(ex, chunk.rows, most, [&](uint64_t row, uint64_t rows) {
+    project(ex, layer, rows, position + row, x + row * d_, from_row(s, row), scratch.data());
+  });
   const Queries from = queries(s);
   const tenon_attention_batch batch = chunk.attention(shape_.heads, shape_.kv_heads, shape_.head_dim, scale_);
   tenon_attention(ex, &batch, from.q, from.ld, from.k, from.ld, s.qkv + q_ + kv_, q_ + 2 * kv_, s.attention,
                   q_, s.lse);
-  finish(ex, layer, chunk.rows, x, s, scratch.data(), y);
+  for_pieces(ex, chunk.rows, most, [&](uint64_t row, uint64_t rows) {
+    finish(ex, layer, rows, x + row * d_, from_row(s, row), scratch.data(), y + row * d_);
+  });
 }
 
 void Network::block(uint64_t layer, const Batch& batch, const float* x, const BlockSaved& saved,
@@ -203,13 +224,21 @@ struct Network::Gradients {
   float* dnorm1;   // [rows][d]
 };
 
-void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk,
-                             const int32_t* position, const float* x, const BlockSaved& s, const Gradients& g,
-                             const float* dy, float* dx) const {
-  const uint64_t rows = chunk.rows, width = q_ + 2 * kv_, hd = shape_.head_dim;
-  const Arena::Block scratch = arena_.lend(rows * std::max(ff_, q_));
+Network::Gradients Network::from_row(const Gradients& g, uint64_t row) const {
+  return {g.product + row * ff_,
+          g.norm2 + row * d_,
+          g.dnorm2 + row * d_,
+          g.dmid + row * d_,
+          g.dqkv + row * (q_ + 2 * kv_),
+          g.dqk == nullptr ? nullptr : g.dqk + row * (q_ + kv_),
+          g.norm1 + row * d_,
+          g.dnorm1 + row * d_};
+}
 
-  float* dproduct = scratch.data();
+// From dy to the gradient of the attention's output, and of the residual beside it.
+void Network::finish_backward(const tenon_executor* ex, const Layer& layer, uint64_t rows,
+                              const BlockSaved& s, const Gradients& g, const float* dy, float* dproduct,
+                              float* dattention) const {
   tenon_linear_dx(ex, rows, d_, ff_, dy, d_, p_.value(layer.down.weight), ff_, 0, dproduct, ff_);
   tenon_swiglu_backward(ex, rows, ff_, s.gate_up, 2 * ff_, dproduct, ff_, s.gate_up, 2 * ff_, g.product, ff_);
   tenon_rmsnorm(ex, rows, 1, d_, s.mid, d_, p_.value(layer.norm2), eps_, g.norm2, d_, nullptr);
@@ -218,15 +247,16 @@ void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const
   std::memcpy(g.dmid, dy, rows * d_ * sizeof(float));
   tenon_rmsnorm_backward(ex, rows, 1, d_, s.mid, d_, p_.value(layer.norm2), s.rstd2, g.dnorm2, d_, 1, g.dmid,
                          d_, nullptr);
-
-  float* dattention = scratch.data();
   tenon_linear_dx(ex, rows, d_, q_, g.dmid, d_, p_.value(layer.o.weight), q_, 0, dattention, q_);
-  const Queries from = queries(s);
+}
+
+// From the gradients of queries, keys and values, and of the residual, to dx.
+void Network::project_backward(const tenon_executor* ex, const Layer& layer, uint64_t rows,
+                               const int32_t* position, const float* x, const BlockSaved& s,
+                               const Gradients& g, float* dx) const {
+  const uint64_t width = q_ + 2 * kv_, hd = shape_.head_dim;
   float* dq = shape_.qk_norm ? g.dqk : g.dqkv;
   const uint64_t lddq = shape_.qk_norm ? q_ + kv_ : width;
-  const tenon_attention_batch batch = chunk.attention(shape_.heads, shape_.kv_heads, hd, scale_);
-  tenon_attention_backward(ex, &batch, from.q, from.ld, from.k, from.ld, s.qkv + q_ + kv_, width, s.attention,
-                           q_, s.lse, dattention, q_, dq, lddq, dq + q_, lddq, g.dqkv + q_ + kv_, width);
   tenon_rope(ex, rows, shape_.heads + shape_.kv_heads, hd, position, rope_.get(), 1, dq, lddq);
   if (shape_.qk_norm) {
     tenon_rmsnorm_backward(ex, rows, shape_.heads, hd, s.qkv, width, p_.value(layer.q_norm), s.rstd_q, g.dqk,
@@ -234,12 +264,34 @@ void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const
     tenon_rmsnorm_backward(ex, rows, shape_.kv_heads, hd, s.qkv + q_, width, p_.value(layer.k_norm), s.rstd_k,
                            g.dqk + q_, lddq, 0, g.dqkv + q_, width, nullptr);
   }
-
   tenon_rmsnorm(ex, rows, 1, d_, x, d_, p_.value(layer.norm1), eps_, g.norm1, d_, nullptr);
   tenon_linear_dx(ex, rows, width, d_, g.dqkv, width, p_.value(layer.qkv.weight), d_, 0, g.dnorm1, d_);
   std::memcpy(dx, g.dmid, rows * d_ * sizeof(float));
   tenon_rmsnorm_backward(ex, rows, 1, d_, x, d_, p_.value(layer.norm1), s.rstd1, g.dnorm1, d_, 1, dx, d_,
                          nullptr);
+}
+
+void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk,
+                             const int32_t* position, const float* x, const BlockSaved& s, const Gradients& g,
+                             const float* dy, float* dx) const {
+  const uint64_t width = q_ + 2 * kv_;
+  // More rows than forward: each piece lays out the weights anew.
+  const uint64_t most = ex != nullptr ? chunk.rows : std::min(chunk.rows, 2 * rows_in_cache());
+  const Arena::Block dattention = arena_.lend(chunk.rows * q_), scratch = arena_.lend(most * ff_);
+  for_pieces(ex, chunk.rows, most, [&](uint64_t row, uint64_t rows) {
+    finish_backward(ex, layer, rows, from_row(s, row), from_row(g, row), dy + row * d_, scratch.data(),
+                    dattention.data() + row * q_);
+  });
+  const Queries from = queries(s);
+  float* dq = shape_.qk_norm ? g.dqk : g.dqkv;
+  const uint64_t lddq = shape_.qk_norm ? q_ + kv_ : width;
+  const tenon_attention_batch batch = chunk.attention(shape_.heads, shape_.kv_heads, shape_.head_dim, scale_);
+  tenon_attention_backward(ex, &batch, from.q, from.ld, from.k, from.ld, s.qkv + q_ + kv_, width, s.attention,
+                           q_, s.lse, dattention.data(), q_, dq, lddq, dq + q_, lddq, g.dqkv + q_ + kv_, width);
+  for_pieces(ex, chunk.rows, most, [&](uint64_t row, uint64_t rows) {
+    project_backward(ex, layer, rows, position + row, x + row * d_, from_row(s, row), from_row(g, row),
+                     dx + row * d_);
+  });
 }
 
 void Network::backward_weights(const Layer& layer, uint64_t rows, const float* x, const BlockSaved& s,
@@ -280,12 +332,8 @@ void Network::block_backward(uint64_t index, const Batch& batch, const float* x,
 
   for_chunks(batch, [&](const tenon_executor* ex, const Chunk& chunk) {
     const uint64_t r = chunk.row;
-    const Gradients part{g.product + r * ff_, g.norm2 + r * d_,
-                         g.dnorm2 + r * d_,   g.dmid + r * d_,
-                         g.dqkv + r * width,  g.dqk == nullptr ? nullptr : g.dqk + r * (q_ + kv_),
-                         g.norm1 + r * d_,    g.dnorm1 + r * d_};
-    backward_chunk(ex, layer, chunk, batch.positions.data() + r, x + r * d_, from_row(saved, r), part,
-                   dy + r * d_, dx + r * d_);
+    backward_chunk(ex, layer, chunk, batch.positions.data() + r, x + r * d_, from_row(saved, r),
+                   from_row(g, r), dy + r * d_, dx + r * d_);
   });
   backward_weights(layer, rows, x, saved, g, dy);
 }

@@ -92,12 +92,20 @@ class Network {
   void backward_chunk(const tenon_executor* ex, const Layer& layer, const Chunk& chunk,
                       const int32_t* position, const float* x, const BlockSaved& saved, const Gradients& g,
                       const float* dy, float* dx) const;
+  void finish_backward(const tenon_executor* ex, const Layer& layer, uint64_t rows, const BlockSaved& saved,
+                       const Gradients& g, const float* dy, float* dproduct, float* dattention) const;
+  void project_backward(const tenon_executor* ex, const Layer& layer, uint64_t rows, const int32_t* position,
+                        const float* x, const BlockSaved& saved, const Gradients& g, float* dx) const;
   void backward_weights(const Layer& layer, uint64_t rows, const float* x, const BlockSaved& saved,
                         const Gradients& g, const float* dy) const;
   template <class Body>
   void for_chunks(const Batch& batch, const Body& body) const;
+  template <class Body>
+  void for_pieces(const tenon_executor* ex, uint64_t rows, uint64_t most, const Body& body) const;
+  uint64_t rows_in_cache() const;
   uint64_t scratch_floats(uint64_t rows) const { return rows * (d_ + ff_); }
   BlockSaved from_row(const BlockSaved& saved, uint64_t row) const;
+  Gradients from_row(const Gradients& gradients, uint64_t row) const;
 
   Parameters& p_;
   const Shape shape_;
