@@ -48,6 +48,25 @@ foreach(folder IN LISTS folders)
   endforeach()
 endforeach()
 
+# No plugin's sources name the folder, the file or the target of another one, not even as a text.
+foreach(folder IN LISTS folders)
+  string(REGEX REPLACE ".*/([^/]+)/([^/]+)$" "(\\1[/.]\\2|plugin_\\1_\\2)([^a-z-]|$)" named "${folder}")
+  foreach(other IN LISTS folders)
+    if(other STREQUAL folder)
+      continue()
+    endif()
+    file(GLOB_RECURSE files ${other}/*.h ${other}/*.hpp ${other}/*.c ${other}/*.cpp ${other}/*.cu ${other}/*.cuh ${other}/*.py
+      ${other}/CMakeLists.txt)
+    foreach(file IN LISTS files)
+      file(STRINGS ${file} lines REGEX "[^a-z]${named}")
+      foreach(line IN LISTS lines)
+        file(RELATIVE_PATH name ${ROOT} ${file})
+        string(APPEND found "\n  ${name}: ${line}  (another plugin's folder)")
+      endforeach()
+    endforeach()
+  endforeach()
+endforeach()
+
 # Nothing names a plugin's target but its own folder and the tests: deleting the folder would break it.
 file(GLOB_RECURSE lists ${ROOT}/host/CMakeLists.txt ${ROOT}/kernels/CMakeLists.txt
   ${ROOT}/sdk/CMakeLists.txt ${ROOT}/plugins/CMakeLists.txt)
