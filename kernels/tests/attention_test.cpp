@@ -216,6 +216,33 @@ TEST_P(AttentionTest, DecodingSlotsTogetherKeepsTheBits) {
   EXPECT_TRUE(same_bits(together, alone));
 }
 
+// One row in each of many slots, as in decoding: heads are then done side by side.
+TEST_P(AttentionTest, ARowInEachOfManySlotsKeepsTheBits) {
+  for (const Heads& s : {Heads{4, 4, 16}, Heads{5, 5, 32}, Heads{9, 9, 32}, Heads{3, 3, 24}, Heads{9, 3, 64}}) {
+    const uint32_t slots = 21;
+    tenon_kv_cache cache{sizeof(tenon_kv_cache), slots, s.kv_heads, s.d, 64, nullptr, nullptr};
+    Floats ck = random_floats(tenon_kv_cache_size(&cache)), cv = random_floats(tenon_kv_cache_size(&cache));
+    cache.k = ck.data();
+    cache.v = cv.data();
+    std::vector<uint64_t> offsets(slots + 1);
+    std::iota(offsets.begin(), offsets.end(), uint64_t{0});
+    std::vector<uint32_t> slot(slots);
+    std::vector<int32_t> position(slots);
+    for (uint32_t i = 0; i < slots; ++i) {
+      slot[i] = slots - 1 - i;
+      position[i] = static_cast<int32_t>(i * 3);
+    }
+    const Floats q = random_floats(slots * s.q_width());
+    Floats together(q.size()), alone(q.size());
+    tenon_attention_cached(pool(), &cache, s.heads, s.scale(), slots, offsets.data(), slot.data(),
+                           position.data(), q.data(), s.q_width(), together.data(), s.q_width());
+    for (uint32_t i = 0; i < slots; ++i)
+      tenon_attention_cached(nullptr, &cache, s.heads, s.scale(), 1, offsets.data(), &slot[i], &position[i],
+                             &q[i * s.q_width()], s.q_width(), &alone[i * s.q_width()], s.q_width());
+    EXPECT_TRUE(same_bits(together, alone)) << s.heads << " heads of " << s.d;
+  }
+}
+
 // Two prompts with two completions each, shared and not shared.
 TEST_P(AttentionTest, SharedPromptsHaveTheBitsOfCopies) {
   for (const Heads& s : head_shapes()) {
