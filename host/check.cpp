@@ -84,13 +84,14 @@ void collect_stages(const Spec& spec, std::set<std::string>& stages) {
 
 class PlanBuilder {
  public:
-  PlanBuilder(const fs::path& file, Loader& loader, Diagnostics& diagnostics)
+  PlanBuilder(const fs::path& file, Loader& loader, Diagnostics& diagnostics, bool is_resolved)
       : file_(file),
         folder_(fs::absolute(file).parent_path()),
         loader_(loader),
         diagnostics_(diagnostics),
         resolver_(loader, diagnostics, folder_) {
     plan_.config_path = fs::absolute(file).lexically_normal();
+    resolver_.set_resolved(is_resolved);
   }
 
   Plan build(const Value& root) {
@@ -431,10 +432,10 @@ class PlanBuilder {
 }  // namespace
 
 Plan make_plan(const fs::path& file, const std::vector<std::string>& set, Loader& loader,
-               Diagnostics& diagnostics) {
+               Diagnostics& diagnostics, bool is_resolved) {
   try {
     Value root = load_config(file, set, diagnostics);
-    return PlanBuilder(file, loader, diagnostics).build(root);
+    return PlanBuilder(file, loader, diagnostics, is_resolved).build(root);
   } catch (const UserError& e) {
     diagnostics.add(e);
     return {};

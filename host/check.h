@@ -14,9 +14,9 @@ namespace tenon::host {
 
 // Reads `file`, applies the overrides `set` ("a.b=value"), opens the plugins that it names and checks it
 // against their option tables and their life.check. All mistakes go into `diagnostics`; the plan may be used
-// only if diagnostics.has_errors() is false.
+// only if diagnostics.has_errors() is false. is_resolved: the file is Plan::resolved of an earlier call.
 Plan make_plan(const std::filesystem::path& file, const std::vector<std::string>& set, Loader& loader,
-               Diagnostics& diagnostics);
+               Diagnostics& diagnostics, bool is_resolved = false);
 
 // What the host itself understands: the keys of `run:`, of the top level besides run, components and
 // pipeline, and of every stage besides name, use and the options of its type.

@@ -84,7 +84,7 @@ tenon_host make_table(const OptionReader& reader, const std::string& instance, u
 }
 
 struct FindingContext {
-  const Spec& spec;
+  Spec& spec;
   const std::string& path;
   Diagnostics& diagnostics;
 };
@@ -104,10 +104,16 @@ void report_finding(void* ctx, const char* path, int32_t severity, const char* m
   auto& context = *static_cast<FindingContext*>(ctx);
   const std::string option = path != nullptr ? path : "";
   const std::string text = message != nullptr ? message : "is refused without a reason";
+  if (severity == TENON_FINDING_NO_EFFECT && !context.spec.marks.contains(option)) {
+    context.spec.idle.insert(option);
+    return;
+  }
   const Mark mark = place_of(context.spec, option);
   const std::string full = option.empty() ? context.path : context.path + "." + option;
-  if (severity == static_cast<int32_t>(Severity::kWarning)) {
+  if (severity == TENON_FINDING_WARNING) {
     context.diagnostics.warning(mark, full, text);
+  } else if (severity == TENON_FINDING_NO_EFFECT) {
+    context.diagnostics.error(mark, full, "has no effect: " + text + ". Leave it out");
   } else {
     context.diagnostics.error(mark, full, text);
   }
@@ -115,7 +121,7 @@ void report_finding(void* ctx, const char* path, int32_t severity, const char* m
 
 }  // namespace
 
-void run_life_check(const Spec& spec, const std::string& path, uint32_t threads, Diagnostics& diagnostics) {
+void run_life_check(Spec& spec, const std::string& path, uint32_t threads, Diagnostics& diagnostics) {
   const tenon_life* life = spec.component->life;
   if (!TENON_FN(life, tenon_life, check)) return;
   OptionReader reader(spec);

@@ -65,8 +65,8 @@ std::string folder_name(const Plan& plan, bool fresh) {
   return name;
 }
 
-// Checks, then runs; `prepare` may change the checked plan.
-int check_and_run(const fs::path& config, const std::vector<std::string>& set,
+// Checks, then runs; `prepare` may change the checked plan. is_resolved: as make_plan's.
+int check_and_run(const fs::path& config, bool is_resolved, const std::vector<std::string>& set,
                   const std::vector<fs::path>& plugin_path, std::optional<uint32_t> threads, bool as_json,
                   const std::function<void(Plan&)>& prepare) {
   Diagnostics diagnostics;
@@ -80,7 +80,7 @@ int check_and_run(const fs::path& config, const std::vector<std::string>& set,
   };
   try {
     Loader loader(plugin_search_path(plugin_path));
-    Plan plan = make_plan(config, set, loader, diagnostics);
+    Plan plan = make_plan(config, set, loader, diagnostics, is_resolved);
     diagnostics.print(std::cerr);
     if (diagnostics.has_errors()) return fail(kExitUser, "invalid", "the configuration has mistakes");
     is_checked = true;
@@ -114,7 +114,7 @@ int check_and_run(const fs::path& config, const std::vector<std::string>& set,
 }  // namespace
 
 int run_command(const RunArguments& a) {
-  return check_and_run(a.config, a.set, a.plugin_path, a.threads, a.json,
+  return check_and_run(a.config, false, a.set, a.plugin_path, a.threads, a.json,
                        [&](Plan& plan) { plan.name = folder_name(plan, a.fresh); });
 }
 
@@ -126,7 +126,7 @@ int resume_command(const ResumeArguments& a) {
               << ": not the folder of a run: it has no config.yaml. `tenon run FILE` starts one\n";
     return kExitUser;
   }
-  return check_and_run(folder / "config.yaml", {}, a.plugin_path, a.threads, a.json, [&](Plan& plan) {
+  return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, [&](Plan& plan) {
     plan.runs = folder.parent_path();
     plan.name = folder.filename().string();
   });

@@ -29,9 +29,9 @@ pipeline:
   - {name: zero, use: rl, from: base, data: sums, rewards: [{use: answer, extract: after-tag, tag: ">"}], optimizer: adamw, steps: 150}
 ```
 
-**Everything is read or it is an error.** A key that nothing knows, a value outside its range, a component that nothing refers to: `tenon check`
-reports all of them at once, with file, line and column, before anything is created. Keys that begin with `x-` are ignored everywhere; with
-anchors, aliases and merge keys (`<<: *base`) they keep repetition out.
+**Everything is read or it is an error.** A key that nothing knows, a value outside its range, an option that has no effect with the others, a component
+that nothing refers to: `tenon check` reports all of them at once, with file, line and column, before anything is created. Keys that begin with `x-` are
+ignored everywhere; with anchors, aliases and merge keys (`<<: *base`) they keep repetition out.
 
 **References.** Where an option takes a component, write one of
 

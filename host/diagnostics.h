@@ -14,7 +14,7 @@
 
 namespace tenon::host {
 
-enum class Severity { kWarning = 1, kError = 2 };  // the numbers of tenon_diag.at
+enum class Severity { kWarning = 1, kError = 2 };
 
 struct Diagnostic {
   Severity severity = Severity::kError;

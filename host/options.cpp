@@ -97,7 +97,15 @@ class Checker {
     if ((option.flags & TENON_O_DEPRECATED) && !is_default)
       diagnostics_.warning(entry.key_mark, full(path),
                            std::string("this option is deprecated: ") + option.doc);
-    return check_value(option, entry.value, path, is_default);
+    Result value = check_value(option, entry.value, path, is_default);
+    if (context_.is_resolved && value && *value == default_of(option)) out_.marks.erase(path);
+    return value;
+  }
+
+  // Of an option that refers to no component; else null.
+  json::value default_of(const tenon_option& option) {
+    if (option.default_json == nullptr || option.type == TENON_T_REF) return nullptr;
+    return check_value(option, parse_yaml("", option.default_json), "", true).value_or(nullptr);
   }
 
   Result check_absent(const tenon_option& option, const std::string& path, const Mark& mark) {

@@ -38,6 +38,9 @@ struct OptionContext {
   Mark mark;                     // of the component, for what is missing
   std::string owner;             // "grpo 1.0.0 (algorithm)"
   std::filesystem::path folder;  // that relative paths start from
+  // The file was written by this program with all defaults filled in: an option that has its default's value
+  // counts as not stated.
+  bool is_resolved = false;
 };
 
 // Checks `entries` (keys that begin with "x-" are skipped) against `table` and fills in the defaults. Every

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,8 @@ struct Spec {
   // Where each option stands that the file states, by path ("rewards.0.weight"), so that one nobody reads can
   // be reported.
   std::map<std::string, Mark> marks;
+  // Options that the file does not state and that, says the component, have no effect with the others.
+  std::set<std::string> idle;
   std::vector<Slot> slots;  // in the order of the option table
   Mark mark;
 };

@@ -74,7 +74,8 @@ std::shared_ptr<Spec> Resolver::make_spec(const SpecRequest& request) {
 
   std::vector<Entry> options = request.options;
   check_isolation(options, request.path, diagnostics_);
-  OptionContext context{request.path, request.mark, component_title(*registered->component), folder_};
+  OptionContext context{request.path, request.mark, component_title(*registered->component), folder_,
+                        is_resolved_};
   CheckedOptions checked = check_options(registered->component->options, options, context, diagnostics_);
   spec->options = std::move(checked.values);
   spec->marks = std::move(checked.marks);

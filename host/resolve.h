@@ -42,6 +42,8 @@ class Resolver {
       : loader_(loader), diagnostics_(diagnostics), folder_(std::move(folder)) {}
 
   void set_threads(uint32_t threads) { threads_ = threads; }
+  // As OptionContext::is_resolved.
+  void set_resolved(bool is_resolved) { is_resolved_ = is_resolved; }
   void add_template(const std::string& name, Template t) { templates_[name] = std::move(t); }
   const std::map<std::string, Template>& templates() const { return templates_; }
   // A stage that later references may name; `model` is the specification of its model, or nullptr if it has
@@ -84,6 +86,7 @@ class Resolver {
   Diagnostics& diagnostics_;
   std::filesystem::path folder_;
   uint32_t threads_ = 1;
+  bool is_resolved_ = false;
   std::map<std::string, Template> templates_;
   std::map<std::string, StageResult> stages_;
   std::vector<std::string> stage_names_;

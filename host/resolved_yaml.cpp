@@ -97,6 +97,17 @@ json::value* find_slot(json::object& options, std::string path) {
   return const_cast<json::value*>(find_value(options, path));
 }
 
+// Takes the option at `path` out of the map that holds it.
+void remove(json::object& options, const std::string& path) {
+  const size_t dot = path.rfind('.');
+  json::value* around = dot == std::string::npos ? nullptr : find_slot(options, path.substr(0, dot));
+  if (dot == std::string::npos) {
+    options.erase(path);
+  } else if (around != nullptr && around->is_object()) {
+    around->get_object().erase(path.substr(dot + 1));
+  }
+}
+
 }  // namespace
 
 json::object resolved_options(const Spec& spec) {
@@ -108,6 +119,7 @@ json::object resolved_options(const Spec& spec) {
       continue;
     for (auto& [key, value] : resolved_options(*slot.spec)) written->get_object()[key] = value;
   }
+  for (const std::string& path : spec.idle) remove(options, path);
   return options;
 }
 

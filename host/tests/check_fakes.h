@@ -29,6 +29,15 @@ inline int32_t check_model(const tenon_host* host, const tenon_diag* diag) {
 inline constexpr tenon_life kModelLife{sizeof(tenon_life), 0,       create,  destroy,
                                        check_model,        nullptr, nullptr, nullptr};
 
+// And an option that another one makes useless.
+inline int32_t check_optimizer(const tenon_host* host, const tenon_diag* diag) {
+  if (Host(host).str("schedule.kind") == "constant")
+    Findings(diag).no_effect("schedule.warmup", "a constant schedule has no warm-up");
+  return TENON_OK;
+}
+inline constexpr tenon_life kOptimizerLife{sizeof(tenon_life), 0,       create,  destroy,
+                                           check_optimizer,    nullptr, nullptr, nullptr};
+
 // A vtable whose every pointer is set, to a function that nobody calls.
 template <class Vtable>
 const Vtable* vtable() {
@@ -103,7 +112,7 @@ inline const tenon_plugin* plugin() {
       component<tenon_reward_vt>("reward", "format", kNone),
       component<tenon_algorithm_vt>("algorithm", "grpo", kNone),
       component<tenon_algorithm_vt>("algorithm", "rloo", kNone),
-      component<tenon_optimizer_vt>("optimizer", "adamw", kAdamw),
+      component<tenon_optimizer_vt>("optimizer", "adamw", kAdamw, &kOptimizerLife),
       component<tenon_stage_vt>("stage", "pretrain", kPretrain),
       component<tenon_stage_vt>("stage", "rl", kRl),
       component<tenon_stage_vt>("stage", "evaluate", kEvaluate),

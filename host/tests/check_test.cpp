@@ -17,6 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 using testing::ElementsAre;
 using testing::HasSubstr;
+using testing::Not;
 
 constexpr char kGood[] = R"(run: {name: quick, seed: 7, threads: 3}
 components:
@@ -132,6 +133,40 @@ TEST_F(Check, TheResolvedConfigurationGivesTheSamePlan) {
     EXPECT_EQ(again.stages[i].spec.slots.size(), plan.stages[i].spec.slots.size());
   EXPECT_THAT(plan.resolved, HasSubstr("    cache: 65536\n"));
   EXPECT_THAT(plan.resolved, HasSubstr("  - name: zero\n    use: rl\n    from: base\n"));
+}
+
+TEST_F(Check, AnOptionWithoutEffectIsAMistakeWhereItIsGiven) {
+  std::string text = kGood;
+  text.replace(text.find("kind: cosine"), 12, "warmup: 0");
+  plan_of(text);
+  EXPECT_THAT(messages(), HasSubstr("c.yaml:6:57: error: components.adamw.schedule.warmup: has no effect: a "
+                                    "constant schedule has no warm-up. Leave it out"));
+}
+
+TEST_F(Check, TheResolvedConfigurationStatesNoOptionWithoutEffect) {
+  std::string text = kGood;
+  text.replace(text.find("kind: cosine"), 12, "kind: constant");
+  Plan plan = plan_of(text);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  EXPECT_THAT(plan.resolved, Not(HasSubstr("warmup")));
+  EXPECT_EQ(plan.stages[0].spec.slots[2].spec->options.at("schedule").at("warmup").as_int64(), 0);
+  EXPECT_EQ(plan_of(plan.resolved).resolved, plan.resolved);
+  EXPECT_FALSE(diagnostics.has_errors()) << messages();
+}
+
+TEST_F(Check, DefaultsInAResolvedConfigurationAreNotStated) {
+  Plan plan = plan_of(kGood);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  const fs::path file = folder / "resolved.yaml";
+  std::ofstream(file) << plan.resolved;
+  Plan again = make_plan(file, {}, loader, diagnostics, true);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  const Spec &sums = *again.stages[0].spec.slots[0].spec, &rl = again.stages[1].spec;
+  EXPECT_TRUE(sums.marks.contains("operands"));
+  EXPECT_FALSE(sums.marks.contains("cache"));
+  EXPECT_TRUE(rl.marks.contains("rewards.0.weight"));
+  EXPECT_FALSE(rl.marks.contains("rewards.1.weight"));
+  EXPECT_EQ(again.resolved, plan.resolved);
 }
 
 TEST_F(Check, PathsStartFromTheConfigurationsFolder) {

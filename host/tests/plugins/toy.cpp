@@ -12,7 +12,9 @@ using namespace tenon;
 
 // Rows "row <i>"; `rows` -1: unbounded.
 struct ToyData {
-  explicit ToyData(Host h) : rows(h.i64("rows")), tag(h.str("tag")) {}
+  explicit ToyData(Host h) : rows(h.i64("rows")), tag(h.str("tag")) {
+    if (rows < 0) tag += h.str("infix");  // else left unread, as authors do
+  }
   uint64_t size() const { return rows < 0 ? TENON_COUNT_UNBOUNDED : static_cast<uint64_t>(rows); }
   Row at(uint64_t i) const {
     return {tag + " " + std::to_string(i), "", "", "{\"index\":" + std::to_string(i) + "}"};
@@ -21,7 +23,8 @@ struct ToyData {
   std::string tag;
 };
 constexpr OptionTable kDataOptions{integer("rows", "10", "Number of rows; -1: unbounded.", {.min = "-1"}),
-                                   text("tag", "\"row\"", "Begins every prompt.")};
+                                   text("tag", "\"row\"", "Begins every prompt."),
+                                   text("infix", "\"\"", "Of rows: -1. Stands behind the tag.")};
 
 struct ToyTokenizer {
   explicit ToyTokenizer(Host) {}

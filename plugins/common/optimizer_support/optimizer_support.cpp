@@ -81,6 +81,11 @@ OptimizerBase::OptimizerBase(Host host) : host_(host), schedule_(host), clip_(ho
                0};
 }
 
+void OptimizerBase::check(Host host, Findings& findings) {
+  if (host.str("schedule") == "constant")
+    findings.no_effect("final", "with schedule: constant the learning rate does not fall");
+}
+
 void OptimizerBase::bind(std::span<const tenon_param* const> params, uint64_t total_steps) {
   if (bound_) throw Error(TENON_E_STATE, "this optimizer is bound already");
   schedule_.set_length(total_steps);

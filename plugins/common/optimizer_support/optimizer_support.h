@@ -71,6 +71,8 @@ struct StateColumn {
 class OptimizerBase {
  public:
   explicit OptimizerBase(Host host);
+  // Rules between the options of the schedule. An optimizer with a `check` of its own calls it there.
+  static void check(Host host, Findings& findings);
   OptimizerBase(const OptimizerBase&) = delete;
   OptimizerBase& operator=(const OptimizerBase&) = delete;
 

@@ -58,6 +58,13 @@ TEST(AdamW, StateTensorsAreNamedAfterParameters) {
   EXPECT_EQ(tensors.at("v/p3").size(), 1u);
 }
 
+TEST(AdamW, AnOptionThatWouldDoNothingIsFound) {
+  auto component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
+  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}}).size(), 0u);
+  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}, {"final", "0"}}),
+            std::vector<std::string>{"final: with schedule: constant the learning rate does not fall"});
+}
+
 TEST(AdamW, ANonFiniteGradientNamesItsParameterAndChangesNothing) {
   Bound run(tenon_plugin_query_v1(nullptr), {{"learning_rate", "1e-3"}}, 10);
   run.step();

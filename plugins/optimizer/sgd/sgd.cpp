@@ -24,10 +24,13 @@ class Sgd : public support::OptimizerBase {
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    if (host.boolean("nesterov") && (host.f64("momentum") == 0 || host.f64("dampening") != 0))
-      findings.error("nesterov", "needs momentum above 0 and dampening 0");
-    if (host.f64("dampening") != 0 && host.f64("momentum") == 0)
-      findings.error("dampening", "does nothing without momentum");
+    OptimizerBase::check(host, findings);
+    if (host.f64("momentum") == 0) {
+      for (const char* option : {"nesterov", "dampening"})
+        findings.no_effect(option, "with momentum: 0 there is none");
+    } else if (host.boolean("nesterov") && host.f64("dampening") != 0) {
+      findings.error("nesterov", "needs dampening 0");
+    }
   }
 
   void step(const tenon_call*, tenon_optimizer_stats& stats) {

@@ -53,11 +53,19 @@ TEST(Sgd, WithoutMomentumThereIsNoState) {
 
 TEST(Sgd, OptionsThatWouldDoNothingAreFound) {
   auto component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
-  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}}).size(), 0u);
-  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}, {"nesterov", "true"}}).size(),
-            1u);
-  EXPECT_EQ(tenon::testing::findings_of(component, {{"learning_rate", "1"}, {"dampening", "0.5"}}).size(),
-            1u);
+  auto findings = [&](Options options) {
+    options["learning_rate"] = "1";
+    return tenon::testing::findings_of(component, options);
+  };
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(findings({}), Lines());
+  EXPECT_EQ(findings({{"nesterov", "true"}}), Lines{"nesterov: with momentum: 0 there is none"});
+  EXPECT_EQ(findings({{"dampening", "0"}}), Lines{"dampening: with momentum: 0 there is none"});
+  EXPECT_EQ(findings({{"nesterov", "true"}, {"momentum", "0.9"}, {"dampening", "0.5"}}),
+            Lines{"nesterov: needs dampening 0"});
+  EXPECT_EQ(findings({{"final", "0.1"}}),
+            Lines{"final: with schedule: constant the learning rate does not fall"});
+  EXPECT_EQ(findings({{"final", "0.1"}, {"schedule", "\"linear\""}}), Lines());
 }
 
 }  // namespace

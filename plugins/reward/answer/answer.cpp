@@ -37,6 +37,16 @@ class Answer {
       throw tenon::Error("options tag, open and close must not be empty");
   }
 
+  static void check(tenon::Host host, tenon::Findings& findings) {
+    const bool tag = host.str("extract") == "after-tag", tags = host.str("extract") == "between-tags";
+    if (!tag) findings.no_effect("tag", "only extract: after-tag looks for it");
+    for (const char* option : {"open", "close"})
+      if (!tags) findings.no_effect(option, "only extract: between-tags looks for it");
+    const bool numeric = host.str("compare") == "numeric";
+    if (!numeric) findings.no_effect("tolerance", "compare: text has none");
+    if (numeric) findings.no_effect("ignore_case", "compare: numeric knows no letters");
+  }
+
   double operator()(const tenon::Sample& sample) const {
     auto row = sample.meta(field_);
     if (!row) tenon::refuse("the row has no gold answer: field \"" + field_ + "\" is absent");

@@ -11,35 +11,12 @@ namespace {
 
 using Options = std::map<std::string, std::string>;
 
-struct Verdict {
-  double reward = -7;
-  int32_t status = TENON_R_UNSET;
-  std::string why;
-  double found = -1;
-};
+using tenon::testing::Verdict;
 
 Verdict judge(Options options, std::string_view completion, std::string_view meta) {
-  tenon::testing::Instance<tenon_reward_vt> reward(
+  const tenon::testing::Instance<tenon_reward_vt> reward(
       tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
-  tenon::Ragged<char> text, json;
-  text.push(completion);
-  json.push(meta);
-  uint64_t id = 3;
-  Verdict v;
-  tenon_reward_in in{sizeof in, 0, 1, &id, &id, text.raw(), text.raw(), json.raw(), {nullptr, nullptr, 0},
-                     nullptr};
-  tenon_reward_out out{
-      sizeof out,
-      0,
-      &v.reward,
-      &v.status,
-      nullptr,
-      &v,
-      [](void* ctx, uint64_t, const char* s, uint64_t n) { static_cast<Verdict*>(ctx)->why.assign(s, n); },
-      [](void* ctx, uint64_t, const char*, double value) { static_cast<Verdict*>(ctx)->found = value; }};
-  tenon::ErrorBuffer err;
-  err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
-  return v;
+  return tenon::testing::judge(reward, completion, meta);
 }
 double reward(Options options, std::string_view completion, std::string_view meta = R"({"answer":"18"})") {
   Verdict v = judge(std::move(options), completion, meta);
@@ -112,8 +89,8 @@ TEST(Answer, WhatCannotBeJudgedIsRefused) {
 }
 
 TEST(Answer, NotesWhetherAnAnswerWasFound) {
-  EXPECT_EQ(judge({}, ">18", R"({"answer":"18"})").found, 1);
-  EXPECT_EQ(judge({}, "18", R"({"answer":"18"})").found, 0);
+  EXPECT_EQ(judge({}, ">18", R"({"answer":"18"})").notes.at("found"), 1);
+  EXPECT_EQ(judge({}, "18", R"({"answer":"18"})").notes.at("found"), 0);
 }
 
 TEST(Answer, AnyBytesAreHarmless) {
@@ -124,6 +101,23 @@ TEST(Answer, AnyBytesAreHarmless) {
     EXPECT_EQ(reward({{"extract", "\"" + std::string(extract) + "\""}}, std::string(1 << 20, '9')), 0)
         << extract;
   }
+}
+
+TEST(Answer, OptionsWithoutEffectAreFound) {
+  auto findings = [](Options options) {
+    return tenon::testing::findings_of(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                                       std::move(options));
+  };
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(findings({{"tag", "\">\""}, {"tolerance", "0.1"}}), Lines());
+  EXPECT_EQ(findings({{"ignore_case", "false"}}), Lines{"ignore_case: compare: numeric knows no letters"});
+  EXPECT_EQ(findings({{"compare", "\"text\""}, {"ignore_case", "true"}, {"tolerance", "0"}}),
+            Lines{"tolerance: compare: text has none"});
+  EXPECT_EQ(findings({{"extract", "\"between-tags\""}, {"open", "\"[\""}, {"close", "\"]\""}}), Lines());
+  EXPECT_EQ(
+      findings({{"extract", "\"boxed\""}, {"tag", "\">\""}, {"open", "\"[\""}, {"close", "\"]\""}}),
+      (Lines{"tag: only extract: after-tag looks for it", "open: only extract: between-tags looks for it",
+             "close: only extract: between-tags looks for it"}));
 }
 
 }  // namespace
