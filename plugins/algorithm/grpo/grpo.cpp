@@ -27,9 +27,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tenon/algorithm.hpp"
+#include "algorithm_support/algorithm_support.h"
 
 namespace {
+
+namespace support = tenon::algorithm_support;
 
 enum class Std { kSample, kPopulation, kNone };
 enum class Kl { kK1, kK2, kK3 };
@@ -64,32 +66,20 @@ class Grpo {
         clip_high_(host.f64("clip_high")),
         beta_(host.f64("beta")),
         kl_(one_of<Kl>(host.str("kl"), {{"k1", Kl::kK1}, {"k2", Kl::kK2}, {"k3", Kl::kK3}})),
-        aggregation_(one_of<int32_t>(host.str("aggregation"), {{"token-mean", TENON_TOKEN_MEAN},
-                                                               {"sequence-mean", TENON_SEQUENCE_MEAN},
-                                                               {"constant-length", TENON_CONSTANT_LENGTH}})),
-        length_(host.f64_if("length").value_or(0)) {}
+        info_(support::read_info(host)) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    bool constant = host.str("aggregation") == "constant-length", length = host.f64_if("length").has_value();
-    if (constant && !length)
-      findings.error(
-          "length",
-          "aggregation: constant-length divides by `length`; give it (Dr. GRPO: the longest completion)");
-    if (!constant && length) findings.error("length", "only aggregation: constant-length divides by it");
+    support::check_aggregation(host, findings, "Dr. GRPO: the longest completion");
+    if (host.str("std") == "none") findings.no_effect("std_epsilon", "std: none divides by nothing");
+    if (host.f64("beta") == 0) findings.no_effect("kl", "with beta: 0 there is no divergence to estimate");
   }
 
-  tenon_algorithm_info info() const {
-    tenon_algorithm_info info{};
-    info.needs = TENON_NEEDS_GROUPS;
-    if (beta_ != 0) info.needs |= TENON_NEEDS_REFERENCE;
-    info.aggregation = aggregation_;
-    info.constant = length_;
-    return info;
-  }
+  tenon_algorithm_info info() const { return info_; }
 
   // Â_i. A group without signal (all rewards equal, or a single valid sample) has Â = 0 exactly.
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
-    double n = 0, sum = 0, squares = 0, groups = 0, spread = 0;
+    support::AdvantageMetrics metrics;
+    double groups = 0, spread = 0;
     for (const auto& group : r.groups()) {
       Moments m = moments(r, group);
       groups += 1;
@@ -97,18 +87,16 @@ class Grpo {
       for (uint64_t i : group) {
         double a = m.scale == 0 ? 0 : advantage(m, r.reward(i));
         out.set(i, a);
-        n += 1, sum += a, squares += a * a;
+        metrics.add(a);
       }
     }
-    if (n == 0) return;
-    double mean = sum / n;
-    out.metric("advantage/mean", mean);
-    out.metric("advantage/std", std::sqrt(std::max(0.0, squares / n - mean * mean)));
-    out.metric("reward/group_std", spread, groups);
+    metrics.report(out);
+    if (groups > 0) out.metric("reward/group_std", spread, groups);
   }
 
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
-    require(r);
+    support::need_gradient_columns(r);
+    if (beta_ != 0) support::need(r.raw().lp_ref, "lp_ref");
     Sums sums;
     for (uint64_t i = 0; i < r.sequences(); ++i) {
       if (!r.valid(i)) continue;
@@ -166,31 +154,9 @@ class Grpo {
       sums.kl += kl.value;
     }
     double w = r.weight(t);
-    if (!std::isfinite(w * loss) || !std::isfinite(w * slope)) not_finite(r, i, t);
+    if (!std::isfinite(w * loss) || !std::isfinite(w * slope)) support::throw_not_finite(r, i, t);
     out.add(t, w * loss, w * slope);
     sums.tokens += 1, sums.ratio += ratio, sums.high += above, sums.low += below, sums.policy_kl -= log_ratio;
-  }
-
-  void require(const tenon::RolloutView& r) const {
-    const tenon_rollout& raw = r.raw();
-    auto need = [](const void* column, const char* name) {
-      if (column == nullptr)
-        throw tenon::Error(TENON_E_STATE, std::string("grpo: the stage gave no column ") + name);
-    };
-    need(raw.lp_new, "lp_new"), need(raw.lp_old, "lp_old"), need(raw.advantage, "advantage"),
-        need(raw.weight, "weight");
-    if (beta_ != 0) need(raw.lp_ref, "lp_ref");
-  }
-
-  [[noreturn]] void not_finite(const tenon::RolloutView& r, uint64_t i, uint64_t t) const {
-    std::string text = "grpo: the loss is not finite at token " + std::to_string(t - r.begin(i)) +
-                       " of sample " +
-                       std::to_string(r.raw().sample_id != nullptr ? r.raw().sample_id[i] : i) +
-                       ": advantage " + std::to_string(r.advantage(t)) + ", lp_new " +
-                       std::to_string(r.lp_new(t)) + ", lp_old " + std::to_string(r.lp_old(t));
-    if (beta_ != 0) text += ", lp_ref " + std::to_string(r.lp_ref(t));
-    throw tenon::Error(TENON_E_INVALID,
-                       text + ". The policy has moved too far in one step; lower the learning rate");
   }
 
   template <class T>
@@ -203,13 +169,11 @@ class Grpo {
   Std std_;
   double std_epsilon_, clip_low_, clip_high_, beta_;
   Kl kl_;
-  int32_t aggregation_;
-  double length_;
+  tenon_algorithm_info info_;
 };
 
 constexpr const char* kStds[] = {"sample", "population", "none", nullptr};
 constexpr const char* kKls[] = {"k1", "k2", "k3", nullptr};
-constexpr const char* kAggregations[] = {"token-mean", "sequence-mean", "constant-length", nullptr};
 
 }  // namespace
 
@@ -227,8 +191,5 @@ TENON_ALGORITHM_PLUGIN(
         "beta", "0",
         "Weight of the divergence from the reference model; 0: none, and no reference model is made.",
         {.min = "0"}),
-    tenon::choice("kl", kKls, "\"k3\"", "Its estimator, of beta > 0."),
-    tenon::choice("aggregation", kAggregations, "\"token-mean\"",
-                  "What the loss is a mean over: all tokens; sequences of means over their tokens; sequences "
-                  "of sums over their tokens divided by `length`."),
-    tenon::number("length", nullptr, "Of aggregation: constant-length.", {.min = "1", .unit = "tokens"}))
+    tenon::choice("kl", kKls, "\"k3\"", "Its estimator, of beta > 0."), support::kAggregation,
+    support::kLength)

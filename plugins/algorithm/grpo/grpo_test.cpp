@@ -17,20 +17,10 @@ using testing::ElementsAre;
 namespace helpers = tenon::testing;
 using Options = std::map<std::string, std::string>;
 
-class Grpo : public helpers::Instance<tenon_algorithm_vt> {
+class Grpo : public helpers::AlgorithmInstance {
  public:
   explicit Grpo(Options options = {})
-      : Instance(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options)),
-        algorithm(ref()) {}
-  // A random rollout with advantages and weights.
-  Rollout rollout(uint64_t seed, double drift = 0.4) const {
-    Rollout r = helpers::random_rollout(seed, drift);
-    Algorithm::Metrics metrics;
-    algorithm.advantages(nullptr, r, metrics);
-    r.weight = helpers::loss_weights(r, algorithm.info());
-    return r;
-  }
-  Algorithm algorithm;
+      : AlgorithmInstance(tenon_plugin_query_v1(nullptr), std::move(options)) {}
 };
 Grpo with(Options options) {
   return Grpo(std::move(options));
@@ -172,15 +162,7 @@ TEST(GrpoGradient, AgreesWithThePaper) {
 TEST(GrpoGradient, IsTheDerivativeOfTheLoss) {
   for (const Case& c : kCases) {
     SCOPED_TRACE(c.name);
-    Grpo grpo(c.options);
-    for (uint64_t seed = 20; seed < 24; ++seed) {
-      Rollout r = grpo.rollout(seed);
-      auto away_from_kinks = [&](uint64_t, uint64_t t) {
-        double rho = std::exp(double{r.lp_new[t]} - double{r.lp_old[t]});
-        return std::abs(rho - (1 - c.low)) > 1e-3 && std::abs(rho - (1 + c.high)) > 1e-3;
-      };
-      EXPECT_LT(helpers::finite_difference_error(grpo.algorithm, r, away_from_kinks), 1e-5);
-    }
+    helpers::expect_derivative_of_the_loss(Grpo(c.options), c.low, c.high);
   }
 }
 
@@ -195,7 +177,7 @@ TEST(GrpoGradient, EstimatorsOfTheDivergence) {
     Rollout r = helpers::one_group({1, 1});
     r.lp_ref.assign(r.tokens(), -1.2f);
     r.advantage.assign(r.tokens(), 0);
-    r.weight = helpers::loss_weights(r, grpo.algorithm.info());
+    grpo.weigh(r);
     Algorithm::Metrics metrics;
     auto got = grpo.algorithm.gradient(nullptr, r, metrics);
     EXPECT_NEAR(got.loss, value, 5e-8) << kl;
@@ -206,19 +188,7 @@ TEST(GrpoGradient, EstimatorsOfTheDivergence) {
 
 TEST(GrpoGradient, AnySplitIntoMicroBatchesGivesTheSame) {
   Grpo grpo = with({{"beta", "0.1"}});
-  Rollout r = grpo.rollout(3);
-  Algorithm::Metrics whole_metrics;
-  auto whole = grpo.algorithm.gradient(nullptr, r, whole_metrics);
-  for (uint64_t n : {1, 2, 3, 5, 1000}) {
-    Algorithm::Metrics metrics;
-    auto parts = helpers::in_micro_batches(grpo.algorithm, r, n, metrics);
-    EXPECT_EQ(parts.d_logprob, whole.d_logprob) << n;
-    EXPECT_NEAR(parts.loss, whole.loss, 1e-14);
-    for (const auto& [name, sum] : whole_metrics.sums) {
-      EXPECT_NEAR(metrics.sums[name].first, sum.first, 1e-12) << name;
-      EXPECT_EQ(metrics.sums[name].second, sum.second) << name;
-    }
-  }
+  helpers::expect_any_split_gives_the_same(grpo.algorithm, grpo.rollout(3));
 }
 
 TEST(GrpoGradient, CountsWhatItClips) {
@@ -227,7 +197,7 @@ TEST(GrpoGradient, CountsWhatItClips) {
   r.advantage = {0, 1, 0, 1, 0, -1, 0, -1};
   r.lp_new = {0, -0.5f, 0, -1,
               0, -1.5f, 0, -0.5f};  // ratios 1.65 (clipped above), 1, 0.61 (clipped below), 1.65 (not: A < 0)
-  r.weight = helpers::loss_weights(r, grpo.algorithm.info());
+  grpo.weigh(r);
   Algorithm::Metrics metrics;
   auto got = grpo.algorithm.gradient(nullptr, r, metrics);
   EXPECT_EQ(metrics.sums["clip_ratio/high"], std::pair(1.0, 4.0));
@@ -240,7 +210,7 @@ TEST(GrpoGradient, CountsWhatItClips) {
 TEST(GrpoGradient, OverflowIsAnErrorThatNamesTheSample) {
   Grpo grpo;
   Rollout r = helpers::one_group({1, 0});
-  r.weight = helpers::loss_weights(r, grpo.algorithm.info());
+  grpo.weigh(r);
   r.lp_old.assign(r.tokens(), -1000);
   r.lp_new.assign(r.tokens(), 0);
   Algorithm::Metrics metrics;
@@ -248,12 +218,7 @@ TEST(GrpoGradient, OverflowIsAnErrorThatNamesTheSample) {
   EXPECT_EQ(grpo.algorithm.gradient(nullptr, r, metrics).loss, -0.6)
       << "clipped at 1.2, and 0 where there is no advantage";
   r.advantage = {0, 1, 0, -1};
-  try {
-    grpo.algorithm.gradient(nullptr, r, metrics);
-    FAIL();
-  } catch (const tenon::Error& e) {
-    EXPECT_NE(std::string(e.what()).find("sample 1"), std::string::npos) << e.what();
-  }
+  EXPECT_THAT(grpo.error_of(r), testing::HasSubstr("sample 1"));
 }
 
 TEST(GrpoGradient, MissingColumnsAreAnError) {
@@ -264,22 +229,20 @@ TEST(GrpoGradient, MissingColumnsAreAnError) {
   EXPECT_THROW(grpo.algorithm.gradient(nullptr, r, metrics), tenon::Error);
 }
 
-TEST(GrpoInfo, SaysWhatItNeeds) {
-  EXPECT_EQ(Grpo().algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS});
-  EXPECT_EQ(with({{"beta", "0.1"}}).algorithm.info().needs,
-            uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_REFERENCE});
-  auto info = with({{"aggregation", "\"constant-length\""}, {"length", "64"}}).algorithm.info();
-  EXPECT_EQ(info.aggregation, TENON_CONSTANT_LENGTH);
-  EXPECT_EQ(info.constant, 64);
+TEST(GrpoInfo, FollowsTheOptions) {
+  helpers::expect_info_follows_the_options(tenon_plugin_query_v1(nullptr));
 }
 
-TEST(GrpoCheck, LengthGoesWithConstantLength) {
-  auto component = helpers::component_of(tenon_plugin_query_v1(nullptr));
-  EXPECT_THAT(helpers::findings_of(component, {}), ElementsAre());
-  EXPECT_EQ(helpers::findings_of(component, {{"aggregation", "\"constant-length\""}}).size(), 1u);
-  EXPECT_EQ(helpers::findings_of(component, {{"length", "64"}}).size(), 1u);
-  EXPECT_THAT(helpers::findings_of(component, {{"aggregation", "\"constant-length\""}, {"length", "64"}}),
-              ElementsAre());
+TEST(GrpoCheck, OptionsWithoutEffectAreFound) {
+  auto findings = [](Options options) {
+    return helpers::findings_of(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  };
+  EXPECT_THAT(findings({{"std", "\"none\""}}), ElementsAre());
+  EXPECT_THAT(findings({{"std", "\"none\""}, {"std_epsilon", "1e-4"}}),
+              ElementsAre("std_epsilon: std: none divides by nothing"));
+  EXPECT_THAT(findings({{"kl", "\"k3\""}}),
+              ElementsAre("kl: with beta: 0 there is no divergence to estimate"));
+  EXPECT_THAT(findings({{"kl", "\"k1\""}, {"beta", "0.1"}}), ElementsAre());
 }
 
 }  // namespace

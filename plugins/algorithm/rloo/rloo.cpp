@@ -25,9 +25,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tenon/algorithm.hpp"
+#include "algorithm_support/algorithm_support.h"
 
 namespace {
+
+namespace support = tenon::algorithm_support;
 
 class Rloo {
  public:
@@ -40,31 +42,22 @@ class Rloo {
         clip_low_(host.f64("clip_low")),
         clip_high_(host.f64("clip_high")),
         beta_(host.f64("beta")),
-        aggregation_(aggregation(host.str("aggregation"))),
-        length_(host.f64_if("length").value_or(0)) {}
+        info_(support::read_info(host)) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    bool constant = host.str("aggregation") == "constant-length", length = host.f64_if("length").has_value();
-    if (constant && !length)
-      findings.error(
-          "length",
-          "aggregation: constant-length divides by `length`; give it (the paper's sum over tokens: 1)");
-    if (!constant && length) findings.error("length", "only aggregation: constant-length divides by it");
+    support::check_aggregation(host, findings, "the paper's sum over tokens: 1");
+    if (host.str("loss") != "clipped")
+      for (const char* bound : {"clip_low", "clip_high"})
+        findings.no_effect(bound, "only loss: clipped bounds the ratio");
   }
 
-  tenon_algorithm_info info() const {
-    tenon_algorithm_info info{};
-    info.needs = TENON_NEEDS_GROUPS;
-    if (beta_ != 0) info.needs |= TENON_NEEDS_REFERENCE;
-    info.aggregation = aggregation_;
-    info.constant = length_;
-    return info;
-  }
+  tenon_algorithm_info info() const { return info_; }
 
   // A_i. A group whose r' are all equal, or with a single valid sample, has A = 0 exactly.
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
-    if (beta_ != 0) need(r.raw().lp_ref, "lp_ref"), need(r.raw().lp_old, "lp_old");
-    double n = 0, sum = 0, squares = 0, kl_sum = 0;
+    if (beta_ != 0) support::need(r.raw().lp_ref, "lp_ref"), support::need(r.raw().lp_old, "lp_old");
+    support::AdvantageMetrics metrics;
+    double kl_sum = 0;
     for (const auto& group : r.groups()) {
       std::vector<double> reward;
       for (uint64_t i : group) {
@@ -82,19 +75,15 @@ class Rloo {
           throw tenon::Error("rloo: the advantage of sample " + std::to_string(r.raw().sample_id[group[k]]) +
                              " is not finite: reward " + std::to_string(r.reward(group[k])));
         out.set(group[k], a);
-        n += 1, sum += a, squares += a * a;
+        metrics.add(a);
       }
     }
-    if (n == 0) return;
-    double mean = sum / n;
-    out.metric("advantage/mean", mean);
-    out.metric("advantage/std", std::sqrt(std::max(0.0, squares / n - mean * mean)));
-    if (beta_ != 0) out.metric("kl", kl_sum, n);
+    metrics.report(out);
+    if (beta_ != 0 && metrics.count() > 0) out.metric("kl", kl_sum, metrics.count());
   }
 
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
-    need(r.raw().lp_new, "lp_new"), need(r.raw().lp_old, "lp_old"), need(r.raw().advantage, "advantage"),
-        need(r.raw().weight, "weight");
+    support::need_gradient_columns(r);
     Sums sums;
     for (uint64_t i = 0; i < r.sequences(); ++i) {
       if (!r.valid(i)) continue;
@@ -124,12 +113,7 @@ class Rloo {
       slope = above || below ? 0 : -a * (clipped_ ? ratio : 1);
     }
     double w = r.weight(t);
-    if (!std::isfinite(w * loss) || !std::isfinite(w * slope))
-      throw tenon::Error("rloo: the loss is not finite at token " + std::to_string(t - r.begin(i)) +
-                         " of sample " + std::to_string(r.raw().sample_id[i]) + ": advantage " +
-                         std::to_string(a) + ", lp_new " + std::to_string(r.lp_new(t)) + ", lp_old " +
-                         std::to_string(r.lp_old(t)) +
-                         ". The policy has moved too far in one step; lower the learning rate");
+    if (!std::isfinite(w * loss) || !std::isfinite(w * slope)) support::throw_not_finite(r, i, t);
     out.add(t, w * loss, w * slope);
     sums.tokens += 1, sums.ratio += ratio, sums.high += above, sums.low += below, sums.policy_kl -= log_ratio;
   }
@@ -142,26 +126,12 @@ class Rloo {
     return sum;
   }
 
-  static void need(const void* column, const char* name) {
-    if (column == nullptr)
-      throw tenon::Error(TENON_E_STATE, std::string("rloo: the stage gave no column ") + name);
-  }
-
-  static int32_t aggregation(const std::string& name) {
-    if (name == "token-mean") return TENON_TOKEN_MEAN;
-    if (name == "sequence-mean") return TENON_SEQUENCE_MEAN;
-    if (name == "constant-length") return TENON_CONSTANT_LENGTH;
-    throw tenon::Error(TENON_E_INTERNAL, "no aggregation \"" + name + "\"");
-  }
-
   bool clipped_;
   double clip_low_, clip_high_, beta_;
-  int32_t aggregation_;
-  double length_;
+  tenon_algorithm_info info_;
 };
 
 constexpr const char* kLosses[] = {"clipped", "reinforce", nullptr};
-constexpr const char* kAggregations[] = {"token-mean", "sequence-mean", "constant-length", nullptr};
 
 }  // namespace
 
@@ -176,7 +146,4 @@ TENON_ALGORITHM_PLUGIN(
                   "Weight of the divergence from the reference model (k1) in the reward; 0: none, and no "
                   "reference model is made.",
                   {.min = "0"}),
-    tenon::choice("aggregation", kAggregations, "\"token-mean\"",
-                  "What the loss is a mean over: all tokens; sequences of means over their tokens; sequences "
-                  "of sums over their tokens divided by `length`."),
-    tenon::number("length", nullptr, "Of aggregation: constant-length.", {.min = "1", .unit = "tokens"}))
+    support::kAggregation, support::kLength)

@@ -17,19 +17,10 @@ using testing::ElementsAre;
 namespace helpers = tenon::testing;
 using Options = std::map<std::string, std::string>;
 
-class Rloo : public helpers::Instance<tenon_algorithm_vt> {
+class Rloo : public helpers::AlgorithmInstance {
  public:
   explicit Rloo(Options options = {})
-      : Instance(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options)),
-        algorithm(ref()) {}
-  Rollout rollout(uint64_t seed, double drift = 0.4) const {
-    Rollout r = helpers::random_rollout(seed, drift);
-    Algorithm::Metrics metrics;
-    algorithm.advantages(nullptr, r, metrics);
-    r.weight = helpers::loss_weights(r, algorithm.info());
-    return r;
-  }
-  Algorithm algorithm;
+      : AlgorithmInstance(tenon_plugin_query_v1(nullptr), std::move(options)) {}
 };
 Rloo with(Options options) {
   return Rloo(std::move(options));
@@ -109,18 +100,9 @@ TEST(RlooGradient, AgreesWithThePaper) {
 }
 
 TEST(RlooGradient, IsTheDerivativeOfTheLoss) {
-  for (const Options& options : kCases) {
-    Rloo rloo = with(options);
-    double low = options.count("clip_low") ? .05 : .2, high = options.count("clip_high") ? .3 : .2;
-    for (uint64_t seed = 20; seed < 24; ++seed) {
-      Rollout r = rloo.rollout(seed);
-      auto away_from_kinks = [&](uint64_t, uint64_t t) {
-        double rho = std::exp(double{r.lp_new[t]} - double{r.lp_old[t]});
-        return std::abs(rho - (1 - low)) > 1e-3 && std::abs(rho - (1 + high)) > 1e-3;
-      };
-      EXPECT_LT(helpers::finite_difference_error(rloo.algorithm, r, away_from_kinks), 1e-5);
-    }
-  }
+  for (const Options& options : kCases)
+    helpers::expect_derivative_of_the_loss(Rloo(options), options.count("clip_low") ? .05 : .2,
+                                           options.count("clip_high") ? .3 : .2);
 }
 
 // On-policy both losses have the gradient −w A.
@@ -134,49 +116,37 @@ TEST(RlooGradient, BothLossesAgreeOnPolicy) {
 
 TEST(RlooGradient, AnySplitIntoMicroBatchesGivesTheSame) {
   Rloo rloo = with({{"beta", "0.1"}});
-  Rollout r = rloo.rollout(3);
-  Algorithm::Metrics whole_metrics;
-  auto whole = rloo.algorithm.gradient(nullptr, r, whole_metrics);
-  for (uint64_t n : {1, 2, 3, 5, 1000}) {
-    Algorithm::Metrics metrics;
-    auto parts = helpers::in_micro_batches(rloo.algorithm, r, n, metrics);
-    EXPECT_EQ(parts.d_logprob, whole.d_logprob) << n;
-    EXPECT_NEAR(parts.loss, whole.loss, 1e-14);
-    for (const auto& [name, sum] : whole_metrics.sums)
-      EXPECT_NEAR(metrics.sums[name].first, sum.first, 1e-12) << name;
-  }
+  helpers::expect_any_split_gives_the_same(rloo.algorithm, rloo.rollout(3));
 }
 
 TEST(RlooGradient, OverflowIsAnErrorThatNamesTheSample) {
   Rloo rloo;
   Rollout r = helpers::one_group({1, 0});
-  r.weight = helpers::loss_weights(r, rloo.algorithm.info());
+  rloo.weigh(r);
   r.lp_old.assign(r.tokens(), -1000);
   r.lp_new.assign(r.tokens(), 0);
   r.advantage = {0, 0, 0, -1};
-  Algorithm::Metrics metrics;
-  try {
-    rloo.algorithm.gradient(nullptr, r, metrics);
-    FAIL();
-  } catch (const tenon::Error& e) {
-    EXPECT_NE(std::string(e.what()).find("sample 1"), std::string::npos) << e.what();
-  }
+  EXPECT_THAT(rloo.error_of(r), testing::HasSubstr("sample 1"));
 }
 
-TEST(RlooInfo, SaysWhatItNeeds) {
-  EXPECT_EQ(Rloo().algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS});
-  EXPECT_EQ(with({{"beta", "0.1"}}).algorithm.info().needs,
-            uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_REFERENCE});
+TEST(RlooInfo, FollowsTheOptions) {
+  helpers::expect_info_follows_the_options(tenon_plugin_query_v1(nullptr));
+}
+
+TEST(RlooAdvantages, AMissingReferenceIsAnError) {
   Rollout r = helpers::one_group({1, 0});
   r.lp_ref.clear();
   EXPECT_THROW(helpers::advantages_of(with({{"beta", "0.1"}}).algorithm, r), tenon::Error);
 }
 
-TEST(RlooCheck, LengthGoesWithConstantLength) {
-  auto component = helpers::component_of(tenon_plugin_query_v1(nullptr));
-  EXPECT_THAT(helpers::findings_of(component, {}), ElementsAre());
-  EXPECT_EQ(helpers::findings_of(component, {{"aggregation", "\"constant-length\""}}).size(), 1u);
-  EXPECT_EQ(helpers::findings_of(component, {{"length", "64"}}).size(), 1u);
+TEST(RlooCheck, OptionsWithoutEffectAreFound) {
+  auto findings = [](Options options) {
+    return helpers::findings_of(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  };
+  EXPECT_THAT(findings({{"loss", "\"reinforce\""}}), ElementsAre());
+  EXPECT_THAT(findings({{"loss", "\"reinforce\""}, {"clip_low", "0.2"}, {"clip_high", "0.3"}}),
+              ElementsAre("clip_low: only loss: clipped bounds the ratio",
+                          "clip_high: only loss: clipped bounds the ratio"));
 }
 
 }  // namespace

@@ -3,37 +3,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <gtest/gtest.h>
+
 #include <cmath>
 #include <limits>
 #include <random>
 
-#include "tenon/rollout.hpp"
+#include "tenon/stage.hpp"
 #include "tenon/testing.hpp"
 
 namespace tenon::testing {
-
-// The weights of decision "the host owns the normaliser", written down naively: over valid sequences and
-// their masked tokens.
-inline std::vector<double> loss_weights(const Rollout& r, const tenon_algorithm_info& info) {
-  std::vector<double> weight(r.tokens(), 0.0);
-  auto scored = [&](uint64_t i) {
-    double n = 0;
-    for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) n += r.mask[t] != 0;
-    return n;
-  };
-  double tokens = 0, sequences = 0;
-  for (uint64_t i = 0; i < r.size(); ++i)
-    if (r.valid[i] != 0) tokens += scored(i), sequences += 1;
-  for (uint64_t i = 0; i < r.size(); ++i) {
-    if (r.valid[i] == 0) continue;
-    double w = info.aggregation == TENON_TOKEN_MEAN      ? 1 / tokens
-               : info.aggregation == TENON_SEQUENCE_MEAN ? 1 / (sequences * scored(i))
-                                                         : 1 / (sequences * info.constant);
-    for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
-      if (r.mask[t] != 0) weight[t] = w;
-  }
-  return weight;
-}
 
 // Groups of 1 to 6 sequences whose ids are interleaved; prompts of 1 to 3 tokens, completions of 0 to 7, some
 // of whose tokens are masked out. One sample in eight is invalid, with NaN where its numbers would be. Masked
@@ -133,6 +112,87 @@ inline std::vector<double> advantages_of(const Algorithm& algorithm, Rollout r) 
   std::vector<double> out;
   for (uint64_t i = 0; i < r.size(); ++i) out.push_back(r.advantage[r.ids.offsets[i + 1] - 1]);
   return out;
+}
+
+// An algorithm made from the plugin that is linked into the test.
+class AlgorithmInstance : public Instance<tenon_algorithm_vt> {
+ public:
+  AlgorithmInstance(const tenon_plugin* plugin, std::map<std::string, std::string> options)
+      : Instance(component_of(plugin), std::move(options)), algorithm(ref()) {}
+
+  void weigh(Rollout& r) const { tenon::loss_weights(host.host(), algorithm.info(), r); }
+  // A random rollout with advantages and weights.
+  Rollout rollout(uint64_t seed, double drift = 0.4) const {
+    Rollout r = random_rollout(seed, drift);
+    Algorithm::Metrics metrics;
+    algorithm.advantages(nullptr, r, metrics);
+    weigh(r);
+    return r;
+  }
+  // The text of the error that `gradient` gives.
+  std::string error_of(const Rollout& r) const {
+    Algorithm::Metrics metrics;
+    try {
+      algorithm.gradient(nullptr, r, metrics);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "no error";
+  }
+
+  Algorithm algorithm;
+};
+
+// Any split into micro-batches gives the same gradients to the bit, and the same loss and metrics but for
+// their rounding.
+inline void expect_any_split_gives_the_same(const Algorithm& algorithm, const Rollout& r) {
+  Algorithm::Metrics whole_metrics;
+  const auto whole = algorithm.gradient(nullptr, r, whole_metrics);
+  for (uint64_t n : {1, 2, 3, 5, 1000}) {
+    Algorithm::Metrics metrics;
+    const auto parts = in_micro_batches(algorithm, r, n, metrics);
+    EXPECT_EQ(parts.d_logprob, whole.d_logprob) << n;
+    EXPECT_NEAR(parts.loss, whole.loss, 1e-14);
+    for (const auto& [name, sum] : whole_metrics.sums) {
+      EXPECT_NEAR(metrics.sums[name].first, sum.first, 1e-12) << name;
+      EXPECT_EQ(metrics.sums[name].second, sum.second) << name;
+    }
+  }
+}
+
+// The derivative of the loss by finite differences, away from where the ratio meets its bounds 1 − low and
+// 1 + high.
+inline void expect_derivative_of_the_loss(const AlgorithmInstance& of, double low, double high) {
+  for (uint64_t seed = 20; seed < 24; ++seed) {
+    const Rollout r = of.rollout(seed);
+    auto away_from_kinks = [&](uint64_t, uint64_t t) {
+      const double rho = std::exp(double{r.lp_new[t]} - double{r.lp_old[t]});
+      return std::abs(rho - (1 - low)) > 1e-3 && std::abs(rho - (1 + high)) > 1e-3;
+    };
+    EXPECT_LT(finite_difference_error(of.algorithm, r, away_from_kinks), 1e-5);
+  }
+}
+
+// What both options of the loss's aggregation and `beta` become.
+inline void expect_info_follows_the_options(const tenon_plugin* plugin) {
+  auto info = [&](std::map<std::string, std::string> options) {
+    return AlgorithmInstance(plugin, std::move(options)).algorithm.info();
+  };
+  EXPECT_EQ(info({}).needs, uint32_t{TENON_NEEDS_GROUPS});
+  EXPECT_EQ(info({}).aggregation, TENON_TOKEN_MEAN);
+  EXPECT_EQ(info({{"beta", "0.1"}}).needs, uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_REFERENCE});
+  EXPECT_EQ(info({{"aggregation", "\"sequence-mean\""}}).aggregation, TENON_SEQUENCE_MEAN);
+  const auto constant = info({{"aggregation", "\"constant-length\""}, {"length", "64"}});
+  EXPECT_EQ(constant.aggregation, TENON_CONSTANT_LENGTH);
+  EXPECT_EQ(constant.constant, 64);
+
+  auto findings = [&](std::map<std::string, std::string> options) {
+    return findings_of(component_of(plugin), std::move(options)).size();
+  };
+  EXPECT_EQ(findings({}), 0u);
+  EXPECT_EQ(findings({{"aggregation", "\"constant-length\""}}), 1u);
+  EXPECT_EQ(findings({{"length", "64"}}), 1u);
+  EXPECT_EQ(findings({{"aggregation", "\"constant-length\""}, {"length", "64"}}), 0u);
 }
 
 }  // namespace tenon::testing

@@ -1,0 +1,79 @@
+// What policy-gradient algorithms share beside their equations: how the loss is aggregated, columns that must
+// be there, metrics of advantages, and what is said of a loss that is not finite.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "tenon/algorithm.hpp"
+
+namespace tenon::algorithm_support {
+
+inline constexpr const char* kAggregations[] = {"token-mean", "sequence-mean", "constant-length", nullptr};
+inline constexpr tenon_option kAggregation = choice(
+    "aggregation", kAggregations, "\"token-mean\"",
+    "What the loss is a mean over: all tokens; sequences of means over their tokens; sequences of sums "
+    "over their tokens divided by `length`.");
+inline constexpr tenon_option kLength =
+    number("length", nullptr, "Of aggregation: constant-length.", {.min = "1", .unit = "tokens"});
+
+// The rule between kAggregation and kLength. usual: what `length` is in the algorithm's paper.
+inline void check_aggregation(const Host& host, Findings& findings, const std::string& usual) {
+  if (host.str("aggregation") != "constant-length")
+    findings.no_effect("length", "only aggregation: constant-length divides by it");
+  else if (!host.f64_if("length"))
+    findings.error("length", "aggregation: constant-length divides by `length`; give it (" + usual + ")");
+}
+
+// What the two options and `beta`, the weight of the divergence from the reference, say of an algorithm that
+// compares the samples of a group.
+inline tenon_algorithm_info read_info(const Host& host) {
+  tenon_algorithm_info info{};
+  info.needs = TENON_NEEDS_GROUPS;
+  if (host.f64("beta") != 0) info.needs |= TENON_NEEDS_REFERENCE;
+  const std::string aggregation = host.str("aggregation");
+  info.aggregation = aggregation == "token-mean"      ? TENON_TOKEN_MEAN
+                     : aggregation == "sequence-mean" ? TENON_SEQUENCE_MEAN
+                                                      : TENON_CONSTANT_LENGTH;
+  if (info.aggregation == TENON_CONSTANT_LENGTH) info.constant = host.f64("length");
+  return info;
+}
+
+// Throws if the stage left a column out.
+inline void need(const void* column, const char* name) {
+  if (column == nullptr) throw Error(TENON_E_STATE, std::string("the stage gave no column ") + name);
+}
+inline void need_gradient_columns(const RolloutView& r) {
+  need(r.raw().lp_new, "lp_new"), need(r.raw().lp_old, "lp_old");
+  need(r.raw().advantage, "advantage"), need(r.raw().weight, "weight");
+}
+
+// advantage/mean and advantage/std over the valid sequences.
+class AdvantageMetrics {
+ public:
+  void add(double a) { n_ += 1, sum_ += a, squares_ += a * a; }
+  double count() const { return n_; }
+  void report(const Advantages& out) const {
+    if (n_ == 0) return;
+    const double mean = sum_ / n_;
+    out.metric("advantage/mean", mean);
+    out.metric("advantage/std", std::sqrt(std::max(0.0, squares_ / n_ - mean * mean)));
+  }
+
+ private:
+  double n_ = 0, sum_ = 0, squares_ = 0;
+};
+
+// Of token t of sequence i.
+[[noreturn]] inline void throw_not_finite(const RolloutView& r, uint64_t i, uint64_t t) {
+  std::string text = "the loss is not finite at token " + std::to_string(t - r.begin(i)) + " of sample " +
+                     std::to_string(r.raw().sample_id != nullptr ? r.raw().sample_id[i] : i) +
+                     ": advantage " + std::to_string(r.advantage(t)) + ", lp_new " +
+                     std::to_string(r.lp_new(t)) + ", lp_old " + std::to_string(r.lp_old(t));
+  if (r.raw().lp_ref != nullptr) text += ", lp_ref " + std::to_string(r.lp_ref(t));
+  throw Error(text + ". The policy has moved too far in one step; lower the learning rate");
+}
+
+}  // namespace tenon::algorithm_support
