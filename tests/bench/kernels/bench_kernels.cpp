@@ -267,6 +267,55 @@ void bench_head() {
   time_head(512, 576, 49152);
 }
 
+// Peak resident memory of the process since the last reset, MiB. Linux: VmHWM, which a 5 in clear_refs resets.
+double peak_mib() {
+  std::FILE* status = std::fopen("/proc/self/status", "r");
+  char line[128];
+  double kib = 0;
+  while (status != nullptr && std::fgets(line, sizeof line, status) != nullptr)
+    if (std::sscanf(line, "VmHWM: %lf kB", &kib) == 1) break;
+  if (status != nullptr) std::fclose(status);
+  return kib / 1024;
+}
+void reset_peak() {
+  if (std::FILE* refs = std::fopen("/proc/self/clear_refs", "w")) {
+    std::fputs("5", refs);
+    std::fclose(refs);
+  }
+}
+
+// What a pass of the head takes beside its inputs and outputs.
+void bench_memory() {
+  const size_t n = 8192, d = 576, vocabulary = 49152;
+  const Floats w = random_floats(vocabulary * d), h = random_floats(n * d), g(n, 0.01f);
+  Floats packed(tenon_linear_packed_size(vocabulary, d)), logp(n), entropy(n), lse(n), dh(n * d),
+      dw(vocabulary * d);
+  tenon_linear_pack(executor, vocabulary, d, 0, vocabulary, w.data(), d, packed.data());
+  const tenon_head head{sizeof(tenon_head), 1.0f, d, vocabulary, packed.data(), w.data()};
+  const std::vector<int32_t> target(n, 3);
+  std::printf("head, %zu tokens x %zu entries; the logits would take %.0f MiB\n", n, vocabulary,
+              4.0 * static_cast<double>(n * vocabulary) / (1 << 20));
+  const auto measure = [](const char* name, const std::function<void()>& pass) {
+    reset_peak();
+    const double before = peak_mib();
+    pass();
+    std::printf("%-44s %10.1f MiB more at its peak\n", name, peak_mib() - before);
+    std::fflush(stdout);
+  };
+  measure("head_forward, log-probability and entropy", [&] {
+    tenon_head_forward(executor, &head, n, nullptr, h.data(), d, target.data(), logp.data(), entropy.data(),
+                       lse.data());
+  });
+  measure("head_backward", [&] {
+    tenon_head_backward(executor, &head, n, nullptr, h.data(), d, target.data(), lse.data(), nullptr, g.data(),
+                        nullptr, dh.data(), d, dw.data());
+  });
+  measure("head_visit, forward and backward at once", [&] {
+    tenon_head_visit(executor, &head, n, nullptr, h.data(), d, target.data(), g.data(), nullptr, logp.data(),
+                     nullptr, dh.data(), d, dw.data());
+  });
+}
+
 void bench_small() {
   calibrate();
   const size_t tokens = 2000, d = 576, ff = 1536;
@@ -309,8 +358,9 @@ int main(int argc, char** argv) {
       wanted = argv[i];
     }
   }
-  if (!wanted.empty() && wanted != "gemm" && wanted != "attention" && wanted != "head" && wanted != "small") {
-    std::fprintf(stderr, "usage: tenon_bench_kernels [--threads N] [gemm|attention|head|small]\n");
+  if (!wanted.empty() && wanted != "gemm" && wanted != "attention" && wanted != "head" && wanted != "small" &&
+      wanted != "memory") {
+    std::fprintf(stderr, "usage: tenon_bench_kernels [--threads N] [gemm|attention|head|small|memory]\n");
     return 2;
   }
   tenon::kernels::Pool pool(threads, 20000);
@@ -319,5 +369,6 @@ int main(int argc, char** argv) {
   if (wanted.empty() || wanted == "attention") bench_attention();
   if (wanted.empty() || wanted == "head") bench_head();
   if (wanted.empty() || wanted == "small") bench_small();
+  if (wanted.empty() || wanted == "memory") bench_memory();
   return 0;
 }
