@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "utf8/utf8.h"
+
 namespace tenon::stages {
 namespace {
 
@@ -14,9 +16,8 @@ bj::array parse_messages(const Row& row) {
   boost::system::error_code ec;
   bj::value messages = bj::parse(row.messages_json, ec);
   if (ec || !messages.is_array() || messages.get_array().empty())
-    throw Error(TENON_E_INVALID, "the row " + beginning_of(row) +
-                                     ": `messages` must be a JSON list of {role, content}" +
-                                     (ec ? ": " + ec.message() : ""));
+    throw Error(TENON_E_INVALID,
+                "`messages` must be a JSON list of {role, content}" + (ec ? ": " + ec.message() : ""));
   return std::move(messages.get_array());
 }
 
@@ -46,11 +47,10 @@ PromptAndCompletion encode_chat(const Row& row, const Tokenizer& tokenizer) {
   messages.pop_back();
   std::string opening = tokenizer.chat(bj::serialize(messages), TENON_CHAT_GENERATE);
   if (!all.starts_with(opening))
-    throw Error(TENON_E_UNSUPPORTED,
-                "the row " + beginning_of(row) +
-                    ": the tokenizer's chat template writes the conversation differently once the answer is "
-                    "there, so "
-                    "the part to train on cannot be found: give rows with `prompt` and `completion`");
+    throw Error(
+        TENON_E_UNSUPPORTED,
+        "the tokenizer's chat template writes the conversation differently once the answer is there, so "
+        "the part to train on cannot be found: give rows with `prompt` and `completion`");
   std::vector<int32_t> answer =
       tokenizer.encode(std::string_view(all).substr(opening.size()), TENON_ENCODE_SPECIAL);
   return {tokenizer.encode(opening, TENON_ENCODE_SPECIAL), ended(std::move(answer), tokenizer)};
@@ -63,16 +63,17 @@ int32_t ending_id(const Tokenizer& tokenizer) {
   if (eos >= 0) return static_cast<int32_t>(eos);
   std::vector<int32_t> stops = tokenizer.stop_ids();
   if (stops.empty())
-    throw Error(TENON_E_INVALID,
-                "the tokenizer has neither an `eos` nor a stop id, so completions could not end");
+    throw TokenizerError(
+        TENON_E_INVALID,
+        "the tokenizer has neither an `eos` nor a stop id, so a model could not learn where a "
+        "completion ends: give it one (of `char`: the option eos)");
   return stops.front();
 }
 
 std::vector<int32_t> encode_prompt(const Row& row, const Tokenizer& tokenizer) {
   std::vector<int32_t> ids = prompt_ids(row, tokenizer);
   if (ids.empty())
-    throw Error(TENON_E_INVALID, "the prompt " + beginning_of(row) +
-                                     " has no tokens: a model needs at least one to go on from");
+    throw Error(TENON_E_INVALID, "the prompt has no tokens: a model needs at least one to go on from");
   return ids;
 }
 
@@ -85,13 +86,11 @@ PromptAndCompletion encode_row(const Row& row, const Tokenizer& tokenizer) {
   return out;
 }
 
-std::string beginning_of(const Row& row) {
+std::string place_of(const Row& row) {
   constexpr size_t kShown = 60;
   const std::string& text = row.messages_json.empty() ? row.prompt : row.messages_json;
-  size_t end = std::min(text.size(), kShown);
-  while (end < text.size() && end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0) == 0x80)
-    --end;  // not inside a UTF-8 character
-  return json::quote(text.substr(0, end)) + (end < text.size() ? "…" : "");
+  const std::string beginning = utf8::excerpt(text, 0, kShown);
+  return row.source.empty() ? beginning : row.source + " (" + beginning + ")";
 }
 
 }  // namespace tenon::stages

@@ -4,6 +4,9 @@
 
 #include <cmath>
 
+#include "stage_support/row_check.h"
+#include "utf8/utf8.h"
+
 namespace tenon::stages {
 namespace {
 
@@ -14,34 +17,25 @@ std::string number_json(double v) {
   return text;
 }
 
-// The text of a prompt or completion with every byte sequence that is not UTF-8 replaced, as JSON must be UTF-8 and a token may end inside a character.
+// A token may end inside a character, and JSON must be UTF-8.
 std::string quote_utf8(std::string_view bytes) {
-  std::string clean;
-  for (size_t i = 0; i < bytes.size();) {
-    auto at = [&](size_t k) { return i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0u; };
-    unsigned c = at(0);
-    size_t n = c < 0x80                ? 1
-               : c >= 0xC2 && c < 0xE0 ? 2
-               : c >= 0xE0 && c < 0xF0 ? 3
-               : c >= 0xF0 && c < 0xF5 ? 4
-                                       : 0;
-    bool ok = n > 0;
-    for (size_t k = 1; k < n; ++k) ok = ok && (at(k) & 0xC0) == 0x80;
-    // Overlong forms, surrogates and values beyond U+10FFFF.
-    if ((c == 0xE0 && at(1) < 0xA0) || (c == 0xED && at(1) > 0x9F) || (c == 0xF0 && at(1) < 0x90) ||
-        (c == 0xF4 && at(1) > 0x8F))
-      ok = false;
-    if (ok)
-      clean += bytes.substr(i, n);
-    else
-      clean += "\xEF\xBF\xBD";
-    i += ok ? n : 1;
-  }
-  return json::quote(clean);
+  return json::quote(utf8::repaired(bytes));
 }
 
 std::string_view text_of(const Ragged<char>& texts, uint64_t i) {
   return {texts[i].data(), texts[i].size()};
+}
+
+// The ids that sampling starts from; they leave room for a token in a context of max_len.
+std::vector<int32_t> fitting_prompt(const Row& row, const Tokenizer& tokenizer, uint64_t max_len) {
+  std::vector<int32_t> ids = encode_prompt(row, tokenizer);
+  if (ids.size() >= max_len)
+    throw Error(
+        TENON_E_INVALID,
+        "the prompt has " + std::to_string(ids.size()) +
+            " tokens, and the model's context of max_len = " + std::to_string(max_len) +
+            " tokens leaves no room for a completion: leave such rows out, or raise the model's max_len");
+  return ids;
 }
 
 }  // namespace
@@ -71,6 +65,17 @@ CompletionSampler::CompletionSampler(const Host& host)
                 host.seed()},
       max_new_tokens_(static_cast<uint64_t>(host.i64("max_new_tokens"))) {}
 
+void CompletionSampler::check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
+                                      const std::string& tokenizer_slot, uint64_t most) const {
+  const uint64_t max_len = model.info().max_len;
+  if (max_new_tokens_ >= max_len)
+    host_.warn("max_new_tokens = " + std::to_string(max_new_tokens_) +
+               " is never reached: prompt and completion share the context of model " + model.ref()->name +
+               ", max_len = " + std::to_string(max_len) + " tokens, and are cut there");
+  check_rows(host_, data, tokenizer_slot, most,
+             [&](const Row& row) { fitting_prompt(row, tokenizer, max_len); });
+}
+
 Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer,
                                   std::span<const Row> rows, uint64_t per_row, uint64_t first_id,
                                   uint64_t version) const {
@@ -78,13 +83,7 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
   Ragged<int32_t> prompts;
   std::vector<uint64_t> sample_id, group_id;
   for (const Row& row : rows) {
-    std::vector<int32_t> ids = encode_prompt(row, tokenizer);
-    if (ids.size() >= max_len)
-      throw Error(
-          TENON_E_INVALID,
-          "the prompt " + beginning_of(row) + " has " + std::to_string(ids.size()) +
-              " tokens, and the model's context of max_len = " + std::to_string(max_len) +
-              " tokens leaves no room for a completion: leave such rows out, or raise the model's max_len");
+    std::vector<int32_t> ids = about_row(row, [&] { return fitting_prompt(row, tokenizer, max_len); });
     uint64_t group = first_id + prompts.size();
     for (uint64_t k = 0; k < per_row; ++k) {
       sample_id.push_back(first_id + prompts.size());

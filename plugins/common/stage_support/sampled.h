@@ -22,7 +22,11 @@ class CompletionSampler {
   explicit CompletionSampler(const Host& host);
 
   float temperature() const { return sampling_.temperature; }
-  // per_row completions of each row, neighbours in one group; sample i has the id first_id + i. Throws TENON_E_INVALID if a prompt does not fit.
+  // Before the first step: tries the rows [0, most) of slot `data` as prompts for `model` (row_check.h), and warns if completions can only end where the
+  // model's context does. `tokenizer_slot`: the slot of `tokenizer`.
+  void check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
+                     const std::string& tokenizer_slot, uint64_t most) const;
+  // per_row completions of each row, neighbours in one group; sample i has the id first_id + i. Throws Error naming a row that cannot be used.
   Sampled sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer,
                  std::span<const Row> rows, uint64_t per_row, uint64_t first_id, uint64_t version) const;
   // Fills reward, valid and first from the list slot `rewards`.
@@ -46,10 +50,10 @@ inline constexpr tenon_option kSamplerOption =
     reference("sampler", "sampler", "{\"use\": \"native\"}", "Completes the prompts.");
 inline constexpr tenon_option kMaxNewTokensOption =
     integer("max_new_tokens", "256", "Most tokens of a completion; one that reaches it is cut there.",
-            {.min = "1", .unit = "tokens"});
+            {.min = "1", .max = "16777216", .unit = "tokens"});
 inline constexpr tenon_option kTopKOption =
     integer("top_k", "0", "Draws among the k most likely tokens only; 0: among all.",
-            {.min = "0", .unit = "tokens", .flags = TENON_O_ADVANCED});
+            {.min = "0", .max = "16777216", .unit = "tokens", .flags = TENON_O_ADVANCED});
 inline constexpr tenon_option kTopPOption = number(
     "top_p", "0", "Draws among the most likely tokens that together have this probability; 0: among all.",
     {.min = "0", .max = "1", .flags = TENON_O_ADVANCED});

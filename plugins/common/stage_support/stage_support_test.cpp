@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
 #include "stage_support/step.h"
 #include "support/fake_components.h"
@@ -54,9 +55,131 @@ TEST(RowText, ATemplateThatRewritesTheConversationIsAnError) {
 }
 
 TEST(RowText, TheBeginningOfARowIsWholeCharacters) {
-  EXPECT_EQ(beginning_of({"1+2=", "", "", ""}), "\"1+2=\"");
-  EXPECT_EQ(beginning_of({std::string(59, 'a') + "é" + "b", "", "", ""}),
-            "\"" + std::string(59, 'a') + "\"…");
+  EXPECT_EQ(place_of({"1+2=", "", "", ""}), "\"1+2=\"");
+  EXPECT_EQ(place_of({"1\n2=", "", "", "", "sums.jsonl:7"}), "sums.jsonl:7 (\"1\\n2=\")");
+  EXPECT_EQ(place_of({std::string(59, 'a') + "é" + "b", "", "", ""}), "\"" + std::string(59, 'a') + "\"…");
+}
+
+TEST(RowText, ErrorsInAStepNameTheRow) {
+  auto message = [](auto error) -> std::string {
+    try {
+      about_row({"1+2=", "", "", "", "sums.jsonl:7"}, [&] { throw error; });
+    } catch (const Error& e) {
+      return std::to_string(e.code()) + " " + e.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(message(Error(TENON_E_IO, "bad")), "-5 the row sums.jsonl:7 (\"1+2=\"): bad");
+  EXPECT_EQ(message(TokenizerError(TENON_E_INVALID, "bad")), "-1 bad") << "not the row's fault";
+}
+
+// A data set of `n` rows "0=", "1=", …; UINT64_MAX: without end. It counts what is read.
+struct Numbers {
+  uint64_t n, read = 0;
+  int32_t refuses = 0;  // the code that reading answers
+  static uint64_t count(void* self) { return static_cast<Numbers*>(self)->n; }
+  static int32_t rows(void* self, const tenon_call* call, const uint64_t* index, uint64_t n,
+                      const tenon_row_sink* out, tenon_error* err) {
+    return guard(err, [&] {
+      auto& numbers = *static_cast<Numbers*>(self);
+      EXPECT_NE(call, nullptr);
+      if (numbers.refuses != 0) throw Error(numbers.refuses, "no rows here");
+      for (uint64_t i = 0; i < n; ++i) {
+        EXPECT_EQ(index[i], numbers.read++) << "in order, each once";
+        Row row{std::to_string(index[i]) + "=", "", "", "", "n.jsonl:" + std::to_string(index[i] + 1)};
+        tenon_row raw = row.raw();
+        out->row(out->ctx, &raw);
+      }
+    });
+  }
+  tenon_ref ref() {
+    static constexpr tenon_dataset_vt table{sizeof table, 0, count, rows, nullptr};
+    static constexpr tenon_life life{sizeof life, 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+    return {sizeof(tenon_ref), 0, this, &table, "numbers", "numbers", &life};
+  }
+};
+
+struct Checked {
+  explicit Checked(uint64_t n) : numbers{n} {
+    host.slot("data", numbers.ref());
+    host.slot("model.tokenizer", letters.ref());
+  }
+  // What check_rows throws, if rows for which `bad` holds cannot be used.
+  std::string run(uint64_t most, const std::function<bool(uint64_t)>& bad) {
+    try {
+      check_rows(host.host(), "data", "model.tokenizer", most, [&](const Row& row) {
+        ++tried;
+        if (bad(std::stoull(row.prompt))) throw Error(TENON_E_INVALID, "it is bad");
+      });
+    } catch (const Error& e) {
+      return e.what();
+    }
+    return "";
+  }
+  FakeHost host;
+  LetterTokenizer letters;
+  Numbers numbers;
+  uint64_t tried = 0;
+};
+
+const auto kNone = [](uint64_t) { return false; };
+
+TEST(RowCheck, TriesEveryRowOfABoundedSetOnce) {
+  Checked all(3000);
+  EXPECT_EQ(all.run(UINT64_MAX, kNone), "");
+  EXPECT_EQ(all.tried, 3000u);
+  EXPECT_TRUE(all.host.logs.empty());
+  Checked some(3000);
+  EXPECT_EQ(some.run(40, kNone), "");
+  EXPECT_EQ(some.tried, 40u);
+  EXPECT_TRUE(some.host.logs.empty());
+}
+
+TEST(RowCheck, ReportsTheFirstBadRowsTogether) {
+  Checked check(3000);
+  EXPECT_EQ(check.run(UINT64_MAX, [](uint64_t i) { return i % 400 == 17; }),
+            "data: 8 of the 3000 rows of numbers cannot be used (rows are counted from 0), and nothing was "
+            "trained:\n"
+            "  row 17, n.jsonl:18 (\"17=\"): it is bad\n  row 417, n.jsonl:418 (\"417=\"): it is bad\n"
+            "  row 817, n.jsonl:818 (\"817=\"): it is bad\n  row 1217, n.jsonl:1218 (\"1217=\"): it is bad\n"
+            "  row 1617, n.jsonl:1618 (\"1617=\"): it is bad\n  and 3 more");
+  EXPECT_EQ(check.tried, 3000u);
+}
+
+TEST(RowCheck, SetsWithoutEndAndVeryLongOnesAreTriedInPart) {
+  Checked unbounded(TENON_COUNT_UNBOUNDED);
+  EXPECT_THAT(unbounded.run(UINT64_MAX, [](uint64_t i) { return i == 5; }),
+              HasSubstr("1 of the first 64 rows of numbers"));
+  Checked asked(TENON_COUNT_UNBOUNDED);
+  EXPECT_EQ(asked.run(300, kNone), "");
+  EXPECT_EQ(asked.tried, 300u) << "an evaluation takes just these";
+  Checked many(kCheckedRows + 1);
+  EXPECT_EQ(many.run(UINT64_MAX, [](uint64_t i) { return i == kCheckedRows; }), "");
+  EXPECT_EQ(many.tried, kCheckedRows);
+  ASSERT_EQ(many.host.logs.size(), 1u);
+  EXPECT_THAT(many.host.logs[0].second, HasSubstr("the first 100000 rows of numbers of 100001"));
+}
+
+TEST(RowCheck, WhatHasNoRowsYetIsLeftAlone) {
+  for (int32_t code : {TENON_E_UNSUPPORTED, TENON_E_STATE}) {
+    Checked check(TENON_COUNT_UNBOUNDED);
+    check.numbers.refuses = code;
+    EXPECT_EQ(check.run(UINT64_MAX, kNone), "");
+  }
+  Checked broken(5);
+  broken.numbers.refuses = TENON_E_IO;
+  EXPECT_EQ(broken.run(UINT64_MAX, kNone), "data: numbers: no rows here");
+}
+
+TEST(RowCheck, ATokenizerWithoutAnEndIsNotTheRowsFault) {
+  Checked check(5);
+  try {
+    check_rows(check.host.host(), "data", "model.tokenizer", 5,
+               [](const Row&) { throw TokenizerError(TENON_E_INVALID, "it has no end"); });
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "model.tokenizer: it has no end");
+  }
 }
 
 TEST(Step, TheStepIsSetAndTheRestKept) {
@@ -100,6 +223,54 @@ TEST(Sampled, GroupsIdsTextsAndRewards) {
   EXPECT_TRUE(sample.at("reward").is_null());
   EXPECT_EQ(sample.at("prompt").as_string(), "1+2=");
   EXPECT_FALSE(sample.contains("advantage"));
+}
+
+TEST(Sampled, PromptsAreTriedAndABoundThatIsNeverReachedIsAWarning) {
+  auto lab = [](const char* max_new_tokens, uint64_t max_len) {
+    FakeHost host(
+        std::string(R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": )") +
+        max_new_tokens + "}");
+    test::HashModel model(host, 23, max_len);
+    test::NaiveSampler naive;
+    LetterTokenizer letters;
+    test::RowSet rows{{{"1+2=", "", "", "", "a.jsonl:1"}, {"1+2+3=", "", "", "", "a.jsonl:2"}}};
+    host.slot("sampler", naive.ref());
+    host.slot("data", rows.ref("sums"));
+    host.slot("model.tokenizer", letters.ref());
+    try {
+      CompletionSampler(host.host())
+          .check_prompts("data", Model(model.ref("policy")), Tokenizer(letters.ref()), "model.tokenizer",
+                         UINT64_MAX);
+    } catch (const Error& e) {
+      return std::vector<std::string>{e.what()};
+    }
+    std::vector<std::string> said;
+    for (const auto& [level, text] : host.logs) said.push_back(text);
+    return said;
+  };
+  EXPECT_THAT(lab("6", 7), ::testing::IsEmpty());
+  EXPECT_THAT(lab("7", 7), ::testing::ElementsAre(HasSubstr("max_new_tokens = 7 is never reached")));
+  EXPECT_THAT(lab("3", 6), ::testing::ElementsAre(::testing::AllOf(
+                               HasSubstr("data: 1 of the 2 rows of sums"),
+                               HasSubstr("row 1, a.jsonl:2 (\"1+2+3=\"): the prompt has 6 tokens"),
+                               HasSubstr("max_len = 6"))));
+}
+
+TEST(Sampled, ACompletionWithoutATokenIsRefused) {
+  struct Silent {
+    void generate(const tenon_call*, const Model&, const tenon_generate_in&, const tenon_generate_out& out) {
+      if (out.done(out.ctx, 0, nullptr, nullptr, 0, TENON_FINISH_STOP) < 0)
+        throw Error(TENON_E_INTERNAL, "refused");
+    }
+  } silent;
+  FakeHost host(R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6})");
+  test::HashModel model(host, 23, 32);
+  LetterTokenizer letters;
+  host.slot("sampler", test::ref_to<SamplerShim<Silent>>(silent, "silent"));
+  std::vector<Row> rows = {{"1+2=", "", "", "{}"}};
+  EXPECT_THROW(CompletionSampler(host.host())
+                   .sample(nullptr, Model(model.ref()), Tokenizer(letters.ref()), rows, 1, 0, 0),
+               Error);
 }
 
 TEST(Sampled, TextsThatAreNotUtf8BecomeJsonAllTheSame) {

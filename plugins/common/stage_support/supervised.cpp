@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "stage_support/row_check.h"
 #include "stage_support/step.h"
 
 namespace tenon::stages {
@@ -17,7 +18,9 @@ Supervised::Supervised(const Host& host, LossOn loss_on)
       optimizer_(host.get_component<Optimizer>("optimizer")),
       batch_(static_cast<uint64_t>(host.i64("batch"))),
       micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
-      max_len_(model_.info().max_len) {}
+      max_len_(model_.info().max_len) {
+  check_rows(host, "data", "model.tokenizer", UINT64_MAX, [this](const Row& row) { sequence(row); });
+}
 
 void Supervised::run(const tenon_call* call, const StageIo& io, uint64_t steps) const {
   io.begin(steps);
@@ -33,17 +36,20 @@ Rollout Supervised::encode(std::span<const Row> rows) const {
   Timed timed(host_, "data");
   if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
   Rollout batch;
-  for (const Row& row : rows) push(batch, row);
+  for (const Row& row : rows) {
+    PromptAndCompletion text = about_row(row, [&] { return sequence(row); });
+    uint64_t index = batch.size();
+    batch.push(text.prompt, text.completion, {}, index, index, 0);
+  }
   return batch;
 }
 
-void Supervised::push(Rollout& to, const Row& row) const {
+PromptAndCompletion Supervised::sequence(const Row& row) const {
   PromptAndCompletion text = encode_row(row, tokenizer_);
   if (text.completion.empty() && loss_on_ == LossOn::kAnswer)
     throw Error(
         TENON_E_INVALID,
-        "the row " + beginning_of(row) +
-            " has no answer to train on: neither a `completion` nor a last message of the role assistant");
+        "there is no answer to train on: neither a `completion` nor a last message of the role assistant");
   if (text.completion.empty() || loss_on_ == LossOn::kAll) {
     // The loss is on everything but the first token, which nothing precedes.
     text.completion.insert(text.completion.begin(), text.prompt.begin() + 1, text.prompt.end());
@@ -51,12 +57,10 @@ void Supervised::push(Rollout& to, const Row& row) const {
   }
   uint64_t length = text.prompt.size() + text.completion.size();
   if (length > max_len_)
-    throw Error(TENON_E_INVALID,
-                "the row " + beginning_of(row) + " has " + std::to_string(length) +
-                    " tokens, and the model's context is max_len = " + std::to_string(max_len_) +
-                    ": leave such rows out, or raise the model's max_len");
-  uint64_t index = to.size();
-  to.push(text.prompt, text.completion, {}, index, index, 0);
+    throw Error(TENON_E_INVALID, std::to_string(length) + " tokens, and the model's context is max_len = " +
+                                     std::to_string(max_len_) +
+                                     ": leave such rows out, or raise the model's max_len");
+  return text;
 }
 
 void Supervised::step(const tenon_call* call, Rollout batch, uint64_t version) const {

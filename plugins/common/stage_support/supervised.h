@@ -12,7 +12,7 @@ enum class LossOn {
   kAnswer       // as kCompletion; a row without one is an error
 };
 
-// What a supervised stage is made of. Reads the options and slots model, data, optimizer, batch and micro_batch_tokens.
+// What a supervised stage is made of. Reads the options and slots model, data, optimizer, batch and micro_batch_tokens, and tries the rows (row_check.h).
 class Supervised {
  public:
   Supervised(const Host& host, LossOn loss_on);
@@ -23,14 +23,14 @@ class Supervised {
   // Runs the steps [io.first_step(), steps): each takes the next `batch` rows, and ends in step_end.
   void run(const tenon_call* call, const StageIo& io, uint64_t steps) const;
 
-  // The sequences of `rows`, mask set where the loss is.
+  // The sequences of `rows`, mask set where the loss is. Throws Error naming the row that cannot be used.
   Rollout encode(std::span<const Row> rows) const;
   // Gradient of the mean over all tokens with mask 1, one optimizer step; the parameters are then `version`. Records the metrics. The numbers do not
   // depend on micro_batch_tokens.
   void step(const tenon_call* call, Rollout batch, uint64_t version) const;
 
  private:
-  void push(Rollout& to, const Row& row) const;
+  PromptAndCompletion sequence(const Row& row) const;
 
   Host host_;
   LossOn loss_on_;
@@ -50,12 +50,12 @@ inline constexpr tenon_option kTrainDataOption =
 inline constexpr tenon_option kOptimizerOption =
     reference("optimizer", "optimizer", nullptr, "Owns learning rate, schedule and clipping.",
               {.flags = TENON_O_REQUIRED});
-inline constexpr tenon_option kBatchOption =
-    integer("batch", "32", "Sequences per optimizer step.", {.min = "1", .unit = "sequences"});
+inline constexpr tenon_option kBatchOption = integer("batch", "32", "Sequences per optimizer step.",
+                                                     {.min = "1", .max = "1048576", .unit = "sequences"});
 inline constexpr tenon_option kMicroBatchOption =
     integer("micro_batch_tokens", "4096",
             "Most tokens in one forward and backward pass; bounds memory and changes no number. A longer "
             "sequence goes alone.",
-            {.min = "1", .unit = "tokens", .flags = TENON_O_ADVANCED});
+            {.min = "1", .max = "16777216", .unit = "tokens", .flags = TENON_O_ADVANCED});
 
 }  // namespace tenon::stages

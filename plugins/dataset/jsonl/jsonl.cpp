@@ -37,7 +37,6 @@ class Jsonl {
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    support::PromptForm::check(host, findings);
     int sources = 0;
     for (const char* option : {"prompt", "template", "messages"}) sources += host.str_if(option).has_value();
     if (sources != 1)
@@ -45,10 +44,13 @@ class Jsonl {
           "prompt",
           std::string(sources == 0 ? "nothing says" : "more than one option says") +
               " what is asked; give one of prompt: <field>, template: \"… {field} …\", messages: <field>");
-    if (host.str_if("messages") && (host.str("as") == "messages" || host.str_if("system")))
-      findings.error("messages", "the file's messages are used as they are; leave out `as` and `system`");
-    if (host.str("split") == "all" && host.f64_if("test_fraction"))
-      findings.error("test_fraction", "does nothing with split: all");
+    if (host.str_if("messages")) {
+      for (const char* option : {"as", "system"})
+        findings.no_effect(option, "the file's messages are used as they are");
+    } else {
+      support::PromptForm::check(host, findings);
+    }
+    if (host.str("split") == "all") findings.no_effect("test_fraction", "split: all takes every row");
     if (host.str("split") != "all" && !host.f64_if("test_fraction"))
       findings.error("split", "needs test_fraction, the share of rows that is `test`");
   }
@@ -66,63 +68,42 @@ class Jsonl {
     try {
       return tenon::jsonl::LineIndex(file);
     } catch (const tenon::io::FormatError& e) {
-      throw Error(TENON_E_IO, e.what());
+      throw Error(TENON_E_IO, std::string("file: ") + e.what());
     }
   }
 
-  // The fields of a line, each as its own JSON text: numbers stay as they are written.
-  using Fields = std::vector<std::pair<std::string, std::string_view>>;
-  static Fields fields(std::string_view object) {
-    Fields out;
-    tenon::json::detail::Scanner in{object};
-    in.expect('{');
-    while (in.peek() != '}') {
-      if (!out.empty()) in.expect(',');
-      in.space();
-      std::string name = in.string();
-      in.expect(':');
-      in.space();
-      size_t begin = in.i;
-      in.skip();
-      out.emplace_back(std::move(name), object.substr(begin, in.i - begin));
-    }
-    return out;
-  }
-
-  static std::string_view raw(const Fields& all, const std::string& name) {
-    for (const auto& [key, value] : all)
-      if (key == name) return value;
-    return {};
-  }
-  // A field's text: a string's content, or the JSON text of anything else.
-  static std::string text(const Fields& all, const std::string& name) {
-    std::string_view value = raw(all, name);
-    return value.starts_with('"') ? tenon::json::detail::Scanner{value}.string() : std::string(value);
+  // A field's text; the line has it, for it was checked.
+  static std::string text(std::string_view object, const std::string& name) {
+    return tenon::json::text_field(object, name).value();
   }
 
   tenon::Row row(const Line& line) const {
-    Fields all = fields(index_.text(line));
+    const std::string_view object = index_.text(line);
     tenon::Row r;
-    if (!messages_.empty()) {
-      r.messages_json = raw(all, messages_);
-    } else {
-      form_.set(r, question(all));
-    }
-    if (!completion_.empty()) r.completion = text(all, completion_);
-    r.meta_json = "{";
-    if (!answer_.empty()) r.meta_json += "\"answer\":" + std::string(raw(all, answer_));
-    for (const auto& [name, value] : all) {
-      if (!answer_.empty() && name == "answer") continue;
-      r.meta_json +=
-          (r.meta_json.size() > 1 ? "," : "") + tenon::json::quote(name) + ":" + std::string(value);
-    }
-    r.meta_json += "}";
+    r.source = index_.place(line);
+    if (!messages_.empty())
+      r.messages_json = tenon::json::raw_field(object, messages_).value();
+    else
+      form_.set(r, question(object));
+    if (!completion_.empty()) r.completion = text(object, completion_);
+    r.meta_json = meta(object);
     return r;
   }
 
-  std::string question(const Fields& all) const {
-    return template_ ? template_->fill([&](const std::string& name) { return text(all, name); })
-                     : text(all, prompt_);
+  std::string question(std::string_view object) const {
+    return template_ ? template_->fill([&](const std::string& name) { return text(object, name); })
+                     : text(object, prompt_);
+  }
+
+  // The line as it stands; with the option `answer`, that field's value as `answer` before the other fields. Values keep their text, so that no number is rounded.
+  std::string meta(std::string_view object) const {
+    if (answer_.empty() || answer_ == "answer") return std::string(object);
+    std::string out = "{\"answer\":" + std::string(tenon::json::raw_field(object, answer_).value());
+    tenon::json::each_field(object, [&](const std::string& name, std::string_view value) {
+      if (name != "answer") out += "," + tenon::json::quote(name) + ":" + std::string(value);
+      return true;
+    });
+    return out + "}";
   }
 
   // Everything that `row` relies on, or an error with file and line.
@@ -228,6 +209,6 @@ TENON_DATASET_PLUGIN(
     tenon::number("test_fraction", nullptr, "Of split: train and test. The share of rows that is `test`.",
                   {.min = "0.000001", .max = "0.999999"}),
     tenon::integer("offset", "0", "Rows of the split to leave out at its beginning.",
-                   {.min = "0", .unit = "rows"}),
+                   {.min = "0", .max = "1000000000000", .unit = "rows"}),
     tenon::integer("limit", nullptr, "Most rows to take after that; absent: all.",
-                   {.min = "1", .unit = "rows"}))
+                   {.min = "1", .max = "1000000000000", .unit = "rows"}))

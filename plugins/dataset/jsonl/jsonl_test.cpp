@@ -18,6 +18,7 @@ namespace {
 using tenon::json::quote;
 using testing::AllOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 using Options = std::map<std::string, std::string>;
 
 class JsonlData : public testing::Test {
@@ -54,6 +55,22 @@ TEST_F(JsonlData, FieldsAndMeta) {
   EXPECT_EQ(all[0].meta("final"), "2.50") << "as it is written";
   EXPECT_EQ(all[0].meta("deep"), R"({"a": [1, "}"]})");
   EXPECT_EQ(all[0].meta("answer"), "it is\n#### 2");
+}
+
+TEST_F(JsonlData, RowsKnowTheirLine) {
+  auto all = rows("{\"question\":\"a\"}\n\n{\"question\":\"b\"}\n", kQuestion);
+  EXPECT_EQ(all.at(0).source, path + ":1");
+  EXPECT_EQ(all.at(1).source, path + ":3");
+}
+
+TEST_F(JsonlData, MetaKeepsNumbersAndNamesAsTheyAreWritten) {
+  const std::string line =
+      R"({"question":"q", "a\"b": 1e400, "n": 0.10, "answer": "old", "f": 12345678901234567890123})";
+  EXPECT_EQ(rows(" " + line + "\t", kQuestion)[0].meta("n"), "0.10");
+  EXPECT_EQ(rows(line, kQuestion)[0].meta_json, line);
+  EXPECT_EQ(
+      rows(line, {{"prompt", "\"question\""}, {"answer", "\"f\""}})[0].meta_json,
+      R"({"answer":12345678901234567890123,"question":"q","a\"b":1e400,"n":0.10,"f":12345678901234567890123})");
 }
 
 TEST_F(JsonlData, AnswerNamesTheGoldField) {
@@ -120,7 +137,7 @@ TEST_F(JsonlData, FilesWithoutRowsAreErrors) {
     FAIL();
   } catch (const tenon::Error& e) {
     EXPECT_EQ(e.code(), TENON_E_IO);
-    EXPECT_THAT(e.what(), HasSubstr(path));
+    EXPECT_THAT(e.what(), StartsWith("file: " + path)) << "the option to blame";
   }
 }
 
@@ -168,7 +185,8 @@ TEST(JsonlCheck, RulesBetweenOptions) {
   EXPECT_EQ(findings(kQuestion), 0u);
   EXPECT_EQ(findings({}), 1u);
   EXPECT_EQ(findings({{"prompt", "\"q\""}, {"template", "\"{q}\""}}), 1u);
-  EXPECT_EQ(findings({{"messages", "\"m\""}, {"as", "\"messages\""}}), 1u);
+  EXPECT_EQ(findings({{"messages", "\"m\""}}), 0u);
+  EXPECT_EQ(findings({{"messages", "\"m\""}, {"as", "\"prompt\""}, {"system", "\"s\""}}), 2u);
   EXPECT_EQ(findings({{"prompt", "\"q\""}, {"split", "\"test\""}}), 1u);
   EXPECT_EQ(findings({{"prompt", "\"q\""}, {"test_fraction", "0.1"}}), 1u);
   EXPECT_EQ(findings({{"prompt", "\"q\""}, {"split", "\"test\""}, {"test_fraction", "0.1"}}), 0u);

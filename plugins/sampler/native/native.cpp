@@ -51,7 +51,7 @@ TENON_SAMPLER_PLUGIN(
     tenon::integer("slots", "64",
                    "Sequences decoded at the same time; 0: all of a call. It bounds the memory for keys and "
                    "values and never changes a result.",
-                   {.min = "0", .unit = "sequences"}),
+                   {.min = "0", .max = "65536", .unit = "sequences"}),
     tenon::boolean("ignore_stop", "false",
                    "Whether every completion goes on to the limit, stop ids or not: to measure speed.",
                    {.flags = TENON_O_ADVANCED}))

@@ -192,6 +192,20 @@ TEST(NativeSampler, KeepsTheSessionFromCallToCall) {
   expect_equal(mine, sample(naive.ref(), other, Request(4)));
 }
 
+TEST(NativeSampler, ClosesTheSessionWhenTheModelChanges) {
+  Native native;
+  HashModel other(native.host, 12, 64, 2);
+  sample(native.instance.ref(), native.model, Request(4));
+  ASSERT_EQ(native.model.open_sessions(), 1u);
+  sample(native.instance.ref(), other, Request(4));
+  EXPECT_EQ(native.model.open_sessions(), 0u);
+  EXPECT_EQ(native.model.counts.close, 1u);
+  EXPECT_EQ(other.open_sessions(), 1u);
+  sample(native.instance.ref(), native.model, Request(4));
+  EXPECT_EQ(other.open_sessions(), 0u);
+  EXPECT_EQ(native.model.open_sessions(), 1u);
+}
+
 TEST(NativeSampler, IsCancelledBetweenTwoTokens) {
   Native native;
   int asked = 0;

@@ -44,6 +44,18 @@ class Evaluate {
       patterns_.push_back({host.str((path + "name").c_str()), Pattern(host.str((path + "regex").c_str()))});
     }
     several_rewards_ = host.count("rewards") > 1;
+    for (size_t i = 0; i < models_.size(); ++i)
+      sampler_.check_prompts("data", models_[i].model, models_[i].tokenizer,
+                             "models/" + std::to_string(i) + ".tokenizer",
+                             problems_ == 0 ? UINT64_MAX : problems_);
+  }
+
+  static void check(Host host, Findings& findings) {
+    if (host.f64("temperature") == 0)
+      for (const char* filter : {"top_k", "top_p", "min_p"})
+        findings.no_effect(filter, "with temperature: 0 the most likely token is always taken");
+    if (host.count("rewards") == 1)
+      findings.no_effect("rewards.0.weight", "the sum is reported of several rewards only");
   }
 
   void run(const tenon_call* call, const StageIo& io) {
@@ -170,14 +182,15 @@ TENON_STAGE_PLUGIN(
     tenon::text("benchmark", nullptr, "Name in the results; by default that of the data set."),
     tenon::stages::kRewardsOption, tenon::stages::kSamplerOption,
     tenon::integer("problems", "256", "How many problems; 0: all of the data set.",
-                   {.min = "0", .unit = "problems"}),
+                   {.min = "0", .max = "1000000000", .unit = "problems"}),
     tenon::integer("samples", "1",
                    "Completions of each problem; the accuracy is the mean over all of them (pass@1).",
-                   {.min = "1", .unit = "completions"}),
-    tenon::number("temperature", "1", "Of sampling; 0: always the most likely token.", {.min = "0"}),
+                   {.min = "1", .max = "65536", .unit = "completions"}),
+    tenon::number("temperature", "1", "Of sampling; 0: always the most likely token.",
+                  {.min = "0", .max = "100"}),
     tenon::stages::kTopKOption, tenon::stages::kTopPOption, tenon::stages::kMinPOption,
     tenon::stages::kMaxNewTokensOption,
     tenon::object("patterns", tenon::evaluate::kPatternChildren,
                   "Shares of completions that contain something.", {.flags = TENON_O_LIST}),
     tenon::integer("samples_per_model", "4", "Completions of each model written to samples.jsonl; 0: none.",
-                   {.min = "0", .unit = "completions"}))
+                   {.min = "0", .max = "65536", .unit = "completions"}))

@@ -153,5 +153,18 @@ TEST(Evaluate, AllProblemsOfABoundedSet) {
   EXPECT_EQ(lab.io.results.at("zero/held-out/samples"), 3.0);
 }
 
+TEST(Evaluate, FindsOptionsWithoutEffect) {
+  auto findings = [](const char* options) {
+    return check_findings(plugin_component(), FakeHost(plugin_component(), options));
+  };
+  using Lines = std::vector<std::string>;
+  EXPECT_EQ(findings(R"({"rewards": ["a"], "top_k": 5})"), Lines());
+  EXPECT_EQ(findings(R"({"rewards": ["a"], "top_k": 5, "temperature": 0})"),
+            Lines{"top_k: with temperature: 0 the most likely token is always taken"});
+  EXPECT_EQ(findings(R"({"rewards": [{"of": "a", "weight": 2}]})"),
+            Lines{"rewards.0.weight: the sum is reported of several rewards only"});
+  EXPECT_EQ(findings(R"({"rewards": [{"of": "a", "weight": 2}, "b"]})"), Lines());
+}
+
 }  // namespace
 }  // namespace tenon::test

@@ -22,13 +22,13 @@ class Pretrain {
 
 }  // namespace
 
-TENON_STAGE_PLUGIN(Pretrain, "pretrain", "0.1.0",
-                   "Next-token training: minimises the mean negative log-probability of the tokens.",
-                   tenon::stages::kModelOption, tenon::stages::kTrainDataOption,
-                   tenon::stages::kOptimizerOption,
-                   tenon::integer("steps", nullptr, "Optimizer steps.",
-                                  {.min = "1", .unit = "steps", .flags = TENON_O_REQUIRED}),
-                   tenon::stages::kBatchOption, tenon::stages::kMicroBatchOption,
-                   tenon::choice("loss_on", kLossOn, "\"completion\"",
-                                 "completion: the loss is on the completion, and on the whole text of rows "
-                                 "without one; all: on every token but the first."))
+TENON_STAGE_PLUGIN(
+    Pretrain, "pretrain", "0.1.0",
+    "Next-token training: minimises the mean negative log-probability of the tokens.",
+    tenon::stages::kModelOption, tenon::stages::kTrainDataOption, tenon::stages::kOptimizerOption,
+    tenon::integer("steps", nullptr, "Optimizer steps.",
+                   {.min = "1", .max = "1000000000", .unit = "steps", .flags = TENON_O_REQUIRED}),
+    tenon::stages::kBatchOption, tenon::stages::kMicroBatchOption,
+    tenon::choice("loss_on", kLossOn, "\"completion\"",
+                  "completion: the loss is on the completion, and on the whole text of rows "
+                  "without one; all: on every token but the first."))

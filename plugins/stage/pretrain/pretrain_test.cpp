@@ -104,17 +104,38 @@ TEST(Pretrain, TakesTheNextRowsAndGoesOnAfterAStop) {
   EXPECT_EQ(lab.sgd.total_steps, 5u);
 }
 
-TEST(Pretrain, ARowThatDoesNotFitIsAnError) {
-  Lab lab(R"({"steps": 1, "batch": 2})");
+TEST(Pretrain, ARowThatDoesNotFitIsAnErrorBeforeTheFirstStep) {
+  Lab lab(R"({"steps": 1, "batch": 1})");
   HashModel small(lab.host, 23, 8);
   lab.host.slot("model", small.ref());
   try {
     lab.run();
     FAIL() << "no error";
   } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr("\"7-4=\" has 13 tokens"));
+    EXPECT_THAT(e.what(), HasSubstr("row 1, \"7-4=\": 13 tokens"));
     EXPECT_THAT(e.what(), HasSubstr("max_len = 8"));
+    EXPECT_EQ(lab.data.taken, 0u);
+    EXPECT_EQ(small.version, 0u);
   }
+}
+
+TEST(Pretrain, ATokenizerWithoutAnEndIsAnErrorOnlyWhereSomethingEnds) {
+  struct Endless : LetterTokenizer {
+    int64_t special(std::string_view) const { return -1; }
+    std::vector<int32_t> stop_ids() const { return {}; }
+  } endless;
+  Lab lab(R"({"steps": 1, "batch": 1})");
+  lab.host.slot("model.tokenizer", ref_to<TokenizerShim<Endless>>(endless, "endless"));
+  try {
+    Instance stage(plugin_component(), lab.host);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), ::testing::StartsWith("model.tokenizer: the tokenizer has neither"));
+  }
+  RowSet plain{{{"abc", "", "", "{}"}}};
+  lab.host.slot("data", plain.ref());
+  lab.run();
+  EXPECT_EQ(lab.io.steps.size(), 1u);
 }
 
 }  // namespace

@@ -18,13 +18,22 @@ Options::Options(const Host& host)
 }
 
 void Rl::check(Host host, Findings& findings) {
-  if (!host.boolean("allow_truncation"))
-    for (const char* filter : {"top_k", "top_p", "min_p"})
-      if (host.f64_if(filter).value_or(0) != 0)
-        findings.error(filter, std::string(filter) +
-                                   " makes the sampler draw from another distribution than the one that is "
-                                   "trained: leave it out, or set allow_truncation: true");
+  const bool allowed = host.boolean("allow_truncation");
+  bool any = false;
+  for (const char* filter : {"top_k", "top_p", "min_p"}) {
+    const bool is_set = host.f64(filter) != 0;
+    any = any || is_set;
+    if (is_set && !allowed)
+      findings.error(filter, std::string(filter) +
+                                 " makes the sampler draw from another distribution than the one that is "
+                                 "trained: leave it out, or set allow_truncation: true");
+  }
+  if (!any) findings.no_effect("allow_truncation", "none of top_k, top_p and min_p is set");
   int64_t sequences = host.i64("prompts") * host.i64("group_size");
+  if (sequences > kMostSequences)
+    findings.error("prompts", "prompts * group_size = " + std::to_string(sequences) +
+                                  " sequences in one rollout; at most " + std::to_string(kMostSequences) +
+                                  " are allowed");
   if (host.i64("mini_batches") > sequences)
     findings.error("mini_batches", std::to_string(host.i64("mini_batches")) +
                                        " mini-batches, but a rollout has prompts * group_size = " +

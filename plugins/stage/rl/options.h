@@ -19,19 +19,22 @@ inline constexpr OptionTable kOptions{
     stages::kRewardsOption,
     stages::kSamplerOption,
     integer("steps", nullptr, "Rollouts, each with its updates.",
-            {.min = "1", .unit = "steps", .flags = TENON_O_REQUIRED}),
+            {.min = "1", .max = "1000000000", .unit = "steps", .flags = TENON_O_REQUIRED}),
     integer("prompts", "16", "Prompts of one rollout.", {.min = "1", .max = "1000000", .unit = "prompts"}),
-    integer("group_size", "16", "Completions of each prompt.", {.min = "1", .max = "65536", .unit = "completions"}),
+    integer("group_size", "16", "Completions of each prompt.",
+            {.min = "1", .max = "65536", .unit = "completions"}),
     integer("mini_batches", "1",
             "Optimizer updates of one pass over a rollout; its sequences are split at random among them.",
-            {.min = "1"}),
-    integer("epochs", "1", "Passes over a rollout.", {.min = "1"}),
+            {.min = "1", .max = "65536"}),
+    integer("epochs", "1", "Passes over a rollout.", {.min = "1", .max = "1000"}),
     integer("micro_batch_tokens", "4096",
-            "Most tokens in one forward and backward pass; bounds memory. A group, whose prompt is computed once, stays "
+            "Most tokens in one forward and backward pass; bounds memory. A group, whose prompt is computed "
+            "once, stays "
             "whole if it fits; then this changes no number, and otherwise no more than their rounding.",
-            {.min = "1", .unit = "tokens", .flags = TENON_O_ADVANCED}),
+            {.min = "1", .max = "16777216", .unit = "tokens", .flags = TENON_O_ADVANCED}),
     number("temperature", "1",
-           "Of sampling; log-probabilities in training are taken at the same temperature.", {.min = "0.01"}),
+           "Of sampling; log-probabilities in training are taken at the same temperature.",
+           {.min = "0.01", .max = "100"}),
     stages::kTopKOption,
     stages::kTopPOption,
     stages::kMinPOption,
@@ -48,7 +51,10 @@ inline constexpr OptionTable kOptions{
            "they must be equal, as they are on a CPU.",
            {.min = "0", .unit = "nats"}),
     integer("samples_per_step", "4", "Completions of a step written to samples.jsonl; 0: none.",
-            {.min = "0", .unit = "completions"})};
+            {.min = "0", .max = "65536", .unit = "completions"})};
+
+// Of one rollout: prompts * group_size.
+inline constexpr int64_t kMostSequences = 1 << 20;
 
 struct Options {
   explicit Options(const Host& host);

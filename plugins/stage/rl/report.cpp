@@ -73,4 +73,18 @@ void Rl::report(const stages::Sampled& batch, const UpdateStats& stats, double s
   for (uint64_t k = 0; k < wanted; ++k) sample_out(host_, batch.to_json(k * r.size() / wanted));
 }
 
+// Once, when more than half of the updates had nothing to learn from: after the first ten steps, or at the end of a shorter run.
+void Rl::warn_of_skipped(const UpdateStats& stats, uint64_t steps_done) {
+  constexpr uint64_t kFirst = 10;
+  made_ += stats.updates;
+  skipped_ += stats.skipped;
+  if (warned_ || skipped_ <= made_ || (steps_done < kFirst && steps_done < options_.steps)) return;
+  warned_ = true;
+  host_.warn(std::to_string(skipped_) + " of the first " + std::to_string(skipped_ + made_) +
+             " updates were skipped, as no completion had an advantage: within a group all rewards were "
+             "equal. The problems are too hard "
+             "or too easy for the model, or group_size is too small. The learning-rate schedule counts the "
+             "updates that were made");
+}
+
 }  // namespace tenon::rl

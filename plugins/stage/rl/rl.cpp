@@ -21,6 +21,7 @@ Rl::Rl(Host host)
     throw Error(TENON_E_UNSUPPORTED,
                 "the algorithm needs the values of a critic, which this stage does not train");
   if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<Model>("reference");
+  sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer", UINT64_MAX);
 }
 
 void Rl::run(const tenon_call* call, const StageIo& io) {
@@ -47,6 +48,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
         update(&now, trained.select(rows), version_ == sampled_by, stats);
 
     report(batch, stats, watch.seconds());
+    warn_of_skipped(stats, step + 1);
     io.step_end(step);
   }
 }

@@ -48,6 +48,7 @@ class Rl {
 
   // report.cpp
   void report(const stages::Sampled& batch, const UpdateStats& stats, double seconds) const;
+  void warn_of_skipped(const UpdateStats& stats, uint64_t steps_done);
 
   Host host_;
   Options options_;
@@ -59,7 +60,9 @@ class Rl {
   Optimizer optimizer_;
   stages::CompletionSampler sampler_;
   tenon_algorithm_info info_;
-  uint64_t version_ = 0;  // optimizer updates so far
+  uint64_t version_ = 0;             // optimizer updates so far
+  uint64_t made_ = 0, skipped_ = 0;  // updates of this process
+  bool warned_ = false;
 };
 
 }  // namespace tenon::rl

@@ -89,7 +89,7 @@ Expected first_rollout(const std::string& options, uint64_t prompts, uint64_t gr
   return out;
 }
 double odd_of(const std::string& text) {
-  Sample s{0, 0, "", text, "{}", {}, 0, 0, nullptr};
+  Sample s{0, 0, "", text, "{}", {}, 0, 0, nullptr, nullptr};
   return odd_digits(s);
 }
 
@@ -263,6 +263,25 @@ TEST(Rl, ARolloutWithoutAnySignalMakesNoUpdate) {
   EXPECT_TRUE(std::isnan(step.metric("loss")));
 }
 
+TEST(Rl, WarnsOnceWhenMostUpdatesAreSkipped) {
+  auto warnings = [](uint64_t steps, uint64_t without_signal) {
+    Lab lab(R"({"prompts": 3, "group_size": 4, "max_new_tokens": 10, "steps": )" + std::to_string(steps) +
+            "}");
+    lab.reward.f = [&](const Sample& s) {
+      return s.id / 12 < without_signal ? 1.0 : static_cast<double>(s.id % 2);
+    };
+    lab.run();
+    std::vector<std::string> said;
+    for (const auto& [level, text] : lab.host.logs)
+      if (level == TENON_LOG_WARN) said.push_back(text);
+    return said;
+  };
+  EXPECT_THAT(warnings(30, 30), ::testing::ElementsAre(HasSubstr("10 of the first 10 updates were skipped")));
+  EXPECT_THAT(warnings(3, 2), ::testing::ElementsAre(HasSubstr("2 of the first 3 updates")));
+  EXPECT_THAT(warnings(12, 6), ::testing::ElementsAre(HasSubstr("6 of the first 10 updates")));
+  EXPECT_THAT(warnings(4, 2), ::testing::IsEmpty()) << "half is not more than half";
+}
+
 TEST(Rl, StopsWhereSamplingAndTrainingDiffer) {
   Lab lab;
   lab.model.logprob_error = 1e-3f;
@@ -407,10 +426,18 @@ TEST(Rl, ChecksItsOptions) {
                      FakeHost(plugin_component(), R"({"steps": 1, "top_p": 0.9, "allow_truncation": true})"))
           .empty());
   EXPECT_THAT(check_findings(plugin_component(),
+                             FakeHost(plugin_component(), R"({"steps": 1, "allow_truncation": true})")),
+              ::testing::ElementsAre("allow_truncation: none of top_k, top_p and min_p is set"));
+  EXPECT_THAT(check_findings(plugin_component(),
                              FakeHost(plugin_component(),
                                       R"({"steps": 1, "prompts": 2, "group_size": 2, "mini_batches": 5})"))
                   .at(0),
               HasSubstr("prompts * group_size = 4"));
+  EXPECT_THAT(check_findings(
+                  plugin_component(),
+                  FakeHost(plugin_component(), R"({"steps": 1, "prompts": 1000000, "group_size": 65536})")),
+              ::testing::ElementsAre(HasSubstr(
+                  "prompts: prompts * group_size = 65536000000 sequences in one rollout; at most 1048576")));
 }
 
 TEST(Rl, RefusesWhatCannotWork) {
@@ -426,7 +453,8 @@ TEST(Rl, RefusesWhatCannotWork) {
   HashModel small(narrow.host, 23, 5);
   narrow.host.slot("model", small.ref());
   std::string text = narrow.run_and_fail();
-  EXPECT_THAT(text, HasSubstr("\"1+2-3=\" has 6 tokens"));
+  EXPECT_THAT(text, HasSubstr("row 2, \"1+2-3=\": the prompt has 6 tokens"));
+  EXPECT_EQ(narrow.data.taken, 0u) << "before the first step";
   EXPECT_THAT(text, HasSubstr("max_len = 5"));
 }
 

@@ -45,6 +45,7 @@ TENON_STAGE_PLUGIN(
     tenon::stages::kModelOption, tenon::stages::kTrainDataOption, tenon::stages::kOptimizerOption,
     tenon::number("epochs", nullptr,
                   "Times that every row is trained on; the last batch may reach into the next epoch.",
-                  {.min = "0.000001"}),
-    tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.", {.min = "1", .unit = "steps"}),
+                  {.min = "0.000001", .max = "1000000"}),
+    tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.",
+                   {.min = "1", .max = "1000000000", .unit = "steps"}),
     tenon::stages::kBatchOption, tenon::stages::kMicroBatchOption)

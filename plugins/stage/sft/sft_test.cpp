@@ -65,8 +65,9 @@ TEST(Sft, EpochsAreCounted) {
 
 TEST(Sft, ARowWithoutAnAnswerIsAnError) {
   EXPECT_THAT(Lab(R"({"steps": 1})", {{"1+2=", "", "", "{}"}}).run_and_fail(),
-              HasSubstr("\"1+2=\" has no answer"));
-  EXPECT_THAT(Lab(R"({"steps": 1})", {{"", kQuestion, "", "{}"}}).run_and_fail(), HasSubstr("has no answer"));
+              HasSubstr("\"1+2=\": there is no answer"));
+  EXPECT_THAT(Lab(R"({"steps": 1})", {{"", kQuestion, "", "{}"}}).run_and_fail(),
+              HasSubstr("there is no answer"));
   EXPECT_THAT(Lab(R"({"steps": 1})", {{"", "{}", "", "{}"}}).run_and_fail(),
               HasSubstr("must be a JSON list"));
 }
