@@ -60,9 +60,10 @@ TEST(ConfigurationGuide, IsWhatTheOptionTablesSay) {
     EXPECT_TRUE(std::find(written.begin(), written.end(), component) != written.end())
         << component.substr(0, component.find('\n')) << " differs" << kHint;
   const auto differ = std::mismatch(guide.begin(), guide.end(), printed.begin(), printed.end()).first;
-  if (components.size() == written.size())
+  if (components.size() == written.size()) {
     EXPECT_TRUE(guide == printed) << "the guide differs from line "
                                   << std::count(guide.begin(), differ, '\n') + 1 << " on" << kHint;
+  }
 }
 
 TEST(ConfigurationGuide, ItsExampleIsRight) {
