@@ -9,7 +9,7 @@ build := build/$(PRESET)
 tenon := $(build)/bin/tenon
 
 .DEFAULT_GOAL := help
-.PHONY: help deps configure build quickstart smollm2 test bench format install clean distclean
+.PHONY: help deps configure build quickstart arithmetic smollm2 test bench format install clean distclean
 
 help: ## List these targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -27,6 +27,10 @@ build: configure ## Build everything; the program is build/release/bin/tenon
 
 quickstart: build ## Train a small model to reason, in minutes
 	$(tenon) run configs/quickstart.yaml
+
+arithmetic: build ## Teach SmolLM2-135M-Instruct word problems, in 20 minutes (fetches the model, 98 MB)
+	@.ci/deps smollm2
+	$(tenon) run configs/arithmetic-smollm2.yaml
 
 smollm2: build ## Train SmolLM2-135M-Instruct on GSM8K (fetches the model, 98 MB)
 	@.ci/deps smollm2
