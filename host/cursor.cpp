@@ -24,12 +24,7 @@ std::vector<uint64_t> epoch_order(uint64_t n, uint64_t key, uint64_t epoch) {
 
 Cursor::Cursor(void* self, const tenon_dataset_vt* vt, uint64_t key) : self_(self), vt_(vt), key_(key) {}
 
-bool Cursor::is_stream() const {
-  return !TENON_FN(vt_, tenon_dataset_vt, read);
-}
-
 int32_t Cursor::next(const tenon_call* call, uint64_t max_n, const tenon_row_sink* sink, tenon_error* err) {
-  if (is_stream()) return vt_->next(self_, call, max_n, sink, err);
   const uint64_t n = count();
   if (n == 0) return set_error(err, TENON_E_INVALID, "the data set is empty");
   std::vector<uint64_t> index(max_n);
@@ -56,8 +51,6 @@ const tenon_dataset_vt* Cursor::table() {
       [](void* self, const tenon_call* call, const uint64_t* index, uint64_t n, const tenon_row_sink* sink,
          tenon_error* err) -> int32_t {
         auto& cursor = *static_cast<Cursor*>(self);
-        if (cursor.is_stream())
-          return set_error(err, TENON_E_UNSUPPORTED, "this data set is a stream: its rows have no index");
         return cursor.vt_->read(cursor.self_, call, index, n, sink, err);
       },
       [](void* self, const tenon_call* call, uint64_t max_n, const tenon_row_sink* sink,

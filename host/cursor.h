@@ -14,7 +14,7 @@ namespace tenon::host {
 std::vector<uint64_t> epoch_order(uint64_t n, uint64_t key, uint64_t epoch);
 
 // Stands between a component and a data set, with the same vtable: `next` gives the rows of a bounded set in epoch_order, epoch after epoch, and those of
-// an unbounded one by index from 0. `count` and `read` pass through, and so does `next` of a stream (a set without `read`).
+// an unbounded one by index from 0. `count` and `read` pass through.
 class Cursor {
  public:
   // self, vt: of the data set, which outlives the cursor. key: of the shuffling.
@@ -25,7 +25,6 @@ class Cursor {
   // To be called with `this` as self.
   static const tenon_dataset_vt* table();
 
-  bool is_stream() const;
   uint64_t count() const { return vt_->count(self_); }
   // Rows given since the beginning of the stage; all the state there is.
   uint64_t position() const { return position_; }

@@ -37,22 +37,30 @@ struct VtableLayout {
   const char* kind;
   size_t size;
   std::vector<size_t> optional;  // offsets of pointers that may be NULL
+  std::vector<size_t> hosts;     // of pointers that only the host's own tables fill in
 };
 
 const std::vector<VtableLayout>& vtable_layouts() {
   static const std::vector<VtableLayout> layouts{
-      {"dataset", sizeof(tenon_dataset_vt), {offsetof(tenon_dataset_vt, next)}},
-      {"tokenizer", sizeof(tenon_tokenizer_vt), {offsetof(tenon_tokenizer_vt, chat)}},
-      {"model", sizeof(tenon_model_vt), {}},
-      {"sampler", sizeof(tenon_sampler_vt), {}},
-      {"reward", sizeof(tenon_reward_vt), {}},
-      {"algorithm", sizeof(tenon_algorithm_vt), {}},
-      {"optimizer", sizeof(tenon_optimizer_vt), {}},
-      {"stage", sizeof(tenon_stage_vt), {}},
-      {"sink", sizeof(tenon_sink_vt), {offsetof(tenon_sink_vt, event), offsetof(tenon_sink_vt, progress)}},
-      {"communicator", sizeof(tenon_communicator_vt), {}},
+      {"dataset", sizeof(tenon_dataset_vt), {}, {offsetof(tenon_dataset_vt, next)}},
+      {"tokenizer", sizeof(tenon_tokenizer_vt), {offsetof(tenon_tokenizer_vt, chat)}, {}},
+      {"model", sizeof(tenon_model_vt), {}, {}},
+      {"sampler", sizeof(tenon_sampler_vt), {}, {}},
+      {"reward", sizeof(tenon_reward_vt), {}, {}},
+      {"algorithm", sizeof(tenon_algorithm_vt), {}, {}},
+      {"optimizer", sizeof(tenon_optimizer_vt), {}, {}},
+      {"stage", sizeof(tenon_stage_vt), {}, {}},
+      {"sink",
+       sizeof(tenon_sink_vt),
+       {offsetof(tenon_sink_vt, event), offsetof(tenon_sink_vt, progress)},
+       {}},
+      {"communicator", sizeof(tenon_communicator_vt), {}, {}},
   };
   return layouts;
+}
+
+bool contains(const std::vector<size_t>& offsets, size_t at) {
+  return std::find(offsets.begin(), offsets.end(), at) != offsets.end();
 }
 
 std::string check_vtable(const std::string& kind, const void* vt) {
@@ -67,9 +75,12 @@ std::string check_vtable(const std::string& kind, const void* vt) {
     for (size_t at = 2 * sizeof(uint32_t); at < layout.size; at += sizeof(void*)) {
       const void* function = nullptr;
       std::memcpy(&function, static_cast<const char*>(vt) + at, sizeof function);
-      bool optional = std::find(layout.optional.begin(), layout.optional.end(), at) != layout.optional.end();
-      if (function == nullptr && !optional)
+      const bool is_hosts = contains(layout.hosts, at);
+      if (function == nullptr && !is_hosts && !contains(layout.optional, at))
         return "has no function at byte " + std::to_string(at) + " of its vtable";
+      if (function != nullptr && is_hosts)
+        return "has a function at byte " + std::to_string(at) +
+               " of its vtable, which only the host fills in: leave it NULL";
     }
   }
   return "";

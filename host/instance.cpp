@@ -74,7 +74,7 @@ void Instance::create() {
   if (kind() == "dataset") {
     cursor_ = std::make_unique<Cursor>(self_, static_cast<const tenon_dataset_vt*>(spec_.component->vt),
                                        table_.seed);
-    if (!cursor_->is_stream() && cursor_->count() == 0)
+    if (cursor_->count() == 0)
       throw UserError(spec_.mark, title() + ": the data set is empty: it has no rows");
   }
 }

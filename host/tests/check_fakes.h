@@ -38,7 +38,14 @@ inline int32_t check_optimizer(const tenon_host* host, const tenon_diag* diag) {
 inline constexpr tenon_life kOptimizerLife{sizeof(tenon_life), 0,       create,  destroy,
                                            check_optimizer,    nullptr, nullptr, nullptr};
 
-// A vtable whose every pointer is set, to a function that nobody calls.
+// What only the host fills in.
+template <class Vtable>
+void leave_to_host(Vtable&) {}
+inline void leave_to_host(tenon_dataset_vt& vt) {
+  vt.next = nullptr;
+}
+
+// A vtable whose every other pointer is set, to a function that nobody calls.
 template <class Vtable>
 const Vtable* vtable() {
   static const Vtable* table = [] {
@@ -47,6 +54,7 @@ const Vtable* vtable() {
     for (size_t at = 2 * sizeof(uint32_t); at < sizeof(Vtable); at += sizeof nobody)
       std::memcpy(reinterpret_cast<char*>(vt) + at, &nobody, sizeof nobody);
     vt->struct_size = sizeof(Vtable);
+    leave_to_host(*vt);
     return vt;
   }();
   return table;

@@ -97,16 +97,5 @@ TEST(Cursor, AFailedReadDoesNotMoveIt) {
   EXPECT_EQ(cursor.position(), 0u);
 }
 
-TEST(Cursor, StreamsPassThroughAndHaveNoIndex) {
-  static constexpr tenon_dataset_vt kStream{sizeof(tenon_dataset_vt), 0, [](void*) -> uint64_t { return 0; },
-                                            nullptr,
-                                            [](void*, const tenon_call*, uint64_t, const tenon_row_sink*,
-                                               tenon_error*) -> int32_t { return TENON_END; }};
-  Cursor cursor(nullptr, &kStream, 7);
-  EXPECT_TRUE(cursor.is_stream());
-  take(cursor, 3, TENON_END);
-  EXPECT_EQ(Cursor::table()->read(&cursor, nullptr, nullptr, 0, nullptr, nullptr), TENON_E_UNSUPPORTED);
-}
-
 }  // namespace
 }  // namespace tenon::host

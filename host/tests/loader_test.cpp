@@ -81,6 +81,49 @@ TEST(OpenPlugin, RefusesDescriptorsThatAreNotWellFormed) {
                         "out of range"));
 }
 
+// A data set's `next` is the host's cursor; a source without an index cannot be one yet.
+TEST(CheckDescriptor, RefusesADataSetThatIsAStream) {
+  tenon_life life{};
+  life.struct_size = sizeof life;
+  life.create = [](const tenon_host*, void**, tenon_error*) -> int32_t { return TENON_OK; };
+  life.destroy = [](void*) {};
+  tenon_dataset_vt vt{};
+  vt.struct_size = sizeof vt;
+  vt.count = [](void*) -> uint64_t { return 1; };
+  const tenon_component component{sizeof component, 0,     "dataset", "stream", "1.0.0", "Rows.", "",
+                                  nullptr,          &life, &vt,       1,        0};
+  const tenon_component* const components[] = {&component, nullptr};
+  const tenon_plugin plugin{sizeof plugin,
+                            TENON_ABI_LEVEL,
+                            TENON_ABI_LEVEL,
+                            TENON_ABI_DRAFT,
+                            "stream",
+                            "1.0.0",
+                            "Tenon",
+                            "Apache-2.0",
+                            "",
+                            "c",
+                            nullptr,
+                            components};
+  auto says = [&] {
+    try {
+      check_descriptor(&plugin, "stream.so");
+    } catch (const LoadError& e) {
+      return std::string(e.what());
+    }
+    return std::string("fine");
+  };
+  vt.next = [](void*, const tenon_call*, uint64_t, const tenon_row_sink*, tenon_error*) -> int32_t {
+    return TENON_END;
+  };
+  EXPECT_THAT(says(), HasSubstr("its dataset \"stream\" has no function at byte 16 of its vtable"));
+  vt.read = [](void*, const tenon_call*, const uint64_t*, uint64_t, const tenon_row_sink*,
+               tenon_error*) -> int32_t { return TENON_OK; };
+  EXPECT_THAT(says(), HasSubstr("has a function at byte 24 of its vtable, which only the host fills in"));
+  vt.next = nullptr;
+  EXPECT_EQ(says(), "fine");
+}
+
 TEST(OpenPlugin, RefusesALibraryThatIsNotAPlugin) {
   EXPECT_THAT(
       refusal(kPlugins / "bad/reward.library.so"),

@@ -39,7 +39,7 @@ extern "C" {
 
 /* Level 0: the ABI is being built. A plugin loads only if it was built for exactly this level and draft. From level 1 on, old plugins load for ever. */
 #define TENON_ABI_LEVEL 0
-#define TENON_ABI_DRAFT 1
+#define TENON_ABI_DRAFT 2
 
 #define TENON_CALL /* the calling convention, on every function pointer */
 #define TENON_EXPORT __attribute__((visibility("default")))
