@@ -91,6 +91,20 @@ struct BlobText {
   }
 };
 
+// What helps when the checkpoint at `path`, in <stage>/checkpoints/, cannot be used.
+std::string way_out(const fs::path& path) {
+  const fs::path stage = path.parent_path().parent_path();
+  if (fs::exists(stage / "done.json"))
+    return ". Its stage is finished, and nothing else has these weights: remove " + stage.string() +
+           " and run the configuration again, which runs that stage again";
+  const std::string name = path.filename().string();
+  const std::vector<uint64_t> steps = steps_in(path.parent_path());
+  const bool is_only =
+      std::none_of(steps.begin(), steps.end(), [&](uint64_t step) { return std::to_string(step) != name; });
+  return ". Remove " + path.string() +
+         (is_only ? " to begin its stage again" : " to go on from the checkpoint before it");
+}
+
 json::object digest_json(const FileDigest& d) {
   return {{"bytes", d.bytes}, {"sha256", d.sha256}};
 }
@@ -121,8 +135,7 @@ Checkpoint Checkpoint::open(const fs::path& path) {
     c.manifest_.at("files").as_object();
     c.manifest_.at("components").as_object();
   } catch (const std::exception& e) {
-    throw RunError(file.string() + ": not a usable checkpoint: " + e.what() + ". Remove " + path.string() +
-                   " to go on from the one before it");
+    throw RunError(file.string() + ": not a usable checkpoint: " + e.what() + way_out(path));
   }
   return c;
 }
@@ -138,16 +151,15 @@ void Checkpoint::verify() const {
   for (const auto& pair : manifest_.at("files").as_object()) {
     const fs::path file = path_ / std::string(pair.key());
     const json::object& want = pair.value().as_object();
-    const std::string hint = ". Remove " + path_.string() + " to go on from the checkpoint before it";
     std::error_code error;
     const uint64_t size = fs::file_size(file, error);
-    if (error) throw RunError(file.string() + ": " + error.message() + hint);
+    if (error) throw RunError(file.string() + ": " + error.message() + way_out(path_));
     if (size != want.at("bytes").to_number<uint64_t>())
       throw RunError(file.string() + ": has " + std::to_string(size) + " bytes where its manifest says " +
-                     json_text(want.at("bytes")) + hint);
+                     json_text(want.at("bytes")) + way_out(path_));
     if (sha256_of_file(file) != want.at("sha256").as_string().c_str())
       throw RunError(file.string() + ": its SHA-256 is not the one in its manifest: the file was damaged" +
-                     hint);
+                     way_out(path_));
   }
 }
 

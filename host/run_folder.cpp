@@ -75,17 +75,20 @@ std::optional<json::object> StageFolder::done() const {
   const fs::path file = path_ / "done.json";
   if (!fs::exists(file)) return std::nullopt;
   try {
-    return json::parse(read_file(file)).as_object();
-  } catch (const boost::system::system_error& e) {
-    throw RunError(file.string() + ": not JSON: " + e.what() + ". Remove " + path_.string() +
-                   " to run the stage again");
+    json::object done = json::parse(read_file(file)).as_object();
+    done.at("steps").to_number<uint64_t>();
+    done.at("sample_id").to_number<uint64_t>();
+    done.at("checkpoint").as_string();
+    return done;
+  } catch (const std::exception& e) {
+    throw RunError(file.string() + ": does not say how the stage ended: " + e.what() + ". Remove " +
+                   path_.string() + " to run the stage again");
   }
 }
 
 fs::path StageFolder::final_checkpoint() const {
   const std::optional<json::object> d = done();
-  if (!d || !d->contains("checkpoint"))
-    throw RunError("stage " + stage_ + " has no final checkpoint in " + path_.string());
+  if (!d) throw RunError("stage " + stage_ + " has no final checkpoint in " + path_.string());
   return checkpoints() / d->at("checkpoint").as_string().c_str();
 }
 

@@ -229,7 +229,7 @@ TEST_F(Run, KilledAtAnyMomentItGoesOnByteForByte) {
   std::mt19937 random(20);
   int kills = 0, resumed_inside = 0;
   Outcome outcome = {0, "", ""};
-  for (int attempt = 0; attempt < 400 && kills < 20; ++attempt) {
+  for (int attempt = 0; attempt < 400 && (kills < 20 || resumed_inside == 0); ++attempt) {
     if (fs::exists(other / "toy") && fs::exists(stage_folder(other / "toy", "table") / "done.json"))
       fs::remove_all(other);
     const bool begun = fs::exists(other / "toy/config.yaml");
@@ -238,7 +238,7 @@ TEST_F(Run, KilledAtAnyMomentItGoesOnByteForByte) {
       a.config = config_file;
       return run_command(a);
     });
-    ::usleep(random() % static_cast<unsigned>(whole.count()));
+    ::usleep(random() % static_cast<unsigned>(2 * whole.count()));  // a busy machine is slower at times
     ::kill(pid, SIGKILL);
     outcome = wait(pid);
     if (outcome.code == 128 + SIGKILL) ++kills;
@@ -247,7 +247,7 @@ TEST_F(Run, KilledAtAnyMomentItGoesOnByteForByte) {
       ++resumed_inside;
     ASSERT_THAT(outcome.code, testing::AnyOf(0, 128 + SIGKILL)) << outcome.err;
   }
-  EXPECT_EQ(kills, 20);
+  EXPECT_GE(kills, 20);
   EXPECT_GT(resumed_inside, 0) << "no kill hit a stage after a checkpoint: nothing was tested";
   const Outcome last = fs::exists(other / "toy/config.yaml") ? resume(other / "toy") : run(config_file);
   ASSERT_EQ(last.code, 0) << last.err;
@@ -309,6 +309,76 @@ TEST_F(Run, ADamagedCheckpointIsNamed) {
   EXPECT_THAT(resume(folder).err, HasSubstr("model.safetensors: has 50 bytes where its manifest says"));
 }
 
+// What each message tells the user to do works.
+TEST_F(Run, ADamagedCheckpointHasAWayOut) {
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const auto want = results(dir_ / "runs/toy");
+  const fs::path runs = dir_ / "damaged", folder = runs / "toy";
+  ASSERT_EQ(
+      run(write_config(config(", interrupt_every: 7", ", interrupt_every: 10", runs.string()), "d.yaml"))
+          .code,
+      130);
+  const fs::path base = stage_folder(folder, "base");
+
+  // Of a stage that was interrupted: the one before it, then none.
+  std::ofstream(base / "checkpoints/7/model.safetensors") << "damaged";
+  EXPECT_THAT(resume(folder).err, HasSubstr("Remove " + (base / "checkpoints/7").string() +
+                                            " to go on from the checkpoint before it"));
+  fs::remove_all(base / "checkpoints/7");
+  fs::remove_all(base / "checkpoints/3");
+  std::ofstream(base / "checkpoints/6/manifest.json") << "damaged";
+  EXPECT_THAT(resume(folder).err,
+              testing::ContainsRegex("checkpoints/6/manifest.json: not a usable checkpoint.*"
+                                     "checkpoints/6 to begin its stage again"));
+  fs::remove_all(base / "checkpoints/6");
+  EXPECT_EQ(resume(folder).code, 130);  // 7 once more
+  EXPECT_EQ(resume(folder).code, 130);  // 14
+  EXPECT_EQ(resume(folder).code, 130);  // 10 of zero
+
+  // Of a finished stage, which the reference of zero needs: the stage runs again.
+  for (const char* file : {"model.safetensors", "manifest.json"}) {
+    std::ofstream(base / "checkpoints/20" / file) << "damaged";
+    const Outcome refused = resume(folder);
+    EXPECT_EQ(refused.code, 1);
+    EXPECT_THAT(refused.err, HasSubstr((base / "checkpoints/20" / file).string() + ": "));
+    EXPECT_THAT(refused.err, HasSubstr("remove " + base.string() + " and run the configuration again"));
+  }
+  fs::remove_all(base);
+  for (int stop = 7; stop < 20; stop += 7) EXPECT_EQ(resume(folder).code, 130);
+  const Outcome rest = resume(folder);
+  ASSERT_EQ(rest.code, 0) << rest.err;
+  EXPECT_EQ(results(folder), want);
+}
+
+TEST_F(Run, AFinishedStageWhoseRecordIsDamagedHasAWayOut) {
+  const fs::path folder = dir_ / "runs/toy";
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const fs::path base = stage_folder(folder, "base");
+  for (const char* text : {"{", "[]", "{\"steps\": 20}"}) {
+    std::ofstream(base / "done.json") << text;
+    const Outcome refused = resume(folder);
+    EXPECT_NE(refused.code, 0);
+    EXPECT_THAT(refused.err, HasSubstr("done.json: does not say how the stage ended"));
+    EXPECT_THAT(refused.err, HasSubstr("Remove " + base.string() + " to run the stage again"));
+  }
+  fs::remove_all(base);
+  EXPECT_EQ(resume(folder).code, 0);
+}
+
+// The weights came from a checkpoint and nothing changed them since: the next checkpoints hold them all the same.
+TEST_F(Run, RestoredWeightsStayWhenNoUpdateFollows) {
+  ASSERT_EQ(run(write_config(config(", updates: 5"))).code, 0);
+  const auto want = results(dir_ / "runs/toy");
+  const fs::path other = dir_ / "interrupted";
+  ASSERT_EQ(run(write_config(config(", updates: 5, interrupt_every: 6", "", other.string()), "i.yaml")).code,
+            130);
+  EXPECT_EQ(resume(other / "toy").code, 130);  // 12
+  EXPECT_EQ(resume(other / "toy").code, 130);  // 18
+  const Outcome rest = resume(other / "toy");
+  ASSERT_EQ(rest.code, 0) << rest.err;
+  EXPECT_EQ(results(other / "toy"), want);
+}
+
 TEST_F(Run, StaleWeightsAreAnError) {
   const Outcome outcome = run(write_config(config(", announce: false")));
   EXPECT_EQ(outcome.code, 1);
@@ -345,6 +415,16 @@ TEST_F(Run, TooManyFailedRewardsStopTheRunWithReasons) {
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("200 of the last 200 samples have no valid reward"));
   EXPECT_THAT(outcome.err, HasSubstr("times: length crashed: on request"));
+}
+
+TEST_F(Run, AStageWithoutAnyValidRewardFailsWithTheReasons) {
+  std::string text = config();
+  text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward, crash_every: 1}");
+  const Outcome outcome = run(write_config(text));  // 45 samples: fewer than max_reward_failures looks at
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("stage zero: no sample had a valid reward. The commonest reasons:\n"
+                                     "  45 times: length crashed: on request"));
+  EXPECT_FALSE(fs::exists(stage_folder(dir_ / "runs/toy", "zero") / "done.json"));
 }
 
 TEST_F(Run, TwoProcessesDoNotWriteOneRun) {

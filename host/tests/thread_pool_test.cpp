@@ -7,7 +7,12 @@
 #include <algorithm>
 #include <chrono>
 #include <mutex>
+#include <new>
+#include <stdexcept>
+#include <string>
 #include <vector>
+
+#include "tenon/host.hpp"
 
 namespace tenon::host {
 namespace {
@@ -82,6 +87,37 @@ TEST_P(Pool, SeveralCallersAtOnce) {
   }
   for (std::thread& t : callers) t.join();
   EXPECT_EQ(total, 60000u);
+}
+
+// The pool's own functions must not throw; tenon::Host keeps what a body throws and throws it to the caller.
+TEST_P(Pool, WhatABodyThrowsReachesTheCallerAndThePoolGoesOn) {
+  ThreadPool pool(GetParam());
+  tenon_host table{};
+  table.struct_size = sizeof table;
+  table.ctx = &pool;
+  table.parallel_for = [](const tenon_host* h, uint64_t n, uint64_t grain,
+                          void (*fn)(void*, uint64_t, uint64_t),
+                          void* arg) { static_cast<ThreadPool*>(h->ctx)->parallel_for(n, grain, fn, arg); };
+  const tenon::Host host(&table);
+  for (int round = 0; round < 200; ++round) {
+    const auto bad = static_cast<uint64_t>(round % 64);
+    std::atomic<uint64_t> others{0};
+    try {
+      host.parallel_for(64, 1, [&](uint64_t begin, uint64_t end) {
+        if (begin <= bad && bad < end) throw std::runtime_error("item " + std::to_string(bad));
+        others += end - begin;
+      });
+      FAIL() << "the exception was lost";
+    } catch (const std::runtime_error& e) {
+      EXPECT_EQ(e.what(), "item " + std::to_string(bad));
+    }
+    EXPECT_EQ(others > 0, GetParam() > 1) << "the other pieces run all the same";
+    std::atomic<uint64_t> sum{0};
+    host.parallel_for(1000, 1, [&](uint64_t begin, uint64_t end) { sum += end - begin; });
+    EXPECT_EQ(sum, 1000u);
+  }
+  // Every piece throws: one exception arrives.
+  EXPECT_THROW(host.parallel_for(64, 1, [](uint64_t, uint64_t) { throw std::bad_alloc(); }), std::bad_alloc);
 }
 
 TEST_P(Pool, WakesAfterSleeping) {

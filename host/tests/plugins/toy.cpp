@@ -1,5 +1,6 @@
 // A plugin for the host's tests: a whole training in plain arithmetic, whose every number depends on data, seeds, options and saved state.
 // SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -152,6 +153,8 @@ struct ToyTrain {
       : host(h),
         steps(static_cast<uint64_t>(h.i64("steps"))),
         sleep_us(h.i64("sleep_us")),
+        updates(h.i64("updates")),
+        interrupt_every(h.i64("interrupt_every")),
         data(h.get_component<Dataset>("data")),
         model(h.get_component<Model>("model")),
         optimizer(h.get_component<Optimizer>("optimizer")),
@@ -173,6 +176,7 @@ struct ToyTrain {
       Timed timed(host, "work");
       one(call, step);
       if (sleep_us > 0) usleep(static_cast<useconds_t>(sleep_us));
+      if (interrupt_every > 0 && (step + 1) % static_cast<uint64_t>(interrupt_every) == 0) raise(SIGINT);
       io.step_end(step);
     }
   }
@@ -203,13 +207,15 @@ struct ToyTrain {
     for (size_t t = 0; t < d.size(); ++t)
       d[t] = static_cast<float>(r.ids.values[t] % 7) * 0.01f - 0.02f + static_cast<float>(reward) * 1e-3f;
     tenon_tokens tokens = r.tokens_for_model(1.0f);
-    model.zero_grad(call);
-    model.accumulate(call, tokens, d.data(), nullptr);
-    model.finish_grad(call);
-    tenon_optimizer_stats stats = optimizer.step(call);
-    if (announce) model.params_updated(call, step + 1);
+    if (updates < 0 || step < static_cast<uint64_t>(updates)) {
+      model.zero_grad(call);
+      model.accumulate(call, tokens, d.data(), nullptr);
+      model.finish_grad(call);
+      tenon_optimizer_stats stats = optimizer.step(call);
+      if (announce) model.params_updated(call, step + 1);
+      host.metric("rate", stats.learning_rate);
+    }
     host.metric("loss", first_weight(model));
-    host.metric("rate", stats.learning_rate);
     host.metric("sum", sum);
     host.metric("nothing", std::nan(""));
     if (reference_model) host.metric("reference", first_weight(*reference_model));
@@ -221,7 +227,7 @@ struct ToyTrain {
 
   Host host;
   uint64_t steps;
-  int64_t sleep_us, ignored = 0;
+  int64_t sleep_us, updates, interrupt_every, ignored = 0;
   Dataset data;
   Model model;
   Optimizer optimizer;
@@ -237,6 +243,8 @@ constexpr OptionTable kTrainOptions{
     reference("rewards", "reward", nullptr, "Rewards.", {.flags = TENON_O_LIST}, kWeight),
     integer("steps", "5", "Steps."),
     integer("sleep_us", "0", "Sleep in each step."),
+    integer("updates", "-1", "Steps that update the model, the first ones; -1: all."),
+    integer("interrupt_every", "0", "Press Ctrl-C in every such step; 0: never."),
     integer("never_read", nullptr, "Nobody reads it."),
     boolean("with_reference", "false", "Record the reference's weight."),
     boolean("announce", "true", "Call params_updated.")};
