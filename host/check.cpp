@@ -6,6 +6,7 @@
 #include <set>
 #include <thread>
 
+#include "host/files.h"
 #include "host/option_values.h"
 #include "host/resolve.h"
 #include "host/resolved_yaml.h"
@@ -150,7 +151,7 @@ class PlanBuilder {
     resolver_.set_threads(plan_.threads);
     if (run_options_.contains("max_reward_failures"))
       plan_.max_reward_failures = run_options_["max_reward_failures"].as_double();
-    if (run_options_.contains("runs")) plan_.runs = fs::absolute(text("runs")).lexically_normal();
+    if (run_options_.contains("runs")) read_runs(run, text("runs"));
     if (!run_options_.contains("name")) run_options_["name"] = name_of_file();
     plan_.name = text("name");
     if (!is_name(plan_.name)) {
@@ -158,6 +159,17 @@ class PlanBuilder {
       error(name != nullptr ? name->mark : mark, "run.name",
             "\"" + plan_.name + "\" cannot name a folder of runs; use letters, digits, '-' and '_'");
     }
+  }
+
+  void read_runs(const Value* run, const std::string& runs) {
+    const Value* written = run != nullptr ? run->find("runs") : nullptr;
+    plan_.runs = fs::absolute(runs).lexically_normal();
+    plan_.runs_mark = written != nullptr ? written->mark : top();
+    const fs::path there = nearest_existing(plan_.runs);
+    std::error_code unreachable;
+    if (!fs::is_directory(there, unreachable))
+      error(plan_.runs_mark, "run.runs",
+            there.string() + " is not a folder; run folders are made below run.runs, so give a folder");
   }
 
   std::string name_of_file() const {

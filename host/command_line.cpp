@@ -34,14 +34,15 @@ struct Command {
   std::function<int(const po::variables_map&)> run;
 };
 
-std::string operand(const po::variables_map& map) {
-  return map.count("operand") ? map["operand"].as<std::string>() : "";
-}
 bool flag(const po::variables_map& map, const char* name) {
   return map.count(name) > 0;
 }
 Strings strings(const po::variables_map& map, const char* name) {
   return map.count(name) ? map[name].as<Strings>() : Strings{};
+}
+std::string operand(const po::variables_map& map) {
+  const Strings words = strings(map, "operand");
+  return words.empty() ? "" : words.front();
 }
 
 std::vector<std::filesystem::path> plugin_path(const po::variables_map& map) {
@@ -133,10 +134,10 @@ const std::vector<Command>& commands() {
              "open one file, in this process, and describe it as JSON");
        },
        plugins},
-      {"describe", "ID", false, "what a component does and which options it has",
+      {"describe", "[KIND/]ID", false, "what a component does and which options it has",
        [](po::options_description_easy_init&& add) {
          add("kind", po::value<std::string>()->value_name("KIND"),
-             "if several kinds have a component of that name")(
+             "the one of that kind, where several kinds have an ID; also written KIND/ID: dataset/jsonl")(
              "markdown", "as Markdown; without ID, the whole configuration guide");
        },
        describe},
@@ -154,12 +155,17 @@ po::options_description visible_options(const Command& command) {
   return options;
 }
 
+std::string usage(const Command& command) {
+  const std::string operand = command.operand;
+  return "tenon " + std::string(command.name) +
+         (operand.empty()            ? ""
+          : command.operand_required ? " " + operand
+                                     : " [" + operand + "]") +
+         " [options]";
+}
+
 void print_help(const Command& command) {
-  std::cout << "tenon " << command.name;
-  if (*command.operand != '\0')
-    std::cout << ' '
-              << (command.operand_required ? command.operand : "[" + std::string(command.operand) + "]");
-  std::cout << " [options]\n\n" << command.summary << "\n\n" << visible_options(command);
+  std::cout << usage(command) << "\n\n" << command.summary << "\n\n" << visible_options(command);
 }
 
 void print_help() {
@@ -167,9 +173,9 @@ void print_help() {
             << ": trains reasoning models out of plugins, as one YAML file says\n\nUsage: tenon <command> "
                "[options]\n\nCommands:\n";
   for (const Command& command : commands()) {
-    std::string usage = command.name + (*command.operand != '\0' ? " " + std::string(command.operand) : "");
-    usage.resize(std::max<size_t>(usage.size(), 14), ' ');
-    std::cout << "  " << usage << command.summary << '\n';
+    std::string words = command.name + (*command.operand != '\0' ? " " + std::string(command.operand) : "");
+    words.resize(std::max<size_t>(words.size(), 20), ' ');
+    std::cout << "  " << words << command.summary << '\n';
   }
   std::cout
       << "\n`tenon <command> --help` lists the options of a command; `tenon --version` prints the version.\n";
@@ -185,19 +191,41 @@ const Command& find_command(const std::string& name) {
                   " `tenon --help` lists them.");
 }
 
+// Words beyond the one that the command takes, if it takes one.
+void refuse_more_words(const Command& command, const Strings& words) {
+  const bool takes_one = *command.operand != '\0';
+  if (words.size() <= (takes_one ? 1 : 0)) return;
+  const std::string& word = words[takes_one ? 1 : 0];
+  const bool is_setting =
+      word.find('=') != std::string::npos && visible_options(command).find_nothrow("set", false) != nullptr;
+  throw UserError(std::string("tenon ") + command.name + " takes " +
+                  (takes_one ? "one " + std::string(command.operand) + ", \"" + words.front() + "\", and "
+                             : "options only, and ") +
+                  "\"" + word + "\" is one word too many." +
+                  (is_setting ? " Did you mean --set " + word + "?" : "") + " Usage: " + usage(command));
+}
+
+[[noreturn]] void refuse_option(const Command& command, const std::string& option) {
+  const po::options_description options = visible_options(command);
+  Strings known;
+  for (const auto& o : options.options()) known.push_back("--" + o->long_name());
+  throw UserError(std::string("tenon ") + command.name + " has no option " + option + "." +
+                  did_you_mean(option, known) + " `tenon " + command.name + " --help` lists them.");
+}
+
 int run_command_line(const Command& command, const Strings& arguments) {
   po::options_description all = visible_options(command);
   po::positional_options_description positional;
-  if (*command.operand != '\0') {
-    all.add_options()("operand", po::value<std::string>());
-    positional.add("operand", 1);
-  }
+  all.add_options()("operand", po::value<Strings>());
+  positional.add("operand", -1);
   po::variables_map map;
   try {
     // Without guessing: `--se` must not be taken for --set.
     constexpr int kStyle = po::command_line_style::unix_style & ~po::command_line_style::allow_guessing;
     po::store(po::command_line_parser(arguments).options(all).positional(positional).style(kStyle).run(),
               map);
+  } catch (const po::unknown_option& e) {
+    refuse_option(command, e.get_option_name());
   } catch (const po::error& e) {
     throw UserError(std::string(e.what()) + "; see `tenon " + command.name + " --help`");
   }
@@ -205,6 +233,7 @@ int run_command_line(const Command& command, const Strings& arguments) {
     print_help(command);
     return kExitOk;
   }
+  refuse_more_words(command, strings(map, "operand"));
   if (command.operand_required && !map.count("operand"))
     throw UserError(std::string("tenon ") + command.name + " needs " + command.operand + "; see `tenon " +
                     command.name + " --help`");

@@ -34,6 +34,12 @@ void print_options(const tenon_option* const* table, const std::string& indent) 
   }
 }
 
+std::string joined(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+  return text;
+}
+
 void print_component(const RegisteredComponent& registered) {
   const tenon_component& c = *registered.component;
   std::cout << c.id << ' ' << c.version << ", " << c.kind << "\n  " << c.summary << '\n';
@@ -44,11 +50,25 @@ void print_component(const RegisteredComponent& registered) {
   print_options(c.options, "  ");
 }
 
+// "dataset/jsonl" into kind and id.
+DescribeArguments split_qualified(DescribeArguments arguments) {
+  const size_t slash = arguments.id.find('/');
+  if (slash == std::string::npos) return arguments;
+  const std::string kind = arguments.id.substr(0, slash);
+  if (!arguments.kind.empty() && arguments.kind != kind)
+    throw UserError("\"" + arguments.id + "\" names the kind " + kind + ", and --kind says " +
+                    arguments.kind + "; leave one of the two out");
+  arguments.kind = kind;
+  arguments.id.erase(0, slash + 1);
+  return arguments;
+}
+
 std::vector<std::string> wanted_kinds(const DescribeArguments& arguments) {
   if (arguments.kind.empty()) return {std::begin(kKinds), std::end(kKinds)};
   if (!is_kind(arguments.kind))
     throw UserError("there is no kind \"" + arguments.kind + "\"." +
-                    did_you_mean(arguments.kind, {std::begin(kKinds), std::end(kKinds)}));
+                    did_you_mean(arguments.kind, {std::begin(kKinds), std::end(kKinds)}) +
+                    " The kinds are: " + joined({std::begin(kKinds), std::end(kKinds)}) + ".");
   return {arguments.kind};
 }
 
@@ -62,16 +82,21 @@ std::vector<RegisteredComponent> find_components(const DescribeArguments& argume
       if (const RegisteredComponent* component = loader.find(kind, id)) found.push_back(*component);
     }
   }
-  if (found.empty() && !arguments.id.empty())
+  if (found.empty() && !arguments.id.empty()) {
+    const std::vector<std::string> others = loader.kinds_of(arguments.id);
     throw UserError("there is no " + (arguments.kind.empty() ? "component" : arguments.kind) + " \"" +
-                    arguments.id + "\"." + did_you_mean(arguments.id, all_ids) +
+                    arguments.id + "\"." +
+                    (others.empty() ? did_you_mean(arguments.id, all_ids)
+                                    : " \"" + arguments.id + "\" is " + with_article(others.front()) + ".") +
                     " `tenon plugins` lists all.");
+  }
   return found;
 }
 
 }  // namespace
 
-int describe_command(const DescribeArguments& arguments) {
+int describe_command(const DescribeArguments& given) {
+  const DescribeArguments arguments = split_qualified(given);
   if (arguments.id.empty() && !arguments.markdown && !arguments.json)
     throw UserError("name a component, for example `tenon describe grpo`; `tenon plugins` lists all");
   Loader loader(plugin_search_path(arguments.plugin_path));
@@ -83,6 +108,9 @@ int describe_command(const DescribeArguments& arguments) {
     for (const RegisteredComponent& c : components) answer.push_back(describe_component(*c.component));
     std::cout << json::serialize(answer) << '\n';
   } else {
+    if (components.size() > 1)
+      std::cout << components.size() << " kinds have a component \"" << arguments.id << "\"; `tenon describe "
+                << components.front().component->kind << '/' << arguments.id << "` shows one.\n\n";
     for (size_t i = 0; i < components.size(); ++i) {
       if (i > 0) std::cout << '\n';
       print_component(components[i]);

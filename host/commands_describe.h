@@ -9,8 +9,8 @@
 namespace tenon::host {
 
 struct DescribeArguments {
-  std::string id;    // of the component; empty: all
-  std::string kind;  // empty: every kind
+  std::string id;    // of the component, "jsonl" or "dataset/jsonl"; empty: all
+  std::string kind;  // empty: every kind, or the one in `id`
   std::vector<std::filesystem::path> plugin_path;
   bool markdown = false;
   bool json = false;

@@ -2,7 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/commands_run.h"
 
+#include <unistd.h>
+
 #include <boost/json.hpp>
+#include <cerrno>
+#include <cstring>
 #include <functional>
 #include <iostream>
 
@@ -65,6 +69,18 @@ std::string folder_name(const Plan& plan, bool fresh) {
   return name;
 }
 
+// Before the components are tried, which may take long.
+void check_writable(const Plan& plan) {
+  const fs::path there = nearest_existing(plan.runs / plan.name);
+  const bool is_folder = fs::is_directory(there);
+  if (is_folder && ::access(there.c_str(), W_OK | X_OK) == 0) return;
+  throw UserError(
+      plan.runs_mark,
+      std::string(plan.runs_mark.file.empty() ? "" : "run.runs: ") + there.string() +
+          (is_folder ? std::string(": cannot write there: ") + std::strerror(errno) : " is not a folder") +
+          "; the run's folder must be one that you may write to");
+}
+
 // Checks, then runs; `prepare` may change the checked plan. is_resolved: as make_plan's.
 int check_and_run(const fs::path& config, bool is_resolved, const std::vector<std::string>& set,
                   const std::vector<fs::path>& plugin_path, std::optional<uint32_t> threads, bool as_json,
@@ -86,6 +102,7 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
     is_checked = true;
     if (threads) plan.threads = *threads;
     prepare(plan);
+    check_writable(plan);
     RunFolder folder(plan.runs / plan.name);
     const StopSignals signals;
     print_report(folder, run_pipeline(plan, folder), as_json);
@@ -128,6 +145,7 @@ int resume_command(const ResumeArguments& a) {
   }
   return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, [&](Plan& plan) {
     plan.runs = folder.parent_path();
+    plan.runs_mark = {};
     plan.name = folder.filename().string();
   });
 }

@@ -291,6 +291,26 @@ Value* find_item(Value& list, const std::string& part) {
   return nullptr;
 }
 
+// " It has base (0), zero (1) and table (2).": what a list can be asked for.
+std::string elements_text(const Value& list) {
+  const size_t n = list.items.size();
+  if (n == 0) return " It is empty.";
+  std::string text;
+  bool any_name = false;
+  for (size_t i = 0; i < n; ++i) {
+    const Value* name = list.items[i].find("name");
+    const bool has_name = name != nullptr && name->is_scalar();
+    any_name = any_name || has_name;
+    text += (i == 0       ? ""
+             : i + 1 == n ? " and "
+                          : ", ") +
+            (has_name ? name->text + " (" + std::to_string(i) + ")" : std::to_string(i));
+  }
+  if (any_name) return " It has " + text + ".";
+  if (n == 1) return " It has one element, 0.";
+  return " It has " + std::to_string(n) + " elements, 0 to " + std::to_string(n - 1) + ".";
+}
+
 std::vector<std::string> split(const std::string& path) {
   std::vector<std::string> parts;
   std::istringstream in(path);
@@ -414,8 +434,12 @@ void apply_set(Value& root, const std::string& assignment, int number) {
                       place + " is " + describe(*here) + ", which has nothing called \"" + part + "\" in it");
     }
     if (next == nullptr)
-      throw UserError(path_mark, place + " has no " + (here->is_list() ? "element" : "key") + " \"" + part +
-                                     "\"." + did_you_mean(part, keys_of(*here)));
+      throw UserError(path_mark, place + " has no " +
+                                     (!here->is_list()      ? "key"
+                                      : place == "pipeline" ? "stage"
+                                                            : "element") +
+                                     " \"" + part + "\"." + did_you_mean(part, keys_of(*here)) +
+                                     (here->is_list() ? elements_text(*here) : ""));
     here = next;
     walked += (walked.empty() ? "" : ".") + part;
   }

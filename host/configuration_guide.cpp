@@ -12,7 +12,8 @@ namespace {
 
 constexpr char kLanguage[] = R"(# Configuration
 
-*Written by `tenon describe --markdown` from the option tables that `tenon check` goes by; a test keeps the two equal, and checks the example.*
+*Written by `tenon describe --markdown` from the option tables that `tenon check` goes by; a test keeps the two equal, and checks the example.
+`tenon describe ID` prints one component; where several kinds have the name, all of them, or one: `tenon describe dataset/jsonl`.*
 
 A configuration is one YAML file: nouns (`components`), then verbs (`pipeline`).
 

@@ -153,6 +153,12 @@ void make_folder(const fs::path& path) {
   if (error) fail(path, "make the folder", error.value());
 }
 
+fs::path nearest_existing(fs::path path) {
+  std::error_code unreachable;
+  while (!fs::exists(path, unreachable) && path.has_relative_path()) path = path.parent_path();
+  return path;
+}
+
 void remove_tree(const fs::path& path) {
   std::error_code error;
   fs::remove_all(path, error);

@@ -58,6 +58,8 @@ void write_file(const std::filesystem::path& path, std::string_view text);
 // Cuts an existing file to `size` bytes; it is an error if it is shorter. A file that is not there counts as empty.
 void truncate_file(const std::filesystem::path& path, uint64_t size);
 void make_folder(const std::filesystem::path& path);
+// The path itself or the first above it that is there: where make_folder would begin.
+std::filesystem::path nearest_existing(std::filesystem::path path);
 void remove_tree(const std::filesystem::path& path);
 // Renames and flushes the folder that holds `to`. `to` must not exist, or be a file.
 void rename_synced(const std::filesystem::path& from, const std::filesystem::path& to);

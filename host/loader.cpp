@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "host/command_line.h"
+#include "host/diagnostics.h"
 #include "host/elf_check.h"
 #include "host/sha256.h"
 
@@ -205,7 +206,11 @@ SearchPath plugin_search_path(const std::vector<fs::path>& from_flags) {
   SearchPath path;
   path.n_flags = from_flags.size();
   for (const fs::path& entry : from_flags) {
-    if (!fs::exists(entry)) throw LoadError("--plugin-path " + entry.string() + ": no such folder or file");
+    std::error_code unreachable;
+    if (!fs::exists(entry, unreachable))
+      throw UserError("--plugin-path " + entry.string() + ": " +
+                      (unreachable ? unreachable.message() : "no such folder or file") +
+                      "; give a folder that holds plugins (<kind>.<id>.so), or one such file");
     path.entries.push_back(fs::absolute(entry));
   }
   if (const char* variable = std::getenv("TENON_PLUGIN_PATH")) {

@@ -89,7 +89,7 @@ class Loader {
 };
 
 // The search path of a command: `from_flags` (--plugin-path), $TENON_PLUGIN_PATH (colons between), <the
-// program's folder>/../lib/tenon/plugins. Throws LoadError if a folder of `from_flags` does not exist.
+// program's folder>/../lib/tenon/plugins. Throws UserError if a folder of `from_flags` does not exist.
 SearchPath plugin_search_path(const std::vector<std::filesystem::path>& from_flags);
 
 }  // namespace tenon::host

@@ -108,6 +108,16 @@ class Pipeline {
   }
 
  private:
+  // Makes the run's folder, the first thing that is written.
+  void lock() {
+    try {
+      folder_.lock();
+    } catch (const RunError& e) {
+      throw UserError(plan_.runs_mark,
+                      std::string(plan_.runs_mark.file.empty() ? "" : "run.runs: ") + e.what());
+    }
+  }
+
   const StageFolder& folder_of(const std::string& stage) const {
     for (size_t i = 0; i < plan_.stages.size(); ++i)
       if (plan_.stages[i].name == stage) return folders_[i];

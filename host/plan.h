@@ -71,6 +71,7 @@ struct Plan {
   double max_reward_failures =
       0.05;  // share of samples without an OK reward, over the last 200, above which the run stops
   std::filesystem::path runs;  // folder that holds run folders, absolute
+  Mark runs_mark;              // where that is said, or the configuration's beginning; empty: by the command line
   std::vector<Spec> sinks;
   std::vector<StagePlan> stages;
   std::string resolved;  // YAML: the configuration after --set, defaults filled in

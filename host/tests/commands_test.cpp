@@ -63,7 +63,8 @@ class Program : public testing::Test {
 TEST_F(Program, HelpNamesTheCommands) {
   Answer help = tenon("--help");
   EXPECT_EQ(help.code, 0);
-  for (const char* command : {"run FILE", "resume RUN", "check FILE", "plugins", "describe ID", "doctor"})
+  for (const char* command :
+       {"run FILE", "resume RUN", "check FILE", "plugins", "describe [KIND/]ID  what", "doctor"})
     EXPECT_THAT(help.out, HasSubstr(command));
   EXPECT_THAT(tenon("check --help").out, HasSubstr("--set PATH=VALUE"));
   EXPECT_THAT(tenon("--version").out, HasSubstr("tenon 0."));
@@ -76,10 +77,30 @@ TEST_F(Program, MistakesOnTheCommandLineAreExitCodeTwo) {
   EXPECT_EQ(answer.err,
             "error: there is no command \"chekc\". Did you mean \"check\"? `tenon --help` lists them.\n");
   EXPECT_EQ(tenon("check").code, 2);
-  EXPECT_EQ(tenon("check a.yaml b.yaml").code, 2);
+  EXPECT_EQ(tenon("check a.yaml b.yaml").err,
+            "error: tenon check takes one FILE, \"a.yaml\", and \"b.yaml\" is one word too many. Usage: "
+            "tenon check "
+            "FILE [options]\n");
+  EXPECT_THAT(tenon("run a.yaml run.seed=7").err, HasSubstr("Did you mean --set run.seed=7?"));
+  EXPECT_EQ(tenon("doctor now").err,
+            "error: tenon doctor takes options only, and \"now\" is one word too many. Usage: tenon doctor "
+            "[options]\n");
+  for (const char* words : {"check a.yaml b.yaml", "run a.yaml run.seed=7", "doctor now"})
+    EXPECT_EQ(tenon(words).code, 2) << words;
   EXPECT_EQ(tenon("check --no-such-flag a.yaml").code, 2);
+  EXPECT_THAT(tenon("check --sett run.seed=1 a.yaml").err,
+              HasSubstr("tenon check has no option --sett. Did you mean \"--set\"?"));
   EXPECT_EQ(tenon("check --se run.seed=1 a.yaml").code, 2);
-  EXPECT_EQ(tenon("check a.yaml --plugin-path no/such/folder").code, 2);
+  for (const char* command :
+       {"check a.yaml", "run a.yaml", "resume a-run", "plugins", "describe x", "doctor"}) {
+    Answer no_folder = tenon(std::string(command) + " --plugin-path no/such/folder");
+    EXPECT_EQ(no_folder.code, 2) << command;
+    if (std::string(command) == "resume a-run") continue;  // there is no such run either
+    EXPECT_THAT(no_folder.err,
+                HasSubstr("--plugin-path no/such/folder: no such folder or file; give a folder that "
+                          "holds plugins"))
+        << command;
+  }
   EXPECT_EQ(tenon("describe no-such-component").code, 2);
   EXPECT_EQ(tenon("describe x --kind rewrad").code, 2);
   EXPECT_EQ(tenon("run no-such-file.yaml").code, 2);
@@ -139,6 +160,23 @@ TEST_F(Program, DescribePrintsTheOptions) {
               AllOf(HasSubstr("# Configuration"), HasSubstr("### good"), HasSubstr("| `seed` | int |")));
   EXPECT_EQ(boost::json::parse(tenon("describe good --json" + path).out).at(0).at("kind").as_string(),
             "reward");
+}
+
+TEST_F(Program, DescribeShowsAllKindsOfANameOrTheOneAskedFor) {
+  const std::string path = " --plugin-path '" + (kPlugins / "twins").string() + "'";
+  EXPECT_THAT(tenon("describe twin" + path).out,
+              AllOf(HasSubstr("2 kinds have a component \"twin\"; `tenon describe reward/twin` shows one."),
+                    HasSubstr("twin 1.0.0, reward\n"), HasSubstr("twin 1.0.0, stage\n")));
+  for (const char* one :
+       {"describe stage/twin", "describe twin --kind stage", "describe stage/twin --kind stage"})
+    EXPECT_THAT(tenon(one + path).out,
+                AllOf(testing::StartsWith("twin 1.0.0, stage\n"), Not(HasSubstr("reward"))))
+        << one;
+  EXPECT_THAT(tenon("describe stage/twin --kind reward" + path).err, HasSubstr("leave one of the two out"));
+  EXPECT_THAT(tenon("describe sink/twin" + path).err,
+              HasSubstr("there is no sink \"twin\". \"twin\" is a reward."));
+  EXPECT_THAT(tenon("describe stag/twin" + path).err,
+              HasSubstr("there is no kind \"stag\". Did you mean \"stage\"? The kinds are: dataset, "));
 }
 
 TEST_F(Program, DoctorNamesProblems) {

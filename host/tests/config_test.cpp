@@ -129,7 +129,7 @@ class Set : public testing::Test {
  protected:
   Value root = parse_yaml("c.yaml",
                           "components: {policy: {use: transformer, layers: 3}}\npipeline:\n  - {name: base, "
-                          "steps: 10}\n  - {name: zero}\n");
+                          "steps: 10, rewards: [a, b]}\n  - {name: zero}\n");
 
   std::string error(const std::string& assignment) {
     try {
@@ -176,8 +176,11 @@ TEST_F(Set, UnknownPathsAreErrorsWithASuggestion) {
   EXPECT_EQ(error("component.policy.layers=5"),
             "the configuration has no key \"component\". Did you mean \"components\"?");
   EXPECT_EQ(error("components.polcy.layers=5"), "components has no key \"polcy\". Did you mean \"policy\"?");
-  EXPECT_EQ(error("pipeline.bas.steps=5"), "pipeline has no element \"bas\". Did you mean \"base\"?");
-  EXPECT_EQ(error("pipeline.7.steps=5"), "pipeline has no element \"7\".");
+  EXPECT_EQ(error("pipeline.bas.steps=5"),
+            "pipeline has no stage \"bas\". Did you mean \"base\"? It has base (0) and zero (1).");
+  EXPECT_EQ(error("pipeline.7.steps=5"), "pipeline has no stage \"7\". It has base (0) and zero (1).");
+  EXPECT_EQ(error("pipeline.base.rewards.2.weight=5"),
+            "pipeline.base.rewards has no element \"2\". It has 2 elements, 0 to 1.");
   EXPECT_EQ(error("components.policy.layers.x=5"),
             "components.policy.layers is \"3\", which has nothing called \"x\" in it");
 }

@@ -10,6 +10,7 @@
 #include <fstream>
 #include <iterator>
 
+#include "host/diagnostics.h"
 #include "host/elf_check.h"
 #include "host/sha256.h"
 
@@ -231,7 +232,7 @@ TEST_F(Folder, FoldersOfTheConfigurationGoBetweenFlagsAndEnvironment) {
   EXPECT_EQ(loader.search_path()[0], path / "flag");
   EXPECT_EQ(loader.search_path()[1], path / "file");
   EXPECT_EQ(loader.search_path()[2], path / "variable");
-  EXPECT_THROW(plugin_search_path({path / "absent"}), LoadError);
+  EXPECT_THROW(plugin_search_path({path / "absent"}), UserError);
 }
 
 TEST(Sha256, EqualsThePublishedVectors) {

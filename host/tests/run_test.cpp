@@ -427,6 +427,16 @@ TEST_F(Run, AStageWithoutAnyValidRewardFailsWithTheReasons) {
   EXPECT_FALSE(fs::exists(stage_folder(dir_ / "runs/toy", "zero") / "done.json"));
 }
 
+TEST_F(Run, WhereRunsCannotBeMadeIsAMistakeWithItsPlace) {
+  std::ofstream(dir_ / "a-file") << "text";
+  for (const std::string& runs :
+       {(dir_ / "a-file").string(), (dir_ / "a-file/below").string(), std::string("/proc/no-runs-here")}) {
+    const Outcome outcome = run(write_config(config("", "", runs)));
+    EXPECT_EQ(outcome.code, 2) << outcome.err;
+    EXPECT_THAT(outcome.err, testing::ContainsRegex("toy.yaml:1:[0-9]+: error: run.runs: .*(a-file|/proc)"));
+  }
+}
+
 TEST_F(Run, TwoProcessesDoNotWriteOneRun) {
   const fs::path config_file = write_config(config(", sleep_us: 200000"));
   const pid_t pid = start([&] {
