@@ -45,9 +45,12 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
     for (const StageReport& s : report.stages)
       stages.push_back(json::object{
           {"name", s.name}, {"hash", s.hash}, {"status", status_name(s.status)}, {"steps", s.steps}});
+    json::array unused;
+    for (const fs::path& path : report.unused) unused.emplace_back(path.string());
     std::cout << json_text(json::object{{"run", folder.path().string()},
                                         {"status", report.nothing_to_do ? "nothing to do" : "finished"},
-                                        {"stages", stages}})
+                                        {"stages", stages},
+                                        {"unused_stage_folders", unused}})
               << '\n';
     return;
   }
@@ -57,9 +60,13 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
                                             : "all " + std::to_string(report.stages.size()) + " stages")
               << " of " << folder.shown() << (report.stages.size() == 1 ? " is" : " are")
               << " finished and unchanged; --new starts over in a folder of its own\n";
-    return;
+  } else {
+    std::cout << "finished: " << folder.shown() << '\n';
   }
-  std::cout << "finished: " << folder.shown() << '\n';
+  if (const size_t n = report.unused.size(); n > 0)
+    std::cout << (n == 1 ? "1 stage folder" : std::to_string(n) + " stage folders") << " ("
+              << size_text(report.unused_bytes) << ") of earlier configurations: " << folder.shown()
+              << "/log.txt says how to delete " << (n == 1 ? "it" : "them") << '\n';
 }
 
 // <runs>/<name>, or with `fresh` the first of <name>, <name>-2, <name>-3… that is not there.

@@ -165,6 +165,30 @@ void remove_tree(const fs::path& path) {
   if (error) fail(path, "remove it", error.value());
 }
 
+uint64_t tree_bytes(const fs::path& path) {
+  uint64_t bytes = 0;
+  std::error_code error;
+  auto at = fs::recursive_directory_iterator(path, fs::directory_options::skip_permission_denied, error);
+  for (; !error && at != fs::recursive_directory_iterator(); at.increment(error)) {
+    std::error_code unreadable;
+    if (!at->is_regular_file(unreadable)) continue;
+    const uint64_t size = at->file_size(unreadable);
+    if (!unreadable) bytes += size;
+  }
+  return bytes;
+}
+
+std::string size_text(uint64_t bytes) {
+  if (bytes < 1024) return std::to_string(bytes) + " bytes";
+  const char* const units[] = {"KiB", "MiB", "GiB", "TiB"};
+  size_t unit = 0;
+  auto size = static_cast<double>(bytes) / 1024;
+  for (; size >= 1023.95 && unit + 1 < std::size(units); ++unit) size /= 1024;
+  char text[32];
+  std::snprintf(text, sizeof text, "%.1f %s", size, units[unit]);
+  return text;
+}
+
 void rename_synced(const fs::path& from, const fs::path& to) {
   if (std::rename(from.c_str(), to.c_str()) != 0) fail(to, "rename " + from.string() + " to it", errno);
   sync_folder(to.parent_path());

@@ -61,6 +61,10 @@ void make_folder(const std::filesystem::path& path);
 // The path itself or the first above it that is there: where make_folder would begin.
 std::filesystem::path nearest_existing(std::filesystem::path path);
 void remove_tree(const std::filesystem::path& path);
+// Bytes in the files below a folder; what cannot be read counts nothing.
+uint64_t tree_bytes(const std::filesystem::path& path);
+// "812 bytes", "1.5 MiB".
+std::string size_text(uint64_t bytes);
 // Renames and flushes the folder that holds `to`. `to` must not exist, or be a file.
 void rename_synced(const std::filesystem::path& from, const std::filesystem::path& to);
 

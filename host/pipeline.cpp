@@ -83,20 +83,26 @@ class Pipeline {
 
   RunReport run() {
     RunReport report;
+    find_unused(report);
     if (all_finished()) {
       assemble(folders_.size());
+      if (!report.unused.empty()) {
+        services_.log = open_log(folder_.path() / "log.txt");
+        log_unused(report);
+      }
       report.nothing_to_do = true;
       for (size_t i = 0; i < folders_.size(); ++i) report.stages.push_back(cached(i));
       return report;
     }
     try_all(false);
     Sinks sinks(services_, plan_.sinks, plan_.name);
-    folder_.lock();
+    lock();
     try {
       const std::vector<std::string> warnings = folder_.changed_plugins(plan_);
       folder_.write_description(plan_);
       services_.log = open_log(folder_.path() / "log.txt");
       for (const std::string& warning : warnings) services_.log->warn(warning);
+      if (!report.unused.empty()) log_unused(report);
       for (size_t i = 0; i < plan_.stages.size(); ++i) report.stages.push_back(run_stage(i, sinks));
     } catch (const UserError& e) {
       throw RunError(place_text(e.mark()) + e.what());
@@ -134,6 +140,28 @@ class Pipeline {
   StageReport cached(size_t i) const {
     return {plan_.stages[i].name, hashes_.at(plan_.stages[i].name), StageReport::Status::kCached,
             folders_[i].done()->at("steps").to_number<uint64_t>()};
+  }
+
+  void find_unused(RunReport& report) const {
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_.path() / "stages", error)) {
+      const bool is_used = std::any_of(folders_.begin(), folders_.end(),
+                                       [&](const StageFolder& f) { return f.path() == entry.path(); });
+      if (is_used || !entry.is_directory(error)) continue;
+      report.unused.push_back(entry.path());
+      report.unused_bytes += tree_bytes(entry.path());
+    }
+    std::sort(report.unused.begin(), report.unused.end());
+  }
+
+  void log_unused(const RunReport& report) const {
+    std::string folders;
+    for (const fs::path& folder : report.unused) folders += " '" + folder.string() + "'";
+    services_.log->info(
+        "{} in {} belong to no stage of this configuration ({}). They are kept for a configuration that is "
+        "changed back; to delete them: rm -r{}",
+        report.unused.size() == 1 ? "1 folder" : std::to_string(report.unused.size()) + " folders",
+        (folder_.path() / "stages").string(), size_text(report.unused_bytes), folders);
   }
 
   // Says so when a stage that was interrupted does not go on because what it depends on has changed.

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -20,6 +21,9 @@ struct StageReport {
 struct RunReport {
   std::vector<StageReport> stages;
   bool nothing_to_do = false;  // all stages were finished already
+  // Folders in <run>/stages/ that belong to no stage of this plan: of earlier configurations. They are kept, for whoever goes back to one.
+  std::vector<std::filesystem::path> unused;
+  uint64_t unused_bytes = 0;  // in their files
 };
 
 // Runs the stages of `plan` in `folder`. A stage whose content hash has a finished folder is kept; one that was interrupted goes on from its last checkpoint;

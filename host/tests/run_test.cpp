@@ -195,6 +195,7 @@ TEST_F(Run, AChangedLaterStageRunsAgainAlone) {
   EXPECT_EQ(fs::last_write_time(stage_folder(folder, "base") / "done.json"), base_written);
   EXPECT_THAT(read_file(dir_ / "sink.txt"), HasSubstr("event 3 base "));
   EXPECT_THAT(read_file(dir_ / "sink.txt"), testing::Not(HasSubstr("record base")));
+  EXPECT_THAT(changed.out, HasSubstr("2 stage folders ("));
   const std::string metrics = read_file(folder / "metrics.jsonl");
   EXPECT_EQ(lines(metrics), 35u) << "records of the stage that was replaced are still there";
   EXPECT_NE(metrics, before.at("metrics.jsonl"));
@@ -204,6 +205,26 @@ TEST_F(Run, AChangedLaterStageRunsAgainAlone) {
   EXPECT_THAT(back.out, HasSubstr("nothing to do"));
   EXPECT_EQ(read_file(folder / "metrics.jsonl"), before.at("metrics.jsonl"));
   EXPECT_EQ(read_file(folder / "eval.json"), before.at("eval.json"));
+}
+
+TEST_F(Run, FoldersOfEarlierConfigurationsAreNamedAndCanBeDeletedAsToldWithoutLoss) {
+  const fs::path folder = dir_ / "runs/toy";
+  const Outcome first = run(write_config(config()));
+  EXPECT_THAT(first.out, testing::Not(HasSubstr("stage folder")));
+  std::string text = config();
+  text.replace(text.find("weight: 0.5"), 11, "weight: 0.25");
+  const Outcome second = run(write_config(text));
+  ASSERT_EQ(second.code, 0) << second.err;
+  EXPECT_THAT(second.out,
+              testing::ContainsRegex("2 stage folders \\([0-9.]+ [KM]iB\\) of earlier configurations: "
+                                     ".*/log.txt says how to delete them"));
+  const std::string log = read_file(folder / "log.txt");
+  const size_t told = log.find("rm -r");
+  ASSERT_NE(told, std::string::npos);
+  ASSERT_EQ(std::system(log.substr(told, log.find('\n', told) - told).c_str()), 0);
+  const Outcome third = run(write_config(text));
+  EXPECT_THAT(third.out, HasSubstr("nothing to do: all 3 stages"));
+  EXPECT_THAT(third.out, testing::Not(HasSubstr("stage folder")));
 }
 
 TEST_F(Run, WhatDoesNotChangeTheResultDoesNotRunAgain) {
