@@ -47,7 +47,11 @@ constexpr tenon::OptionTable kRunOptions{
                 "Folder that holds run folders; a relative one starts where tenon is started."),
     tenon::number("max_reward_failures", "0.05",
                   "Share of samples without a usable reward, over the last 200, above which the run stops.",
-                  between("0", "1"))};
+                  between("0", "1")),
+    tenon::option(TENON_T_DURATION, "reward_timeout", "\"60s\"",
+                  "Limit of one call of one reward. A reward that asks the host stops there, and its samples "
+                  "are timed out; of one that does not stop, the run warns and waits. 0: no limit.",
+                  between(nullptr, "\"30d\""))};
 constexpr tenon::OptionTable kTopOptions{
     tenon::text("plugins", "[]",
                 "Further folders or files with plugins; relative ones start from the configuration's folder.",
@@ -151,6 +155,8 @@ class PlanBuilder {
     resolver_.set_threads(plan_.threads);
     if (run_options_.contains("max_reward_failures"))
       plan_.max_reward_failures = run_options_["max_reward_failures"].as_double();
+    if (run_options_.contains("reward_timeout"))
+      plan_.reward_timeout = run_options_["reward_timeout"].to_number<double>();
     if (run_options_.contains("runs")) read_runs(run, text("runs"));
     if (!run_options_.contains("name")) run_options_["name"] = name_of_file();
     plan_.name = text("name");

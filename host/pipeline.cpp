@@ -209,7 +209,7 @@ class Pipeline {
           return file;
         }};
     StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs,
-                  plan_.max_reward_failures, first_sample_id, model_is_input});
+                  plan_.max_reward_failures, plan_.reward_timeout, first_sample_id, model_is_input});
     run.run(resume);
     assemble(i + 1);
     return {stage.name, hashes_.at(stage.name),

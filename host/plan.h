@@ -70,6 +70,7 @@ struct Plan {
   uint32_t threads = 0;  // never 0 after check
   double max_reward_failures =
       0.05;  // share of samples without an OK reward, over the last 200, above which the run stops
+  double reward_timeout = 0;  // seconds a reward's call may take; 0: as long as it likes
   std::filesystem::path runs;  // folder that holds run folders, absolute
   Mark runs_mark;              // where that is said, or the configuration's beginning; empty: by the command line
   std::vector<Spec> sinks;

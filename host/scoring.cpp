@@ -3,12 +3,14 @@
 #include "host/scoring.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <optional>
 #include <set>
 
 #include "host/json_text.h"
+#include "host/monotonic.h"
 #include "host/run_error.h"
 #include "tenon/error.hpp"
 
@@ -18,12 +20,23 @@ namespace {
 
 // What a reward says during one call.
 struct Said {
-  std::vector<std::string> reasons;
+  std::vector<std::string>* reasons;
   std::map<std::string, std::pair<double, uint64_t>>* notes;
 };
 
+// A reason as one line of bounded length, cut between characters.
+std::string shortened(std::string_view text) {
+  const bool cut = text.size() > Scoring::kMaxReasonBytes;
+  size_t n = cut ? Scoring::kMaxReasonBytes : text.size();
+  while (cut && n > 0 && (static_cast<unsigned char>(text[n]) & 0xC0) == 0x80) --n;
+  std::string line(text.substr(0, n));
+  for (char& c : line)
+    if (static_cast<unsigned char>(c) < ' ') c = ' ';
+  return cut ? line + "…" : line;
+}
+
 void on_reason(void* ctx, uint64_t i, const char* text, uint64_t n) {
-  guard(nullptr, [&] { static_cast<Said*>(ctx)->reasons.at(i).assign(text, n); });
+  guard(nullptr, [&] { static_cast<Said*>(ctx)->reasons->at(i) = shortened({text, n}); });
 }
 void on_note(void* ctx, uint64_t, const char* key, double value) {
   guard(nullptr, [&] {
@@ -61,29 +74,28 @@ Scoring::Scoring(std::vector<Term> terms, double max_failures)
 
 Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const tenon_reward_in& in) {
   const Term& t = terms_[term];
-  Outcome out{std::vector<double>(in.n, 0.0), std::vector<int32_t>(in.n, TENON_R_UNSET)};
-  Said said{std::vector<std::string>(in.n), &steps_[term].notes};
+  Outcome out{std::vector<double>(in.n, 0.0), std::vector<int32_t>(in.n, TENON_R_UNSET),
+              std::vector<std::string>(in.n)};
+  Said said{&out.why, &steps_[term].notes};
   tenon_reward_out raw{sizeof raw, 0,     out.reward.data(), out.status.data(),
                        nullptr,    &said, on_reason,         on_note};
-  char text[2048];
-  tenon_error err{sizeof err, 0, text, sizeof text, 0};
 
-  const auto begin = std::chrono::steady_clock::now();
-  const int32_t rc = t.vt->score(t.self, call, &in, &raw, &err);
-  steps_[term].seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  const int64_t begin = monotonic_ns();
+  std::string error;
+  const int32_t rc = call_in_time(t, call, in, raw, error);
+  steps_[term].seconds += static_cast<double>(monotonic_ns() - begin) * 1e-9;
 
   if (rc < 0) {
-    const std::string why(text, std::min<uint64_t>(err.len, sizeof text));
-    if (rc == TENON_E_CANCELLED) throw Error(rc, why);
+    if (rc == TENON_E_CANCELLED) throw Error(rc, error);
     if (rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO)
-      throw RunError("reward " + t.name + ": " + why);
+      throw RunError("reward " + t.name + ": " + error);
     std::fill(out.status.begin(), out.status.end(),
               rc == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED);
-    std::fill(said.reasons.begin(), said.reasons.end(), why);
+    std::fill(out.why.begin(), out.why.end(), shortened(error));
   }
   for (uint64_t i = 0; i < in.n; ++i) {
     int32_t& status = out.status[i];
-    std::string& why = said.reasons[i];
+    std::string& why = out.why[i];
     if (status == TENON_R_UNSET) {
       status = TENON_R_CRASHED;
       why = "the reward left the sample unanswered";
@@ -96,16 +108,44 @@ Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const t
     }
     ++steps_[term].outcomes[status];
     if (status == TENON_R_OK) steps_[term].ok.push_back(out.reward[i]);
-    if (status != TENON_R_OK)
-      ++reasons_[t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why)];
+    if (status != TENON_R_OK && status != TENON_R_NOT_APPLICABLE)
+      count_reason(t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why));
   }
   steps_[term].samples += in.n;
   return out;
 }
 
+int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
+                              tenon_reward_out& out, std::string& why) {
+  tenon_call own{sizeof own, kDLCPU, 0, 0, 0, 0, nullptr};
+  if (call != nullptr) std::memcpy(&own, call, std::min<size_t>(call->struct_size, sizeof own));
+  own.struct_size = sizeof own;
+  if (timeout_.count() > 0) {
+    const int64_t deadline = monotonic_ns() + timeout_.count();
+    own.deadline_ns = own.deadline_ns == 0 ? deadline : std::min(own.deadline_ns, deadline);
+  }
+  std::optional<Watchdog::Call> watched;
+  if (dog_ != nullptr)
+    watched.emplace(*dog_, "reward " + term.name, std::to_string(in.n) + (in.n == 1 ? " sample" : " samples"),
+                    "run.reward_timeout", timeout_);
+  char text[2048];
+  tenon_error err{sizeof err, 0, text, sizeof text, 0};
+  const int32_t rc = term.vt->score(term.self, &own, &in, &out, &err);
+  if (rc < 0) why.assign(text, std::min<uint64_t>(err.len, sizeof text));
+  // Whoever stops because `cancelled` says so may take the deadline for the end of the run.
+  const bool is_late = own.deadline_ns != 0 && monotonic_ns() >= own.deadline_ns;
+  return rc == TENON_E_CANCELLED && is_late ? TENON_E_TIMEOUT : rc;
+}
+
+void Scoring::count_reason(std::string reason) {
+  const bool is_known = reasons_.contains(reason);
+  ++reasons_[is_known || reasons_.size() < kMaxReasons ? std::move(reason) : "other reasons"];
+}
+
 void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out) {
   std::vector<double> total(in.n, 0.0);
   std::vector<uint8_t> applied(in.n, 0), failed(in.n, 0);
+  std::vector<std::string> not_applicable(in.n);
   for (size_t term = 0; term < terms_.size(); ++term) {
     const Outcome outcome = call_term(term, call, in);
     for (uint64_t i = 0; i < in.n; ++i) {
@@ -115,6 +155,8 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
         applied[i] = 1;
       } else if (outcome.status[i] != TENON_R_NOT_APPLICABLE) {
         failed[i] = 1;
+      } else if (not_applicable[i].empty() && !outcome.why[i].empty()) {
+        not_applicable[i] = ": " + terms_[term].name + ": " + outcome.why[i];
       }
       if (term == 0 && out.first != nullptr)
         out.first[i] = ok ? outcome.reward[i] : std::numeric_limits<double>::quiet_NaN();
@@ -122,6 +164,7 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
   }
   for (uint64_t i = 0; i < in.n; ++i) {
     const bool valid = applied[i] != 0 && failed[i] == 0;
+    if (applied[i] == 0 && failed[i] == 0) count_reason("no reward applies" + not_applicable[i]);
     out.total[i] = valid ? total[i] : 0.0;
     out.valid[i] = valid ? 1 : 0;
     window_ += valid ? '1' : '0';

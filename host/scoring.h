@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/step_values.h"
+#include "host/watchdog.h"
 #include "tenon/abi.h"
 
 namespace tenon::host {
@@ -23,22 +24,32 @@ class Scoring {
   };
   // How many samples the failure rate is taken over.
   static constexpr uint64_t kWindow = 200;
+  // Distinct reasons that are counted apart, those beyond them together; bytes of a reason that are kept.
+  static constexpr size_t kMaxReasons = 256, kMaxReasonBytes = 200;
 
   // max_failures: the share of samples without a valid total, over the last kWindow of them, above which `score` throws.
   Scoring(std::vector<Term> terms, double max_failures);
 
+  // Gives every call of a reward a deadline, `timeout` from its beginning (0: none), and has `dog`, which outlives this, warn of one that runs past it.
+  void set_timeout(std::chrono::nanoseconds timeout, Watchdog* dog) {
+    timeout_ = timeout;
+    dog_ = dog;
+  }
+
   // Sets total = Σ weight · reward over the terms that are OK and valid = 1; a term that is not applicable is left out; a sample for which no term is
   // left, or of which any term has another outcome, gets total 0 and valid 0. `first` (may be NULL) is the first term's reward, NaN where it is not OK.
   // A reward that leaves a status unset, sets an unknown one or gives an OK reward that is not finite counts as crashed. A reward's own error ends the run,
-  // except TIMEOUT, TRANSIENT and IO, which count as timed out or crashed for all of its samples. Throws RunError, naming the three commonest reasons when
-  // too many samples failed; tenon::Error(TENON_E_CANCELLED) when a reward was cancelled.
+  // except TIMEOUT (and CANCELLED after the deadline), TRANSIENT and IO, which count as timed out or crashed for all of its samples. What a reward answers
+  // after its deadline counts like any answer. Throws RunError, naming the three commonest reasons when too many samples failed;
+  // tenon::Error(TENON_E_CANCELLED) when a reward was cancelled.
   void score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out);
 
   // Puts reward/<name>/mean, /std (over the step's OK rewards), /not_ok (share that is neither OK nor not applicable), the shares of the outcomes that
   // occurred, the means of notes, and the timing reward/<name> into `values`, then starts the next step.
   void flush(StepValues& values);
 
-  // The three commonest reasons for samples without a valid total, a line each.
+  // The three commonest reasons for samples without a valid total, a line each. That one of several rewards does not apply is no such reason; that none
+  // applies is.
   std::string commonest_reasons() const;
 
   // The last outcomes, '1' = valid, oldest first: part of a checkpoint.
@@ -56,13 +67,20 @@ class Scoring {
   struct Outcome {
     std::vector<double> reward;
     std::vector<int32_t> status;
+    std::vector<std::string> why;  // of samples that are not OK; may be empty
   };
   Outcome call_term(size_t term, const tenon_call* call, const tenon_reward_in& in);
+  // The term's own `score`, with a deadline, watched. The return code; an error's text in `why`.
+  int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
+                       tenon_reward_out& out, std::string& why);
+  void count_reason(std::string reason);
   void stop_if_too_many_failed() const;
 
   std::vector<Term> terms_;
   std::vector<Step> steps_;  // one a term
   double max_failures_;
+  std::chrono::nanoseconds timeout_{0};
+  Watchdog* dog_ = nullptr;
   std::string window_;
   std::map<std::string, uint64_t> reasons_;
 };

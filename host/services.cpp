@@ -2,14 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/services.h"
 
-#include <time.h>
-
 #include <boost/json.hpp>
 #include <cmath>
 
 #include "host/command_line.h"
 #include "host/instance.h"
 #include "host/loss_weights.h"
+#include "host/monotonic.h"
 #include "host/run_error.h"
 #include "tenon/error.hpp"
 #include "tenon/philox.h"
@@ -56,9 +55,7 @@ int32_t cancelled(const tenon_host* host, const tenon_call* call) {
   const StageServices* stage = stage_of(host);
   if (stage != nullptr && stage->cancelled()) return 1;
   if (call == nullptr || call->deadline_ns == 0) return 0;
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return now.tv_sec * int64_t{1'000'000'000} + now.tv_nsec >= call->deadline_ns ? 1 : 0;
+  return monotonic_ns() >= call->deadline_ns ? 1 : 0;
 }
 
 int32_t get_i64(const tenon_host* host, const char* path, int64_t* out) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cmath>
 #include <set>
 
 #include "host/diagnostics.h"
@@ -57,7 +58,10 @@ std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder) {
   return checkpoint;
 }
 
-StageRun::StageRun(StageContext context) : c_(std::move(context)), next_sample_id_(c_.first_sample_id) {}
+StageRun::StageRun(StageContext context)
+    : c_(std::move(context)),
+      dog_([log = c_.services.log](const std::string& line) { log->warn(line); }, "stage " + c_.plan.name),
+      next_sample_id_(c_.first_sample_id) {}
 
 void StageRun::open_files() {
   for (size_t i = 0; i < kRecordFiles.size(); ++i) {
@@ -70,7 +74,7 @@ void StageRun::open_files() {
 
 void StageRun::restore(const Checkpoint& checkpoint) {
   const json::object& m = checkpoint.manifest();
-  first_step_ = steps_done_ = checkpoint.step();
+  steps_done_ = first_step_ = checkpoint.step();
   next_sample_id_ = m.at("sample_id").to_number<uint64_t>();
   results_ = m.at("results").as_object();
   for (const auto& pair : m.at("windows").as_object())
@@ -84,6 +88,7 @@ void StageRun::run(const std::optional<Checkpoint>& resume) {
   if (!resume || !resume->is_final()) {
     if (resume) c_.services.log->info("stage {}: goes on after step {}", c_.plan.name, first_step_);
     components_.emplace(c_.services, c_.plan, c_.inputs, resume ? &*resume : nullptr);
+    dog_.alive("its components were made");
     c_.services.stage = this;
     try {
       call_stage();
@@ -184,6 +189,7 @@ void StageRun::end_step(uint64_t step) {
   if (step == first_step_) components_->check_references_read();
   write_records(step, true);
   ++steps_done_;
+  dog_.alive("step " + std::to_string(step) + " ended");
   const bool stop = StopSignals::requested();
   if (stop || (c_.plan.checkpoint_every > 0 && steps_done_ % c_.plan.checkpoint_every == 0 &&
                steps_done_ != total_steps_))
@@ -272,7 +278,7 @@ void StageRun::write_checkpoint(bool is_final) {
   prune_checkpoints(c_.folder.checkpoints(), kKeptCheckpoints);
   const double seconds = seconds_between(begin, std::chrono::steady_clock::now());
   values_.timing("checkpoint", seconds);
-  c_.services.log->info("stage {}: checkpoint after step {} in {:.2f} s", c_.plan.name, steps_done_, seconds);
+  c_.services.log->info("stage {}: checkpoint after step {} in {:.2f} s", c_.plan.name, steps(), seconds);
   c_.sinks.event(TENON_EVENT_CHECKPOINT, c_.plan.name,
                  "checkpoint after step " + std::to_string(steps_done_));
 }
@@ -280,8 +286,8 @@ void StageRun::write_checkpoint(bool is_final) {
 void StageRun::finish() {
   for (const auto& [slot, scoring] : scorings_)
     if (!scoring.window().empty() && scoring.window().find('1') == std::string::npos)
-      throw RunError("stage " + c_.plan.name + ": no sample had a valid reward. The commonest reasons:" +
-                     scoring.commonest_reasons());
+      throw RunError("stage " + c_.plan.name +
+                     ": no sample had a valid reward. The commonest reasons:" + scoring.commonest_reasons());
   if (components_) {
     if (!begun_) begin(steps_done_);
     components_->check_references_read();
@@ -295,7 +301,7 @@ void StageRun::finish() {
   if (!results_.empty()) write_file(c_.folder.path() / "eval.json", json_pretty(results_));
   const json::object done{{"stage", c_.plan.name},
                           {"hash", c_.hash},
-                          {"steps", steps_done_},
+                          {"steps", steps()},
                           {"sample_id", next_sample_id_.load()},
                           {"checkpoint", std::to_string(steps_done_)}};
   write_file(c_.folder.path() / "done.json", json_pretty(done));
@@ -304,6 +310,17 @@ void StageRun::finish() {
                            fmt::format("{:.1f} s", seconds_since_begin());
   c_.services.log->info("stage {} ends: {}", c_.plan.name, text);
   c_.sinks.event(TENON_EVENT_STAGE_END, c_.plan.name, text);
+}
+
+void StageRun::timing(const char* name, double value) {
+  values_.timing(name, value);
+  dog_.alive(std::string(name) + " of step " + std::to_string(steps_done_) + " was timed");
+}
+
+void StageRun::progress(double done, double total, const char* text) {
+  c_.sinks.progress(c_.plan.name, done, total, text);
+  dog_.alive(json_number(done) + (total > 0 ? " of " + json_number(total) : "") + " " + text + " in step " +
+             std::to_string(steps_done_));
 }
 
 void StageRun::score(const std::string& slot, const tenon_call* call, const tenon_reward_in& in,
@@ -323,6 +340,7 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
     }
     if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
     found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;
+    found->second.set_timeout(std::chrono::nanoseconds(std::llround(c_.reward_timeout * 1e9)), &dog_);
     if (auto window = windows_.find(slot); window != windows_.end()) found->second.set_window(window->second);
   }
   try {

@@ -17,6 +17,7 @@
 #include "host/scoring.h"
 #include "host/sinks.h"
 #include "host/step_values.h"
+#include "host/watchdog.h"
 
 namespace tenon::host {
 
@@ -30,6 +31,7 @@ struct StageContext {
   Sinks& sinks;
   StageInputs inputs;
   double max_reward_failures;
+  double reward_timeout;     // seconds; 0: none
   uint64_t first_sample_id;  // of the stage
   bool model_is_input;       // of a later stage: the final checkpoint holds it even if it was not trained
 };
@@ -49,10 +51,8 @@ class StageRun final : public StageServices {
   uint64_t steps() const { return steps_done_; }
 
   void metric(const char* name, double value) override { values_.metric(name, value); }
-  void timing(const char* name, double value) override { values_.timing(name, value); }
-  void progress(double done, double total, const char* text) override {
-    c_.sinks.progress(c_.plan.name, done, total, text);
-  }
+  void timing(const char* name, double value) override;
+  void progress(double done, double total, const char* text) override;
   bool cancelled() const override { return cancelled_.load(std::memory_order_relaxed); }
   void score(const std::string& slot, const tenon_call*, const tenon_reward_in&, tenon_scored&) override;
   void row_out(const std::string& name, const tenon_row&) override;
@@ -75,12 +75,14 @@ class StageRun final : public StageServices {
   double seconds_since_begin() const;
 
   StageContext c_;
+  Watchdog dog_;
   std::optional<Components> components_;
   StepValues values_;
   std::map<std::string, Scoring> scorings_;     // by slot
   std::map<std::string, std::string> windows_;  // of slots that have not scored yet in this process
   boost::json::object results_;                 // model → benchmark → metric
-  uint64_t first_step_ = 0, steps_done_ = 0, total_steps_ = 0;
+  uint64_t first_step_ = 0, total_steps_ = 0;
+  std::atomic<uint64_t> steps_done_{0};
   bool begun_ = false;
   std::atomic<uint64_t> next_sample_id_{0};
   std::atomic<bool> cancelled_{false};

@@ -448,6 +448,29 @@ TEST_F(Run, AStageWithoutAnyValidRewardFailsWithTheReasons) {
   EXPECT_FALSE(fs::exists(stage_folder(dir_ / "runs/toy", "zero") / "done.json"));
 }
 
+TEST_F(Run, ARewardThatAsksEndsAtItsDeadlineAndIsCounted) {
+  std::string text = config();
+  text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward, hang_every: 9}");
+  text.replace(text.find("seed: 7"), 7, "seed: 7, reward_timeout: 20ms");
+  const Outcome outcome = run(write_config(text));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(read_file(dir_ / "runs/toy/metrics.jsonl"), HasSubstr("\"reward/length/timed_out\":1"));
+}
+
+TEST_F(Run, ARewardThatHangsIsNeverSilent) {
+  std::string text = config();
+  text.replace(text.find("{use: toy-reward}"), 17,
+               "{use: toy-reward, hang_every: 45, warnings: " + (dir_ / "err.txt").string() + "}");
+  text.replace(text.find("seed: 7"), 7, "seed: 7, reward_timeout: 20ms");
+  const Outcome outcome = run(write_config(text));
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              testing::ContainsRegex("warning: stage zero: reward length has not returned for [0-9]+"));
+  EXPECT_THAT(outcome.err, HasSubstr("(3 samples); run.reward_timeout is 20ms"));
+  EXPECT_THAT(outcome.err, HasSubstr("Ctrl-C twice ends the run"));
+  EXPECT_THAT(read_file(dir_ / "runs/toy/log.txt"), HasSubstr("reward length has returned, after"));
+}
+
 TEST_F(Run, WhereRunsCannotBeMadeIsAMistakeWithItsPlace) {
   std::ofstream(dir_ / "a-file") << "text";
   for (const std::string& runs :

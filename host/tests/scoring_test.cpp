@@ -5,8 +5,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <cmath>
 
+#include "host/monotonic.h"
 #include "host/run_error.h"
 #include "tenon/error.hpp"
 
@@ -136,6 +139,87 @@ TEST(Scoring, TheWindowForgetsAndTravels) {
   later.set_window(std::string(30, '0') + std::string(160, '1'));
   EXPECT_NO_THROW(score(later, 200));
   EXPECT_EQ(later.window(), std::string(200, '1'));
+}
+
+// That one of several rewards does not apply is no failure; that none does, is.
+TEST(Scoring, WhatDoesNotApplyIsNoReasonUnlessNothingApplies) {
+  Canned never{{{0, TENON_R_NOT_APPLICABLE}}, "not a sum", 0};
+  Canned sometimes{{{1, TENON_R_OK}, {0, TENON_R_REFUSED}, {0, TENON_R_NOT_APPLICABLE}}, "no answer", 0};
+  Scoring scoring({never.term("format"), sometimes.term("answer")}, 1.0);
+  score(scoring, 9);
+  EXPECT_EQ(scoring.commonest_reasons(),
+            "\n  3 times: answer refused: no answer\n  3 times: no reward applies: format: not a sum");
+}
+
+// Gives every sample a reason of its own.
+struct Talkative {
+  std::string tail;
+  uint64_t said = 0;
+  static int32_t score(void* self, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out,
+                       tenon_error*) {
+    auto& t = *static_cast<Talkative*>(self);
+    for (uint64_t i = 0; i < in->n; ++i) {
+      const std::string why = std::to_string(t.said++) + t.tail;
+      out->status[i] = TENON_R_CRASHED;
+      out->reason(out->ctx, i, why.data(), why.size());
+    }
+    return TENON_OK;
+  }
+  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};
+};
+
+TEST(Scoring, ReasonsAreBoundedInNumberAndLength) {
+  Talkative talkative{"\nä" + std::string(1000, 'x'), 0};
+  Scoring scoring({{"judge", 1, &talkative, &Talkative::kTable}}, 1.0);
+  score(scoring, 1000);
+  const std::string reasons = scoring.commonest_reasons();
+  EXPECT_THAT(reasons, testing::StartsWith("\n  744 times: other reasons\n  1 times: judge crashed: 0 äxxx"));
+  EXPECT_LT(reasons.size(), 3 * 300u);
+  talkative = {"", 0};
+  score(scoring, 2);  // known texts are still counted apart: none of these is one
+  EXPECT_THAT(scoring.commonest_reasons(), testing::HasSubstr("746 times: other reasons"));
+
+  Talkative wide{std::string(100, ' '), 0};
+  for (int i = 0; i < 100; ++i) wide.tail += "語";  // cut between characters, wherever that is
+  Scoring cut({{"judge", 1, &wide, &Talkative::kTable}}, 1.0);
+  score(cut, 1);
+  EXPECT_THAT(cut.commonest_reasons(), testing::EndsWith("語…"));
+}
+
+// Answers with the time it was given, in seconds.
+struct Asked {
+  int32_t code = TENON_OK;
+  double seconds = 0;
+  static int32_t score(void* self, const tenon_call* call, const tenon_reward_in* in, tenon_reward_out* out,
+                       tenon_error* err) {
+    auto& a = *static_cast<Asked*>(self);
+    a.seconds = call->deadline_ns == 0 ? 0 : static_cast<double>(call->deadline_ns - monotonic_ns()) * 1e-9;
+    if (a.code < 0) return set_error(err, a.code, "stopped");
+    std::fill_n(out->status, in->n, TENON_R_OK);
+    return TENON_OK;
+  }
+  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};
+};
+
+TEST(Scoring, EveryCallHasADeadline) {
+  Asked asked;
+  Scoring scoring({{"judge", 1, &asked, &Asked::kTable}}, 1.0);
+  score(scoring, 1);
+  EXPECT_EQ(asked.seconds, 0);
+  scoring.set_timeout(std::chrono::hours(1), nullptr);
+  score(scoring, 1);
+  EXPECT_GT(asked.seconds, 0);
+  EXPECT_LE(asked.seconds, 3600);
+}
+
+// A reward that asks `cancelled` may take the one for the other.
+TEST(Scoring, CancelledAfterTheDeadlineIsTimedOut) {
+  Asked asked{TENON_E_CANCELLED, 0};
+  Scoring scoring({{"judge", 1, &asked, &Asked::kTable}}, 1.0);
+  EXPECT_THROW(score(scoring, 1), Error);
+  scoring.set_timeout(std::chrono::nanoseconds(1), nullptr);
+  EXPECT_EQ(score(scoring, 2).valid, (std::vector<uint8_t>{0, 0}));
+  EXPECT_EQ(scoring.commonest_reasons(), "\n  2 times: judge timed out: stopped");
 }
 
 TEST(Scoring, ErrorsOfTheRewardItself) {

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <fstream>
+#include <iterator>
 
 #include "tenon/sdk.hpp"
 
@@ -132,18 +133,40 @@ struct ToyOptimizer {
 };
 constexpr OptionTable kOptimizerOptions{number("rate", "0.01", "Rate.")};
 
-// The length of the completion; crashes for every `crash_every`-th sample, 0: never.
+// The length of the completion; crashes for every `crash_every`-th sample, hangs for every `hang_every`-th; 0: never.
 struct ToyReward {
-  explicit ToyReward(Host h) : crash_every(h.i64("crash_every")) {}
+  explicit ToyReward(Host h)
+      : host(h),
+        crash_every(h.i64("crash_every")),
+        hang_every(h.i64("hang_every")),
+        warnings(h.str("warnings")) {}
   double operator()(const Sample& s) const {
     if (crash_every > 0 && s.id % static_cast<uint64_t>(crash_every) == 0)
       throw std::runtime_error("on request");
+    if (hang_every > 0 && s.id % static_cast<uint64_t>(hang_every) == 0) hang(s);
     s.note("digits", static_cast<double>(s.completion.size()) / 2);
     return static_cast<double>(s.completion.size());
   }
-  int64_t crash_every;
+  // Until it is told to stop; with `warnings`, which does not ask, until that file has two of them.
+  void hang(const Sample& s) const {
+    for (int waited = 0; waited < 20000; ++waited) {
+      if (warnings.empty()) host.throw_if_cancelled(s.call);
+      std::ifstream in(warnings);
+      const std::string text{std::istreambuf_iterator<char>(in), {}};
+      const size_t first = text.find("has not returned for");
+      if (first != std::string::npos && text.find("has not returned for", first + 1) != std::string::npos)
+        return;
+      usleep(1000);
+    }
+    throw std::runtime_error("nobody minded that this reward hangs");
+  }
+  Host host;
+  int64_t crash_every, hang_every;
+  std::string warnings;
 };
-constexpr OptionTable kRewardOptions{integer("crash_every", "0", "Crash for these samples.")};
+constexpr OptionTable kRewardOptions{integer("crash_every", "0", "Crash for these samples."),
+                                     integer("hang_every", "0", "Hang for these samples."),
+                                     text("warnings", "\"\"", "The file to wait for.")};
 
 constexpr OptionTable kWeight{number("weight", "1.0", "Weight in the sum.")};
 

@@ -22,12 +22,12 @@ class Generation {
   uint64_t longest() const { return longest_; }
   uint64_t size() const { return in_.n; }
 
-  // Completes all samples in slots [0, n_slots) of `session`; what is in them before does not matter. Asks for cancellation between two tokens.
+  // Completes all samples in slots [0, n_slots) of `session`; what is in them before does not matter. Asks between two tokens whether to end early.
   void run(uint64_t session, uint64_t n_slots);
 
  private:
   static constexpr uint64_t kNone = UINT64_MAX;
-  // Tokens of prompts computed in one call of the model, so that a run can be stopped within a second or so; one prompt is never cut.
+  // Tokens of prompts computed in one call of the model, so that a call with a deadline ends within a second or so of it; one prompt is never cut.
   static constexpr uint64_t kPrefillTokens = 1024;
 
   struct Slot {
