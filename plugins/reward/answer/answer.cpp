@@ -26,7 +26,8 @@ class Answer {
         numeric_(host.str("compare") == "numeric"),
         ignore_case_(host.boolean("ignore_case")),
         right_(host.f64("right")),
-        wrong_(host.f64("wrong")) {
+        wrong_(host.f64("wrong")),
+        found_(host.f64_if("found").value_or(wrong_)) {
     // From its JSON text, not from a double: 0.3 is 3/10.
     auto tolerance = text::parse_number(host.json("tolerance"));
     if (!tolerance)
@@ -56,7 +57,15 @@ class Answer {
                     row->substr(0, 80) + "\"");
     auto given = find(extract_, sample.completion);
     sample.note("found", given ? 1 : 0);
-    return given && equal(*given, *gold) ? right_ : wrong_;
+    if (!given) return wrong_;
+    if (!numeric_) return same_text(*given, *gold) ? right_ : found_;
+    auto right = text::parse_number(*gold);
+    if (!right)
+      tenon::refuse("the gold answer \"" + std::string(gold->substr(0, 80)) +
+                    "\" is not a number; set compare: text?");
+    auto value = text::parse_number(*given);
+    if (!value) return wrong_;
+    return text::within(*value, *right, tolerance_) ? right_ : found_;
   }
 
  private:
@@ -70,14 +79,8 @@ class Answer {
     throw tenon::Error(TENON_E_INTERNAL, "no extractor " + std::string(how));
   }
 
-  bool equal(std::string_view given, std::string_view gold) const {
-    if (!numeric_) return ignore_case_ ? same_letters(given, gold) : given == gold;
-    auto right = text::parse_number(gold);
-    if (!right)
-      tenon::refuse("the gold answer \"" + std::string(gold.substr(0, 80)) +
-                    "\" is not a number; set compare: text?");
-    auto value = text::parse_number(given);
-    return value && text::within(*value, *right, tolerance_);
+  bool same_text(std::string_view given, std::string_view gold) const {
+    return ignore_case_ ? same_letters(given, gold) : given == gold;
   }
 
   static bool same_letters(std::string_view a, std::string_view b) {
@@ -90,7 +93,7 @@ class Answer {
 
   std::string extract_, tag_, open_, close_, gold_extract_, field_;
   bool numeric_, ignore_case_;
-  double right_, wrong_;
+  double right_, wrong_, found_;
   text::Rational tolerance_;
 };
 
@@ -115,4 +118,7 @@ TENON_REWARD_PLUGIN(
                   {.min = "0"}),
     tenon::boolean("ignore_case", "false", "Of compare: text. Whether a = A (ASCII letters)."),
     tenon::number("right", "1", "The reward of the gold answer."),
-    tenon::number("wrong", "0", "The reward of any other, or of none."))
+    tenon::number("wrong", "0", "The reward of any other, or of none."),
+    tenon::number("found", nullptr,
+                  "The reward of another answer that is found where it should be (compare: numeric: a number "
+                  "there): a reward for the form. Left out: that of `wrong`."))

@@ -44,6 +44,16 @@ TEST(Answer, EveryExtractor) {
   EXPECT_EQ(reward({{"tag", "\"Answer:\""}}, "Answer: 1 Answer: 18"), 1);
 }
 
+TEST(Answer, AnAnswerThatIsFoundCanPay) {
+  Options form = {{"extract", "\"after-hash\""}, {"right", "1"}, {"found", "0.5"}, {"wrong", "-1"}};
+  EXPECT_EQ(reward(form, "9 * 2 = 18\n#### 18"), 1);
+  EXPECT_EQ(reward(form, "9 * 2 = 19\n#### 19"), 0.5);
+  EXPECT_EQ(reward(form, "#### I do not know"), -1) << "not a number, so not in the form";
+  EXPECT_EQ(reward(form, "it is 18"), -1);
+  EXPECT_EQ(reward({{"wrong", "-1"}}, ">19"), -1) << "left out: as wrong";
+  EXPECT_EQ(reward({{"compare", "\"text\""}, {"found", "0.5"}}, "> Rome", R"({"answer":"Paris"})"), 0.5);
+}
+
 TEST(Answer, NumbersAreComparedExactly) {
   Options whole = {{"extract", "\"whole\""}};
   EXPECT_EQ(reward(whole, "1,000", R"({"answer":1000})"), 1);
