@@ -6,7 +6,7 @@
 namespace tenon::transformer {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr uint64_t kMaxLen = 48;
 
@@ -80,7 +80,7 @@ std::vector<std::vector<int32_t>> some_prompts(uint64_t n) {
   return out;
 }
 
-class Decode : public testing::TestWithParam<const char*> {};
+class Decode : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Decode, HasTheBitsOfScore) {
   for (uint32_t threads : {1u, 2u}) {
@@ -149,7 +149,7 @@ TEST_P(Decode, LogitsAreTheNaiveDecodersInDouble) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Decode, testing::Values(kLlama, kQwen2, kQwen3));
+INSTANTIATE_TEST_SUITE_P(Families, Decode, ::testing::Values(kLlama, kQwen2, kQwen3));
 
 TEST(Session, APromptMayComeInPieces) {
   TestModel m(kVocab, kLlama);

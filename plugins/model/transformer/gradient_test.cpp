@@ -10,7 +10,7 @@
 namespace tenon::transformer {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 constexpr float kTemperature = 0.7f;
 
@@ -155,7 +155,7 @@ class PlainNetwork {
   Tensors p_;
 };
 
-class Gradient : public testing::TestWithParam<const char*> {};
+class Gradient : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Gradient, IsLibTorchsOwn) {
   const std::string options = with(GetParam(), R"("value_head": true)");
@@ -237,7 +237,7 @@ TEST_P(Gradient, IsTheFiniteDifferenceInDouble) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Gradient, testing::Values(kLlama, kQwen2, kQwen3));
+INSTANTIATE_TEST_SUITE_P(Families, Gradient, ::testing::Values(kLlama, kQwen2, kQwen3));
 
 // ---- Bits -------------------------------------------------------------------------------------------------
 
@@ -258,7 +258,7 @@ TestModel::Columns accumulated(const TestModel& m, const TestBatch& b, const std
   return m.grads();
 }
 
-class Bits : public testing::TestWithParam<const char*> {};
+class Bits : public ::testing::TestWithParam<const char*> {};
 
 TEST_P(Bits, AccumulateIsScoreAndBackward) {
   TestModel m(kVocab, GetParam());
@@ -313,7 +313,7 @@ TEST_P(Bits, ASharedPromptGivesTheSameGradientButForRounding) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Bits, testing::Values(kLlama, kQwen2, kQwen3));
+INSTANTIATE_TEST_SUITE_P(Families, Bits, ::testing::Values(kLlama, kQwen2, kQwen3));
 
 TEST(Bits, ATokenWithoutGradientChangesNothing) {
   TestModel m(kVocab, kLlama);

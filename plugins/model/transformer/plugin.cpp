@@ -75,10 +75,11 @@ const void* extension(void* self, const char* id) {
 }
 
 int32_t check(const tenon_host* raw, const tenon_diag* diag) {
-  return guard(nullptr, [&] {
+  return guard_check(diag, [&](Findings& findings) {
     const Host host(raw);
-    Findings findings(diag);
     check_shape_options(read_shape_options(host), findings);
+    if (host.str_if("weights"))
+      findings.no_effect("init_std", "no matrix of a model with `weights` begins at random");
     if (host.str("device") == "cuda")
       findings.error("device", "cuda: the kernels of this version run on the CPU alone; use `device: cpu`");
   });

@@ -8,9 +8,9 @@
 namespace tenon::test {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
-using testing::IsEmpty;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::vector<std::string> findings(std::string_view options) {
   FakeHost host(plugin_component(), options);
@@ -34,6 +34,12 @@ TEST(TransformerPlugin, LeavesTheShapeOfWeightsToThem) {
   EXPECT_THAT(findings(R"({"weights": "/does/not/exist.gguf", "layers": 30})"), IsEmpty());
 }
 
+TEST(TransformerPlugin, FindsAnOptionWithoutEffect) {
+  EXPECT_THAT(findings(R"({"layers": 3, "width": 64, "heads": 4, "init_std": 0.1})"), IsEmpty());
+  EXPECT_THAT(findings(R"({"weights": "/does/not/exist.gguf", "init_std": 0.02})"),
+              ElementsAre("init_std: no matrix of a model with `weights` begins at random"));
+}
+
 TEST(TransformerPlugin, NamesWhatIsMissing) {
   EXPECT_THAT(findings(R"({"heads": 4})"),
               ElementsAre(HasSubstr("layers: is required"), HasSubstr("width: is required")));
@@ -42,7 +48,7 @@ TEST(TransformerPlugin, NamesWhatIsMissing) {
 TEST(TransformerPlugin, RefusesShapesThatDoNotFit) {
   EXPECT_THAT(findings(R"({"layers": 1, "width": 65, "heads": 4, "head_dim": 16})"), IsEmpty());
   EXPECT_THAT(findings(R"({"layers": 1, "width": 96, "heads": 5})"),
-              testing::Contains(HasSubstr("width 96 is not a multiple of heads 5")));
+              ::testing::Contains(HasSubstr("width 96 is not a multiple of heads 5")));
   EXPECT_THAT(findings(R"({"layers": 1, "width": 48, "heads": 4})"),
               ElementsAre(HasSubstr("a head is 12 wide; it must be a multiple of 8")));
   EXPECT_THAT(findings(R"({"layers": 1, "width": 64, "heads": 4, "kv_heads": 3})"),

@@ -63,7 +63,6 @@ class TestModel {
   }
   Model model() const { return Model(ref()); }
   void* self() const { return self_; }
-  const std::vector<std::string>& logs() const { return fake_.logs; }
 
   tenon_param param(uint64_t i) const {
     tenon_param p{};

@@ -10,10 +10,10 @@ namespace tenon::transformer {
 namespace {
 
 namespace fs = std::filesystem;
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
-class Weights : public testing::Test {
+class Weights : public ::testing::Test {
  protected:
   Weights() {
     std::string name = (fs::temp_directory_path() / "tenon-weights-XXXXXX").string();
@@ -35,7 +35,7 @@ std::string logits_error(const std::vector<float>& ours, const boost::json::arra
   double worst = 0;
   for (size_t i = 0; i < ours.size(); ++i)
     worst = std::max(worst, std::abs(ours[i] - theirs[i].to_number<double>()));
-  testing::Test::RecordProperty("max_logit_difference", std::to_string(worst));
+  ::testing::Test::RecordProperty("max_logit_difference", std::to_string(worst));
   return worst <= bound ? "" : "logits differ by " + std::to_string(worst);
 }
 
@@ -108,7 +108,7 @@ TEST_F(Weights, StateTensorsAreTheParameters) {
   EXPECT_TRUE(scalar);
 }
 
-class Exported : public Weights, public testing::WithParamInterface<const char*> {};
+class Exported : public Weights, public ::testing::WithParamInterface<const char*> {};
 
 TEST_P(Exported, OpensAgainWithTheSameLogits) {
   TestModel m(kVocab, GetParam());
@@ -135,7 +135,7 @@ TEST_P(Exported, OpensInTransformersWithTheSameLogits) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Families, Exported, testing::Values(kLlama, kQwen2, kQwen3));
+INSTANTIATE_TEST_SUITE_P(Families, Exported, ::testing::Values(kLlama, kQwen2, kQwen3));
 
 TEST_F(Weights, AreRoundedWhenTheyAreExportedInHalf) {
   TestModel m(kVocab, kLlama);
