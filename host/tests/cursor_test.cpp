@@ -21,7 +21,7 @@ struct Numbers {
         if (static_cast<Numbers*>(self)->fails) return TENON_E_IO;
         for (uint64_t i = 0; i < n; ++i) {
           const std::string text = std::to_string(index[i]);
-          tenon_row row{sizeof row, 0, {text.data(), text.size()}, {}, {}, {}};
+          tenon_row row{sizeof row, 0, {text.data(), text.size()}, {}, {}, {}, {}};
           sink->row(sink->ctx, &row);
         }
         return TENON_OK;
