@@ -50,8 +50,8 @@ PromptForm::PromptForm(const Host& host)
     : messages_(host.str("as") == "messages"), system_(host.str_if("system").value_or("")) {}
 
 void PromptForm::check(const Host& host, Findings& findings) {
-  if (host.str("as") != "messages" && host.str_if("system"))
-    findings.error("system", "a prompt has no system message; set as: messages");
+  if (host.str("as") != "messages")
+    findings.no_effect("system", "a prompt has no system message; that needs as: messages");
 }
 
 void PromptForm::set(Row& row, std::string question) const {

@@ -57,6 +57,10 @@ class Console {
         live_(wants_live(host.str("live"))),
         unicode_(utf8_terminal()) {}
 
+  static void check(tenon::Host host, tenon::Findings& findings) {
+    if (host.str("live") == "always") findings.no_effect("interval", "with live: always no lines are written");
+  }
+
   ~Console() {
     if (open_line_) put("\n");
   }

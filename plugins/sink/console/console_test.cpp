@@ -191,4 +191,14 @@ TEST(Chart, LeavesOutWhatIsNotFinite) {
   EXPECT_NE(tenon::console::chart({"x", {0, 1, 2}, {1, nan, 1}}, {}), "") << "a flat curve is drawn";
 }
 
+TEST(Console, AnOptionWithoutEffectIsFound) {
+  auto findings = [](std::map<std::string, std::string> options) {
+    return tenon::testing::findings_of(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                                       std::move(options));
+  };
+  EXPECT_EQ(findings({{"interval", "\"5s\""}}).size(), 0u);
+  EXPECT_EQ(findings({{"interval", "\"5s\""}, {"live", "\"always\""}}),
+            std::vector<std::string>{"interval: with live: always no lines are written"});
+}
+
 }  // namespace
