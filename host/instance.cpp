@@ -22,6 +22,18 @@ std::string dotted(std::string path) {
   return path;
 }
 
+// The place of the option that an error's text begins with ("file: …", "models/0.tokenizer: …"), or of the nearest around it that the file states; else the
+// component's.
+const Mark& blamed(const Spec& spec, const std::string& text) {
+  std::string path = dotted(text.substr(0, text.find(':')));
+  while (true) {
+    if (auto written = spec.marks.find(path); written != spec.marks.end()) return written->second;
+    const size_t dot = path.rfind('.');
+    if (dot == std::string::npos) return spec.mark;
+    path.resize(dot);
+  }
+}
+
 // What a slot may be called besides the option's path.
 bool is_reserved_slot(const std::string& slot) {
   return slot == "reference" || slot == "from";
@@ -63,7 +75,7 @@ void Instance::create() {
     err.check(spec_.component->life->create(&table_, &self_, err));
     created_ = true;
   } catch (const Error& e) {
-    throw UserError(spec_.mark, title() + ": " + e.what());
+    throw UserError(blamed(spec_, e.what()), title() + ": " + e.what());
   }
   if (kind() == "model")
     model_ =

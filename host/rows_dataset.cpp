@@ -38,7 +38,8 @@ class RowsDataset {
     const std::string_view line = lines_[index];
     auto raw = [&](const char* key) { return std::string(json::raw_field(line, key).value_or("")); };
     return {json::text_field(line, "prompt").value_or(""), raw("messages"),
-            json::text_field(line, "completion").value_or(""), raw("meta")};
+            json::text_field(line, "completion").value_or(""), raw("meta"),
+            path_ + ":" + std::to_string(index + 1)};
   }
 
  private:

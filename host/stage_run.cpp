@@ -166,8 +166,20 @@ void StageRun::call_stage() {
   try {
     err.check(rc);
   } catch (const Error& e) {
-    throw RunError(stage.title() + ": " + e.what());
+    throw RunError(stage.title() + ": " + e.what() + what_is_kept());
   }
+}
+
+// After an error in a step. Between two step_ends models, optimizers and cursors are in the middle of something, so that no checkpoint can be taken then.
+std::string StageRun::what_is_kept() const {
+  if (steps_done_ == 0) return "";
+  const std::optional<Checkpoint> kept = Checkpoint::latest(c_.folder.checkpoints());
+  return "\n  It was in step " + std::to_string(steps_done_) + " (the first is 0). " +
+         (kept ? "The checkpoint after step " + std::to_string(kept->step()) +
+                     " is kept, and goes on with: tenon resume " + c_.run.shown() +
+                     "; with a changed configuration"
+               : std::string("There is no checkpoint yet (option checkpoint_every), so")) +
+         " the stage starts again";
 }
 
 void StageRun::begin(uint64_t total_steps) {

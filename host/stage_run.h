@@ -64,6 +64,7 @@ class StageRun final : public StageServices {
   void open_files();
   void restore(const Checkpoint& checkpoint);
   void call_stage();
+  std::string what_is_kept() const;
   void begin(uint64_t total_steps);
   void end_step(uint64_t step);
   // Writes what was recorded since the last step as step `step`.

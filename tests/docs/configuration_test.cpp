@@ -9,6 +9,7 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <regex>
 #include <string>
 #include <vector>
 
@@ -63,6 +64,30 @@ TEST(ConfigurationGuide, IsWhatTheOptionTablesSay) {
   if (components.size() == written.size()) {
     EXPECT_TRUE(guide == printed) << "the guide differs from line "
                                   << std::count(guide.begin(), differ, '\n') + 1 << " on" << kHint;
+  }
+}
+
+// The README in plugins/<kind>/<name>/ has the options in a table, or says that `tenon describe` prints them.
+TEST(ConfigurationGuide, ReadmesNameEveryOptionOrSayWhereTheyAre) {
+  const fs::path plugins = fs::path(TENON_CONFIGURATION_GUIDE).parent_path().parent_path() / "plugins";
+  const std::regex option("\\n\\| `([^`.]+)` \\|");
+  for (const std::string& section : sections(read(TENON_CONFIGURATION_GUIDE), "### ")) {
+    const std::string name = section.substr(4, section.find('\n') - 4);
+    std::vector<std::string> missing;
+    bool complete = false, any = false;
+    // Two kinds may have a component of one name; each README is for one of them.
+    for (const auto& kind : fs::directory_iterator(plugins)) {
+      const fs::path file = kind.path() / name / "README.md";
+      if (!fs::exists(file)) continue;
+      any = true;
+      missing.clear();
+      const std::string readme = read(file);
+      for (std::sregex_iterator at(section.begin(), section.end(), option), end; at != end; ++at)
+        if (readme.find("`" + (*at)[1].str() + "`") == std::string::npos) missing.push_back((*at)[1]);
+      complete = complete || missing.empty() || readme.find("tenon describe " + name) != std::string::npos;
+    }
+    EXPECT_TRUE(complete || !any) << "the README of " << name << " lacks " << testing::PrintToString(missing)
+                                  << " and a word on `tenon describe " << name << "`";
   }
 }
 

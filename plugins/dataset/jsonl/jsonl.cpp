@@ -21,18 +21,32 @@ namespace support = tenon::dataset_support;
 using tenon::Error;
 using tenon::jsonl::Line;
 
+// f(), whose errors then begin with the option that names the file.
+template <class F>
+auto about_file(F&& f) {
+  try {
+    return f();
+  } catch (const Error& e) {
+    throw Error(e.code(), std::string("file: ") + e.what());
+  } catch (const tenon::io::FormatError& e) {
+    throw Error(TENON_E_IO, std::string("file: ") + e.what());
+  }
+}
+
 class Jsonl {
  public:
   explicit Jsonl(tenon::Host host)
-      : index_(open(host.str("file"))),
+      : index_(about_file([&] { return tenon::jsonl::LineIndex(host.str("file")); })),
         form_(host),
         prompt_(host.str_if("prompt").value_or("")),
         messages_(host.str_if("messages").value_or("")),
         completion_(host.str_if("completion").value_or("")),
         answer_(host.str_if("answer").value_or("")) {
     if (auto t = host.str_if("template")) template_.emplace(*t);
-    for (const Line& line : index_.lines()) check_line(line);
-    if (index_.lines().empty()) throw Error(host.str("file") + ": the file has no rows");
+    about_file([&] {
+      if (index_.lines().empty()) throw Error(host.str("file") + ": the file has no rows");
+      for (const Line& line : index_.lines()) check_line(line);
+    });
     choose(host);
   }
 
@@ -64,14 +78,6 @@ class Jsonl {
   }
 
  private:
-  static tenon::jsonl::LineIndex open(const std::string& file) {
-    try {
-      return tenon::jsonl::LineIndex(file);
-    } catch (const tenon::io::FormatError& e) {
-      throw Error(TENON_E_IO, std::string("file: ") + e.what());
-    }
-  }
-
   // A field's text; the line has it, for it was checked.
   static std::string text(std::string_view object, const std::string& name) {
     return tenon::json::text_field(object, name).value();
