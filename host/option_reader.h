@@ -27,8 +27,9 @@ class OptionReader {
   int32_t slot_count(const char* path, uint64_t* out) const;
 
  private:
-  // The option and its value; nullptr for the value if it is absent.
-  int32_t find(const char* path, const tenon_option** option, const boost::json::value** value) const;
+  // The value of an option of one of these types; none are given: of any.
+  int32_t find(const char* path, std::initializer_list<int32_t> types,
+               const boost::json::value** value) const;
 
   const Spec& spec_;
   mutable std::mutex mutex_;
