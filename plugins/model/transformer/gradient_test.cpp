@@ -403,6 +403,15 @@ TEST(Score, GivesTheScalarHeadAtTheLastToken) {
   }
 }
 
+TEST(Score, TheScalarHeadLeavesTheLogProbabilitiesAsTheyAre) {
+  TestModel m(kVocab, with(kLlama, R"("scalar_head": true)"));
+  disturb(m);
+  const TestBatch b = TestBatch::random(3, 2, 4, 12, kVocab);
+  const std::vector<float> scalar = score(m, b, b.raw(1, TENON_HEAD_SCALAR), nullptr).logprob;
+  EXPECT_EQ(scalar, score(m, b, b.raw(), nullptr, false).logprob) << "bit for bit, prompts shared or not";
+  for (uint64_t t = 0; t < b.tokens(); ++t) EXPECT_EQ(scalar[t] != 0, b.mask[t] != 0) << t;
+}
+
 TEST(Tape, IsUsedOnce) {
   TestModel m(kVocab, kLlama);
   const TestBatch b = TestBatch::random(1, 1, 4, 12, kVocab);
