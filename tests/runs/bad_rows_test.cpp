@@ -126,6 +126,22 @@ TEST_F(BadRows, AFaultInAFileIsShownAtTheOptionThatNamesIt) {
                     HasSubstr("file: " + (dir_ / "rows.jsonl").string() + ":2: there is no field \"a\"")));
 }
 
+TEST_F(BadRows, SoIsAFaultInTheWeights) {
+  write("rows.jsonl", "{\"q\":\"1+2=\",\"a\":\"3\"}\n");
+  write("cut.gguf", "GGUF\x03");
+  configure(kLetters, kJsonl, kSft);
+  std::string text = read(dir_ / "x.yaml");
+  const std::string shape = "layers: 1, width: 16, heads: 2", weights = "weights: cut.gguf";
+  text.replace(text.find(shape), shape.size(), weights);
+  write("x.yaml", text);
+  const Answer answer = tenon("run");
+  EXPECT_EQ(answer.code, 2);
+  const size_t column = std::string("  policy: {use: transformer, ").size() + 1;
+  EXPECT_THAT(answer.text, AllOf(HasSubstr("x.yaml:6:" + std::to_string(column) + ":"),
+                                 HasSubstr("weights: " + (dir_ / "cut.gguf").string() + ": byte ")));
+  EXPECT_FALSE(wrote_a_run());
+}
+
 // The rows of a data set without end cannot all be tried. Two in a thousand of this one's work step by step, with a comma, which the alphabet lacks.
 TEST_F(BadRows, AnErrorInALaterStepSaysWhatIsKept) {
   const char* stage =

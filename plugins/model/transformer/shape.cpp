@@ -70,9 +70,9 @@ void check_shape_options(const ShapeOptions& options, Findings& findings) {
 
 Shape shape_from_scratch(const ShapeOptions& o, uint64_t vocab) {
   check_scratch(o, [](const char* path, const std::string& text) {
-    throw Error(std::string("option ") + path + ": " + text);
+    throw Error(std::string(path) + ": " + text);
   });
-  if (vocab == 0) throw Error("the tokenizer has no ids");
+  if (vocab == 0) throw Error("tokenizer: it has no ids");
   Shape s;
   s.architecture = o.family.value_or("llama");
   s.layers = static_cast<uint64_t>(*o.layers);
@@ -94,7 +94,7 @@ Shape shape_from_scratch(const ShapeOptions& o, uint64_t vocab) {
 void check_agreement(const ShapeOptions& o, const Shape& s, const std::string& weights) {
   auto differ = [&](const char* name, const auto& written, const auto& there) {
     std::ostringstream text;
-    text << std::boolalpha << "option " << name << " is " << written << ", but " << weights << " has "
+    text << std::boolalpha << name << ": " << written << ", but " << weights << " has "
          << there << ": remove the option, or name other weights";
     throw Error(text.str());
   };
@@ -116,16 +116,16 @@ void check_agreement(const ShapeOptions& o, const Shape& s, const std::string& w
   agree_real("norm_eps", o.norm_eps, s.norm_eps);
   agree("tie_embeddings", o.tie_embeddings, s.tied);
   if (o.max_len && static_cast<uint64_t>(*o.max_len) > s.context)
-    throw Error("option max_len is " + std::to_string(*o.max_len) + " tokens, but " + weights +
+    throw Error("max_len: " + std::to_string(*o.max_len) + " tokens, but " + weights +
                 " was trained for " + std::to_string(s.context) + ": give at most that");
   if (s.head_dim % 8 != 0 || s.head_dim > 256)
-    throw Error(TENON_E_UNSUPPORTED, weights + ": its heads are " + std::to_string(s.head_dim) +
+    throw Error(TENON_E_UNSUPPORTED, "weights: " + weights + ": its heads are " + std::to_string(s.head_dim) +
                                          " wide; supported are multiples of 8 up to 256");
 }
 
 void check_tokenizer_size(uint64_t tokenizer, uint64_t vocab, const std::string& weights) {
   if (tokenizer <= vocab && vocab - tokenizer <= kMostPaddingIds) return;
-  throw Error("the tokenizer has " + std::to_string(tokenizer) + " ids, but the embedding of " + weights +
+  throw Error("tokenizer: it has " + std::to_string(tokenizer) + " ids, but the embedding of " + weights +
               " has " + std::to_string(vocab) + " rows: give the tokenizer that belongs to these weights");
 }
 

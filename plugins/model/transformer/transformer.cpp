@@ -30,20 +30,20 @@ tenon_executor executor_of(const Host& host) {
 void check_device(const Host& host) {
   if (host.str("device") != "cpu")
     throw Error(TENON_E_UNSUPPORTED,
-                "option device: " + host.str("device") +
+                "device: " + host.str("device") +
                     ": the kernels of this version run on the CPU alone; use `device: cpu`");
   if (host.str("precision") != "f32")
     throw Error(TENON_E_UNSUPPORTED,
-                "option precision: " + host.str("precision") + ": this version computes in f32");
+                "precision: " + host.str("precision") + ": this version computes in f32");
 }
 
-// A file that cannot be read is the user's to mend, not a bug.
+// A file that cannot be read is the user's to mend, not a bug; the option that names it stands first.
 template <class Body>
 auto reading(const Body& body) {
   try {
     return body();
   } catch (const checkpoint::FormatError& e) {
-    throw Error(TENON_E_INVALID, e.what());
+    throw Error(TENON_E_INVALID, std::string("weights: ") + e.what());
   }
 }
 

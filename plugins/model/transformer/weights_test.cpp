@@ -171,12 +171,12 @@ TEST_F(Weights, ThatContradictTheOptionsAreAnErrorWithBothValues) {
     return message_of([&] { TestModel bad(vocab, from(folder_.string(), more)); });
   };
   EXPECT_THAT(message(R"(, "layers": 3)"),
-              HasSubstr("option layers is 3, but " + folder_.string() + " has 2"));
-  EXPECT_THAT(message(R"(, "family": "qwen3")"), HasSubstr("option family is qwen3, but"));
-  EXPECT_THAT(message(R"(, "tie_embeddings": false)"), HasSubstr("option tie_embeddings is false, but"));
-  EXPECT_THAT(message(R"(, "norm_eps": 1e-6)"), HasSubstr("option norm_eps is 1e-06, but"));
-  EXPECT_THAT(message(R"(, "max_len": 65)"), HasSubstr("max_len is 65 tokens, but"));
-  EXPECT_THAT(message("", kVocab + 1), HasSubstr("the tokenizer has 38 ids, but the embedding of " +
+              HasSubstr("layers: 3, but " + folder_.string() + " has 2"));
+  EXPECT_THAT(message(R"(, "family": "qwen3")"), HasSubstr("family: qwen3, but"));
+  EXPECT_THAT(message(R"(, "tie_embeddings": false)"), HasSubstr("tie_embeddings: false, but"));
+  EXPECT_THAT(message(R"(, "norm_eps": 1e-6)"), HasSubstr("norm_eps: 1e-06, but"));
+  EXPECT_THAT(message(R"(, "max_len": 65)"), HasSubstr("max_len: 65 tokens, but"));
+  EXPECT_THAT(message("", kVocab + 1), HasSubstr("tokenizer: it has 38 ids, but the embedding of " +
                                                  folder_.string() + " has 37 rows"));
   TestModel agrees(kVocab,
                    from(folder_.string(), R"(, "layers": 2, "width": 32, "norm_eps": 1e-5, "max_len": 32)"));
