@@ -158,10 +158,11 @@ class Pipeline {
     std::string folders;
     for (const fs::path& folder : report.unused) folders += " '" + folder.string() + "'";
     services_.log->info(
-        "{} in {} belong to no stage of this configuration ({}). They are kept for a configuration that is "
-        "changed back; to delete them: rm -r{}",
+        "{} in {} {} to no stage of this configuration ({}). They are kept for a configuration that is "
+        "changed back; to delete what this one does not need: rm -r{}",
         report.unused.size() == 1 ? "1 folder" : std::to_string(report.unused.size()) + " folders",
-        (folder_.path() / "stages").string(), size_text(report.unused_bytes), folders);
+        (folder_.path() / "stages").string(), report.unused.size() == 1 ? "belongs" : "belong",
+        size_text(report.unused_bytes), folders);
   }
 
   // Says so when a stage that was interrupted does not go on because what it depends on has changed.

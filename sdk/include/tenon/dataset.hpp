@@ -51,7 +51,7 @@ class Dataset {
   static constexpr const char* kKind = "dataset";
   explicit Dataset(const tenon_ref& ref) : self_(ref.self), vt_(static_cast<const tenon_dataset_vt*>(ref.vt)) {}
   uint64_t count() const { return vt_->count(self_); }
-  // The next n rows in the order of the run; goes on into the next epoch. Fewer only if a stream has ended.
+  // The next n rows in the order of the run; goes on into the next epoch.
   std::vector<Row> next(const tenon_call* call, uint64_t n) const {
     return collect([&](const tenon_row_sink* sink, ErrorBuffer& err) { return vt_->next(self_, call, n, sink, err); });
   }
