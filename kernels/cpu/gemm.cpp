@@ -35,15 +35,17 @@ struct Grid {
   }
 };
 
-// `steps`: multiply-adds to an element. max_rows: the greatest block of rows.
-Grid make_grid(const tenon_executor* ex, uint64_t rows, uint64_t panels, uint64_t steps, uint64_t max_rows) {
+// `steps`: multiply-adds to an element. max_rows: the greatest block of rows. tasks_per_thread: more of them even out
+// threads of unequal speed, fewer lay out less anew.
+Grid make_grid(const tenon_executor* ex, uint64_t rows, uint64_t panels, uint64_t steps, uint64_t max_rows,
+               uint64_t tasks_per_thread = 4) {
   Grid grid{rows, panels, 1, 1};
   const uint64_t tiles = ceil_div(rows, kTileRows);
   grid.row_blocks = min_of(tiles, max_of(1, ceil_div(rows, max_rows)));
   const uint64_t threads = thread_count(ex);
   if (threads == 1) return grid;
   const uint64_t worth = rows * panels * kPanel * steps / kWorkPerTask;
-  const uint64_t wanted = min_of(4 * threads, worth);
+  const uint64_t wanted = min_of(tasks_per_thread * threads, worth);
   if (grid.row_blocks >= wanted) return grid;
   grid.panel_blocks = min_of(panels, ceil_div(wanted, grid.row_blocks));
   if (grid.tasks() < wanted) grid.row_blocks = min_of(tiles, ceil_div(wanted, grid.panel_blocks));
@@ -53,7 +55,7 @@ Grid make_grid(const tenon_executor* ex, uint64_t rows, uint64_t panels, uint64_
 // Splits n outputs by `panels` of dw so that what the tasks lay out anew is least: a block of rows lays out its panels of x,
 // a block of panels its rows of dy, which lie apart and cost about twice as much.
 Grid make_dw_grid(const tenon_executor* ex, uint64_t n, uint64_t panels, uint64_t steps) {
-  const Grid even = make_grid(ex, n, panels, steps, kRowsOfDw);
+  const Grid even = make_grid(ex, n, panels, steps, kRowsOfDw, 2);
   if (even.tasks() <= 1) return even;
   const uint64_t tiles = ceil_div(n, kTileRows), least = ceil_div(n, kRowsOfDw);
   Grid best = even;
