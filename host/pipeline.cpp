@@ -24,13 +24,6 @@ namespace json = boost::json;
 
 namespace {
 
-// Whether a component in `spec` starts from the model of stage `name`.
-bool uses_model_of(const Spec& spec, const std::string& name) {
-  return std::any_of(spec.slots.begin(), spec.slots.end(), [&](const Slot& slot) {
-    return (slot.kind == "model" && slot.stage == name) || (slot.spec && uses_model_of(*slot.spec, name));
-  });
-}
-
 std::shared_ptr<spdlog::logger> quiet_log() {
   return std::make_shared<spdlog::logger>("tenon", std::make_shared<spdlog::sinks::null_sink_mt>());
 }
@@ -124,10 +117,21 @@ class Pipeline {
     }
   }
 
-  const StageFolder& folder_of(const std::string& stage) const {
+  size_t index_of(const std::string& stage) const {
     for (size_t i = 0; i < plan_.stages.size(); ++i)
-      if (plan_.stages[i].name == stage) return folders_[i];
+      if (plan_.stages[i].name == stage) return i;
     throw RunError("there is no stage " + stage);
+  }
+  const StageFolder& folder_of(const std::string& stage) const { return folders_[index_of(stage)]; }
+
+  // The final checkpoint that holds the model of `stage`. A stage that did not train the model it got from an earlier one keeps no copy: the model is
+  // then that one's.
+  fs::path checkpoint_with_model(const std::string& stage) const {
+    const fs::path path = folder_of(stage).final_checkpoint();
+    if (Checkpoint::open(path).has("model")) return path;
+    for (const Slot& slot : plan_.stages[index_of(stage)].spec.slots)
+      if (slot.name == "model" && !slot.stage.empty()) return checkpoint_with_model(slot.stage);
+    return path;
   }
 
   // Of the first n stages.
@@ -198,11 +202,8 @@ class Pipeline {
     for (const std::string& input : stage.inputs)
       first_sample_id =
           std::max(first_sample_id, folder_of(input).done()->at("sample_id").to_number<uint64_t>());
-    const bool model_is_input =
-        std::any_of(plan_.stages.begin() + static_cast<ptrdiff_t>(i) + 1, plan_.stages.end(),
-                    [&](const StagePlan& later) { return uses_model_of(later.spec, stage.name); });
     const StageInputs inputs{
-        [&](const std::string& name) { return folder_of(name).final_checkpoint(); },
+        [&](const std::string& name) { return checkpoint_with_model(name); },
         [&](const std::string& name, const std::string& rows) {
           const fs::path file = folder_of(name).rows(rows);
           if (!fs::exists(file))
@@ -210,7 +211,7 @@ class Pipeline {
           return file;
         }};
     StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs,
-                  plan_.max_reward_failures, plan_.reward_timeout, first_sample_id, model_is_input});
+                  plan_.max_reward_failures, plan_.reward_timeout, first_sample_id});
     run.run(resume);
     assemble(i + 1);
     return {stage.name, hashes_.at(stage.name),

@@ -260,6 +260,12 @@ json::object StageRun::offsets() {
   return out;
 }
 
+bool StageRun::made_model() const {
+  for (const Slot& slot : c_.plan.spec.slots)
+    if (slot.name == "model") return slot.stage.empty();
+  return false;
+}
+
 void StageRun::write_checkpoint(bool is_final) {
   const auto begin = std::chrono::steady_clock::now();
   CheckpointWriter writer(c_.folder.checkpoints(), steps_done_, is_final);
@@ -274,10 +280,11 @@ void StageRun::write_checkpoint(bool is_final) {
   for (const auto& [slot, scoring] : scorings_) windows[slot] = scoring.window();
   for (const auto& [key, instance] : components_->by_key()) {
     if (instance->cursor() != nullptr) cursors[key] = instance->cursor()->position();
-    // Models that were not trained are made from their options or an earlier stage again.
-    const bool wanted = instance->model() == nullptr ? !is_final
-                                                     : instance->model()->changed() ||
-                                                           (is_final && key == "model" && c_.model_is_input);
+    // Models that were not trained are made from their options or an earlier stage again. The stage's own is kept when the stage ends, because a later
+    // stage, which may not be in the configuration yet, makes it under another seed; one from an earlier stage is found there.
+    const bool wanted = instance->model() == nullptr
+                            ? !is_final
+                            : instance->model()->changed() || (is_final && key == "model" && made_model());
     if (wanted) writer.add(key, *instance);
     if (instance->model() != nullptr && instance->model()->changed() &&
         !manifest["components"].as_object().contains(key))

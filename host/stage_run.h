@@ -33,7 +33,6 @@ struct StageContext {
   double max_reward_failures;
   double reward_timeout;     // seconds; 0: none
   uint64_t first_sample_id;  // of the stage
-  bool model_is_input;       // of a later stage: the final checkpoint holds it even if it was not trained
 };
 
 // Brings the folder of an unfinished stage to where it can go on: cuts its files to the lengths that its last checkpoint knows and returns that checkpoint,
@@ -70,6 +69,8 @@ class StageRun final : public StageServices {
   // Writes what was recorded since the last step as step `step`.
   void write_records(uint64_t step, bool to_sinks);
   void write_checkpoint(bool is_final);
+  // Whether the stage made its model (key "model") itself, rather than got it from an earlier stage.
+  bool made_model() const;
   boost::json::object offsets();
   void finish();
   tenon_stage_io make_io();

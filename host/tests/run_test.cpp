@@ -538,6 +538,30 @@ TEST_F(Run, AFullDiskIsNamedAndLeavesTheLastCheckpointWhole) {
   ::umount(disk.c_str());
 }
 
+// Whether a later stage needs a model is not known when the stage that has it ends: the stage may be appended after.
+TEST_F(Run, AStageAppendedToOneThatTrainedNothingStartsFromTheModelThatOneHad) {
+  const fs::path folder = dir_ / "runs/toy";
+  for (const std::string base_updates : {"-1", "0"}) {
+    fs::remove_all(dir_ / "runs");
+    std::string text = config(", updates: " + base_updates, ", updates: 0");
+    ASSERT_EQ(run(write_config(text)).code, 0);
+    text += "- {name: more, use: toy-train, from: zero, data: {use: toy-data}, steps: 1, updates: 0}\n"
+            "- {name: other, use: toy-train, from: base, data: {use: toy-data}, steps: 1, updates: 0}\n";
+    const Outcome appended = run(write_config(text));
+    ASSERT_EQ(appended.code, 0) << appended.err;
+    std::istringstream in(read_file(folder / "metrics.jsonl"));
+    std::map<std::string, double> last;
+    for (std::string line; std::getline(in, line);) {
+      const json::value v = json::parse(line);
+      last[v.at("stage").as_string().c_str()] = v.at("loss").to_number<double>();
+    }
+    ASSERT_EQ(last.size(), 4u);
+    for (const auto& [stage, weight] : last) EXPECT_EQ(weight, last.at("base")) << stage;
+  }
+  EXPECT_FALSE(fs::exists(stage_folder(folder, "zero") / "checkpoints/15/model.safetensors"))
+      << "a copy of what stage base has";
+}
+
 TEST_F(Run, NotARunFolder) {
   const Outcome outcome = resume(dir_);
   EXPECT_EQ(outcome.code, 2);
