@@ -24,6 +24,7 @@ class StageFolder {
   StageFolder(const std::filesystem::path& run, const std::string& stage, const std::string& hash);
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
+  std::filesystem::path artifacts() const { return path_ / "artifacts"; }  // tenon_stage_io.folder
   std::filesystem::path rows(const std::string& name) const { return path_ / "rows" / (name + ".jsonl"); }
   // done.json, which is written last: {"stage", "hash", "steps", "sample_id", "checkpoint"}; nothing: the stage is not finished.
   std::optional<boost::json::object> done() const;
