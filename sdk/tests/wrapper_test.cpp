@@ -220,4 +220,23 @@ TEST(Callbacks, WhatTheCopyOfARowThrowsIsThrownByNext) {
   EXPECT_NE(text_of([&] { tenon::Dataset(ref).next(nullptr, 1); }), "nothing was thrown");
 }
 
+TEST(RolloutColumns, APartOfAnIncompleteColumnIsAnError) {
+  tenon::Rollout r;
+  const std::vector<int32_t> prompt{1}, completion{2, 3};
+  const std::vector<float> logprobs{-0.5f, -0.25f};
+  for (uint64_t i = 0; i < 3; ++i) r.push(prompt, completion, logprobs, 0, i, TENON_FINISH_STOP);
+  const std::vector<uint64_t> rows{2, 0};
+  EXPECT_EQ(r.select(rows).sample_id, rows);
+  r.lp_ref.assign(3, -1.0f);  // of the first sequence alone
+  try {
+    r.select(rows);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_STREQ(e.what(), "column lp_ref of the rollout has 3 values for 9 tokens");
+  }
+  r.lp_ref.assign(9, -1.0f);
+  r.reward.resize(2);
+  EXPECT_THROW(r.select(rows), Error);
+}
+
 }  // namespace

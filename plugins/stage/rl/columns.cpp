@@ -22,14 +22,16 @@ stages::Sampled Rl::sample_and_score(const tenon_call* call) {
 // Log-probabilities of the frozen model that the stage started from.
 void Rl::score_reference(const tenon_call* call, Rollout& r) const {
   Timed timed(host_, "reference");
+  std::vector<float> all;
   for (const auto& rows : r.micro_batches(options_.micro_batch_tokens)) {
     host_.throw_if_cancelled(call);
     Rollout part = r.select(rows);
     std::vector<float> logprob(part.tokens());
     reference_->score(call, part.tokens_for_model(sampler_.temperature()), logprob.data(), nullptr, nullptr,
                       nullptr);
-    r.lp_ref.insert(r.lp_ref.end(), logprob.begin(), logprob.end());
+    all.insert(all.end(), logprob.begin(), logprob.end());
   }
+  r.lp_ref = std::move(all);
 }
 
 // [0, n) at random in `mini_batches` parts whose sizes differ by at most one; in each the order of the rollout is kept, so that a group's sequences stay

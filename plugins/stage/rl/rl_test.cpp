@@ -334,6 +334,32 @@ TEST(Rl, TheReferenceIsTheFrozenModel) {
   EXPECT_TRUE(any);
 }
 
+TEST(Rl, TheReferenceIsTheSameInAnyMicroBatches) {
+  auto train = [](const std::string& micro) {
+    Lab lab(R"({"steps": 2, "prompts": 3, "group_size": 3, "max_new_tokens": 8, "micro_batch_tokens": )" +
+            micro + "}");
+    HashModel reference(lab.host, 23, 48, 5);
+    lab.host.slot("reference", reference.ref());
+    lab.algorithm.needs = TENON_NEEDS_REFERENCE;
+    lab.algorithm.beta = 0.1;
+    lab.run();
+    std::vector<float> lp_ref;
+    for (const Rollout& part : lab.algorithm.seen) {
+      EXPECT_EQ(part.lp_ref.size(), part.lp_new.size());
+      lp_ref.insert(lp_ref.end(), part.lp_ref.begin(), part.lp_ref.end());
+    }
+    return std::tuple(lp_ref, lab.model.weight, reference.counts.score);
+  };
+  auto [lp_ref, weight, scores] = train("100000");
+  EXPECT_EQ(scores, 2u);
+  for (const char* micro : {"1", "40"}) {
+    auto [other_lp_ref, other_weight, other_scores] = train(micro);
+    EXPECT_EQ(other_lp_ref, lp_ref) << micro;
+    EXPECT_EQ(other_weight, weight) << micro;
+    EXPECT_GT(other_scores, 2u) << micro;
+  }
+}
+
 TEST(Rl, EntropyTermsGoThroughScoreAndBackward) {
   Lab lab, plain;
   lab.algorithm.needs = TENON_NEEDS_ENTROPY;

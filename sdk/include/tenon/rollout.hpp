@@ -44,8 +44,9 @@ struct Rollout {
     valid.push_back(1);
   }
 
-  // The sequences `rows`, in that order, with all columns.
+  // The sequences `rows`, in that order, with all columns. Throws TENON_E_INTERNAL for a column that is there but not complete.
   Rollout select(std::span<const uint64_t> rows) const {
+    check_columns();
     Rollout out;
     for (uint64_t i : rows) {
       out.ids.push(ids[i]);
@@ -95,6 +96,21 @@ struct Rollout {
       held += n;
     }
     return out;
+  }
+
+ private:
+  void check_columns() const {
+    auto check = [](const char* name, uint64_t has, uint64_t wants, const char* what) {
+      if (has != 0 && has != wants)
+        throw Error(TENON_E_INTERNAL, std::string("column ") + name + " of the rollout has " + std::to_string(has) + " values for " + std::to_string(wants) + what);
+    };
+    auto per_seq = [&](const char* name, const auto& column) { check(name, column.size(), size(), " sequences"); };
+    per_seq("prompt_len", prompt_len), per_seq("group_id", group_id), per_seq("sample_id", sample_id), per_seq("version", version);
+    per_seq("finish", finish), per_seq("reward", reward), per_seq("valid", valid);
+    auto per_token = [&](const char* name, const auto& column) { check(name, column.size(), tokens(), " tokens"); };
+    per_token("mask", mask), per_token("lp_sample", lp_sample), per_token("lp_old", lp_old), per_token("lp_new", lp_new);
+    per_token("lp_ref", lp_ref), per_token("entropy", entropy), per_token("value", value);
+    per_token("advantage", advantage), per_token("weight", weight);
   }
 };
 
