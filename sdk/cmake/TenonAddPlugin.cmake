@@ -3,6 +3,8 @@
 #   tenon_add_plugin(<id> KIND <kind>
 #     SOURCES <file>...          the plugin's sources
 #     [LINKS <target>...]        libraries it needs; tenon::sdk is always among them
+#     [VENDOR <text>] [LICENSE <SPDX id>] [URL <text>]
+#                                who made it; without, TENON_PLUGIN_VENDOR, _LICENSE and _URL, and without those empty
 #     [TORCH]                    it uses LibTorch: links tenon::torch, is left out where there is no LibTorch
 #     [TESTS <file>...]          GoogleTest sources; each becomes a test of its own that has the plugin's objects in it
 #     [TEST_LINKS <target>...])  libraries that only the tests need
@@ -94,11 +96,19 @@ function(_tenon_check_plugin_arguments id kind unparsed)
 endfunction()
 
 function(tenon_add_plugin id)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "KIND" "SOURCES;LINKS;TESTS;TEST_LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "KIND;VENDOR;LICENSE;URL" "SOURCES;LINKS;TESTS;TEST_LINKS")
   _tenon_check_plugin_arguments("${id}" "${arg_KIND}" "${arg_UNPARSED_ARGUMENTS}")
   _tenon_add_module(plugin_${arg_KIND}_${id} ${arg_KIND}.${id} ${_tenon_plugin_dir} plugin.map ${arg_TORCH}
     SOURCES ${arg_SOURCES} LINKS ${arg_LINKS} TESTS ${arg_TESTS} TEST_LINKS ${arg_TEST_LINKS})
   if(TARGET plugin_${arg_KIND}_${id})
+    foreach(what IN ITEMS VENDOR LICENSE URL)
+      if(NOT DEFINED arg_${what})
+        set(arg_${what} "${TENON_PLUGIN_${what}}")
+      endif()
+      if(arg_${what})
+        target_compile_definitions(plugin_${arg_KIND}_${id}_objects PRIVATE "TENON_PLUGIN_${what}=\"${arg_${what}}\"")
+      endif()
+    endforeach()
     set_property(GLOBAL APPEND PROPERTY TENON_PLUGINS plugin_${arg_KIND}_${id})
   endif()
 endfunction()

@@ -40,6 +40,8 @@ extern "C" {
 /* Level 0: the ABI is being built. A plugin loads only if it was built for exactly this level and draft. From level 1 on, old plugins load for ever. */
 #define TENON_ABI_LEVEL 0
 #define TENON_ABI_DRAFT 2
+/* The lowest level that has every table and function which the C++ wrappers use; what they state as tenon_plugin.abi_min. */
+#define TENON_ABI_MIN_OF_WRAPPERS 0
 
 #define TENON_CALL /* the calling convention, on every function pointer */
 #define TENON_EXPORT __attribute__((visibility("default")))
@@ -242,9 +244,11 @@ typedef struct tenon_host {
   int32_t(TENON_CALL *row_out)(const struct tenon_host *, const char *name, const struct tenon_row *, tenon_error *);
   /* [call] One JSON object for samples.jsonl (the host adds stage and step); written at step_end. */
   int32_t(TENON_CALL *sample_out)(const struct tenon_host *, const char *json, uint64_t n, tenon_error *);
-  /* [call] Opens a file below the stage's folder for writing; complete or not there. `close(ctx, commit)` ends it. */
+  /* [call] Writes a whole file of n bytes below the stage's folder; it is complete or not there, and one of that name is replaced. `name` may have
+   * folders ("plots/loss.svg"), which are made; absolute ones, ".." and parts that begin with a dot are refused. */
   int32_t(TENON_CALL *artifact)(const struct tenon_host *, const char *name, const void *bytes, uint64_t n, tenon_error *);
-  /* [any] Next never-used sample id(s) of the run: returns the first of n. */
+  /* [any] Takes the next n sample ids and returns the first of them. An id is unique within a stage and the stages that it reads, so that stages which
+   * read the same one may use the same ids. Only while a stage runs. */
   uint64_t(TENON_CALL *sample_ids)(const struct tenon_host *, uint64_t n);
 
   /* [any] A further table by id ("tenon.ext.x/1"), or NULL. */
@@ -514,9 +518,11 @@ typedef struct tenon_reward_in {
   uint32_t struct_size, _pad;
   uint64_t n;
   const uint64_t *sample_id, *group_id; /* [n] */
-  tenon_ragged prompt, completion;      /* char: text as the policy saw and wrote it, special tokens left out */
+  tenon_ragged prompt, completion;      /* char: text as the policy saw and wrote it, special tokens left out; UTF-8: a byte
+                                           that is in no character (max_new_tokens may cut one) is U+FFFD */
   tenon_ragged meta_json;               /* char: the row's meta, one JSON object each */
-  tenon_ragged tokens;                  /* int32: the completion's ids; may have n = 0 */
+  tenon_ragged tokens;                  /* int32: the completion's ids; may have n = 0. They are what was sampled: decoding them again need not
+                                           give `completion` byte for byte */
   const int32_t *finish;                /* [n] TENON_FINISH_…, or NULL */
 } tenon_reward_in;
 
@@ -524,7 +530,7 @@ typedef struct tenon_reward_out {
   uint32_t struct_size, _pad;
   double *reward;       /* [n] */
   int32_t *status;      /* [n] TENON_R_… */
-  double *token_reward; /* [Σ completion tokens] or NULL */
+  double *token_reward; /* [Σ completion tokens] or NULL; in this draft no host reads it, and it is NULL */
   void *ctx;
   void(TENON_CALL *reason)(void *ctx, uint64_t i, const char *text, uint64_t n); /* [in-call] why, in a few words; optional */
   void(TENON_CALL *note)(void *ctx, uint64_t i, const char *key, double value);   /* [in-call] a further number of sample i; optional */
@@ -575,7 +581,7 @@ typedef struct tenon_rollout {
   const uint8_t *mask;        /* [n_tok] */
   const double *reward;       /* [n_seq] */
   const uint8_t *valid;       /* [n_seq] 0: not in loss, not in any baseline */
-  const double *token_reward; /* [n_tok] or NULL */
+  const double *token_reward; /* [n_tok] or NULL; in this draft no host carries it, and it is NULL */
   const float *lp_sample;     /* [n_tok] from the sampler */
   const float *lp_old;        /* [n_tok] of the policy before the first update of this rollout */
   const float *lp_new;        /* [n_tok] of the policy now */
@@ -624,6 +630,15 @@ typedef struct tenon_optimizer_vt {
   int32_t(TENON_CALL *step)(void *self, const tenon_call *, tenon_optimizer_stats *, tenon_error *);
 } tenon_optimizer_vt;
 
+/* Extension of optimizers: whether `bind` would take a number of steps, for mistakes (a warm-up longer than the stage) that can be told before anything
+ * runs. Stages ask in their `create`. */
+#define TENON_EXT_SCHEDULE "tenon.ext.schedule/1"
+typedef struct tenon_schedule {
+  uint32_t struct_size, _pad;
+  /* [life] TENON_OK, or the error that bind would give for total_steps. Changes nothing. */
+  int32_t(TENON_CALL *check)(void *self, uint64_t total_steps, tenon_error *);
+} tenon_schedule;
+
 /* ---- stage ---------------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct tenon_stage_io {
@@ -642,6 +657,14 @@ typedef struct tenon_stage_io {
   /* The stage's output folder, absolute, made; for files that something else writes (tenon_export), as `artifact` takes bytes only. */
   const char *folder;
 } tenon_stage_io;
+
+/* Extension of the host, for stages: where `folder` of tenon_stage_io will be, known before the stage runs. A stage that goes on or is tried again has the
+ * same one; one whose inputs, options or plugins have changed has another. */
+#define TENON_EXT_OUTPUT_FOLDER "tenon.ext.output-folder/1"
+typedef struct tenon_output_folder {
+  uint32_t struct_size, _pad;
+  const char *(TENON_CALL *path)(const tenon_host *); /* [life] absolute, NUL-terminated; valid until the end of `create`; it need not exist */
+} tenon_output_folder;
 
 typedef struct tenon_stage_vt {
   uint32_t struct_size, _pad;

@@ -147,13 +147,34 @@ constexpr tenon_component component(const char* id, const char* version, const c
 
 }  // namespace tenon
 
+// Who made the plugin, each a string literal: defined before this header is included, or by the build (VENDOR, LICENSE, URL of tenon_add_plugin).
+#ifndef TENON_PLUGIN_VENDOR
+#define TENON_PLUGIN_VENDOR ""
+#endif
+#ifndef TENON_PLUGIN_LICENSE
+#define TENON_PLUGIN_LICENSE ""
+#endif
+#ifndef TENON_PLUGIN_URL
+#define TENON_PLUGIN_URL ""
+#endif
+
 // Exports a plugin made of the given components (pointers to static tenon_component), with no further runtime.
 #define TENON_PLUGIN(id, version, ...) TENON_PLUGIN_WITH_RUNTIME(id, version, nullptr, __VA_ARGS__)
 #define TENON_PLUGIN_WITH_RUNTIME(id, version, runtime, ...)                                                                          \
   extern "C" TENON_EXPORT const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*) {                                         \
     static constexpr const tenon_component* components[] = {__VA_ARGS__, nullptr};                                                    \
-    static constexpr tenon_plugin plugin{sizeof(tenon_plugin), TENON_ABI_LEVEL, TENON_ABI_LEVEL, TENON_ABI_DRAFT, id, version,        \
-                                         "Tenon", "Apache-2.0", "", TENON_SDK_VERSION, runtime, components};                          \
+    static constexpr tenon_plugin plugin{sizeof(tenon_plugin),                                                                        \
+                                         TENON_ABI_LEVEL,                                                                             \
+                                         TENON_ABI_MIN_OF_WRAPPERS,                                                                   \
+                                         TENON_ABI_DRAFT,                                                                             \
+                                         id,                                                                                          \
+                                         version,                                                                                     \
+                                         TENON_PLUGIN_VENDOR,                                                                         \
+                                         TENON_PLUGIN_LICENSE,                                                                        \
+                                         TENON_PLUGIN_URL,                                                                            \
+                                         TENON_SDK_VERSION,                                                                           \
+                                         runtime,                                                                                     \
+                                         components};                                                                                 \
     return &plugin;                                                                                                                   \
   }
 

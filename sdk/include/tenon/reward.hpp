@@ -15,9 +15,9 @@ namespace tenon {
 // What a reward sees of one sample.
 struct Sample {
   uint64_t id, group;
-  std::string_view prompt, completion;  // UTF-8, special tokens left out
+  std::string_view prompt, completion;  // UTF-8, special tokens left out; a character that the token limit cut is U+FFFD
   std::string_view meta_json;           // what the data set says of the row, one JSON object
-  std::span<const int32_t> tokens;      // of the completion; may be empty
+  std::span<const int32_t> tokens;      // of the completion, as sampled; may be empty
   int32_t finish;                       // TENON_FINISH_…; 0 = unknown
 
   // A field of meta_json as text; nothing if it is absent.

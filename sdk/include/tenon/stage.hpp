@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 
 #include "tenon/dataset.hpp"
 #include "tenon/optimizer.hpp"
@@ -94,6 +95,14 @@ inline std::vector<double> score_rewards(const Host& host, const char* slot, con
   ErrorBuffer err;
   err.check(host.raw()->score(host.raw(), slot, call, &in, &out, err));
   return first;
+}
+
+// Where StageIo::folder will be, for a stage's constructor; nothing if the host does not tell.
+inline std::optional<std::string> output_folder(const Host& host) {
+  if (!TENON_FN(host.raw(), tenon_host, extension)) return std::nullopt;
+  const auto* table = static_cast<const tenon_output_folder*>(host.raw()->extension(host.raw(), TENON_EXT_OUTPUT_FOLDER));
+  if (!TENON_FN(table, tenon_output_folder, path)) return std::nullopt;
+  return table->path(host.raw());
 }
 
 inline void sample_out(const Host& host, const std::string& json) {
