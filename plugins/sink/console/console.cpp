@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <cstdint>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -38,14 +39,26 @@ bool utf8_terminal() {
   return true;  // no locale at all, as in containers: their terminals show UTF-8
 }
 
-// What a step's line shows, in order: the metric's name, its label.
+// What a step's line shows, in order: the metric's name, its label, and how long it stays where the line is too wide (tenon::console::Field).
 struct Column {
   const char *metric, *label;
+  int rank;
 };
-constexpr Column kColumns[] = {{"reward/mean", "reward"},
-                               {"accuracy", "accuracy"},
-                               {"completion/length_mean", "length"},
-                               {"loss", "loss"}};
+constexpr Column kColumns[] = {{"reward/mean", "reward", 3},
+                               {"accuracy", "accuracy", 5},
+                               {"completion/length_mean", "length", 4},
+                               {"loss", "loss", 2}};
+constexpr int kRateRank = 1;
+constexpr size_t kAnyWidth = SIZE_MAX;
+
+// A step's line, whatever the width.
+struct Line {
+  std::string head;
+  std::vector<tenon::console::Field> fields;
+  std::string tail;
+
+  std::string fitted(size_t columns) const { return tenon::console::fitted(head, fields, tail, columns); }
+};
 
 class Console {
  public:
@@ -58,7 +71,8 @@ class Console {
         unicode_(utf8_terminal()) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    if (host.str("live") == "always") findings.no_effect("interval", "with live: always no lines are written");
+    if (host.str("live") == "always")
+      findings.no_effect("interval", "with live: always no lines are written");
   }
 
   ~Console() {
@@ -70,14 +84,14 @@ class Console {
     std::map<std::string_view, double> values;
     for (uint64_t i = 0; i < r.n; ++i) values[r.name[i]] = r.value[i];
     remember(r, values);
-    std::string line = describe(r, values);
+    Line line = describe(r, values);
     bool last = r.total_steps != 0 && r.step + 1 == r.total_steps;
     if (live_) {
-      status_ = line;
-      show(line);
+      show(line.fitted(width() - 1));
+      status_ = std::move(line);
       if (last) end_line();
     } else if (last || first_line_ || Clock::now() - printed_ >= interval()) {
-      put(line + "\n");
+      put(line.fitted(kAnyWidth) + "\n");
       printed_ = Clock::now();
       first_line_ = false;
     }
@@ -86,7 +100,7 @@ class Console {
   void event(int32_t event, std::string_view stage, std::string_view text) {
     std::lock_guard lock(mutex_);
     end_line();
-    if (event == TENON_EVENT_STAGE_BEGIN) history_.reset(), status_.clear(), first_line_ = true;
+    if (event == TENON_EVENT_STAGE_BEGIN) history_.reset(), status_ = {}, first_line_ = true;
     if (event == TENON_EVENT_TABLE) {
       put(std::string(text) + (text.ends_with('\n') ? "" : "\n"));
       return;
@@ -103,7 +117,10 @@ class Console {
     std::lock_guard lock(mutex_);
     if (Clock::now() - printed_ < std::chrono::milliseconds(100)) return;
     std::string part = std::string(text) + " " + number_of(done) + (total > 0 ? "/" + number_of(total) : "");
-    show((status_.empty() ? std::string(stage) : status_) + "  · " + part);
+    Line line = status_;
+    if (line.head.empty()) line.head = stage;
+    line.tail += (line.tail.empty() ? "· " : "  · ") + part;
+    show(line.fitted(width() - 1));
   }
 
  private:
@@ -121,27 +138,41 @@ class Console {
     return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(interval_));
   }
 
-  std::string describe(const tenon_record& r, const std::map<std::string_view, double>& values) {
-    std::string line = std::string(r.stage) + "  " + std::to_string(r.step + 1);
-    if (r.total_steps != 0) line += "/" + std::to_string(r.total_steps);
-    for (const Column& c : kColumns)
-      if (auto it = values.find(c.metric); it != values.end())
-        line += std::string("  ") + c.label + " " + number(it->second);
+  Line describe(const tenon_record& r, const std::map<std::string_view, double>& values) {
+    Line line{std::string(r.stage) + "  " + std::to_string(r.step + 1), {}, ""};
+    if (r.total_steps != 0) line.head += "/" + std::to_string(r.total_steps);
+    for (const Column& c : kColumns) {
+      auto it = values.find(c.metric);
+      if (it == values.end() || (c.metric == std::string_view("reward/mean") && is_reward_accuracy(values)))
+        continue;
+      line.fields.push_back({std::string(c.label) + " " + number(it->second), c.rank});
+    }
     auto rate = values.find("tokens_per_second");
     if (rate == values.end()) rate = values.find("time/tokens_per_second");
-    if (rate != values.end()) line += "  " + tenon::console::rate(rate->second) + " tok/s";
+    if (rate != values.end())
+      line.fields.push_back({tenon::console::rate(rate->second) + " tok/s", kRateRank});
     if (r.total_steps != 0) {
       double done = static_cast<double>(r.step + 1 - first_step_),
              left = static_cast<double>(r.total_steps - r.step - 1);
-      line += left == 0 ? "  in " + duration(r.seconds) : "  ETA " + duration(r.seconds / done * left);
+      line.tail = left == 0 ? "in " + duration(r.seconds) : "ETA " + duration(r.seconds / done * left);
     }
     return line;
+  }
+
+  // Whether the stage's one reward is the accuracy, so that both are the same number in every step so far.
+  bool is_reward_accuracy(const std::map<std::string_view, double>& values) {
+    auto reward = values.find("reward/mean"), accuracy = values.find("accuracy");
+    if (reward == values.end() || accuracy == values.end()) return false;
+    const double a = reward->second, b = accuracy->second;
+    rewards_differ_ = rewards_differ_ || !((std::isnan(a) && std::isnan(b)) || std::abs(a - b) <= 1e-9);
+    return !rewards_differ_;
   }
 
   void remember(const tenon_record& r, const std::map<std::string_view, double>& values) {
     if (r.stage != stage_ || !history_) {
       stage_ = r.stage;
       first_step_ = r.step;
+      rewards_differ_ = false;
       history_.emplace();
       history_->length.title = "completion length";
     }
@@ -195,10 +226,11 @@ class Console {
   double interval_;
   bool live_, unicode_;
   std::mutex mutex_;
-  std::string stage_, status_;
+  std::string stage_;
+  Line status_;  // of the last step; its head is empty before the first
   uint64_t first_step_ = 0;
   std::optional<History> history_;  // of the stage that runs; nothing before its first record
-  bool open_line_ = false, first_line_ = true;
+  bool open_line_ = false, first_line_ = true, rewards_differ_ = false;
   Clock::time_point printed_{};
 };
 

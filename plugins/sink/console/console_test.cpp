@@ -76,6 +76,17 @@ TEST(Console, PlainLines) {
             "zero  38/150  loss -  ETA 18:40\n");
 }
 
+TEST(Console, ARewardThatIsTheAccuracyIsShownOnce) {
+  std::string out = printed(kPlain, [](Sink& sink) {
+    record(sink, "zero", 0, 3, {{"reward/mean", .5}, {"accuracy", .5}}, 1);
+    record(sink, "zero", 1, 3, {{"reward/mean", .75}, {"accuracy", .5}}, 2);
+    record(sink, "zero", 2, 3, {{"reward/mean", .5}, {"accuracy", .5}}, 3);
+  });
+  EXPECT_EQ(out,
+            "zero  1/3  accuracy 0.500  ETA 0:02\nzero  2/3  reward 0.750  accuracy 0.500  ETA 0:01\n"
+            "zero  3/3  reward 0.500  accuracy 0.500  in 0:03\n");
+}
+
 TEST(Console, TheEtaCountsTheStepsOfThisProcessAlone) {
   std::string out = printed(kPlain, [](Sink& sink) { record(sink, "zero", 139, 150, {}, 5); });
   EXPECT_EQ(out, "zero  140/150  ETA 0:50\n") << "resumed at step 140: 5 s a step, 10 to go";
@@ -173,6 +184,18 @@ TEST(Format, Numbers) {
   EXPECT_EQ(duration(std::nan("")), "-");
   EXPECT_EQ(first_columns("a·b·c", 3), "a·b");
   EXPECT_EQ(first_columns("ab", 9), "ab");
+}
+
+TEST(Format, ANarrowLineKeepsItsEndsAndWhatMattersMost) {
+  using tenon::console::fitted;
+  const std::vector<tenon::console::Field> fields = {{"accuracy 0.5", 3}, {"length 41", 2}, {"9k tok/s", 1}};
+  EXPECT_EQ(fitted("zero  1/9", fields, "ETA 0:07", 54),
+            "zero  1/9  accuracy 0.5  length 41  9k tok/s  ETA 0:07");
+  EXPECT_EQ(fitted("zero  1/9", fields, "ETA 0:07", 53), "zero  1/9  accuracy 0.5  length 41  ETA 0:07");
+  EXPECT_EQ(fitted("zero  1/9", fields, "ETA 0:07", 44), "zero  1/9  accuracy 0.5  length 41  ETA 0:07");
+  EXPECT_EQ(fitted("zero  1/9", fields, "ETA 0:07", 43), "zero  1/9  accuracy 0.5  ETA 0:07");
+  EXPECT_EQ(fitted("zero  1/9", fields, "ETA 0:07", 1), "zero  1/9  ETA 0:07");
+  EXPECT_EQ(fitted("zero · 1", fields, "", 8), "zero · 1");
 }
 
 TEST(Chart, RisesFromLeftToRight) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "format.h"
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -39,6 +40,23 @@ std::string duration(double seconds) {
   int hours = static_cast<int>(s / 3600), minutes = static_cast<int>(s / 60 % 60),
       rest = static_cast<int>(s % 60);
   return hours > 0 ? print("%d:%02d:%02d", hours, minutes, rest) : print("%d:%02d", minutes, rest);
+}
+
+size_t columns_of(std::string_view text) {
+  return static_cast<size_t>(std::count_if(
+      text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+}
+
+std::string fitted(const std::string& head, std::vector<Field> fields, const std::string& tail,
+                   size_t columns) {
+  for (;;) {
+    std::string line = head;
+    for (const Field& f : fields) line += "  " + f.text;
+    if (!tail.empty()) line += "  " + tail;
+    if (fields.empty() || columns_of(line) <= columns) return line;
+    fields.erase(std::min_element(fields.begin(), fields.end(),
+                                  [](const Field& a, const Field& b) { return a.rank < b.rank; }));
+  }
 }
 
 std::string_view first_columns(std::string_view text, size_t columns) {
