@@ -125,7 +125,10 @@ class Jsonl {
       throw Error(place + ": expected one JSON object on the line, found " + kind(value));
     const auto& object = value.as_object();
     auto require = [&](const std::string& name) -> const boost::json::value& {
-      if (const auto* found = object.if_contains(name); found != nullptr && !found->is_null()) return *found;
+      if (const auto* found = object.if_contains(name)) {
+        if (found->is_null()) throw Error(place + ": field \"" + name + "\" is null");
+        return *found;
+      }
       std::string names;
       for (const auto& member : object) names += (names.empty() ? "" : ", ") + std::string(member.key());
       throw Error(place + ": there is no field \"" + name + "\"; the line has " +

@@ -112,7 +112,8 @@ TEST_F(JsonlData, BadLinesAreNamed) {
               AllOf(HasSubstr(path + ":2"), HasSubstr("a number")));
   EXPECT_THAT(error(good + "{\"question\":\"\"}\n", kQuestion),
               AllOf(HasSubstr(path + ":2"), HasSubstr("empty")));
-  EXPECT_THAT(error(good + "{\"question\":null}\n", kQuestion), HasSubstr(path + ":2"));
+  EXPECT_THAT(error(good + "{\"question\":null}\n", kQuestion),
+              HasSubstr(path + ":2: field \"question\" is null"));
   EXPECT_THAT(error(good + "{\"question\":\"\xff\xfe\"}\n", kQuestion), HasSubstr(path + ":2"));
   EXPECT_THAT(error(good, {{"prompt", "\"question\""}, {"answer", "\"final\""}}),
               AllOf(HasSubstr(path + ":1"), HasSubstr("\"final\"")));
