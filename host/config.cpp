@@ -326,6 +326,11 @@ Value& add_key(Value& map, const std::string& key, const Mark& mark) {
   return map.entries.back().value;
 }
 
+// The entry of a key that is there.
+Entry& entry_of(Value& map, const std::string& key) {
+  return *std::find_if(map.entries.begin(), map.entries.end(), [&](const Entry& e) { return e.key == key; });
+}
+
 // Moves marks of values that stand in `--set path=value` behind the path.
 void shift_columns(Value& value, int columns) {
   if (value.mark.line == 1) value.mark.column += columns;
@@ -425,6 +430,7 @@ void apply_set(Value& root, const std::string& assignment, int number) {
     } else if (here->is_map() || here->is_null()) {
       here->kind = Value::Kind::kMap;
       next = here->find(part);
+      if (next != nullptr && last) entry_of(*here, part).key_mark = path_mark;
       // What is below a component or a stage is held against its option table later; everything above must be
       // there.
       bool may_be_new = last || i >= 2 || (i == 0 && part == "run");

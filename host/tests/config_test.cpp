@@ -147,6 +147,8 @@ TEST_F(Set, ReplacesAValueByPath) {
   const Value& layers = *root.find("components")->find("policy")->find("layers");
   EXPECT_EQ(layers.text, "5");
   EXPECT_EQ(layers.mark, (Mark{"--set", 2, 26}));
+  for (const Entry& entry : root.find("components")->find("policy")->entries)
+    EXPECT_EQ(entry.key_mark.file == "--set", entry.key == "layers") << "a caret points at what is in force";
 }
 
 TEST_F(Set, FindsListElementsByNameAndByNumber) {
