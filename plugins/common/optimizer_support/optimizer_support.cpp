@@ -25,12 +25,16 @@ Schedule::Schedule(const Host& host)
   }
 }
 
-void Schedule::set_length(uint64_t total_steps) {
+void Schedule::check_length(uint64_t total_steps) const {
   if (total_steps == 0) throw Error(TENON_E_INVALID, "the stage has no optimizer steps");
   if (warmup_ >= total_steps)
     throw Error(TENON_E_INVALID, "option warmup: " + std::to_string(warmup_) + " steps, but the stage has " +
                                      std::to_string(total_steps) + " optimizer steps in all; at most " +
                                      std::to_string(total_steps - 1) + " can be warm-up");
+}
+
+void Schedule::set_length(uint64_t total_steps) {
+  check_length(total_steps);
   total_ = total_steps;
 }
 
@@ -183,8 +187,17 @@ const tenon_state_tensors* OptimizerBase::state_tensors() {
   return &kTable;
 }
 
+const tenon_schedule* OptimizerBase::schedule() {
+  static constexpr tenon_schedule kTable{
+      sizeof(tenon_schedule), 0, [](void* self, uint64_t total_steps, tenon_error* err) -> int32_t {
+        return guard(err, [&] { static_cast<OptimizerBase*>(self)->schedule_.check_length(total_steps); });
+      }};
+  return &kTable;
+}
+
 const void* OptimizerBase::extension(std::string_view id) {
-  return id == TENON_EXT_STATE_TENSORS ? state_tensors() : nullptr;
+  if (id == TENON_EXT_STATE_TENSORS) return state_tensors();
+  return id == TENON_EXT_SCHEDULE ? schedule() : nullptr;
 }
 
 }  // namespace tenon::optimizer_support

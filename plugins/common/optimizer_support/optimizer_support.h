@@ -39,7 +39,9 @@ inline constexpr tenon_option kWeightDecay =
 class Schedule {
  public:
   explicit Schedule(const Host& host);
-  // Fixes the length. Throws where the warm-up takes all of it.
+  // Throws where the warm-up takes all of total_steps.
+  void check_length(uint64_t total_steps) const;
+  // Checks and fixes the length.
   void set_length(uint64_t total_steps);
   double learning_rate(uint64_t step) const;
 
@@ -100,6 +102,7 @@ class OptimizerBase {
   [[noreturn]] void report_not_finite(const Parameter& p) const;
   void tensor(uint64_t i, const char** name, DLTensor* view);
   static const tenon_state_tensors* state_tensors();
+  static const tenon_schedule* schedule();
 
   Host host_;
   Schedule schedule_;

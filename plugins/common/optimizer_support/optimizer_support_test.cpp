@@ -75,6 +75,18 @@ TEST(Schedule, AWarmupThatTakesTheWholeStageIsAnError) {
   EXPECT_THROW(rates({}, 0, 1), tenon::Error);
 }
 
+TEST(Schedule, WhatBindWouldRefuseIsToldBeforehand) {
+  const tenon::testing::Instance<tenon_optimizer_vt> optimizer(&kPlain,
+                                                               {{"learning_rate", "0.5"}, {"warmup", "10"}});
+  tenon_ref ref{};
+  ref.struct_size = sizeof ref;
+  ref.self = optimizer.self, ref.vt = optimizer.vt, ref.life = kPlain.life;
+  const tenon::Optimizer handle(ref);
+  EXPECT_NO_THROW(handle.check_steps(11));
+  EXPECT_THROW(handle.check_steps(10), tenon::Error);
+  EXPECT_THROW(handle.check_steps(0), tenon::Error);
+}
+
 TEST(Clip, ScalesToTheGlobalNorm) {
   for (auto [clip, norm] :
        std::vector<std::pair<const char*, double>>{{"0.25", 0.25}, {"1e9", 0}, {"0", 0}}) {

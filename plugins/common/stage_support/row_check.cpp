@@ -100,4 +100,17 @@ void check_rows(const Host& host, const std::string& data_slot, const std::strin
         " were tried before the first step; one after them that cannot be used is an error in its step");
 }
 
+bool is_endless(const Dataset& data) {
+  if (data.count() != TENON_COUNT_UNBOUNDED) return false;
+  tenon_call call{};
+  call.struct_size = sizeof call;
+  call.device_type = kDLCPU;
+  try {
+    data.read(&call, 0, 1);
+  } catch (const Error& e) {
+    if (e.code() == TENON_E_STATE) return false;
+  }
+  return true;
+}
+
 }  // namespace tenon::stages

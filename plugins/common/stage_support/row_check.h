@@ -21,4 +21,8 @@ inline constexpr uint64_t kCheckedOfUnbounded = 64;
 void check_rows(const Host& host, const std::string& data, const std::string& tokenizer, uint64_t most,
                 const std::function<void(const Row&)>& use);
 
+// Whether a data set has no end. The rows of a stage that has not run yet have one, which is not known yet: their count is TENON_COUNT_UNBOUNDED, and reading
+// them TENON_E_STATE.
+bool is_endless(const Dataset& data);
+
 }  // namespace tenon::stages

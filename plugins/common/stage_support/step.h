@@ -26,6 +26,15 @@ inline tenon_optimizer_stats optimizer_step(const tenon_call* call, const Model&
   return stats;
 }
 
+// For a stage's constructor: throws if the optimizer in slot `optimizer` would refuse a stage of total_steps when it is bound.
+inline void check_optimizer_steps(const Optimizer& optimizer, uint64_t total_steps) {
+  try {
+    optimizer.check_steps(total_steps);
+  } catch (const Error& e) {
+    throw Error(e.code(), std::string("optimizer: ") + e.what());
+  }
+}
+
 // Seconds since it was made.
 class Stopwatch {
  public:

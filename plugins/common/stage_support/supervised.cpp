@@ -22,6 +22,10 @@ Supervised::Supervised(const Host& host, LossOn loss_on)
   check_rows(host, "data", "model.tokenizer", UINT64_MAX, [this](const Row& row) { sequence(row); });
 }
 
+void Supervised::check_steps(uint64_t steps) const {
+  check_optimizer_steps(optimizer_, steps);
+}
+
 void Supervised::run(const tenon_call* call, const StageIo& io, uint64_t steps) const {
   io.begin(steps);
   io.bind("optimizer", "model", steps);

@@ -17,8 +17,11 @@ class Supervised {
  public:
   Supervised(const Host& host, LossOn loss_on);
 
-  uint64_t rows() const { return data_.count(); }  // of the data set
+  const Dataset& data() const { return data_; }
   uint64_t batch() const { return batch_; }
+
+  // For a stage's constructor: throws if the optimizer would refuse so many steps.
+  void check_steps(uint64_t steps) const;
 
   // Runs the steps [io.first_step(), steps): each takes the next `batch` rows, and ends in step_end.
   void run(const tenon_call* call, const StageIo& io, uint64_t steps) const;

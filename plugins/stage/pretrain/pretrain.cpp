@@ -11,7 +11,9 @@ class Pretrain {
   explicit Pretrain(tenon::Host host)
       : training_(host, host.str("loss_on") == "all" ? tenon::stages::LossOn::kAll
                                                      : tenon::stages::LossOn::kCompletion),
-        steps_(static_cast<uint64_t>(host.i64("steps"))) {}
+        steps_(static_cast<uint64_t>(host.i64("steps"))) {
+    training_.check_steps(steps_);
+  }
 
   void run(const tenon_call* call, const tenon::StageIo& io) { training_.run(call, io, steps_); }
 

@@ -21,12 +21,13 @@ Rl::Rl(Host host)
     throw Error(TENON_E_UNSUPPORTED,
                 "the algorithm needs the values of a critic, which this stage does not train");
   if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<Model>("reference");
+  stages::check_optimizer_steps(optimizer_, total_updates());
   sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer", UINT64_MAX);
 }
 
 void Rl::run(const tenon_call* call, const StageIo& io) {
   io.begin(options_.steps);
-  io.bind("optimizer", "model", options_.steps * options_.epochs * options_.mini_batches);
+  io.bind("optimizer", "model", total_updates());
   for (uint64_t step = io.first_step(); step < options_.steps; ++step) {
     stages::Stopwatch watch;
     tenon_call now = stages::at_step(call, step);

@@ -32,6 +32,7 @@ class Rl {
   void load(Reader& r, uint32_t) { version_ = r.value<uint64_t>(); }
 
  private:
+  uint64_t total_updates() const { return options_.steps * options_.epochs * options_.mini_batches; }
   bool needs(uint32_t what) const { return (info_.needs & what) != 0; }
 
   // columns.cpp

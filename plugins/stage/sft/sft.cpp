@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "stage_support/row_check.h"
 #include "stage_support/supervised.h"
 
 namespace {
@@ -11,7 +12,12 @@ class Sft {
   explicit Sft(tenon::Host host)
       : training_(host, tenon::stages::LossOn::kAnswer),
         steps_(host.i64_if("steps")),
-        epochs_(host.f64_if("epochs")) {}
+        epochs_(host.f64_if("epochs")) {
+    if (!steps_ && tenon::stages::is_endless(training_.data()))
+      throw tenon::Error(TENON_E_INVALID,
+                         "epochs: the data set has no end, so it has no epochs: give `steps`");
+    if (steps_ || training_.data().count() != TENON_COUNT_UNBOUNDED) training_.check_steps(total_steps());
+  }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     if (host.i64_if("steps") && host.f64_if("epochs"))
@@ -25,12 +31,8 @@ class Sft {
  private:
   uint64_t total_steps() const {
     if (steps_) return static_cast<uint64_t>(*steps_);
-    uint64_t rows = training_.rows();
-    if (rows == TENON_COUNT_UNBOUNDED)
-      throw tenon::Error(TENON_E_INVALID,
-                         "epochs: the data set has no end, so it has no epochs: give `steps`");
-    return static_cast<uint64_t>(
-        std::ceil(*epochs_ * static_cast<double>(rows) / static_cast<double>(training_.batch())));
+    const auto rows = static_cast<double>(training_.data().count());
+    return static_cast<uint64_t>(std::ceil(*epochs_ * rows / static_cast<double>(training_.batch())));
   }
 
   tenon::stages::Supervised training_;

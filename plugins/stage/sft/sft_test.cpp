@@ -63,6 +63,27 @@ TEST(Sft, EpochsAreCounted) {
   EXPECT_EQ(lab.data.taken, 12u);
 }
 
+TEST(Sft, AnEndlessDataSetHasNoEpochs) {
+  Lab lab(R"({"epochs": 2})", {Row{"1+2=", "", "3", "{}"}});
+  static const auto* bounded = static_cast<const tenon_dataset_vt*>(lab.data.ref().vt);
+  static constexpr tenon_dataset_vt endless{sizeof endless, 0, [](void*) { return TENON_COUNT_UNBOUNDED; },
+                                            [](void* self, const tenon_call* call, const uint64_t* index,
+                                               uint64_t n, const tenon_row_sink* out, tenon_error* err) {
+                                              std::vector<uint64_t> first(n, 0 * index[0]);
+                                              return bounded->read(self, call, first.data(), n, out, err);
+                                            },
+                                            nullptr};
+  tenon_ref ref = lab.data.ref();
+  ref.vt = &endless;
+  lab.host.slot("data", ref);
+  try {
+    Instance(plugin_component(), lab.host);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("epochs: the data set has no end"));
+  }
+}
+
 TEST(Sft, ARowWithoutAnAnswerIsAnError) {
   EXPECT_THAT(Lab(R"({"steps": 1})", {{"1+2=", "", "", "{}"}}).run_and_fail(),
               HasSubstr("\"1+2=\": there is no answer"));
