@@ -99,6 +99,11 @@ struct Services {
                           tenon_error* err) {
     return guard(err, [&] { of(h).artifacts[name].assign(static_cast<const char*>(bytes), n); });
   }
+  static const void* extension(const tenon_host* h, const char* id) {
+    static constexpr tenon_output_folder table{
+        sizeof table, 0, [](const tenon_host* host) { return of(host).output_folder.c_str(); }};
+    return !of(h).output_folder.empty() && std::string_view(id) == TENON_EXT_OUTPUT_FOLDER ? &table : nullptr;
+  }
   static uint64_t sample_ids(const tenon_host* h, uint64_t n) { return (of(h).next_sample_id += n) - n; }
 };
 
@@ -109,6 +114,7 @@ FakeHost::FakeHost(const tenon_component* component, std::string_view options)
   table_.sample_out = Services::sample_out;
   table_.artifact = Services::artifact;
   table_.sample_ids = Services::sample_ids;
+  table_.extension = Services::extension;
 }
 FakeHost::FakeHost(std::string_view options) : FakeHost(nullptr, options) {}
 FakeHost::FakeHost(const tenon_component& component, std::string_view options)
@@ -150,7 +156,9 @@ FakeIo::FakeIo(FakeHost& host, std::string output) : folder(std::move(output)), 
   io_.result = [](void* ctx, const char* model, const char* benchmark, const char* metric, double value,
                   tenon_error* err) -> int32_t {
     return guard(err, [&] {
-      static_cast<FakeIo*>(ctx)->results[std::string(model) + "/" + benchmark + "/" + metric] = value;
+      const std::string key = std::string(model) + "/" + benchmark + "/" + metric;
+      if (!static_cast<FakeIo*>(ctx)->results.emplace(key, value).second)
+        throw Error(TENON_E_INVALID, "the result " + key + " is there already");
     });
   };
 }

@@ -33,6 +33,7 @@ class FakeHost : public testing::TestHost {
   std::map<std::string, std::vector<Row>> rows;  // by row set
   std::map<std::string, std::string> artifacts;  // by file name
   uint64_t next_sample_id = 0;
+  std::string output_folder;  // what TENON_EXT_OUTPUT_FOLDER tells; "": the host has no such extension
 
  private:
   friend struct Services;
@@ -70,7 +71,8 @@ class FakeIo {
   std::vector<Step> steps;
   uint64_t total_steps = 0;
   const std::string folder;
-  std::map<std::string, double> results;       // by "model/benchmark/metric"
+  std::map<std::string, double>
+      results;  // by "model/benchmark/metric"; one that is there already is an error
   std::function<void(uint64_t step)> on_step;  // before step_end returns
   std::optional<uint64_t> stop_after;          // step_end of this step answers TENON_E_CANCELLED
 

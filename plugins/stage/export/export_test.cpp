@@ -39,6 +39,8 @@ class Export : public ::testing::Test {
   std::string run(const std::string& options = "{}") {
     FakeHost host(plugin_component(), options);
     FakeIo io(host, output.string());
+    if (told) host.output_folder = *told;
+    if (stops) io.on_step = [](uint64_t) { throw Error(TENON_E_INTERNAL, "killed"); };
     ExportingModel model(host, 4, 8);
     model.fails = fails;
     host.slot("model", ref_to<ModelShim<HashModel>>(static_cast<HashModel&>(model), "hash"));
@@ -46,6 +48,7 @@ class Export : public ::testing::Test {
     if (exports) host.slot("model", ref);
     try {
       run_stage(plugin_component(), host, io);
+      files = io.steps.at(0).metric("files");
     } catch (const Error& e) {
       return e.what();
     }
@@ -56,7 +59,9 @@ class Export : public ::testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
   fs::path output = fs::temp_directory_path() / ("tenon_export_test_" + std::to_string(::getpid()));
-  bool fails = false, exports = true;
+  double files = 0;
+  bool fails = false, exports = true, stops = false;
+  std::optional<std::string> told;  // the output folder that the host tells beforehand
 };
 
 TEST_F(Export, WritesIntoTheStagesFolder) {
@@ -84,6 +89,40 @@ TEST_F(Export, OverwritesNothing) {
   fs::create_directories(output / "export");
   EXPECT_EQ(run(), "ok") << "an empty folder is no loss";
   EXPECT_THAT(run(), HasSubstr("exists already and is not empty"));
+}
+
+TEST_F(Export, InterruptedItKnowsItsOwnWorkAgain) {
+  const fs::path there = output / "elsewhere";
+  const std::string options = "{\"folder\": \"" + there.string() + "\"}";
+  stops = true;
+  EXPECT_THAT(run(options), HasSubstr("killed")) << "after the folder was moved into its place";
+  EXPECT_TRUE(fs::exists(there / "model.safetensors"));
+  stops = false;
+  std::ofstream(there / "model.safetensors") << "older";
+  told = output.string();
+  EXPECT_EQ(run(options), "ok");
+  EXPECT_EQ(read(there / "model.safetensors"), "weights");
+}
+
+TEST_F(Export, AnAbsoluteFolderOfSomebodyElseIsAnErrorBeforeTheRun) {
+  const fs::path there = output / "elsewhere";
+  const std::string options = "{\"folder\": \"" + there.string() + "\"}";
+  EXPECT_EQ(run(options), "ok");
+  EXPECT_EQ(files, 2) << "the marker is not counted";
+  FakeHost host(plugin_component(), options);
+  ExportingModel model(host, 4, 8);
+  host.slot("model", ref_to<ModelShim<ExportingModel>>(model, "exporting"));
+  host.output_folder = output.string();
+  EXPECT_NO_THROW(Instance(plugin_component(), host)) << "its own";
+  host.output_folder = "/runs/x/stages/out-of-another-configuration/artifacts";
+  try {
+    Instance(plugin_component(), host);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("folder: " + there.string() + " exists already"));
+  }
+  fs::remove(there / ".tenon-export");
+  EXPECT_THAT(run(options), HasSubstr("exists already")) << "nobody's";
 }
 
 TEST_F(Export, AModelWithoutTheExtensionIsAnError) {
