@@ -1,9 +1,11 @@
 // The stage `evaluate`: models on the same problems, with intervals.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cmath>
 
 #include "interval.h"
 #include "pattern.h"
+#include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
 #include "stage_support/step.h"
 
@@ -16,6 +18,25 @@ std::string written_name(const Host& host, const std::string& path, const std::s
   if (!json.empty() && json.front() == '"') return *json::text_field("{\"of\":" + json + "}", "of");
   return json::text_field(json, "of").value_or(fallback);
 }
+
+// The index of the first of `names` that an earlier one equals; names.size() if there is none.
+size_t first_repeated(const std::vector<std::string>& names) {
+  for (size_t i = 1; i < names.size(); ++i)
+    if (std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(i), names[i]) !=
+        names.begin() + static_cast<ptrdiff_t>(i))
+      return i;
+  return names.size();
+}
+
+std::string repeated_model(const std::string& name) {
+  return "two models are called " + name +
+         ", and one's results would take the place of the other's: define them under `components`, each "
+         "with a name of its own";
+}
+
+// Numbers that the stage itself reports, and what the host writes beside them.
+constexpr std::string_view kReserved[] = {"accuracy",  "accuracy_low", "accuracy_high", "reward", "length",
+                                          "truncated", "samples",      "not_judged",    "stage",  "step"};
 
 // What is counted over the completions of one model.
 struct Tally {
@@ -35,6 +56,10 @@ class Evaluate {
                          host.get_component<Tokenizer>(slot + ".tokenizer")});
     }
     if (models_.empty()) throw Error(TENON_E_INVALID, "models: the list is empty");
+    std::vector<std::string> names;
+    for (const Named& named : models_) names.push_back(named.name);
+    if (size_t i = first_repeated(names); i < names.size())
+      throw Error(TENON_E_INVALID, "models." + std::to_string(i) + ": " + repeated_model(names[i]));
     benchmark_ = host.str_if("benchmark").value_or(written_name(host, "data", "data"));
     samples_ = static_cast<uint64_t>(host.i64("samples"));
     problems_ = static_cast<uint64_t>(host.i64("problems"));
@@ -44,6 +69,9 @@ class Evaluate {
       patterns_.push_back({host.str((path + "name").c_str()), Pattern(host.str((path + "regex").c_str()))});
     }
     several_rewards_ = host.count("rewards") > 1;
+    if (problems_ == 0 && stages::is_endless(data_))
+      throw Error(TENON_E_INVALID,
+                  "problems: 0 means all of them, and the data set has no end: give a number");
     for (size_t i = 0; i < models_.size(); ++i)
       sampler_.check_prompts("data", models_[i].model, models_[i].tokenizer,
                              "models/" + std::to_string(i) + ".tokenizer",
@@ -56,12 +84,32 @@ class Evaluate {
         findings.no_effect(filter, "with temperature: 0 the most likely token is always taken");
     if (host.count("rewards") == 1)
       findings.no_effect("rewards.0.weight", "the sum is reported of several rewards only");
+
+    std::vector<std::string> models, patterns;
+    for (uint64_t i = 0; i < host.count("models"); ++i) {
+      std::string option = "models." + std::to_string(i);
+      const std::string json = host.json(option.c_str());
+      const bool is_object = !json.empty() && json.front() == '{';
+      models.push_back(
+          written_name(host, option, is_object ? json::text_field(json, "use").value_or("") : std::string()));
+    }
+    if (size_t i = first_repeated(models); i < models.size())
+      findings.error(("models." + std::to_string(i)).c_str(), repeated_model(models[i]));
+    for (uint64_t i = 0; i < host.count("patterns"); ++i) {
+      std::string option = "patterns." + std::to_string(i) + ".name";
+      patterns.push_back(host.str_if(option.c_str()).value_or(""));
+      if (std::find(std::begin(kReserved), std::end(kReserved), patterns.back()) != std::end(kReserved))
+        findings.error(option.c_str(), "the results have a number called " + patterns.back() +
+                                           " of their own: take another name");
+    }
+    if (size_t i = first_repeated(patterns); i < patterns.size())
+      findings.error(("patterns." + std::to_string(i) + ".name").c_str(),
+                     "two patterns are called " + patterns[i] +
+                         ", and one's number would take the place of the other's: take another name");
   }
 
   void run(const tenon_call* call, const StageIo& io) {
     const uint64_t count = data_.count();
-    if (count == TENON_COUNT_UNBOUNDED && problems_ == 0)
-      throw Error(TENON_E_INVALID, "problems is 0, all of them, and the data set has no end: give a number");
     if (count != TENON_COUNT_UNBOUNDED) problems_ = problems_ == 0 ? count : std::min(problems_, count);
     io.begin(models_.size());
     // The same sample ids for all models, which are so compared on the same random numbers; taken again after a resume they are the same.

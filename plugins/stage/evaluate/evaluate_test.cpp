@@ -153,6 +153,61 @@ TEST(Evaluate, AllProblemsOfABoundedSet) {
   EXPECT_EQ(lab.io.results.at("zero/held-out/samples"), 3.0);
 }
 
+TEST(Evaluate, AllProblemsOfAnEndlessSetAreAnErrorBeforeTheRun) {
+  Lab lab(R"({"models": ["base", "zero"], "data": "sums", "problems": 0})");
+  struct Endless {
+    int32_t answer = TENON_OK;
+    static uint64_t count(void*) { return TENON_COUNT_UNBOUNDED; }
+    static int32_t rows(void* self, const tenon_call*, const uint64_t*, uint64_t n, const tenon_row_sink* out,
+                        tenon_error* err) {
+      const int32_t answer = static_cast<Endless*>(self)->answer;
+      if (answer != TENON_OK) return set_error(err, answer, "no rows yet");
+      const Row row{"1+2=", "", "", "{}"};
+      tenon_row raw = row.raw();
+      for (uint64_t i = 0; i < n; ++i) out->row(out->ctx, &raw);
+      return TENON_OK;
+    }
+  } endless;
+  static constexpr tenon_dataset_vt table{sizeof table, 0, Endless::count, Endless::rows, nullptr};
+  tenon_ref ref = lab.data.ref("sums");
+  ref.self = &endless, ref.vt = &table;
+  lab.host.slot("data", ref);
+  try {
+    Instance(plugin_component(), lab.host);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("problems: 0 means all of them, and the data set has no end"));
+  }
+  endless.answer = TENON_E_STATE;  // rows of a stage that has not run yet
+  EXPECT_NO_THROW(Instance(plugin_component(), lab.host));
+}
+
+TEST(Evaluate, NoResultTakesThePlaceOfAnother) {
+  auto findings = [](const std::string& options) {
+    return check_findings(plugin_component(),
+                          FakeHost(plugin_component(), R"({"rewards": ["a"], )" + options + "}"));
+  };
+  EXPECT_THAT(findings(R"("models": ["base", {"use": "transformer"}, {"use": "transformer", "layers": 2}])"),
+              ::testing::ElementsAre(HasSubstr("models.2: two models are called transformer")));
+  EXPECT_THAT(findings(R"("models": ["base", {"of": "base", "x": 1}])"),
+              ::testing::ElementsAre(HasSubstr("models.1: two models are called base")));
+  EXPECT_THAT(findings(R"("models": ["base", "zero"])"), ::testing::IsEmpty());
+  for (const char* name : {"accuracy", "truncated", "step", "stage"})
+    EXPECT_THAT(findings(std::string(R"("patterns": [{"name": ")") + name + R"(", "regex": "a"}])"),
+                ::testing::ElementsAre(HasSubstr("patterns.0.name: the results have a number called ")));
+  EXPECT_THAT(findings(R"("patterns": [{"name": "p", "regex": "a"}, {"name": "p", "regex": "b"}])"),
+              ::testing::ElementsAre(HasSubstr("patterns.1.name: two patterns are called p")));
+
+  // `{use: transformer}` and `{use: model/transformer}` are found once the components are there.
+  Lab lab(R"({"models": [{"use": "policy"}, {"use": "model/policy"}], "data": "sums"})");
+  try {
+    Instance(plugin_component(), lab.host);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("models.1: two models are called policy"));
+  }
+}
+
 TEST(Evaluate, FindsOptionsWithoutEffect) {
   auto findings = [](const char* options) {
     return check_findings(plugin_component(), FakeHost(plugin_component(), options));
