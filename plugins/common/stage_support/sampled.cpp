@@ -17,7 +17,7 @@ std::string number_json(double v) {
   return text;
 }
 
-// A token may end inside a character, and JSON must be UTF-8.
+// Also for texts that did not come from sample().
 std::string quote_utf8(std::string_view bytes) {
   return json::quote(utf8::repaired(bytes));
 }
@@ -101,10 +101,11 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
     out.rollout.push(prompts[i], done[i].ids, done[i].logprobs, group_id[i], sample_id[i], done[i].finish);
     out.rollout.version.push_back(version);
     if (i % per_row == 0)
-      out.prompts.push(tokenizer.decode(prompts[i]));
+      out.prompts.push(utf8::repaired(tokenizer.decode(prompts[i])));
     else
       out.prompts.push(std::string(text_of(out.prompts, i - 1)));
-    out.completions.push(tokenizer.decode(done[i].ids));
+    // A sampled token, or the last one, may end inside a character; rewards are promised UTF-8.
+    out.completions.push(utf8::repaired(tokenizer.decode(done[i].ids)));
     out.meta.push(rows[i / per_row].meta_json);
   }
   return out;

@@ -256,6 +256,35 @@ TEST(Sampled, PromptsAreTriedAndABoundThatIsNeverReachedIsAWarning) {
                                HasSubstr("max_len = 6"))));
 }
 
+TEST(Sampled, ACharacterCutByTheTokenLimitReachesRewardsAsUtf8) {
+  struct Cutting : LetterTokenizer {  // each text ends with the first two bytes of "€"
+    std::string decode(std::span<const int32_t> ids, uint32_t flags) const {
+      return LetterTokenizer::decode(ids, flags) + "\xE2\x82";
+    }
+  } cutting;
+  FakeHost host(
+      R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "rewards": ["a"]})");
+  test::HashModel model(host, 23, 32);
+  test::NaiveSampler naive;
+  std::vector<std::string> seen;
+  test::LambdaReward reward{[&](const Sample& s) {
+    seen.insert(seen.end(), {std::string(s.prompt), std::string(s.completion)});
+    return 1.0;
+  }};
+  host.slot("sampler", naive.ref());
+  host.slot("rewards/0", reward.ref());
+  CompletionSampler sampler(host.host());
+  const std::vector<Row> rows = {{"1+2=", "", "", "{}"}};
+  Sampled batch =
+      sampler.sample(nullptr, Model(model.ref()),
+                     Tokenizer(test::ref_to<TokenizerShim<Cutting>>(cutting, "cutting")), rows, 1, 0, 0);
+  sampler.score(nullptr, batch);
+  ASSERT_EQ(seen.size(), 2u);
+  EXPECT_EQ(seen[0], "1+2=\xEF\xBF\xBD\xEF\xBF\xBD");
+  EXPECT_THAT(seen[1], ::testing::EndsWith("\xEF\xBF\xBD\xEF\xBF\xBD"));
+  EXPECT_EQ(boost::json::parse(batch.to_json(0)).as_object().at("completion").as_string(), seen[1]);
+}
+
 TEST(Sampled, ACompletionWithoutATokenIsRefused) {
   struct Silent {
     void generate(const tenon_call*, const Model&, const tenon_generate_in&, const tenon_generate_out& out) {
