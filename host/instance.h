@@ -42,6 +42,8 @@ struct HostServices {
   uint64_t seed = 0;
   ThreadPool* pool = nullptr;
   std::shared_ptr<spdlog::logger> log;
+  // Of the stage whose components are created: tenon_stage_io.folder. Changes between stages only.
+  std::string output_folder;
   // The stage that is running; null while components are only being created.
   std::atomic<StageServices*> stage{nullptr};
 };

@@ -66,7 +66,10 @@ class Pipeline {
                              return made.done() ? made.rows(rows) : fs::path();
                            }};
     for (size_t i = 0; i < plan_.stages.size(); ++i)
-      if (finished_too || !folders_[i].done()) Components(services_, plan_.stages[i], none, nullptr);
+      if (finished_too || !folders_[i].done()) {
+        services_.output_folder = folders_[i].artifacts().string();
+        Components(services_, plan_.stages[i], none, nullptr);
+      }
   }
 
   bool all_finished() const {
@@ -210,6 +213,7 @@ class Pipeline {
             throw RunError(place_text(stage.mark) + "stage " + name + " made no rows called " + rows);
           return file;
         }};
+    services_.output_folder = folder.artifacts().string();
     StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs,
                   plan_.max_reward_failures, plan_.reward_timeout, first_sample_id});
     run.run(resume);
