@@ -22,6 +22,8 @@ namespace json = boost::json;
 namespace {
 
 constexpr const char* kTemporary = ".tmp-";
+// A checkpoint that another of the same step is about to replace.
+constexpr const char* kReplaced = ".tmp-replaced-";
 
 bool is_number(const std::string& s) {
   return !s.empty() && s.size() < 19 &&
@@ -111,12 +113,24 @@ json::object digest_json(const FileDigest& d) {
 
 }  // namespace
 
-std::optional<Checkpoint> Checkpoint::latest(const fs::path& folder) {
+void Checkpoint::recover(const fs::path& folder) {
   std::error_code error;
   std::vector<fs::path> unfinished;
   for (const auto& entry : fs::directory_iterator(folder, error))
     if (entry.path().filename().string().starts_with(kTemporary)) unfinished.push_back(entry.path());
-  for (const fs::path& path : unfinished) remove_tree(path);
+  for (const fs::path& path : unfinished) {
+    const std::string name = path.filename().string();
+    const std::string step = name.starts_with(kReplaced) ? name.substr(std::strlen(kReplaced)) : "";
+    // Interrupted between the two renames of CheckpointWriter::commit: the old one is still the one that counts.
+    if (is_number(step) && !fs::exists(folder / step)) {
+      rename_synced(path, folder / step);
+    } else {
+      remove_tree(path);
+    }
+  }
+}
+
+std::optional<Checkpoint> Checkpoint::latest(const fs::path& folder) {
   const std::vector<uint64_t> steps = steps_in(folder);
   if (steps.empty()) return std::nullopt;
   return open(folder / std::to_string(steps.back()));
@@ -254,7 +268,7 @@ void CheckpointWriter::add(const std::string& key, Instance& instance) {
 void CheckpointWriter::commit() {
   write_file(temporary_ / "manifest.json", json_pretty(manifest_));  // flushes the folder, too
   const fs::path target = folder_ / std::to_string(step_);
-  const fs::path replaced = folder_ / (std::string(kTemporary) + "replaced-" + std::to_string(step_));
+  const fs::path replaced = folder_ / (kReplaced + std::to_string(step_));
   if (fs::exists(target)) rename_synced(target, replaced);
   rename_synced(temporary_, target);
   committed_ = true;

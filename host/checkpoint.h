@@ -18,7 +18,9 @@ namespace tenon::host {
 // manifest.json: who wrote it, the components' ids, versions and state versions, size and SHA-256 of every file, and what the stage adds.
 class Checkpoint {
  public:
-  // The complete one of the highest step below `folder`. Removes what an interrupted writer left. Throws RunError for a broken manifest.
+  // Puts `folder` in order after an interrupted writer: a checkpoint that was about to be replaced is there again, half-written ones are removed.
+  static void recover(const std::filesystem::path& folder);
+  // The complete one of the highest step below `folder`, which is only read. Throws RunError for a broken manifest.
   static std::optional<Checkpoint> latest(const std::filesystem::path& folder);
   static Checkpoint open(const std::filesystem::path& path);
 

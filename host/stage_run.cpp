@@ -41,6 +41,7 @@ double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::ste
 }  // namespace
 
 std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder) {
+  Checkpoint::recover(folder.checkpoints());
   std::optional<Checkpoint> checkpoint = Checkpoint::latest(folder.checkpoints());
   if (!checkpoint) {
     remove_tree(folder.path());
@@ -173,8 +174,14 @@ void StageRun::call_stage() {
 // After an error in a step. Between two step_ends models, optimizers and cursors are in the middle of something, so that no checkpoint can be taken then.
 std::string StageRun::what_is_kept() const {
   if (steps_done_ == 0) return "";
-  const std::optional<Checkpoint> kept = Checkpoint::latest(c_.folder.checkpoints());
-  return "\n  It was in step " + std::to_string(steps_done_) + " (the first is 0). " +
+  const std::string where = "\n  It was in step " + std::to_string(steps_done_) + " (the first is 0). ";
+  std::optional<Checkpoint> kept;
+  try {
+    kept = Checkpoint::latest(c_.folder.checkpoints());
+  } catch (const std::exception& e) {  // what is told is the stage's error, whatever the checkpoint is like
+    return where + "Of its checkpoints: " + e.what();
+  }
+  return where +
          (kept ? "The checkpoint after step " + std::to_string(kept->step()) +
                      " is kept, and goes on with: tenon resume " + c_.run.shown() +
                      "; with a changed configuration"

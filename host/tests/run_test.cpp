@@ -562,6 +562,37 @@ TEST_F(Run, AStageAppendedToOneThatTrainedNothingStartsFromTheModelThatOneHad) {
       << "a copy of what stage base has";
 }
 
+// The state between the two renames that put a checkpoint in the place of one of the same step.
+TEST_F(Run, ACheckpointThatWasAboutToBeReplacedIsNotLost) {
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const auto want = results(dir_ / "runs/toy");
+  const fs::path other = dir_ / "interrupted";
+  const fs::path config_file = write_config(config(", interrupt_every: 20", "", other.string()), "i.yaml");
+  ASSERT_EQ(run(config_file).code, 130);
+  const fs::path checkpoints = stage_folder(other / "toy", "base") / "checkpoints";
+  ASSERT_FALSE(fs::exists(checkpoints.parent_path() / "done.json"));
+  fs::rename(checkpoints / "20", checkpoints / ".tmp-replaced-20");
+  fs::create_directory(checkpoints / ".tmp-20");
+  const Outcome rest = resume(other / "toy");
+  ASSERT_EQ(rest.code, 0) << rest.err;
+  EXPECT_THAT(read_file(other / "toy/log.txt"), HasSubstr("stage base: goes on after step 20"));
+  EXPECT_EQ(results(other / "toy"), want);
+  for (const auto& e : fs::directory_iterator(checkpoints))
+    EXPECT_THAT(e.path().filename().string(), testing::Not(testing::StartsWith(".tmp")));
+}
+
+TEST_F(Run, AnErrorInAStepSaysWhichCheckpointIsKeptAndIsNotHiddenByADamagedOne) {
+  Outcome outcome = run(write_config(config(", fail_at: 4")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("this step fails on request"));
+  EXPECT_THAT(outcome.err, HasSubstr("The checkpoint after step 3 is kept"));
+  fs::remove_all(dir_ / "runs");
+  outcome = run(write_config(config(", fail_at: 4, spoil: 3")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("this step fails on request"));
+  EXPECT_THAT(outcome.err, HasSubstr("checkpoints/3/manifest.json: not a usable checkpoint"));
+}
+
 TEST_F(Run, NotARunFolder) {
   const Outcome outcome = resume(dir_);
   EXPECT_EQ(outcome.code, 2);

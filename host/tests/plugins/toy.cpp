@@ -178,6 +178,8 @@ struct ToyTrain {
         sleep_us(h.i64("sleep_us")),
         updates(h.i64("updates")),
         interrupt_every(h.i64("interrupt_every")),
+        fail_at(h.i64("fail_at")),
+        spoil(h.i64("spoil")),
         data(h.get_component<Dataset>("data")),
         model(h.get_component<Model>("model")),
         optimizer(h.get_component<Optimizer>("optimizer")),
@@ -198,6 +200,12 @@ struct ToyTrain {
     for (uint64_t step = io.first_step(); step < steps; ++step) {
       Timed timed(host, "work");
       one(call, step);
+      if (static_cast<int64_t>(step) == fail_at) {
+        if (spoil >= 0)
+          std::ofstream(std::string(io.folder()) + "/../checkpoints/" + std::to_string(spoil) + "/manifest.json")
+              << "spoilt";
+        throw Error(TENON_E_INTERNAL, "this step fails on request");
+      }
       if (sleep_us > 0) usleep(static_cast<useconds_t>(sleep_us));
       if (interrupt_every > 0 && (step + 1) % static_cast<uint64_t>(interrupt_every) == 0) raise(SIGINT);
       io.step_end(step);
@@ -250,7 +258,7 @@ struct ToyTrain {
 
   Host host;
   uint64_t steps;
-  int64_t sleep_us, updates, interrupt_every, ignored = 0;
+  int64_t sleep_us, updates, interrupt_every, fail_at, spoil, ignored = 0;
   Dataset data;
   Model model;
   Optimizer optimizer;
@@ -268,6 +276,8 @@ constexpr OptionTable kTrainOptions{
     integer("sleep_us", "0", "Sleep in each step."),
     integer("updates", "-1", "Steps that update the model, the first ones; -1: all."),
     integer("interrupt_every", "0", "Press Ctrl-C in every such step; 0: never."),
+    integer("fail_at", "-1", "Fail in this step; -1: never."),
+    integer("spoil", "-1", "With fail_at: damage the checkpoint after so many steps before; -1: none."),
     integer("never_read", nullptr, "Nobody reads it."),
     boolean("with_reference", "false", "Record the reference's weight."),
     boolean("announce", "true", "Call params_updated.")};
