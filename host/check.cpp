@@ -51,6 +51,10 @@ constexpr tenon::OptionTable kRunOptions{
     tenon::option(TENON_T_DURATION, "reward_timeout", "\"60s\"",
                   "Limit of one call of one reward. A reward that asks the host stops there, and its samples "
                   "are timed out; of one that does not stop, the run warns and waits. 0: no limit.",
+                  between(nullptr, "\"30d\"")),
+    tenon::option(TENON_T_DURATION, "checkpoint_interval", "\"5m\"",
+                  "Work between checkpoints, besides those that checkpoint_every asks for; taken at a step's "
+                  "end. Of each stage the last two are kept, and the one at its end. 0: none by time.",
                   between(nullptr, "\"30d\""))};
 constexpr tenon::OptionTable kTopOptions{
     tenon::text("plugins", "[]",
@@ -59,7 +63,7 @@ constexpr tenon::OptionTable kTopOptions{
     tenon::reference("sinks", "sink", "[\"console\"]", "Where metrics go besides the run folder.", list())};
 constexpr tenon::OptionTable kStageOptions{
     tenon::text("from", nullptr, "An earlier stage, whose model and weights this stage starts from."),
-    tenon::integer("checkpoint_every", "0", "Steps between checkpoints; 0: only at the end of the stage.",
+    tenon::integer("checkpoint_every", "0", "Steps between checkpoints; 0: only by time (run.checkpoint_interval) and at the end of the stage.",
                    at_least_zero())};
 
 constexpr const char* kTopKeys[] = {"run", "plugins", "sinks", "components", "pipeline"};
@@ -157,6 +161,8 @@ class PlanBuilder {
       plan_.max_reward_failures = run_options_["max_reward_failures"].as_double();
     if (run_options_.contains("reward_timeout"))
       plan_.reward_timeout = run_options_["reward_timeout"].to_number<double>();
+    if (run_options_.contains("checkpoint_interval"))
+      plan_.checkpoint_interval = run_options_["checkpoint_interval"].to_number<double>();
     if (run_options_.contains("runs")) read_runs(run, text("runs"));
     if (!run_options_.contains("name")) run_options_["name"] = name_of_file();
     plan_.name = text("name");

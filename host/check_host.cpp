@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "host/command_line.h"
+#include "host/last_words.h"
 #include "host/option_reader.h"
 
 namespace tenon::host {
@@ -133,6 +134,7 @@ void run_life_check(Spec& spec, const std::string& path, uint32_t threads, Diagn
   diag.at = report_finding;
 
   size_t errors_before = diagnostics.error_reports();
+  const Doing doing("the check of " + path);
   int32_t code = life->check(&host, &diag);
   if (code < 0 && diagnostics.error_reports() == errors_before)
     diagnostics.error(spec.mark, path,

@@ -7,7 +7,7 @@
 namespace tenon::host {
 
 // 0: done. 1: failed while running. 2: a mistake of the user; nothing was written. 130: stopped by Ctrl-C,
-// after a checkpoint; or ended by a second one, with the checkpoint before it.
+// after a checkpoint; or ended by a second one, with the checkpoint before it. 70: a plugin called exit (last_words.h).
 inline constexpr int kExitOk = 0, kExitFailed = 1, kExitUser = 2, kExitStopped = 130;
 
 // Parses the arguments, runs the command and returns the exit code. Throws nothing.

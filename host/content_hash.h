@@ -15,7 +15,7 @@ class ContentHasher {
  public:
   // Of each stage of the plan, by name: 64 hexadecimal digits over the run's seed, the stage's name, its options and those of all components in it,
   // the plugins' ids and versions, the content of the files and folders that options name, and the hashes of the stages it reads. Not in it: threads,
-  // checkpoint_every, sinks, where files lie. Throws RunError if a file cannot be read.
+  // checkpoint_every, checkpoint_interval, sinks, where files lie. Throws RunError if a file cannot be read.
   std::map<std::string, std::string> hash_stages(const Plan& plan);
 
   // The canonical description of a component that is hashed.

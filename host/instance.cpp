@@ -7,6 +7,7 @@
 
 #include "host/diagnostics.h"
 #include "host/json_text.h"
+#include "host/last_words.h"
 #include "host/option_values.h"
 #include "host/services.h"
 #include "host/sha256.h"
@@ -70,6 +71,7 @@ std::string Instance::title() const {
 }
 
 void Instance::create() {
+  const Doing doing("creating " + title());
   ErrorBuffer err;
   try {
     err.check(spec_.component->life->create(&table_, &self_, err));

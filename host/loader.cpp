@@ -11,6 +11,7 @@
 #include <sstream>
 
 #include "host/command_line.h"
+#include "host/last_words.h"
 #include "host/diagnostics.h"
 #include "host/elf_check.h"
 #include "host/sha256.h"
@@ -85,6 +86,7 @@ const LoadedPlugin& open_plugin(const fs::path& file) {
 
   std::string why = why_not_a_plugin(real);
   if (!why.empty()) throw LoadError("plugin " + file.string() + " " + why);
+  const Doing doing("opening plugin " + real.string());
   pin(real);
   OpenFile opened;
   try {

@@ -1,8 +1,9 @@
-// The program `tenon`: tunes the allocator, then hands over to the command line.
+// The program `tenon`: tunes the allocator, prepares its last words, then hands over to the command line.
 // SPDX-License-Identifier: Apache-2.0
 #include <malloc.h>
 
 #include "host/command_line.h"
+#include "host/last_words.h"
 
 namespace {
 
@@ -18,5 +19,6 @@ void keep_freed_memory() {
 
 int main(int argc, char** argv) {
   keep_freed_memory();
+  tenon::host::install_last_words();
   return tenon::host::command_line(argc, argv);
 }

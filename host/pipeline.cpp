@@ -215,7 +215,7 @@ class Pipeline {
         }};
     services_.output_folder = folder.artifacts().string();
     StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs,
-                  plan_.max_reward_failures, plan_.reward_timeout, first_sample_id});
+                  plan_.max_reward_failures, plan_.reward_timeout, first_sample_id, plan_.checkpoint_interval});
     run.run(resume);
     assemble(i + 1);
     return {stage.name, hashes_.at(stage.name),

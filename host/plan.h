@@ -59,7 +59,7 @@ struct StagePlan {
   Spec spec;         // of the stage component; `slots` has "model" filled from `from` where it was not given
   std::string from;  // the stage whose model this one starts from; empty: none
   std::vector<std::string> inputs;  // all earlier stages that this one reads, `from` included
-  uint64_t checkpoint_every = 0;    // steps; 0: only at the end
+  uint64_t checkpoint_every = 0;    // steps; 0: not by number of steps
   Mark mark;
 };
 
@@ -71,6 +71,7 @@ struct Plan {
   double max_reward_failures =
       0.05;  // share of samples without an OK reward, over the last 200, above which the run stops
   double reward_timeout = 0;  // seconds a reward's call may take; 0: as long as it likes
+  double checkpoint_interval = 0;  // seconds of work between checkpoints; 0: none by time
   std::filesystem::path runs;  // folder that holds run folders, absolute
   Mark runs_mark;              // where that is said, or the configuration's beginning; empty: by the command line
   std::vector<Spec> sinks;

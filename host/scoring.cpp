@@ -10,6 +10,7 @@
 #include <set>
 
 #include "host/json_text.h"
+#include "host/last_words.h"
 #include "host/monotonic.h"
 #include "host/run_error.h"
 #include "tenon/error.hpp"
@@ -130,6 +131,7 @@ int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const te
                     "run.reward_timeout", timeout_);
   char text[2048];
   tenon_error err{sizeof err, 0, text, sizeof text, 0};
+  const Doing doing("reward " + term.name);
   const int32_t rc = term.vt->score(term.self, &own, &in, &out, &err);
   if (rc < 0) why.assign(text, std::min<uint64_t>(err.len, sizeof text));
   // Whoever stops because `cancelled` says so may take the deadline for the end of the run.

@@ -7,13 +7,17 @@
 
 #include <atomic>
 #include <cstring>
+#include <iterator>
+
+#include "host/last_words.h"
 
 namespace tenon::host {
 
 namespace {
 
 std::atomic<bool> stop_requested{false};
-struct sigaction old_interrupt, old_terminate;
+constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
+struct sigaction old_actions[std::size(kSignals)];
 
 // Only functions that are safe inside a signal handler.
 void say(const char* text) {
@@ -22,7 +26,8 @@ void say(const char* text) {
 
 void on_signal(int) {
   if (stop_requested.exchange(true)) {
-    say("\nended at once; the last complete checkpoint is intact\n");
+    say("\nended at once; ");
+    say_what_is_kept();
     ::_exit(130);
   }
   say("\nstopping after this step; once more ends at once\n");
@@ -36,13 +41,15 @@ StopSignals::StopSignals() {
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
-  ::sigaction(SIGINT, &action, &old_interrupt);
-  ::sigaction(SIGTERM, &action, &old_terminate);
+  for (size_t i = 0; i < std::size(kSignals); ++i) {
+    ::sigaction(kSignals[i], nullptr, &old_actions[i]);
+    const bool is_ignored = (old_actions[i].sa_flags & SA_SIGINFO) == 0 && old_actions[i].sa_handler == SIG_IGN;
+    if (kSignals[i] != SIGHUP || !is_ignored) ::sigaction(kSignals[i], &action, nullptr);
+  }
 }
 
 StopSignals::~StopSignals() {
-  ::sigaction(SIGINT, &old_interrupt, nullptr);
-  ::sigaction(SIGTERM, &old_terminate, nullptr);
+  for (size_t i = 0; i < std::size(kSignals); ++i) ::sigaction(kSignals[i], &old_actions[i], nullptr);
 }
 
 bool StopSignals::requested() {

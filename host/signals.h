@@ -4,7 +4,8 @@
 
 namespace tenon::host {
 
-// While it lives, SIGINT and SIGTERM set the flag; a second one ends the process with code 130. One at a time.
+// While it lives, SIGINT, SIGTERM and SIGHUP (the terminal is gone; not if it is ignored, as under nohup) set the flag; a second one ends the process with
+// code 130 and says which checkpoint there is. One at a time.
 class StopSignals {
  public:
   StopSignals();

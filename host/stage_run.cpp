@@ -9,6 +9,7 @@
 
 #include "host/diagnostics.h"
 #include "host/json_text.h"
+#include "host/last_words.h"
 #include "host/option_values.h"
 #include "host/results_table.h"
 #include "host/rows_dataset.h"
@@ -83,7 +84,11 @@ void StageRun::restore(const Checkpoint& checkpoint) {
 }
 
 void StageRun::run(const std::optional<Checkpoint>& resume) {
-  begin_time_ = step_time_ = std::chrono::steady_clock::now();
+  Doing doing("stage " + c_.plan.name, "tenon resume " + c_.run.shown());
+  doing_ = &doing;
+  doing.set_step(resume ? resume->step() : 0);
+  doing.set_kept(resume ? resume->step() : 0);
+  begin_time_ = step_time_ = checkpoint_time_ = std::chrono::steady_clock::now();
   if (resume) restore(*resume);
   open_files();
   if (!resume || !resume->is_final()) {
@@ -169,6 +174,22 @@ void StageRun::call_stage() {
   } catch (const Error& e) {
     throw RunError(stage.title() + ": " + e.what() + what_is_kept());
   }
+  check_work_done();
+}
+
+// A stage that came to an end without an error may still have left its work undone; finished, it would never run again.
+void StageRun::check_work_done() {
+  const std::string title = components_->stage().title();
+  if (steps_done_ < total_steps_)
+    throw RunError(title + ": it returned without an error after " + std::to_string(steps_done_) + " of the " +
+                   std::to_string(total_steps_) +
+                   " steps that it announced with `begin`; it must call step_end once a step" + what_is_kept());
+  const bool left_something = !results_.empty() || values_.has_metrics() || !pending_samples_.empty() ||
+                              !pending_rows_.empty() || !fs::is_empty(output_);
+  if (steps_done_ == 0 && !left_something)
+    throw RunError(title +
+                   ": it returned without an error and without having done anything: no step_end, no result, "
+                   "no metric, no row and no file");
 }
 
 // After an error in a step. Between two step_ends models, optimizers and cursors are in the middle of something, so that no checkpoint can be taken then.
@@ -185,7 +206,7 @@ std::string StageRun::what_is_kept() const {
          (kept ? "The checkpoint after step " + std::to_string(kept->step()) +
                      " is kept, and goes on with: tenon resume " + c_.run.shown() +
                      "; with a changed configuration"
-               : std::string("There is no checkpoint yet (option checkpoint_every), so")) +
+               : std::string("There is no checkpoint yet (options run.checkpoint_interval and checkpoint_every), so")) +
          " the stage starts again";
 }
 
@@ -208,12 +229,17 @@ void StageRun::end_step(uint64_t step) {
   if (step == first_step_) components_->check_references_read();
   write_records(step, true);
   ++steps_done_;
+  doing_->set_step(steps_done_);
   dog_.alive("step " + std::to_string(step) + " ended");
   const bool stop = StopSignals::requested();
-  if (stop || (c_.plan.checkpoint_every > 0 && steps_done_ % c_.plan.checkpoint_every == 0 &&
-               steps_done_ != total_steps_))
-    write_checkpoint(false);
+  if (stop || (steps_done_ != total_steps_ && is_checkpoint_due())) write_checkpoint(false);
   if (stop) cancelled_ = true;
+}
+
+bool StageRun::is_checkpoint_due() const {
+  if (c_.plan.checkpoint_every > 0 && steps_done_ % c_.plan.checkpoint_every == 0) return true;
+  return c_.checkpoint_interval > 0 &&
+         seconds_between(checkpoint_time_, std::chrono::steady_clock::now()) >= c_.checkpoint_interval;
 }
 
 void StageRun::write_records(uint64_t step, bool to_sinks) {
@@ -301,8 +327,10 @@ void StageRun::write_checkpoint(bool is_final) {
   manifest["cursors"] = std::move(cursors);
   manifest["windows"] = std::move(windows);
   writer.commit();
+  doing_->set_kept(steps_done_);
   prune_checkpoints(c_.folder.checkpoints(), kKeptCheckpoints);
-  const double seconds = seconds_between(begin, std::chrono::steady_clock::now());
+  checkpoint_time_ = std::chrono::steady_clock::now();
+  const double seconds = seconds_between(begin, checkpoint_time_);
   values_.timing("checkpoint", seconds);
   c_.services.log->info("stage {}: checkpoint after step {} in {:.2f} s", c_.plan.name, steps(), seconds);
   c_.sinks.event(TENON_EVENT_CHECKPOINT, c_.plan.name,

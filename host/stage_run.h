@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "host/components.h"
+#include "host/last_words.h"
 #include "host/run_folder.h"
 #include "host/scoring.h"
 #include "host/sinks.h"
@@ -33,6 +34,7 @@ struct StageContext {
   double max_reward_failures;
   double reward_timeout;     // seconds; 0: none
   uint64_t first_sample_id;  // of the stage
+  double checkpoint_interval = 0;  // seconds of work between checkpoints; 0: none by time
 };
 
 // Brings the folder of an unfinished stage to where it can go on: cuts its files to the lengths that its last checkpoint knows and returns that checkpoint,
@@ -63,9 +65,11 @@ class StageRun final : public StageServices {
   void open_files();
   void restore(const Checkpoint& checkpoint);
   void call_stage();
+  void check_work_done();
   std::string what_is_kept() const;
   void begin(uint64_t total_steps);
   void end_step(uint64_t step);
+  bool is_checkpoint_due() const;
   // Writes what was recorded since the last step as step `step`.
   void write_records(uint64_t step, bool to_sinks);
   void write_checkpoint(bool is_final);
@@ -97,7 +101,8 @@ class StageRun final : public StageServices {
   std::mutex pending_mutex_;
   std::vector<std::string> pending_samples_;         // JSON objects less their opening brace
   std::map<std::string, std::string> pending_rows_;  // lines, by row set
-  std::chrono::steady_clock::time_point begin_time_, step_time_;
+  std::chrono::steady_clock::time_point begin_time_, step_time_, checkpoint_time_;
+  Doing* doing_ = nullptr;  // while run() runs
 };
 
 }  // namespace tenon::host
