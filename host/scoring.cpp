@@ -175,13 +175,27 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
   stop_if_too_many_failed();
 }
 
+uint64_t Scoring::failed() const {
+  return static_cast<uint64_t>(std::count(window_.begin(), window_.end(), '0'));
+}
+
 void Scoring::stop_if_too_many_failed() const {
-  const auto failed = static_cast<uint64_t>(std::count(window_.begin(), window_.end(), '0'));
-  if (window_.size() < kWindow || static_cast<double>(failed) <= max_failures_ * static_cast<double>(kWindow))
-    return;
-  throw RunError(std::to_string(failed) + " of the last " + std::to_string(kWindow) +
+  if (window_.size() >= kWindow) check_rate();
+}
+
+void Scoring::check_rate() const {
+  if (static_cast<double>(failed()) <= max_failures_ * static_cast<double>(window_.size())) return;
+  throw RunError(std::to_string(failed()) + " of the last " + std::to_string(window_.size()) +
                  " samples have no valid reward; run.max_reward_failures allows " +
                  json_number(100 * max_failures_) + " %. The commonest reasons:" + commonest_reasons());
+}
+
+std::optional<std::string> Scoring::first_failures() {
+  if (has_warned_ || reasons_.empty() || failed() == 0) return std::nullopt;
+  has_warned_ = true;
+  return std::to_string(failed()) + " of the last " + std::to_string(window_.size()) +
+         " samples have no valid reward and count for nothing (above " + json_number(100 * max_failures_) +
+         " %, run.max_reward_failures, the run stops). The commonest reasons:" + commonest_reasons();
 }
 
 std::string Scoring::commonest_reasons() const {

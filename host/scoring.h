@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,11 @@ class Scoring {
   // occurred, the means of notes, and the timing reward/<name> into `values`, then starts the next step.
   void flush(StepValues& values);
 
+  // Once, when samples without a valid total have occurred: how many, and why.
+  std::optional<std::string> first_failures();
+  // At the end of a stage: the share of failures over the last outcomes, however few they are. Throws RunError as `score` does.
+  void check_rate() const;
+
   // The three commonest reasons for samples without a valid total, a line each. That one of several rewards does not apply is no such reason; that none
   // applies is.
   std::string commonest_reasons() const;
@@ -74,6 +80,7 @@ class Scoring {
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
                        tenon_reward_out& out, std::string& why);
   void count_reason(std::string reason);
+  uint64_t failed() const;  // of window_
   void stop_if_too_many_failed() const;
 
   std::vector<Term> terms_;
@@ -82,6 +89,7 @@ class Scoring {
   std::chrono::nanoseconds timeout_{0};
   Watchdog* dog_ = nullptr;
   std::string window_;
+  bool has_warned_ = false;
   std::map<std::string, uint64_t> reasons_;
 };
 

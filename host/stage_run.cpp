@@ -246,7 +246,11 @@ void StageRun::write_records(uint64_t step, bool to_sinks) {
   const auto now = std::chrono::steady_clock::now();
   values_.timing("step_seconds", seconds_between(step_time_, now));
   step_time_ = now;
-  for (auto& [slot, scoring] : scorings_) scoring.flush(values_);
+  for (auto& [slot, scoring] : scorings_) {
+    scoring.flush(values_);
+    if (const auto failures = scoring.first_failures())
+      c_.services.log->warn("stage {}: after step {}: {}", c_.plan.name, step, *failures);
+  }
   const auto [metrics, timings] = values_.take();
 
   const std::string head = "{\"stage\":" + json_quote(c_.plan.name) + ",\"step\":" + std::to_string(step);
@@ -342,6 +346,11 @@ void StageRun::finish() {
     if (!scoring.window().empty() && scoring.window().find('1') == std::string::npos)
       throw RunError("stage " + c_.plan.name +
                      ": no sample had a valid reward. The commonest reasons:" + scoring.commonest_reasons());
+  for (const auto& [slot, scoring] : scorings_) try {
+      scoring.check_rate();
+    } catch (const RunError& e) {
+      throw RunError("stage " + c_.plan.name + ": " + e.what());
+    }
   if (components_) {
     if (!begun_) begin(steps_done_);
     components_->check_references_read();

@@ -186,5 +186,26 @@ TEST_F(Ends, ASecondCtrlCSaysWhetherThereIsACheckpoint) {
   EXPECT_THAT(outcome.err, HasSubstr("ended at once; there is no checkpoint of this stage yet"));
 }
 
+// Half of all samples are refused, and there are fewer than the rate is taken over in mid-run.
+TEST_F(Ends, RefusedSamplesAreToldAndTooManyFailTheStage) {
+  write(", announced: 2, steps: 2, rewards: [{use: fussy}]", ", max_reward_failures: 0.05");
+  const Outcome outcome = run();
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("stage zero: 4 of the last 8 samples have no valid reward; "
+                              "run.max_reward_failures allows 5 %"),
+                    HasSubstr("4 times: fussy refused: it is odd")));
+  EXPECT_FALSE(fs::exists(stage() / "done.json"));
+
+  write(", announced: 2, steps: 2, rewards: [{use: fussy}]", ", max_reward_failures: 0.5");
+  const Outcome allowed = run();
+  EXPECT_EQ(allowed.code, 0) << allowed.err;
+  fs::remove_all(dir_ / "runs");
+  const Outcome again = run();
+  EXPECT_EQ(again.code, 0);
+  EXPECT_THAT(again.err, HasSubstr("warning: stage zero: after step 0: 2 of the last 4 samples have no valid reward"));
+  EXPECT_EQ(again.err.find("no valid reward"), again.err.rfind("no valid reward")) << "said once";
+}
+
 }  // namespace
 }  // namespace tenon::host
