@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/commands_run.h"
 
+#include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <iostream>
@@ -17,6 +20,7 @@
 #include "host/json_text.h"
 #include "host/loader.h"
 #include "host/pipeline.h"
+#include "host/run_changes.h"
 #include "host/run_error.h"
 #include "host/run_folder.h"
 #include "host/signals.h"
@@ -39,12 +43,50 @@ const char* status_name(StageReport::Status status) {
   }
 }
 
+// While it lives, what would go to the standard output (a sink's lines, a plugin's) goes to the standard error.
+class StdoutKeeper {
+ public:
+  explicit StdoutKeeper(bool wanted) : saved_(wanted ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : -1) {
+    if (saved_ >= 0) ::dup2(STDERR_FILENO, STDOUT_FILENO);
+  }
+  ~StdoutKeeper() { give_back(); }
+  StdoutKeeper(const StdoutKeeper&) = delete;
+  void give_back() {
+    if (saved_ < 0) return;
+    std::cout.flush();
+    std::fflush(stdout);
+    ::dup2(saved_, STDOUT_FILENO);
+    ::close(saved_);
+    saved_ = -1;
+  }
+
+ private:
+  int saved_;
+};
+
+// What a stage left for use outside the run, in the folder of tenon_stage_io.folder.
+std::vector<fs::path> files_of(const RunFolder& folder, const StageReport& stage) {
+  std::vector<fs::path> files;
+  std::error_code error;
+  const fs::path there = StageFolder(folder.path(), stage.name, stage.hash).artifacts();
+  for (const auto& entry : fs::directory_iterator(there, error))
+    if (!entry.path().filename().string().starts_with('.')) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 void print_report(const RunFolder& folder, const RunReport& report, bool as_json) {
   if (as_json) {
     json::array stages;
-    for (const StageReport& s : report.stages)
-      stages.push_back(json::object{
-          {"name", s.name}, {"hash", s.hash}, {"status", status_name(s.status)}, {"steps", s.steps}});
+    for (const StageReport& s : report.stages) {
+      json::array files;
+      for (const fs::path& file : files_of(folder, s)) files.emplace_back(file.string());
+      stages.push_back(json::object{{"name", s.name},
+                                    {"hash", s.hash},
+                                    {"status", status_name(s.status)},
+                                    {"steps", s.steps},
+                                    {"files", files}});
+    }
     json::array unused;
     for (const fs::path& path : report.unused) unused.emplace_back(path.string());
     std::cout << json_text(json::object{{"run", folder.path().string()},
@@ -63,6 +105,9 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
   } else {
     std::cout << "finished: " << folder.shown() << '\n';
   }
+  for (const StageReport& s : report.stages)
+    for (const fs::path& file : files_of(folder, s))
+      std::cout << s.name << ": " << (fs::path(folder.shown()) / fs::relative(file, folder.path())).string() << '\n';
   if (const size_t n = report.unused.size(); n > 0)
     std::cout << (n == 1 ? "1 stage folder" : std::to_string(n) + " stage folders") << " ("
               << size_text(report.unused_bytes) << ") of earlier configurations: " << folder.shown()
@@ -74,6 +119,19 @@ std::string folder_name(const Plan& plan, bool fresh) {
   std::string name = plan.name;
   for (int k = 2; fresh && fs::exists(plan.runs / name); ++k) name = plan.name + "-" + std::to_string(k);
   return name;
+}
+
+// A run's folder belongs to one configuration file, which may change; another one that has the same run.name would take its records over.
+void check_same_config(const Plan& plan) {
+  const RunFolder run(plan.runs / plan.name);
+  const fs::path recorded = recorded_config(run.path()), before = run.path() / "config.yaml";
+  if (recorded.empty() || recorded == plan.config_path || recorded == before || !fs::exists(before)) return;
+  const std::vector<std::string> changes = config_changes(read_file(before), plan.resolved);
+  if (changes.empty()) return;
+  throw UserError(run.shown() + " is the run of another configuration, " + recorded.string() + ": " +
+                  changes_text(changes) +
+                  ". Give this one a name of its own with --name NAME or run.name; --new takes " +
+                  folder_name(plan, true));
 }
 
 // Before the components are tried, which may take long.
@@ -94,7 +152,9 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
                   const std::function<void(Plan&)>& prepare) {
   Diagnostics diagnostics;
   bool is_checked = false;
+  StdoutKeeper keeper(as_json);
   auto fail = [&](int code, const std::string& status, const std::string& message) {
+    keeper.give_back();
     if (as_json)
       std::cout << json_text(json::object{
                        {"status", status}, {"message", message}, {"diagnostics", diagnostics.to_json()}})
@@ -112,7 +172,9 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
     check_writable(plan);
     RunFolder folder(plan.runs / plan.name);
     const StopSignals signals;
-    print_report(folder, run_pipeline(plan, folder), as_json);
+    const RunReport report = run_pipeline(plan, folder);
+    keeper.give_back();
+    print_report(folder, report, as_json);
     std::cout.flush();
     if (std::cout) return kExitOk;
     std::cerr << "error: cannot write to the standard output\n";
@@ -139,21 +201,27 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
 
 int run_command(const RunArguments& a) {
   return check_and_run(a.config, false, a.set, a.plugin_path, a.threads, a.json,
-                       [&](Plan& plan) { plan.name = folder_name(plan, a.fresh); });
+                       [&](Plan& plan) {
+                         plan.name = folder_name(plan, a.fresh);
+                         check_same_config(plan);
+                       });
 }
 
 int resume_command(const ResumeArguments& a) {
   const fs::path run = fs::absolute(a.run).lexically_normal();
   const fs::path folder = run.has_filename() ? run : run.parent_path();
   if (!fs::exists(folder / "config.yaml")) {
-    std::cerr << "error: " << a.run.string()
-              << ": not the folder of a run: it has no config.yaml. `tenon run FILE` starts one\n";
+    const fs::path below = fs::path("runs") / a.run;
+    std::cerr << "error: " << a.run.string() << ": not the folder of a run: it has no config.yaml."
+              << (fs::exists(below / "config.yaml") ? " Did you mean " + below.string() + "?" : "")
+              << " `tenon run FILE` starts one\n";
     return kExitUser;
   }
   return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, [&](Plan& plan) {
     plan.runs = folder.parent_path();
     plan.runs_mark = {};
     plan.name = folder.filename().string();
+    if (const fs::path recorded = recorded_config(folder); !recorded.empty()) plan.config_path = recorded;
   });
 }
 

@@ -13,6 +13,7 @@
 #include "host/components.h"
 #include "host/content_hash.h"
 #include "host/diagnostics.h"
+#include "host/run_changes.h"
 #include "host/run_error.h"
 #include "host/signals.h"
 #include "host/stage_run.h"
@@ -95,9 +96,11 @@ class Pipeline {
     lock();
     try {
       const std::vector<std::string> warnings = folder_.changed_plugins(plan_);
+      const std::string again = stages_again();
       folder_.write_description(plan_);
       services_.log = open_log(folder_.path() / "log.txt");
       for (const std::string& warning : warnings) services_.log->warn(warning);
+      if (!again.empty()) services_.log->warn(again);
       if (!report.unused.empty()) log_unused(report);
       for (size_t i = 0; i < plan_.stages.size(); ++i) report.stages.push_back(run_stage(i, sinks));
     } catch (const UserError& e) {
@@ -170,6 +173,28 @@ class Pipeline {
         report.unused.size() == 1 ? "1 folder" : std::to_string(report.unused.size()) + " folders",
         (folder_.path() / "stages").string(), report.unused.size() == 1 ? "belongs" : "belong",
         size_text(report.unused_bytes), folders);
+  }
+
+  // Which stages were finished and run again all the same, and why; empty: none does.
+  std::string stages_again() const {
+    std::string names;
+    std::error_code error;
+    for (size_t i = 0; i < folders_.size(); ++i) {
+      const std::string& stage = plan_.stages[i].name;
+      bool was_finished = false;
+      for (const auto& entry : fs::directory_iterator(folder_.path() / "stages", error)) {
+        const std::string name = entry.path().filename().string();
+        was_finished = was_finished || (name.size() == stage.size() + 13 && name.starts_with(stage + "-") &&
+                                        fs::exists(entry.path() / "done.json"));
+      }
+      if (was_finished && !folders_[i].done()) names += (names.empty() ? "" : ", ") + stage;
+    }
+    const fs::path before = folder_.path() / "config.yaml";
+    if (names.empty() || !fs::exists(before)) return "";
+    const std::string changes = changes_text(config_changes(read_file(before), plan_.resolved));
+    return "run again: " + names + "; changed since " + folder_.shown() + " was made: " +
+           (changes.empty() ? "an input file's content or a plugin's version" : changes) +
+           ". Its records become those of this configuration (--name NAME keeps both)";
   }
 
   // Says so when a stage that was interrupted does not go on because what it depends on has changed.

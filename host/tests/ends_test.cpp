@@ -207,5 +207,31 @@ TEST_F(Ends, RefusedSamplesAreToldAndTooManyFailTheStage) {
   EXPECT_EQ(again.err.find("no valid reward"), again.err.rfind("no valid reward")) << "said once";
 }
 
+TEST_F(Ends, WhatChangedIsToldAndAnotherConfigurationIsRefused) {
+  write(", announced: 2, steps: 2");
+  ASSERT_EQ(run().code, 0);
+  const std::string before = read_file(dir_ / "runs/x/metrics.jsonl");
+
+  write(", announced: 3, steps: 3", "", "other.yaml");
+  const Outcome other = tenon({"run", "other.yaml"});
+  EXPECT_EQ(other.code, 2);
+  EXPECT_THAT(other.err, AllOf(HasSubstr("runs/x is the run of another configuration, "), HasSubstr("c.yaml: "),
+                               HasSubstr("pipeline.zero.announced: 2 → 3"), HasSubstr("--name NAME"),
+                               HasSubstr("--new takes x-2")));
+  EXPECT_EQ(read_file(dir_ / "runs/x/metrics.jsonl"), before);
+  EXPECT_EQ(tenon({"run", "other.yaml", "--name", "y"}).code, 0);
+  EXPECT_EQ(tenon({"run", "other.yaml", "--new"}).code, 0);
+
+  // The same file, changed; the run was gone on with in between, which does not make it another's.
+  EXPECT_EQ(tenon({"resume", "runs/x"}).code, 0);
+  const Outcome changed = tenon({"run", "c.yaml", "--set", "pipeline.zero.sleep_us=1"});
+  EXPECT_EQ(changed.code, 0) << changed.err;
+  EXPECT_THAT(changed.err, HasSubstr("warning: run again: zero; changed since runs/x was made: "
+                                     "pipeline.zero.sleep_us: 0 → 1."));
+  // Moved, with what does not change a result.
+  write(", announced: 2, steps: 2, sleep_us: 1, checkpoint_every: 1", "", "moved.yaml");
+  EXPECT_THAT(tenon({"run", "moved.yaml"}).out, HasSubstr("nothing to do"));
+}
+
 }  // namespace
 }  // namespace tenon::host
