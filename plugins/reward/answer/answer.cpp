@@ -34,8 +34,6 @@ class Answer {
       throw tenon::Error("option tolerance: " + host.json("tolerance") +
                          " is not a decimal number of at most 200 digits");
     tolerance_ = *tolerance;
-    if (tag_.empty() || open_.empty() || close_.empty())
-      throw tenon::Error("options tag, open and close must not be empty");
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
@@ -43,6 +41,9 @@ class Answer {
     if (!tag) findings.no_effect("tag", "only extract: after-tag looks for it");
     for (const char* option : {"open", "close"})
       if (!tags) findings.no_effect(option, "only extract: between-tags looks for it");
+    for (const char* option : {"tag", "open", "close"})
+      if (host.str(option).empty())
+        findings.error(option, "is empty: give the text that stands beside the answer");
     const bool numeric = host.str("compare") == "numeric";
     if (!numeric) findings.no_effect("tolerance", "compare: text has none");
     if (numeric) findings.no_effect("ignore_case", "compare: numeric knows no letters");

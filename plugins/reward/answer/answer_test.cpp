@@ -120,6 +120,7 @@ TEST(Answer, OptionsWithoutEffectAreFound) {
   };
   using Lines = std::vector<std::string>;
   EXPECT_EQ(findings({{"tag", "\">\""}, {"tolerance", "0.1"}}), Lines());
+  EXPECT_EQ(findings({{"tag", "\"\""}}), Lines{"tag: is empty: give the text that stands beside the answer"});
   EXPECT_EQ(findings({{"ignore_case", "false"}}), Lines{"ignore_case: compare: numeric knows no letters"});
   EXPECT_EQ(findings({{"compare", "\"text\""}, {"ignore_case", "true"}, {"tolerance", "0"}}),
             Lines{"tolerance: compare: text has none"});

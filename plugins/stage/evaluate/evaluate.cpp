@@ -101,6 +101,7 @@ class Evaluate {
       if (std::find(std::begin(kReserved), std::end(kReserved), patterns.back()) != std::end(kReserved))
         findings.error(option.c_str(), "the results have a number called " + patterns.back() +
                                            " of their own: take another name");
+      check_regex(host, "patterns." + std::to_string(i) + ".regex", findings);
     }
     if (size_t i = first_repeated(patterns); i < patterns.size())
       findings.error(("patterns." + std::to_string(i) + ".name").c_str(),
@@ -125,6 +126,14 @@ class Evaluate {
   void load(Reader& r, uint32_t) { first_id_ = r.value<uint64_t>(); }
 
  private:
+  static void check_regex(Host host, const std::string& option, Findings& findings) {
+    try {
+      if (auto regex = host.str_if(option.c_str())) Pattern pattern(*regex);
+    } catch (const Error& e) {
+      findings.error(option.c_str(), e.what());
+    }
+  }
+
   struct Named {
     std::string name;
     Model model;

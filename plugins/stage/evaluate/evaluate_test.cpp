@@ -195,6 +195,8 @@ TEST(Evaluate, NoResultTakesThePlaceOfAnother) {
   for (const char* name : {"accuracy", "truncated", "step", "stage"})
     EXPECT_THAT(findings(std::string(R"("patterns": [{"name": ")") + name + R"(", "regex": "a"}])"),
                 ::testing::ElementsAre(HasSubstr("patterns.0.name: the results have a number called ")));
+  EXPECT_THAT(findings(R"("patterns": [{"name": "p", "regex": "a(b"}])"),
+              ::testing::ElementsAre(HasSubstr("patterns.0.regex: ")));
   EXPECT_THAT(findings(R"("patterns": [{"name": "p", "regex": "a"}, {"name": "p", "regex": "b"}])"),
               ::testing::ElementsAre(HasSubstr("patterns.1.name: two patterns are called p")));
 
