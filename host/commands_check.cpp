@@ -37,7 +37,7 @@ void print_json(const Plan& plan, const Diagnostics& diagnostics) {
   std::cout << boost::json::serialize(answer) << '\n';
 }
 
-void print_text(const std::string& file, const Plan& plan, const Diagnostics& diagnostics) {
+void print_text(const std::string& file, const Plan& plan, const Diagnostics& diagnostics, bool is_created) {
   diagnostics.print(std::cerr);
   if (diagnostics.has_errors()) {
     std::cerr << file << ": " << count(diagnostics.errors(), "error");
@@ -49,7 +49,7 @@ void print_text(const std::string& file, const Plan& plan, const Diagnostics& di
   for (const StagePlan& stage : plan.stages)
     std::cout << (&stage == &plan.stages.front() ? " " : ", then ") << stage.name << " ("
               << stage.spec.component->id << ")";
-  std::cout << '\n';
+  std::cout << (is_created ? "\n" : ". Data, weights and tokenizers were not opened; --create does\n");
 }
 
 }  // namespace
@@ -68,7 +68,7 @@ int check_command(const CheckArguments& arguments) {
   if (arguments.json) {
     print_json(plan, diagnostics);
   } else {
-    print_text(arguments.config.string(), plan, diagnostics);
+    print_text(arguments.config.string(), plan, diagnostics, arguments.create);
   }
   return diagnostics.has_errors() ? kExitUser : kExitOk;
 }

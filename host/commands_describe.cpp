@@ -72,6 +72,13 @@ std::vector<std::string> wanted_kinds(const DescribeArguments& arguments) {
   return {arguments.kind};
 }
 
+std::string folders(const Loader& loader) {
+  std::vector<std::string> shown;
+  for (const std::filesystem::path& entry : loader.search_path())
+    shown.push_back(entry.lexically_normal().string());
+  return shown.empty() ? "no folder" : joined(shown);
+}
+
 std::vector<RegisteredComponent> find_components(const DescribeArguments& arguments, Loader& loader) {
   std::vector<RegisteredComponent> found;
   std::vector<std::string> all_ids;
@@ -88,7 +95,8 @@ std::vector<RegisteredComponent> find_components(const DescribeArguments& argume
                     arguments.id + "\"." +
                     (others.empty() ? did_you_mean(arguments.id, all_ids)
                                     : " \"" + arguments.id + "\" is " + with_article(others.front()) + ".") +
-                    " `tenon plugins` lists all.");
+                    " `tenon plugins` lists all. Looked in " + folders(loader) +
+                    "; --plugin-path FOLDER adds a folder");
   }
   return found;
 }
