@@ -130,6 +130,15 @@ TEST_F(Program, CheckAnswersAsJson) {
   EXPECT_EQ(json.at("diagnostics").at(0).at("path").as_string(), "pipeline");
 }
 
+TEST_F(Program, ResumeKnowsWhereRunsLie) {
+  fs::create_directories(work / "runs" / "a");
+  EXPECT_THAT(tenon("resume a").err, Not(HasSubstr("Did you mean")));
+  std::ofstream(work / "runs" / "a" / "config.yaml") << "x";
+  Answer answer = tenon("resume a");
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.err, HasSubstr("has no config.yaml. Did you mean runs/a?"));
+}
+
 TEST_F(Program, PluginsListsWhatCannotBeUsedAndWhy) {
   std::ofstream(folder / "reward.text.so") << "not a library";
   Answer answer = tenon("plugins --plugin-path '" + (kPlugins / "good").string() + "' --plugin-path '" +
@@ -175,6 +184,8 @@ TEST_F(Program, DescribeShowsAllKindsOfANameOrTheOneAskedFor) {
   EXPECT_THAT(tenon("describe stage/twin --kind reward" + path).err, HasSubstr("leave one of the two out"));
   EXPECT_THAT(tenon("describe sink/twin" + path).err,
               HasSubstr("there is no sink \"twin\". \"twin\" is a reward."));
+  EXPECT_THAT(tenon("describe sink/twin" + path).err,
+              HasSubstr("Looked in " + (kPlugins / "twins").string() + ", "));
   EXPECT_THAT(tenon("describe stag/twin" + path).err,
               HasSubstr("there is no kind \"stag\". Did you mean \"stage\"? The kinds are: dataset, "));
 }
