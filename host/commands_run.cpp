@@ -20,6 +20,7 @@
 #include "host/json_text.h"
 #include "host/loader.h"
 #include "host/pipeline.h"
+#include "host/run_changes.h"
 #include "host/run_error.h"
 #include "host/run_folder.h"
 #include "host/signals.h"
@@ -106,8 +107,7 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
   }
   for (const StageReport& s : report.stages)
     for (const fs::path& file : files_of(folder, s))
-      std::cout << s.name << ": " << (fs::path(folder.shown()) / fs::relative(file, folder.path())).string()
-                << '\n';
+      std::cout << s.name << ": " << (fs::path(folder.shown()) / fs::relative(file, folder.path())).string() << '\n';
   if (const size_t n = report.unused.size(); n > 0)
     std::cout << (n == 1 ? "1 stage folder" : std::to_string(n) + " stage folders") << " ("
               << size_text(report.unused_bytes) << ") of earlier configurations: " << folder.shown()
@@ -119,6 +119,19 @@ std::string folder_name(const Plan& plan, bool fresh) {
   std::string name = plan.name;
   for (int k = 2; fresh && fs::exists(plan.runs / name); ++k) name = plan.name + "-" + std::to_string(k);
   return name;
+}
+
+// A run's folder belongs to one configuration file, which may change; another one that has the same run.name would take its records over.
+void check_same_config(const Plan& plan) {
+  const RunFolder run(plan.runs / plan.name);
+  const fs::path recorded = recorded_config(run.path()), before = run.path() / "config.yaml";
+  if (recorded.empty() || recorded == plan.config_path || recorded == before || !fs::exists(before)) return;
+  const std::vector<std::string> changes = config_changes(read_file(before), plan.resolved);
+  if (changes.empty()) return;
+  throw UserError(run.shown() + " is the run of another configuration, " + recorded.string() + ": " +
+                  changes_text(changes) +
+                  ". Give this one a name of its own with --name NAME or run.name; --new takes " +
+                  folder_name(plan, true));
 }
 
 // Before the components are tried, which may take long.
@@ -188,7 +201,10 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
 
 int run_command(const RunArguments& a) {
   return check_and_run(a.config, false, a.set, a.plugin_path, a.threads, a.json,
-                       [&](Plan& plan) { plan.name = folder_name(plan, a.fresh); });
+                       [&](Plan& plan) {
+                         plan.name = folder_name(plan, a.fresh);
+                         check_same_config(plan);
+                       });
 }
 
 int resume_command(const ResumeArguments& a) {
@@ -205,6 +221,7 @@ int resume_command(const ResumeArguments& a) {
     plan.runs = folder.parent_path();
     plan.runs_mark = {};
     plan.name = folder.filename().string();
+    if (const fs::path recorded = recorded_config(folder); !recorded.empty()) plan.config_path = recorded;
   });
 }
 
