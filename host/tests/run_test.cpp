@@ -164,7 +164,7 @@ TEST_F(Run, WritesEverythingAndTheSecondRunDoesNothing) {
             eval.at("table").at("model 1").at("weights").at("first"));
   const std::string sink = read_file(dir_ / "sink.txt");
   EXPECT_THAT(sink, HasSubstr("event 1 base toy-train, 20 steps\nrecord base 0 20 "));
-  EXPECT_THAT(sink, HasSubstr("event 5 table model"));
+  EXPECT_THAT(sink, HasSubstr("event 5 table weights  first\nmodel 0"));
 
   const fs::file_time_type written = fs::last_write_time(folder / "metrics.jsonl");
   Outcome second = run(config_file);
