@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cerrno>
 #include <cmath>
+#include <cstring>
 #include <set>
 
 #include "host/diagnostics.h"
@@ -164,7 +166,12 @@ void StageRun::call_stage() {
   ErrorBuffer err;
   const int32_t rc =
       static_cast<const tenon_stage_vt*>(stage.spec().component->vt)->run(stage.self(), &call, &io, err);
-  if (failure_) std::rethrow_exception(failure_);
+  try {
+    if (failure_) std::rethrow_exception(failure_);
+  } catch (const RunError& e) {
+    const bool is_full = std::string_view(e.what()).find(std::strerror(ENOSPC)) != std::string_view::npos;
+    throw RunError(e.what() + std::string(is_full ? "; free space on that disk" : "") + what_is_kept());
+  }
   if (cancelled_)
     throw RunStopped("stopped after step " + std::to_string(steps_done_) +
                      (total_steps_ > 0 ? " of " + std::to_string(total_steps_) : "") + " of " + c_.plan.name +

@@ -529,7 +529,8 @@ TEST_F(Run, AFullDiskIsNamedAndLeavesTheLastCheckpointWhole) {
   text.replace(text.find("steps: 20"), 9, "steps: 100000");
   const Outcome outcome = run(write_config(text));
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("No space left on device"));
+  EXPECT_THAT(outcome.err, HasSubstr("No space left on device; free space on that disk\n  It was in step "));
+  EXPECT_THAT(outcome.err, HasSubstr("is kept, and goes on with: tenon resume " + (disk / "toy").string()));
   EXPECT_THAT(outcome.err, HasSubstr(disk.string()));
   ASSERT_EQ(::mount("tmpfs", disk.c_str(), "tmpfs", MS_REMOUNT, "size=64m"), 0);
   text.replace(text.find("steps: 100000"), 13, "steps: 20");
