@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <boost/json/parse.hpp>
+#include <cmath>
 #include <optional>
 #include <set>
 
@@ -40,6 +41,12 @@ std::string allowed_range(const tenon_option& option) {
   if (min != nullptr && max != nullptr)
     return "between " + plain_json(min) + " and " + plain_json(max) + unit;
   return (min != nullptr ? "at least " + plain_json(min) : "at most " + plain_json(max)) + unit;
+}
+
+// A whole number that an int64 cannot hold.
+bool exceeds_int64(const std::string& text) {
+  const std::optional<double> number = parse_float(text);
+  return number && std::abs(*number) >= 0x1p63 && text.find('.') == std::string::npos;
 }
 
 // Checks values one by one; `out` collects them.
@@ -187,7 +194,16 @@ class Checker {
     bool is_text = value.quoted && (option.type == TENON_T_INT || option.type == TENON_T_FLOAT);
     if (is_text && number)
       return fail(value.mark, path, describe(value) + " is a text; write it without quotes");
-    if (!number) return fail(value.mark, path, describe(value) + " is not " + expected);
+    const bool is_bounded = option.min_json != nullptr || option.max_json != nullptr;
+    if (!number && option.type == TENON_T_INT && exceeds_int64(value.text))
+      return fail(value.mark, path,
+                  value.text + " is out of range: allowed is between " +
+                      (option.min_json != nullptr ? option.min_json : "-9223372036854775808") + " and " +
+                      (option.max_json != nullptr ? option.max_json : "9223372036854775807"));
+    if (!number)
+      return fail(value.mark, path,
+                  describe(value) + " is not " + expected +
+                      (is_bounded ? "; allowed is " + allowed_range(option) : ""));
     auto min = parse_bound(option, option.min_json), max = parse_bound(option, option.max_json);
     auto n = static_cast<long double>(*number);
     if ((min && n < *min) || (max && n > *max))
