@@ -150,12 +150,36 @@ bool Resolver::resolve_template(const Reference& reference, const std::string& p
                   "\"" + reference.name + "\" is " + with_article(kinds.front()) + " (" + t.use + "), and " +
                       with_article(slot.kind) + " is wanted here");
   }
+  if (!check_overrides(reference, path, slot, t)) return false;
   chain_.push_back(reference.name);
   slot.spec = make_spec({slot.kind, t.use, t.use_mark, reference.name, "components." + reference.name, t.mark,
                          overridden(t.options, reference.options)});
   chain_.pop_back();
   if (slot.spec != nullptr && reference.options.empty()) template_specs_[reference.name] = slot.spec;
   return slot.spec != nullptr;
+}
+
+// What is written with a reference and is none of the component's options, nor of the reference's own, is reported where it stands.
+bool Resolver::check_overrides(const Reference& reference, const std::string& path, const Slot& slot,
+                               const Template& t) {
+  if (reference.options.empty() || !loader_.exists(slot.kind, t.use)) return true;
+  const RegisteredComponent* registered = find_component({slot.kind, t.use, t.use_mark, "", path, t.mark, {}});
+  if (registered == nullptr) return false;
+  std::vector<std::string> names = option_names(reference.option->children);
+  for (std::string& name : option_names(registered->component->options)) names.push_back(std::move(name));
+  bool is_right = true;
+  for (const Entry& entry : reference.options) {
+    if (entry.key.starts_with("x-") || entry.key == "isolation" ||
+        std::find(names.begin(), names.end(), entry.key) != names.end())
+      continue;
+    const std::string hint = did_you_mean(entry.key, names);
+    is_right = fail(entry.key_mark, path + "." + entry.key,
+                    "unknown option of " + component_title(*registered->component) + "." +
+                        (!hint.empty()   ? hint
+                         : names.empty() ? " It has no options."
+                                         : " Its options: " + join(names) + "."));
+  }
+  return is_right;
 }
 
 bool Resolver::resolve_stage(const Reference& reference, const std::string& path, Slot& slot) {
