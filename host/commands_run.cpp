@@ -92,7 +92,8 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
     std::cout << json_text(json::object{{"run", folder.path().string()},
                                         {"status", report.nothing_to_do ? "nothing to do" : "finished"},
                                         {"stages", stages},
-                                        {"unused_stage_folders", unused}})
+                                        {"unused_stage_folders", unused},
+                                        {"made_otherwise", json::value_from(report.made_otherwise)}})
               << '\n';
     return;
   }
@@ -101,7 +102,9 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
               << (report.stages.size() == 1 ? "the one stage"
                                             : "all " + std::to_string(report.stages.size()) + " stages")
               << " of " << folder.shown() << (report.stages.size() == 1 ? " is" : " are")
-              << " finished and unchanged; --new starts over in a folder of its own\n";
+              << " finished"
+              << (report.made_otherwise.empty() ? " and unchanged" : ", though by others than are here now")
+              << "; --new starts over in a folder of its own\n";
   } else {
     std::cout << "finished: " << folder.shown() << '\n';
   }

@@ -145,6 +145,7 @@ void Components::load_weights(Instance& model, const Slot& slot, const std::stri
 }
 
 Instance* Components::reference() {
+  std::lock_guard lock(reference_mutex_);
   if (reference_ != nullptr) return reference_;
   for (const Slot& slot : plan_.spec.slots)
     if (slot.name == "model") return reference_ = create_slot(slot, "reference", "model", true);

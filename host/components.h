@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -73,6 +74,7 @@ class Components {
   std::vector<std::pair<std::string, Instance*>> by_key_;
   std::map<std::string, Instance*> shared_;  // by specification
   Instance* stage_ = nullptr;
+  std::mutex reference_mutex_;  // any thread may be the first to look it up
   Instance* reference_ = nullptr;
 };
 

@@ -24,21 +24,49 @@ const tenon_option* option_named(const tenon_option* const* table, std::string_v
   return nullptr;
 }
 
+// What is read with a file that an option names: first the file itself; of a .json or .safetensors file also the folder's other .json and .jinja files
+// (config.json, tokenizer_config.json, chat_template.jinja, …) and, of an index, its shards.
+std::vector<fs::path> with_siblings(const fs::path& file) {
+  std::vector<fs::path> files{file};
+  if (file.extension() != ".json" && file.extension() != ".safetensors") return files;
+  const bool is_index = file.string().ends_with(".safetensors.index.json");
+  for (const auto& entry : fs::directory_iterator(file.parent_path())) {
+    const fs::path type = entry.path().extension();
+    const bool belongs = type == ".json" || type == ".jinja" || (is_index && type == ".safetensors");
+    if (belongs && entry.is_regular_file() && entry.path() != file) files.push_back(entry.path());
+  }
+  std::sort(files.begin() + 1, files.end());
+  return files;
+}
+
+// Of a folder: all files below it.
+std::vector<fs::path> files_in(const fs::path& folder) {
+  std::vector<fs::path> files;
+  for (const auto& file : fs::recursive_directory_iterator(folder))
+    if (file.is_regular_file()) files.push_back(file.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
 }  // namespace
+
+std::string hash_of_path(const fs::path& path) {
+  const bool is_file = fs::is_regular_file(path);
+  if (!is_file && !fs::is_directory(path)) return "absent";
+  const std::vector<fs::path> files = is_file ? with_siblings(path) : files_in(path);
+  if (is_file && files.size() == 1) return sha256_of_file(path);
+  const fs::path folder = is_file ? path.parent_path() : path;
+  std::string all;
+  for (const fs::path& file : files)
+    // The named file may be called whatever it likes.
+    all += (file == path ? "" : file.lexically_relative(folder).string()) + '\0' + sha256_of_file(file) + '\n';
+  return sha256_of(all);
+}
 
 std::string ContentHasher::path_hash(const std::string& path) {
   auto [entry, is_new] = files_.try_emplace(path);
-  if (!is_new) return entry->second;
-  if (fs::is_regular_file(path)) return entry->second = sha256_of_file(path);
-  if (!fs::is_directory(path)) return entry->second = "absent";
-  std::vector<fs::path> files;
-  for (const auto& file : fs::recursive_directory_iterator(path))
-    if (file.is_regular_file()) files.push_back(file.path());
-  std::sort(files.begin(), files.end());
-  std::string all;
-  for (const fs::path& file : files)
-    all += file.lexically_relative(path).string() + '\0' + sha256_of_file(file) + '\n';
-  return entry->second = sha256_of(all);
+  if (is_new) entry->second = hash_of_path(path);
+  return entry->second;
 }
 
 json::value ContentHasher::describe_value(const tenon_option& option, const json::value& value) {

@@ -11,10 +11,15 @@
 
 namespace tenon::host {
 
+// The SHA-256 of what an option that names `path` leads to: the file's content; of a .json or .safetensors file also the other .json and .jinja files of
+// its folder, which are read with it (config.json, chat_template.jinja, …), and of a *.safetensors.index.json the shards there; of a folder its
+// files and their names. "absent" if there is neither. Throws RunError if a file cannot be read.
+std::string hash_of_path(const std::filesystem::path& path);
+
 class ContentHasher {
  public:
   // Of each stage of the plan, by name: 64 hexadecimal digits over the run's seed, the stage's name, its options and those of all components in it,
-  // the plugins' ids and versions, the content of the files and folders that options name, and the hashes of the stages it reads. Not in it: threads,
+  // the plugins' ids and versions, what the paths in options lead to (hash_of_path), and the hashes of the stages it reads. Not in it: threads,
   // checkpoint_every, checkpoint_interval, sinks, where files lie. Throws RunError if a file cannot be read.
   std::map<std::string, std::string> hash_stages(const Plan& plan);
 
@@ -24,8 +29,7 @@ class ContentHasher {
  private:
   boost::json::value describe_value(const tenon_option& option, const boost::json::value& value);
   boost::json::object describe_options(const tenon_option* const* table, const boost::json::object& options);
-  // The SHA-256 of a file's content, or of a folder's files and their names; "absent".
-  std::string path_hash(const std::string& path);
+  std::string path_hash(const std::string& path);  // hash_of_path, once for each
 
   std::map<std::string, std::string> files_;
 };

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "host/run_error.h"
 
@@ -149,8 +150,12 @@ void truncate_file(const fs::path& path, uint64_t size) {
 
 void make_folder(const fs::path& path) {
   std::error_code error;
+  std::vector<fs::path> missing;
+  for (fs::path at = path; at.has_relative_path() && !fs::exists(at, error); at = at.parent_path())
+    if (at.has_filename()) missing.push_back(at);
   fs::create_directories(path, error);
   if (error) fail(path, "make the folder", error.value());
+  for (const fs::path& made : missing) sync_folder(made.parent_path());
 }
 
 fs::path nearest_existing(fs::path path) {

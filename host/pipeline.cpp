@@ -81,12 +81,13 @@ class Pipeline {
   RunReport run() {
     RunReport report;
     find_unused(report);
+    find_made_otherwise(report);
     if (all_finished()) {
       assemble(folders_.size());
-      if (!report.unused.empty()) {
+      if (!report.unused.empty() || !report.made_otherwise.empty())
         services_.log = open_log(folder_.path() / "log.txt");
-        log_unused(report);
-      }
+      if (!report.unused.empty()) log_unused(report);
+      for (const std::string& warning : report.made_otherwise) services_.log->warn(warning);
       report.nothing_to_do = true;
       for (size_t i = 0; i < folders_.size(); ++i) report.stages.push_back(cached(i));
       return report;
@@ -95,11 +96,10 @@ class Pipeline {
     Sinks sinks(services_, plan_.sinks, plan_.name);
     lock();
     try {
-      const std::vector<std::string> warnings = folder_.changed_plugins(plan_);
       const std::string again = stages_again();
       folder_.write_description(plan_);
       services_.log = open_log(folder_.path() / "log.txt");
-      for (const std::string& warning : warnings) services_.log->warn(warning);
+      for (const std::string& warning : report.made_otherwise) services_.log->warn(warning);
       if (!again.empty()) services_.log->warn(again);
       if (!report.unused.empty()) log_unused(report);
       for (size_t i = 0; i < plan_.stages.size(); ++i) report.stages.push_back(run_stage(i, sinks));
@@ -164,6 +164,19 @@ class Pipeline {
     std::sort(report.unused.begin(), report.unused.end());
   }
 
+  // The content hash has the plugins' versions, not their files: a plugin that was built again under the same version does not run its stages again.
+  void find_made_otherwise(RunReport& report) const {
+    for (size_t i = 0; i < plan_.stages.size(); ++i) {
+      const std::optional<json::object> done = folders_[i].done();
+      if (!done) continue;
+      const StagePlan& stage = plan_.stages[i];
+      for (const std::string& how : made_otherwise(done->if_contains("made_with"), made_with(stage.spec)))
+        report.made_otherwise.push_back("stage " + stage.name + " is finished and kept, but " + how +
+                                        ". To run it again: delete " + folders_[i].path().string() +
+                                        ", or raise the plugin's version, or start over with --new");
+    }
+  }
+
   void log_unused(const RunReport& report) const {
     std::string folders;
     for (const fs::path& folder : report.unused) folders += " '" + folder.string() + "'";
@@ -218,12 +231,19 @@ class Pipeline {
     if (folder.done()) {
       sinks.event(TENON_EVENT_STAGE_CACHED, stage.name,
                   "finished before, and nothing it depends on has changed");
+      assemble(i + 1);  // an earlier stage may have run again
       return cached(i);
     }
     if (StopSignals::requested())
       throw RunStopped("stopped before " + stage.name + "; go on with: tenon resume " + folder_.shown());
     const std::optional<Checkpoint> resume = prepare_stage_folder(folder);
     if (!resume) warn_of_abandoned(stage.name, folder);
+    if (resume)
+      for (const std::string& how :
+           made_otherwise(resume->manifest().if_contains("made_with"), made_with(stage.spec)))
+        services_.log->warn("stage {} goes on, but what is there of it {}: what follows may differ from an "
+                            "uninterrupted run. To run it from its beginning: delete {}",
+                            stage.name, how, folder.path().string());
     assemble(i + 1);
 
     uint64_t first_sample_id = 0;

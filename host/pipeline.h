@@ -24,6 +24,8 @@ struct RunReport {
   // Folders in <run>/stages/ that belong to no stage of this plan: of earlier configurations. They are kept, for whoever goes back to one.
   std::vector<std::filesystem::path> unused;
   uint64_t unused_bytes = 0;  // in their files
+  // Of each finished stage that other plugins or another version of the program made: a sentence that says so, and how to run it again.
+  std::vector<std::string> made_otherwise;
 };
 
 // Runs the stages of `plan` in `folder`. A stage whose content hash has a finished folder is kept; one that was interrupted goes on from its last checkpoint;

@@ -109,15 +109,20 @@ void RunFolder::lock() {
   if (lock_ >= 0) return;
   make_folder(path_);
   const fs::path file = path_ / "lock";
-  lock_ = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
-  if (lock_ < 0) throw RunError(file.string() + ": cannot open it for writing: " + std::strerror(errno));
-  if (::flock(lock_, LOCK_EX | LOCK_NB) != 0)
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+  if (fd < 0) throw RunError(file.string() + ": cannot open it for writing: " + std::strerror(errno));
+  if (::flock(fd, LOCK_EX | LOCK_NB) != 0) {
+    ::close(fd);
     throw UserError(file.string() + ": process " + read_if_there(file) +
                     " is writing this run. Wait for it, or start a run of its own with --new");
+  }
   const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(lock_, 0) != 0 ||
-      ::pwrite(lock_, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size()))
-    throw RunError(file.string() + ": cannot write it: " + std::strerror(errno));
+  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+    const int error = errno;
+    ::close(fd);
+    throw RunError(file.string() + ": cannot write it: " + std::strerror(error));
+  }
+  lock_ = fd;
 }
 
 void RunFolder::write_description(const Plan& plan) {
@@ -141,21 +146,33 @@ void RunFolder::write_description(const Plan& plan) {
   write_file(path_ / "manifest.json", json_pretty(manifest));
 }
 
-std::vector<std::string> RunFolder::changed_plugins(const Plan& plan) const {
+json::object made_with(const Spec& spec) {
+  std::set<const LoadedPlugin*> seen;
+  std::vector<const LoadedPlugin*> plugins;
+  collect_plugins(spec, seen, plugins);
+  json::object out;
+  for (const LoadedPlugin* p : plugins)
+    out[p->descriptor->id] = json::object{{"version", p->descriptor->version}, {"sha256", p->sha256()}};
+  return {{"tenon", version()}, {"plugins", std::move(out)}};
+}
+
+std::vector<std::string> made_otherwise(const json::value* then, const json::object& now) {
+  if (then == nullptr) return {"does not say which plugins it was made with"};
   std::vector<std::string> out;
-  const fs::path file = path_ / "manifest.json";
-  if (!fs::exists(file)) return out;
-  try {
-    const json::value old = json::parse(read_file(file));
-    for (const LoadedPlugin* p : plugins_of(plan))
-      for (const json::value& entry : old.at("plugins").as_array())
-        if (entry.at("id").as_string() == p->descriptor->id && entry.at("sha256").as_string() != p->sha256())
-          out.push_back("plugin " + std::string(p->descriptor->id) + " was " +
-                        entry.at("version").as_string().c_str() +
-                        " with another file when this run began; now it is " + p->descriptor->version + ", " +
-                        p->path.string() + ": what follows may differ from an uninterrupted run");
-  } catch (const std::exception& e) {
-    throw RunError(file.string() + ": not the manifest of a run: " + e.what());
+  for (const json::value& made : then->as_array()) {
+    if (made.at("tenon") != now.at("tenon"))
+      out.push_back("was made by tenon " + std::string(made.at("tenon").as_string()) + "; this is " +
+                    std::string(now.at("tenon").as_string()));
+    const json::object& plugins = made.at("plugins").as_object();
+    for (const auto& plugin : now.at("plugins").as_object()) {
+      const json::value* old = plugins.if_contains(plugin.key());
+      if (old != nullptr && old->at("sha256") == plugin.value().at("sha256")) continue;
+      const std::string id(plugin.key());
+      out.push_back(old == nullptr ? "was made without plugin " + id
+                                   : "was made with another file of plugin " + id + ", version " +
+                                         old->at("version").as_string().c_str() + "; now it is version " +
+                                         plugin.value().at("version").as_string().c_str());
+    }
   }
   return out;
 }

@@ -26,7 +26,7 @@ class StageFolder {
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   std::filesystem::path artifacts() const { return path_ / "artifacts"; }  // tenon_stage_io.folder
   std::filesystem::path rows(const std::string& name) const { return path_ / "rows" / (name + ".jsonl"); }
-  // done.json, which is written last: {"stage", "hash", "steps", "sample_id", "checkpoint"}; nothing: the stage is not finished.
+  // done.json, which is written last: {"stage", "hash", "steps", "sample_id", "checkpoint", "made_with"}; nothing: the stage is not finished.
   std::optional<boost::json::object> done() const;
   // The final checkpoint of a finished stage; throws RunError if there is none.
   std::filesystem::path final_checkpoint() const;
@@ -35,6 +35,12 @@ class StageFolder {
   std::string stage_;
   std::filesystem::path path_;
 };
+
+// The program and the plugins that a stage's components come from: {"tenon": version, "plugins": {id: {"version", "sha256"}}}. Each checkpoint and done.json
+// keep a list of them, "made_with": one, and one more for each time the stage went on with others.
+boost::json::object made_with(const Spec& spec);
+// What differs between such a list and `now`, as ends of sentences that begin with the stage; nullptr: a list that was not kept.
+std::vector<std::string> made_otherwise(const boost::json::value* then, const boost::json::object& now);
 
 class RunFolder {
  public:
@@ -51,10 +57,9 @@ class RunFolder {
   // the process however it ends.
   void lock();
 
-  // config.yaml and manifest.json: versions and SHA-256 of the program and of every plugin in the plan, seed, machine, threads.
+  // config.yaml and manifest.json: versions and SHA-256 of the program and of every plugin in the plan, seed, machine, threads; as of the last time that a
+  // stage was run. What a finished stage was made with is in its done.json.
   void write_description(const Plan& plan);
-  // Plugins whose file is another than the one in manifest.json: one sentence each.
-  std::vector<std::string> changed_plugins(const Plan& plan) const;
 
   // Makes the record files and eval.json those of the given stages, in that order. Files that are right already are not touched.
   void assemble(const std::vector<StageFolder>& stages, const std::vector<std::string>& names);

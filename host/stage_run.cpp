@@ -81,6 +81,7 @@ void StageRun::restore(const Checkpoint& checkpoint) {
   steps_done_ = first_step_ = checkpoint.step();
   next_sample_id_ = m.at("sample_id").to_number<uint64_t>();
   results_ = m.at("results").as_object();
+  if (const json::value* made = m.if_contains("made_with")) made_with_ = made->as_array();
   for (const auto& pair : m.at("windows").as_object())
     windows_[pair.key()] = pair.value().as_string().c_str();
 }
@@ -92,6 +93,8 @@ void StageRun::run(const std::optional<Checkpoint>& resume) {
   doing.set_kept(resume ? resume->step() : 0);
   begin_time_ = step_time_ = checkpoint_time_ = std::chrono::steady_clock::now();
   if (resume) restore(*resume);
+  if (json::object now = made_with(c_.plan.spec); made_with_.empty() || made_with_.back() != now)
+    made_with_.push_back(std::move(now));
   open_files();
   if (!resume || !resume->is_final()) {
     if (resume) c_.services.log->info("stage {}: goes on after step {}", c_.plan.name, first_step_);
@@ -102,6 +105,7 @@ void StageRun::run(const std::optional<Checkpoint>& resume) {
       call_stage();
     } catch (...) {
       c_.services.stage = nullptr;
+      components_.reset();
       throw;
     }
     c_.services.stage = nullptr;
@@ -115,7 +119,7 @@ tenon_stage_io StageRun::make_io() {
   io.struct_size = sizeof io;
   io.first_step = first_step_;
   io.ctx = this;
-  output_ = (c_.folder.path() / "artifacts").string();
+  output_ = c_.folder.artifacts().string();
   make_folder(output_);
   io.folder = output_.c_str();
   io.begin = [](void* ctx, uint64_t total_steps) {
@@ -153,7 +157,11 @@ tenon_stage_io StageRun::make_io() {
         return o.contains(key) ? o[key].as_object()
                                : o.emplace(key, json::object()).first->value().as_object();
       };
-      object_at(object_at(static_cast<StageRun*>(ctx)->results_, model), benchmark)[metric] = value;
+      json::object& results = object_at(object_at(static_cast<StageRun*>(ctx)->results_, model), benchmark);
+      if (results.contains(metric))
+        throw Error(TENON_E_INVALID, std::string("result: there is already a ") + metric + " of model " + model +
+                                         " on " + benchmark + ": two results need two names");
+      results[metric] = value;
     });
   };
   return io;
@@ -259,6 +267,10 @@ void StageRun::write_records(uint64_t step, bool to_sinks) {
       c_.services.log->warn("stage {}: after step {}: {}", c_.plan.name, step, *failures);
   }
   const auto [metrics, timings] = values_.take();
+  for (const char* reserved : {"stage", "step"})  // what each line begins with
+    if (metrics.contains(reserved) || timings.contains(reserved))
+      throw RunError("stage " + c_.plan.name + ": a component recorded a value called \"" + reserved +
+                     "\", which is the name of a line's own field: it needs another name");
 
   const std::string head = "{\"stage\":" + json_quote(c_.plan.name) + ",\"step\":" + std::to_string(step);
   auto line = [&](const Values& values) {
@@ -277,7 +289,10 @@ void StageRun::write_records(uint64_t step, bool to_sinks) {
   for (const std::string& sample : samples) texts[2] += head + sample + "\n";
   for (const auto& [name, lines] : rows) {
     auto [file, is_new] = row_files_.try_emplace(name);
-    if (is_new) file->second = OutputFile(c_.folder.rows(name), OutputFile::Mode::kAppend);
+    if (is_new) {
+      write_file(c_.folder.rows(name), "");  // its name is on the device before a checkpoint counts on it
+      file->second = OutputFile(c_.folder.rows(name), OutputFile::Mode::kAppend);
+    }
     file->second.write(lines);
   }
   for (size_t i = 0; i < texts.size(); ++i) {
@@ -319,6 +334,7 @@ void StageRun::write_checkpoint(bool is_final) {
   manifest["sample_id"] = next_sample_id_.load();
   manifest["offsets"] = offsets();
   manifest["results"] = results_;
+  manifest["made_with"] = made_with_;
   json::object cursors, windows;
   for (const auto& [slot, window] : windows_) windows[slot] = window;
   for (const auto& [slot, scoring] : scorings_) windows[slot] = scoring.window();
@@ -373,7 +389,8 @@ void StageRun::finish() {
                           {"hash", c_.hash},
                           {"steps", steps()},
                           {"sample_id", next_sample_id_.load()},
-                          {"checkpoint", std::to_string(steps_done_)}};
+                          {"checkpoint", std::to_string(steps_done_)},
+                          {"made_with", made_with_}};
   write_file(c_.folder.path() / "done.json", json_pretty(done));
   if (!results_.empty()) c_.sinks.event(TENON_EVENT_TABLE, c_.plan.name, results_table(results_));
   const std::string text = std::to_string(steps_done_) + (steps_done_ == 1 ? " step in " : " steps in ") +
@@ -444,7 +461,7 @@ void StageRun::sample_out(std::string_view object) {
 
 void StageRun::artifact(const std::string& name, std::string_view bytes) {
   check_name(name, true);
-  const fs::path path = c_.folder.path() / "artifacts" / name;
+  const fs::path path = c_.folder.artifacts() / name;
   make_folder(path.parent_path());
   write_file(path, bytes);
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <chrono>
 #include <exception>
@@ -82,11 +83,11 @@ class StageRun final : public StageServices {
 
   StageContext c_;
   Watchdog dog_;
-  std::optional<Components> components_;
   StepValues values_;
   std::map<std::string, Scoring> scorings_;     // by slot
   std::map<std::string, std::string> windows_;  // of slots that have not scored yet in this process
   boost::json::object results_;                 // model → benchmark → metric
+  boost::json::array made_with_;                // see made_with()
   uint64_t first_step_ = 0, total_steps_ = 0;
   std::atomic<uint64_t> steps_done_{0};
   bool begun_ = false;
@@ -103,6 +104,7 @@ class StageRun final : public StageServices {
   std::map<std::string, std::string> pending_rows_;  // lines, by row set
   std::chrono::steady_clock::time_point begin_time_, step_time_, checkpoint_time_;
   Doing* doing_ = nullptr;  // while run() runs
+  std::optional<Components> components_;  // last: destroyed first, while all that it may still call or read is there
 };
 
 }  // namespace tenon::host

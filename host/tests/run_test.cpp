@@ -178,6 +178,37 @@ TEST_F(Run, WritesEverythingAndTheSecondRunDoesNothing) {
   EXPECT_EQ(results(dir_ / "runs/toy-2"), results(folder));
 }
 
+// The same version, another file: whoever writes a plugin builds it many times before they raise its version.
+TEST_F(Run, APluginThatWasBuiltAgainIsToldEveryTime) {
+  const fs::path plugin = dir_ / "toy.so";
+  fs::copy_file(TENON_TEST_PLUGIN, plugin);
+  std::string text = config();
+  text.replace(text.find(TENON_TEST_PLUGIN), std::string(TENON_TEST_PLUGIN).size(), plugin.string());
+  ASSERT_EQ(run(write_config(text)).code, 0);
+  const fs::path done = stage_folder(dir_ / "runs/toy", "base") / "done.json";
+  const std::string before = read_file(done);
+  std::ofstream(plugin, std::ios::app) << "x";  // behind the end of what is loaded
+  for (int i = 0; i < 2; ++i) {
+    const Outcome again = run(write_config(text));
+    EXPECT_EQ(again.code, 0) << again.err;
+    EXPECT_THAT(again.err + again.out,
+                HasSubstr("stage base is finished and kept, but was made with another file of plugin"));
+    EXPECT_THAT(again.out, testing::Not(HasSubstr("unchanged")));
+    EXPECT_EQ(read_file(done), before);
+  }
+}
+
+// A stage whose folder was deleted runs again; what later stages, which are kept, recorded stays in the run's files.
+TEST_F(Run, AStageThatRunsAgainKeepsWhatLaterOnesRecorded) {
+  const fs::path folder = dir_ / "runs/toy";
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const auto before = results(folder);
+  fs::remove_all(stage_folder(folder, "base"));
+  const Outcome again = run(write_config(config()));
+  ASSERT_EQ(again.code, 0) << again.err;
+  EXPECT_EQ(results(folder), before);
+}
+
 TEST_F(Run, AChangedLaterStageRunsAgainAlone) {
   const fs::path folder = dir_ / "runs/toy";
   ASSERT_EQ(run(write_config(config())).code, 0);
