@@ -9,6 +9,7 @@
 
 #include <boost/json.hpp>
 #include <chrono>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -132,6 +133,25 @@ TEST_F(Quickstart, RunsAndReportsAndTheSecondRunDoesNothing) {
   std::map<std::string, std::string> before = results("a");
   ASSERT_EQ(wait(start(shortened("a"))), 0) << output();
   expect_equal(before, results("a"));
+}
+
+TEST_F(Quickstart, AsJsonTheStandardOutputIsOneObject) {
+  std::ofstream(dir_ / "c.yaml") << read_file(TENON_CONFIGS "/quickstart.yaml")
+                                 << "  - {name: files, use: export, model: zero}\n";
+  std::string command = "'" TENON_PROGRAM "'";
+  std::vector<std::string> arguments = shortened("a");
+  arguments[1] = (dir_ / "c.yaml").string();
+  for (const std::string& a : arguments) command += " '" + a + "'";
+  command += " --json > '" + (dir_ / "answer.json").string() + "' 2> '" + (dir_ / "out.txt").string() + "'";
+  ASSERT_EQ(std::system(command.c_str()), 0) << output();
+  const json::value answer = json::parse(read_file(dir_ / "answer.json"));
+  EXPECT_EQ(answer.at("status").as_string(), "finished");
+  EXPECT_THAT(output(), HasSubstr("zero  8/8"));
+  const json::array& stages = answer.at("stages").as_array();
+  ASSERT_EQ(stages.size(), 4u);
+  EXPECT_TRUE(stages[0].at("files").as_array().empty());
+  ASSERT_EQ(stages[3].at("files").as_array().size(), 1u);
+  EXPECT_TRUE(fs::exists(fs::path(stages[3].at("files").at(0).as_string().c_str()) / "model.safetensors"));
 }
 
 TEST_F(Quickstart, OneWordSwapsTheAlgorithm) {
