@@ -58,13 +58,7 @@ int check_command(const CheckArguments& arguments) {
   Loader loader(plugin_search_path(arguments.plugin_path));
   Diagnostics diagnostics;
   Plan plan = make_plan(arguments.config, arguments.set, loader, diagnostics);
-  if (arguments.create && !diagnostics.has_errors()) {
-    try {
-      try_components(plan);
-    } catch (const UserError& e) {
-      diagnostics.add(e);
-    }
-  }
+  if (arguments.create && !diagnostics.has_errors()) try_components(plan, diagnostics);
   if (arguments.json) {
     print_json(plan, diagnostics);
   } else {

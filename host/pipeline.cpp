@@ -59,18 +59,19 @@ class Pipeline {
       folders_.emplace_back(folder.path(), stage.name, hashes_.at(stage.name));
   }
 
-  // Creates what will run; nothing is written.
-  void try_all(bool finished_too) {
+  // Creates what stage i will run with, and destroys it; nothing is written.
+  void try_stage(size_t i) {
     const StageInputs none{[](const std::string&) { return fs::path(); },
                            [&](const std::string& stage, const std::string& rows) {
                              const StageFolder& made = folder_of(stage);
                              return made.done() ? made.rows(rows) : fs::path();
                            }};
+    services_.output_folder = folders_[i].artifacts().string();
+    Components(services_, plan_.stages[i], none, nullptr);
+  }
+  void try_unfinished() {
     for (size_t i = 0; i < plan_.stages.size(); ++i)
-      if (finished_too || !folders_[i].done()) {
-        services_.output_folder = folders_[i].artifacts().string();
-        Components(services_, plan_.stages[i], none, nullptr);
-      }
+      if (!folders_[i].done()) try_stage(i);
   }
 
   bool all_finished() const {
@@ -92,7 +93,7 @@ class Pipeline {
       for (size_t i = 0; i < folders_.size(); ++i) report.stages.push_back(cached(i));
       return report;
     }
-    try_all(false);
+    try_unfinished();
     Sinks sinks(services_, plan_.sinks, plan_.name);
     lock();
     try {
@@ -288,12 +289,21 @@ RunReport run_pipeline(const Plan& plan, RunFolder& folder) {
   return pipeline->run();
 }
 
-void try_components(const Plan& plan) {
+void try_components(const Plan& plan, Diagnostics& diagnostics) {
   RunFolder folder(plan.runs / plan.name);
   try {
-    Pipeline(plan, folder).try_all(true);
+    Pipeline pipeline(plan, folder);
+    for (size_t i = 0; i < plan.stages.size(); ++i) {
+      try {
+        pipeline.try_stage(i);
+      } catch (const UserError& e) {
+        diagnostics.add(e);
+      }
+    }
+  } catch (const UserError& e) {
+    diagnostics.add(e);
   } catch (const RunError& e) {
-    throw UserError(e.what());
+    diagnostics.add(UserError(e.what()));
   }
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "host/diagnostics.h"
 #include "host/plan.h"
 #include "host/run_folder.h"
 
@@ -33,7 +34,7 @@ struct RunReport {
 // Throws UserError as long as nothing has been written; RunError for failures after that; RunStopped when a signal stopped it.
 RunReport run_pipeline(const Plan& plan, RunFolder& folder);
 
-// Creates the components of every stage, without the results of earlier stages, and destroys them. Throws UserError.
-void try_components(const Plan& plan);
+// Creates the components of every stage, without the results of earlier stages, and destroys them. Adds the first mistake of each stage to `diagnostics`.
+void try_components(const Plan& plan, Diagnostics& diagnostics);
 
 }  // namespace tenon::host
