@@ -45,10 +45,11 @@ constexpr tenon::OptionTable kRunOptions{
                    between("0", "1024")),
     tenon::text("runs", "\"runs\"",
                 "Folder that holds run folders; a relative one starts where tenon is started."),
-    tenon::number("max_reward_failures", "0.05",
-                  "Share of samples without a usable reward, over the last 200 and at the end of a stage over what "
-                  "there was, above which the run stops.",
-                  between("0", "1")),
+    tenon::number(
+        "max_reward_failures", "0.05",
+        "Share of samples without a usable reward, over the last 200 and at the end of a stage over what "
+        "there was, above which the run stops.",
+        between("0", "1")),
     tenon::option(TENON_T_DURATION, "reward_timeout", "\"60s\"",
                   "Limit of one call of one reward. A reward that asks the host stops there, and its samples "
                   "are timed out; of one that does not stop, the run warns and waits. 0: no limit.",
@@ -64,8 +65,10 @@ constexpr tenon::OptionTable kTopOptions{
     tenon::reference("sinks", "sink", "[\"console\"]", "Where metrics go besides the run folder.", list())};
 constexpr tenon::OptionTable kStageOptions{
     tenon::text("from", nullptr, "An earlier stage, whose model and weights this stage starts from."),
-    tenon::integer("checkpoint_every", "0", "Steps between checkpoints; 0: only by time (run.checkpoint_interval) and at the end of the stage.",
-                   at_least_zero())};
+    tenon::integer(
+        "checkpoint_every", "0",
+        "Steps between checkpoints; 0: only by time (run.checkpoint_interval) and at the end of the stage.",
+        at_least_zero())};
 
 constexpr const char* kTopKeys[] = {"run", "plugins", "sinks", "components", "pipeline"};
 

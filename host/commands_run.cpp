@@ -101,8 +101,7 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
     std::cout << "nothing to do: "
               << (report.stages.size() == 1 ? "the one stage"
                                             : "all " + std::to_string(report.stages.size()) + " stages")
-              << " of " << folder.shown() << (report.stages.size() == 1 ? " is" : " are")
-              << " finished"
+              << " of " << folder.shown() << (report.stages.size() == 1 ? " is" : " are") << " finished"
               << (report.made_otherwise.empty() ? " and unchanged" : ", though by others than are here now")
               << "; --new starts over in a folder of its own\n";
   } else {
@@ -110,7 +109,8 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
   }
   for (const StageReport& s : report.stages)
     for (const fs::path& file : files_of(folder, s))
-      std::cout << s.name << ": " << (fs::path(folder.shown()) / fs::relative(file, folder.path())).string() << '\n';
+      std::cout << s.name << ": " << (fs::path(folder.shown()) / fs::relative(file, folder.path())).string()
+                << '\n';
   if (const size_t n = report.unused.size(); n > 0)
     std::cout << (n == 1 ? "1 stage folder" : std::to_string(n) + " stage folders") << " ("
               << size_text(report.unused_bytes) << ") of earlier configurations: " << folder.shown()
@@ -203,11 +203,10 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
 }  // namespace
 
 int run_command(const RunArguments& a) {
-  return check_and_run(a.config, false, a.set, a.plugin_path, a.threads, a.json,
-                       [&](Plan& plan) {
-                         plan.name = folder_name(plan, a.fresh);
-                         check_same_config(plan);
-                       });
+  return check_and_run(a.config, false, a.set, a.plugin_path, a.threads, a.json, [&](Plan& plan) {
+    plan.name = folder_name(plan, a.fresh);
+    check_same_config(plan);
+  });
 }
 
 int resume_command(const ResumeArguments& a) {

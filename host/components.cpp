@@ -136,9 +136,8 @@ void Components::load_weights(Instance& model, const Slot& slot, const std::stri
   if (path.empty()) return;
   const Checkpoint checkpoint = Checkpoint::open(path);
   if (!checkpoint.has("model"))
-    throw RunError(place_text(slot.mark) + "stage " + slot.stage +
-                   " has no model to go on from: " + path.string() + " holds none. Remove " +
-                   path.parent_path().parent_path().string() +
+    throw RunError(place_text(slot.mark) + "stage " + slot.stage + " has no model to go on from: " +
+                   path.string() + " holds none. Remove " + path.parent_path().parent_path().string() +
                    " and run the configuration again, which runs that stage again and keeps its model");
   checkpoint.verify();
   checkpoint.restore("model", model);

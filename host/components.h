@@ -20,7 +20,8 @@ namespace tenon::host {
 
 // Results of earlier stages. Both return an empty path while components are only being tried and the stage has not run.
 struct StageInputs {
-  std::function<std::filesystem::path(const std::string& stage)> checkpoint;  // the final one that holds its model
+  std::function<std::filesystem::path(const std::string& stage)>
+      checkpoint;  // the final one that holds its model
   std::function<std::filesystem::path(const std::string& stage, const std::string& rows)>
       rows;  // a JSON Lines file
 };

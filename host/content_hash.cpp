@@ -59,7 +59,8 @@ std::string hash_of_path(const fs::path& path) {
   std::string all;
   for (const fs::path& file : files)
     // The named file may be called whatever it likes.
-    all += (file == path ? "" : file.lexically_relative(folder).string()) + '\0' + sha256_of_file(file) + '\n';
+    all +=
+        (file == path ? "" : file.lexically_relative(folder).string()) + '\0' + sha256_of_file(file) + '\n';
   return sha256_of(all);
 }
 

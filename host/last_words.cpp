@@ -137,7 +137,8 @@ void install_last_words() {
   alternate.ss_size = sizeof stack;
   ::sigaltstack(&alternate, nullptr);
   for (const int signal : kCrashes) {
-    struct sigaction old {}, action {};
+    struct sigaction old {
+    }, action{};
     ::sigaction(signal, nullptr, &old);
     if ((old.sa_flags & SA_SIGINFO) != 0 || old.sa_handler != SIG_DFL) continue;
     action.sa_handler = LastWords::on_crash;

@@ -11,9 +11,9 @@
 #include <sstream>
 
 #include "host/command_line.h"
-#include "host/last_words.h"
 #include "host/diagnostics.h"
 #include "host/elf_check.h"
+#include "host/last_words.h"
 #include "host/sha256.h"
 
 namespace tenon::host {

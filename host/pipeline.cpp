@@ -206,8 +206,8 @@ class Pipeline {
     const fs::path before = folder_.path() / "config.yaml";
     if (names.empty() || !fs::exists(before)) return "";
     const std::string changes = changes_text(config_changes(read_file(before), plan_.resolved));
-    return "run again: " + names + "; changed since " + folder_.shown() + " was made: " +
-           (changes.empty() ? "an input file's content or a plugin's version" : changes) +
+    return "run again: " + names + "; changed since " + folder_.shown() +
+           " was made: " + (changes.empty() ? "an input file's content or a plugin's version" : changes) +
            ". Its records become those of this configuration (--name NAME keeps both)";
   }
 
@@ -242,9 +242,10 @@ class Pipeline {
     if (resume)
       for (const std::string& how :
            made_otherwise(resume->manifest().if_contains("made_with"), made_with(stage.spec)))
-        services_.log->warn("stage {} goes on, but what is there of it {}: what follows may differ from an "
-                            "uninterrupted run. To run it from its beginning: delete {}",
-                            stage.name, how, folder.path().string());
+        services_.log->warn(
+            "stage {} goes on, but what is there of it {}: what follows may differ from an "
+            "uninterrupted run. To run it from its beginning: delete {}",
+            stage.name, how, folder.path().string());
     assemble(i + 1);
 
     uint64_t first_sample_id = 0;
@@ -261,7 +262,8 @@ class Pipeline {
         }};
     services_.output_folder = folder.artifacts().string();
     StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs,
-                  plan_.max_reward_failures, plan_.reward_timeout, first_sample_id, plan_.checkpoint_interval});
+                  plan_.max_reward_failures, plan_.reward_timeout, first_sample_id,
+                  plan_.checkpoint_interval});
     run.run(resume);
     assemble(i + 1);
     return {stage.name, hashes_.at(stage.name),

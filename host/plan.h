@@ -70,10 +70,10 @@ struct Plan {
   uint32_t threads = 0;  // never 0 after check
   double max_reward_failures =
       0.05;  // share of samples without an OK reward, over the last 200, above which the run stops
-  double reward_timeout = 0;  // seconds a reward's call may take; 0: as long as it likes
+  double reward_timeout = 0;       // seconds a reward's call may take; 0: as long as it likes
   double checkpoint_interval = 0;  // seconds of work between checkpoints; 0: none by time
-  std::filesystem::path runs;  // folder that holds run folders, absolute
-  Mark runs_mark;              // where that is said, or the configuration's beginning; empty: by the command line
+  std::filesystem::path runs;      // folder that holds run folders, absolute
+  Mark runs_mark;  // where that is said, or the configuration's beginning; empty: by the command line
   std::vector<Spec> sinks;
   std::vector<StagePlan> stages;
   std::string resolved;  // YAML: the configuration after --set, defaults filled in

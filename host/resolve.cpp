@@ -163,7 +163,8 @@ bool Resolver::resolve_template(const Reference& reference, const std::string& p
 bool Resolver::check_overrides(const Reference& reference, const std::string& path, const Slot& slot,
                                const Template& t) {
   if (reference.options.empty() || !loader_.exists(slot.kind, t.use)) return true;
-  const RegisteredComponent* registered = find_component({slot.kind, t.use, t.use_mark, "", path, t.mark, {}});
+  const RegisteredComponent* registered =
+      find_component({slot.kind, t.use, t.use_mark, "", path, t.mark, {}});
   if (registered == nullptr) return false;
   std::vector<std::string> names = option_names(reference.option->children);
   for (std::string& name : option_names(registered->component->options)) names.push_back(std::move(name));

@@ -76,7 +76,8 @@ class Resolver {
 
   const RegisteredComponent* find_component(const SpecRequest& request);
   bool resolve_template(const Reference& reference, const std::string& path, Slot& slot);
-  bool check_overrides(const Reference& reference, const std::string& path, const Slot& slot, const Template& t);
+  bool check_overrides(const Reference& reference, const std::string& path, const Slot& slot,
+                       const Template& t);
   bool resolve_stage(const Reference& reference, const std::string& path, Slot& slot);
   bool resolve_plugin(const Reference& reference, const std::string& path, Slot& slot);
   bool fail(const Mark& mark, const std::string& path, const std::string& message);

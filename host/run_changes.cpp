@@ -46,7 +46,8 @@ void compare(const Value& before, const Value& now, const std::string& path, std
       out.push_back(path + ": " + shown(before) + " → " + shown(now));
     return;
   }
-  if (const Value *a = before.find("use"), *b = now.find("use"); a != nullptr && b != nullptr && !same_text(a, b))
+  if (const Value* a = before.find("use"), *b = now.find("use");
+      a != nullptr && b != nullptr && !same_text(a, b))
     return compare(*a, *b, path + ".use", out);
   const auto old_parts = parts(before), new_parts = parts(now);
   for (const auto& [key, value] : old_parts) {

@@ -117,7 +117,8 @@ void RunFolder::lock() {
                     " is writing this run. Wait for it, or start a run of its own with --new");
   }
   const std::string pid = std::to_string(::getpid());
-  if (::ftruncate(fd, 0) != 0 || ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
+  if (::ftruncate(fd, 0) != 0 ||
+      ::pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
     const int error = errno;
     ::close(fd);
     throw RunError(file.string() + ": cannot write it: " + std::strerror(error));

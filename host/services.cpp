@@ -156,9 +156,9 @@ uint64_t sample_ids(const tenon_host* host, uint64_t n) {
   return stage != nullptr ? stage->sample_ids(n) : 0;
 }
 const void* extension(const tenon_host*, const char* id) {
-  static constexpr tenon_output_folder output_folder{
-      sizeof output_folder, 0,
-      [](const tenon_host* host) { return of(host).services().output_folder.c_str(); }};
+  static constexpr tenon_output_folder output_folder{sizeof output_folder, 0, [](const tenon_host* host) {
+                                                       return of(host).services().output_folder.c_str();
+                                                     }};
   return std::string_view(id) == TENON_EXT_OUTPUT_FOLDER ? &output_folder : nullptr;
 }
 

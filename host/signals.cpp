@@ -43,7 +43,8 @@ StopSignals::StopSignals() {
   sigemptyset(&action.sa_mask);
   for (size_t i = 0; i < std::size(kSignals); ++i) {
     ::sigaction(kSignals[i], nullptr, &old_actions[i]);
-    const bool is_ignored = (old_actions[i].sa_flags & SA_SIGINFO) == 0 && old_actions[i].sa_handler == SIG_IGN;
+    const bool is_ignored =
+        (old_actions[i].sa_flags & SA_SIGINFO) == 0 && old_actions[i].sa_handler == SIG_IGN;
     if (kSignals[i] != SIGHUP || !is_ignored) ::sigaction(kSignals[i], &action, nullptr);
   }
 }

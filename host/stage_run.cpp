@@ -159,8 +159,8 @@ tenon_stage_io StageRun::make_io() {
       };
       json::object& results = object_at(object_at(static_cast<StageRun*>(ctx)->results_, model), benchmark);
       if (results.contains(metric))
-        throw Error(TENON_E_INVALID, std::string("result: there is already a ") + metric + " of model " + model +
-                                         " on " + benchmark + ": two results need two names");
+        throw Error(TENON_E_INVALID, std::string("result: there is already a ") + metric + " of model " +
+                                         model + " on " + benchmark + ": two results need two names");
       results[metric] = value;
     });
   };
@@ -196,9 +196,10 @@ void StageRun::call_stage() {
 void StageRun::check_work_done() {
   const std::string title = components_->stage().title();
   if (steps_done_ < total_steps_)
-    throw RunError(title + ": it returned without an error after " + std::to_string(steps_done_) + " of the " +
-                   std::to_string(total_steps_) +
-                   " steps that it announced with `begin`; it must call step_end once a step" + what_is_kept());
+    throw RunError(title + ": it returned without an error after " + std::to_string(steps_done_) +
+                   " of the " + std::to_string(total_steps_) +
+                   " steps that it announced with `begin`; it must call step_end once a step" +
+                   what_is_kept());
   const bool left_something = !results_.empty() || values_.has_metrics() || !pending_samples_.empty() ||
                               !pending_rows_.empty() || !fs::is_empty(output_);
   if (steps_done_ == 0 && !left_something)
@@ -221,7 +222,8 @@ std::string StageRun::what_is_kept() const {
          (kept ? "The checkpoint after step " + std::to_string(kept->step()) +
                      " is kept, and goes on with: tenon resume " + c_.run.shown() +
                      "; with a changed configuration"
-               : std::string("There is no checkpoint yet (options run.checkpoint_interval and checkpoint_every), so")) +
+               : std::string("There is no checkpoint yet (options run.checkpoint_interval and "
+                             "checkpoint_every), so")) +
          " the stage starts again";
 }
 

@@ -33,8 +33,8 @@ struct StageContext {
   Sinks& sinks;
   StageInputs inputs;
   double max_reward_failures;
-  double reward_timeout;     // seconds; 0: none
-  uint64_t first_sample_id;  // of the stage
+  double reward_timeout;           // seconds; 0: none
+  uint64_t first_sample_id;        // of the stage
   double checkpoint_interval = 0;  // seconds of work between checkpoints; 0: none by time
 };
 
@@ -104,7 +104,8 @@ class StageRun final : public StageServices {
   std::map<std::string, std::string> pending_rows_;  // lines, by row set
   std::chrono::steady_clock::time_point begin_time_, step_time_, checkpoint_time_;
   Doing* doing_ = nullptr;  // while run() runs
-  std::optional<Components> components_;  // last: destroyed first, while all that it may still call or read is there
+  std::optional<Components>
+      components_;  // last: destroyed first, while all that it may still call or read is there
 };
 
 }  // namespace tenon::host

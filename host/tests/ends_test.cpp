@@ -70,7 +70,8 @@ class Ends : public testing::Test {
   fs::path stage() const { return fs::directory_iterator(dir_ / "runs/x/stages")->path(); }
   void await_steps(std::ptrdiff_t n) const {
     auto steps = [&] {
-      const std::string text = fs::exists(dir_ / "runs/x/metrics.jsonl") ? read_file(dir_ / "runs/x/metrics.jsonl") : "";
+      const std::string text =
+          fs::exists(dir_ / "runs/x/metrics.jsonl") ? read_file(dir_ / "runs/x/metrics.jsonl") : "";
       return std::count(text.begin(), text.end(), '\n');
     };
     while (steps() < n) ::usleep(1000);
@@ -100,9 +101,10 @@ TEST_F(Ends, ExitInAPluginIsNoSuccess) {
   write(", steps: 5, mode: exit", ", checkpoint_interval: 0");
   const Outcome none = run();
   EXPECT_EQ(none.code, 70);
-  EXPECT_THAT(none.err, HasSubstr("a plugin ended the program with exit() in stage zero, step 2 (the first is 0)\n"
-                                  "there is no checkpoint of this stage yet, so it starts again with: tenon "
-                                  "resume runs/x\n"));
+  EXPECT_THAT(none.err,
+              HasSubstr("a plugin ended the program with exit() in stage zero, step 2 (the first is 0)\n"
+                        "there is no checkpoint of this stage yet, so it starts again with: tenon "
+                        "resume runs/x\n"));
   write(", steps: 5, mode: exit, checkpoint_every: 1");
   EXPECT_THAT(run().err, HasSubstr("the checkpoint after step 2 is kept; go on with: tenon resume runs/x\n"));
   write(", steps: 5, rewards: [{use: fussy, exit: true}]");
@@ -122,8 +124,9 @@ TEST_F(Ends, ACrashSaysWhereItWasAndStaysACrash) {
   write(", steps: 5, mode: crash, checkpoint_every: 2");
   const Outcome outcome = run();
   EXPECT_EQ(outcome.code, 128 + SIGSEGV);
-  EXPECT_THAT(outcome.err, HasSubstr("the program crashed (segmentation fault) in stage zero, step 2 (the first "
-                                     "is 0)\nthe checkpoint after step 2 is kept; go on with: tenon resume runs/x\n"));
+  EXPECT_THAT(outcome.err,
+              HasSubstr("the program crashed (segmentation fault) in stage zero, step 2 (the first "
+                        "is 0)\nthe checkpoint after step 2 is kept; go on with: tenon resume runs/x\n"));
   write(", steps: 5, mode: crash-in-check");
   const Outcome check = tenon({"check", "c.yaml"});
   EXPECT_EQ(check.code, 128 + SIGSEGV);
@@ -191,10 +194,9 @@ TEST_F(Ends, RefusedSamplesAreToldAndTooManyFailTheStage) {
   write(", announced: 2, steps: 2, rewards: [{use: fussy}]", ", max_reward_failures: 0.05");
   const Outcome outcome = run();
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.err,
-              AllOf(HasSubstr("stage zero: 4 of the last 8 samples have no valid reward; "
-                              "run.max_reward_failures allows 5 %"),
-                    HasSubstr("4 times: fussy refused: it is odd")));
+  EXPECT_THAT(outcome.err, AllOf(HasSubstr("stage zero: 4 of the last 8 samples have no valid reward; "
+                                           "run.max_reward_failures allows 5 %"),
+                                 HasSubstr("4 times: fussy refused: it is odd")));
   EXPECT_FALSE(fs::exists(stage() / "done.json"));
 
   write(", announced: 2, steps: 2, rewards: [{use: fussy}]", ", max_reward_failures: 0.5");
@@ -203,7 +205,8 @@ TEST_F(Ends, RefusedSamplesAreToldAndTooManyFailTheStage) {
   fs::remove_all(dir_ / "runs");
   const Outcome again = run();
   EXPECT_EQ(again.code, 0);
-  EXPECT_THAT(again.err, HasSubstr("warning: stage zero: after step 0: 2 of the last 4 samples have no valid reward"));
+  EXPECT_THAT(again.err,
+              HasSubstr("warning: stage zero: after step 0: 2 of the last 4 samples have no valid reward"));
   EXPECT_EQ(again.err.find("no valid reward"), again.err.rfind("no valid reward")) << "said once";
 }
 
@@ -215,9 +218,9 @@ TEST_F(Ends, WhatChangedIsToldAndAnotherConfigurationIsRefused) {
   write(", announced: 3, steps: 3", "", "other.yaml");
   const Outcome other = tenon({"run", "other.yaml"});
   EXPECT_EQ(other.code, 2);
-  EXPECT_THAT(other.err, AllOf(HasSubstr("runs/x is the run of another configuration, "), HasSubstr("c.yaml: "),
-                               HasSubstr("pipeline.zero.announced: 2 → 3"), HasSubstr("--name NAME"),
-                               HasSubstr("--new takes x-2")));
+  EXPECT_THAT(other.err, AllOf(HasSubstr("runs/x is the run of another configuration, "),
+                               HasSubstr("c.yaml: "), HasSubstr("pipeline.zero.announced: 2 → 3"),
+                               HasSubstr("--name NAME"), HasSubstr("--new takes x-2")));
   EXPECT_EQ(read_file(dir_ / "runs/x/metrics.jsonl"), before);
   EXPECT_EQ(tenon({"run", "other.yaml", "--name", "y"}).code, 0);
   EXPECT_EQ(tenon({"run", "other.yaml", "--new"}).code, 0);

@@ -577,8 +577,9 @@ TEST_F(Run, AStageAppendedToOneThatTrainedNothingStartsFromTheModelThatOneHad) {
     fs::remove_all(dir_ / "runs");
     std::string text = config(", updates: " + base_updates, ", updates: 0");
     ASSERT_EQ(run(write_config(text)).code, 0);
-    text += "- {name: more, use: toy-train, from: zero, data: {use: toy-data}, steps: 1, updates: 0}\n"
-            "- {name: other, use: toy-train, from: base, data: {use: toy-data}, steps: 1, updates: 0}\n";
+    text +=
+        "- {name: more, use: toy-train, from: zero, data: {use: toy-data}, steps: 1, updates: 0}\n"
+        "- {name: other, use: toy-train, from: base, data: {use: toy-data}, steps: 1, updates: 0}\n";
     const Outcome appended = run(write_config(text));
     ASSERT_EQ(appended.code, 0) << appended.err;
     std::istringstream in(read_file(folder / "metrics.jsonl"));

@@ -218,7 +218,8 @@ TEST_P(AttentionTest, DecodingSlotsTogetherKeepsTheBits) {
 
 // One row in each of many slots, as in decoding: heads are then done side by side.
 TEST_P(AttentionTest, ARowInEachOfManySlotsKeepsTheBits) {
-  for (const Heads& s : {Heads{4, 4, 16}, Heads{5, 5, 32}, Heads{9, 9, 32}, Heads{3, 3, 24}, Heads{9, 3, 64}}) {
+  for (const Heads& s :
+       {Heads{4, 4, 16}, Heads{5, 5, 32}, Heads{9, 9, 32}, Heads{3, 3, 24}, Heads{9, 3, 64}}) {
     const uint32_t slots = 21;
     tenon_kv_cache cache{sizeof(tenon_kv_cache), slots, s.kv_heads, s.d, 64, nullptr, nullptr};
     Floats ck = random_floats(tenon_kv_cache_size(&cache)), cv = random_floats(tenon_kv_cache_size(&cache));

@@ -202,7 +202,8 @@ struct ToyTrain {
       one(call, step);
       if (static_cast<int64_t>(step) == fail_at) {
         if (spoil >= 0)
-          std::ofstream(std::string(io.folder()) + "/../checkpoints/" + std::to_string(spoil) + "/manifest.json")
+          std::ofstream(std::string(io.folder()) + "/../checkpoints/" + std::to_string(spoil) +
+                        "/manifest.json")
               << "spoilt";
         throw Error(TENON_E_INTERNAL, "this step fails on request");
       }

@@ -57,12 +57,12 @@ struct Unruly {
   int64_t sleep_us;
   uint64_t n_rewards, state = 0;
 };
-constexpr OptionTable kOptions{integer("announced", "0", "Steps that `begin` is told; 0: it is not called."),
-                               integer("steps", "0", "Steps that are done."),
-                               choice("mode", kModes, "\"well\"", "What happens in step 2."),
-                               integer("sleep_us", "0", "Sleep in each step."),
-                               reference("rewards", "reward", nullptr, "Rewards of four samples a step.",
-                                         {.flags = TENON_O_LIST})};
+constexpr OptionTable kOptions{
+    integer("announced", "0", "Steps that `begin` is told; 0: it is not called."),
+    integer("steps", "0", "Steps that are done."),
+    choice("mode", kModes, "\"well\"", "What happens in step 2."),
+    integer("sleep_us", "0", "Sleep in each step."),
+    reference("rewards", "reward", nullptr, "Rewards of four samples a step.", {.flags = TENON_O_LIST})};
 
 // Refuses every odd completion; with `exit`, ends the program instead.
 struct Fussy {

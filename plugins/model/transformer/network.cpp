@@ -287,7 +287,8 @@ void Network::backward_chunk(const tenon_executor* ex, const Layer& layer, const
   const uint64_t lddq = shape_.qk_norm ? q_ + kv_ : width;
   const tenon_attention_batch batch = chunk.attention(shape_.heads, shape_.kv_heads, shape_.head_dim, scale_);
   tenon_attention_backward(ex, &batch, from.q, from.ld, from.k, from.ld, s.qkv + q_ + kv_, width, s.attention,
-                           q_, s.lse, dattention.data(), q_, dq, lddq, dq + q_, lddq, g.dqkv + q_ + kv_, width);
+                           q_, s.lse, dattention.data(), q_, dq, lddq, dq + q_, lddq, g.dqkv + q_ + kv_,
+                           width);
   for_pieces(ex, chunk.rows, most, [&](uint64_t row, uint64_t rows) {
     project_backward(ex, layer, rows, position + row, x + row * d_, from_row(s, row), from_row(g, row),
                      dx + row * d_);

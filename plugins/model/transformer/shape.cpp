@@ -69,9 +69,8 @@ void check_shape_options(const ShapeOptions& options, Findings& findings) {
 }
 
 Shape shape_from_scratch(const ShapeOptions& o, uint64_t vocab) {
-  check_scratch(o, [](const char* path, const std::string& text) {
-    throw Error(std::string(path) + ": " + text);
-  });
+  check_scratch(
+      o, [](const char* path, const std::string& text) { throw Error(std::string(path) + ": " + text); });
   if (vocab == 0) throw Error("tokenizer: it has no ids");
   Shape s;
   s.architecture = o.family.value_or("llama");
@@ -94,8 +93,8 @@ Shape shape_from_scratch(const ShapeOptions& o, uint64_t vocab) {
 void check_agreement(const ShapeOptions& o, const Shape& s, const std::string& weights) {
   auto differ = [&](const char* name, const auto& written, const auto& there) {
     std::ostringstream text;
-    text << std::boolalpha << name << ": " << written << ", but " << weights << " has "
-         << there << ": remove the option, or name other weights";
+    text << std::boolalpha << name << ": " << written << ", but " << weights << " has " << there
+         << ": remove the option, or name other weights";
     throw Error(text.str());
   };
   auto agree = [&](const char* name, const auto& written, auto there) {
@@ -116,8 +115,8 @@ void check_agreement(const ShapeOptions& o, const Shape& s, const std::string& w
   agree_real("norm_eps", o.norm_eps, s.norm_eps);
   agree("tie_embeddings", o.tie_embeddings, s.tied);
   if (o.max_len && static_cast<uint64_t>(*o.max_len) > s.context)
-    throw Error("max_len: " + std::to_string(*o.max_len) + " tokens, but " + weights +
-                " was trained for " + std::to_string(s.context) + ": give at most that");
+    throw Error("max_len: " + std::to_string(*o.max_len) + " tokens, but " + weights + " was trained for " +
+                std::to_string(s.context) + ": give at most that");
   if (s.head_dim % 8 != 0 || s.head_dim > 256)
     throw Error(TENON_E_UNSUPPORTED, "weights: " + weights + ": its heads are " + std::to_string(s.head_dim) +
                                          " wide; supported are multiples of 8 up to 256");

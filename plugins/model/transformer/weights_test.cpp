@@ -170,8 +170,7 @@ TEST_F(Weights, ThatContradictTheOptionsAreAnErrorWithBothValues) {
   auto message = [&](const std::string& more, uint64_t vocab = kVocab) {
     return message_of([&] { TestModel bad(vocab, from(folder_.string(), more)); });
   };
-  EXPECT_THAT(message(R"(, "layers": 3)"),
-              HasSubstr("layers: 3, but " + folder_.string() + " has 2"));
+  EXPECT_THAT(message(R"(, "layers": 3)"), HasSubstr("layers: 3, but " + folder_.string() + " has 2"));
   EXPECT_THAT(message(R"(, "family": "qwen3")"), HasSubstr("family: qwen3, but"));
   EXPECT_THAT(message(R"(, "tie_embeddings": false)"), HasSubstr("tie_embeddings: false, but"));
   EXPECT_THAT(message(R"(, "norm_eps": 1e-6)"), HasSubstr("norm_eps: 1e-06, but"));

@@ -200,7 +200,7 @@ TEST(Evaluate, NoResultTakesThePlaceOfAnother) {
   EXPECT_THAT(findings(R"("patterns": [{"name": "p", "regex": "a"}, {"name": "p", "regex": "b"}])"),
               ::testing::ElementsAre(HasSubstr("patterns.1.name: two patterns are called p")));
 
-  // `{use: transformer}` and `{use: model/transformer}` are found once the components are there.
+  // What `{use: transformer}` leads to is known once the components are there.
   Lab lab(R"({"models": [{"use": "policy"}, {"use": "model/policy"}], "data": "sums"})");
   try {
     Instance(plugin_component(), lab.host);

@@ -307,8 +307,8 @@ void bench_memory() {
                        lse.data());
   });
   measure("head_backward", [&] {
-    tenon_head_backward(executor, &head, n, nullptr, h.data(), d, target.data(), lse.data(), nullptr, g.data(),
-                        nullptr, dh.data(), d, dw.data());
+    tenon_head_backward(executor, &head, n, nullptr, h.data(), d, target.data(), lse.data(), nullptr,
+                        g.data(), nullptr, dh.data(), d, dw.data());
   });
   measure("head_visit, forward and backward at once", [&] {
     tenon_head_visit(executor, &head, n, nullptr, h.data(), d, target.data(), g.data(), nullptr, logp.data(),
