@@ -4,8 +4,8 @@
 
 #include <algorithm>
 #include <set>
-#include <thread>
 
+#include "host/available_threads.h"
 #include "host/files.h"
 #include "host/option_values.h"
 #include "host/resolve.h"
@@ -41,7 +41,7 @@ constexpr tenon::OptionTable kRunOptions{
                 "Name of the run and of its folder; without it, the file's name without its ending."),
     tenon::integer("seed", "0", "Seed of every random number of the run.", at_least_zero()),
     tenon::integer("threads", "0",
-                   "Threads of the run's one pool; 0: as many as the machine lets this process use.",
+                   "Threads of the run's one pool; 0: as many as the machine, or the container, lets this process use.",
                    between("0", "1024")),
     tenon::text("runs", "\"runs\"",
                 "Folder that holds run folders; a relative one starts where tenon is started."),
@@ -159,7 +159,7 @@ class PlanBuilder {
 
     plan_.seed = static_cast<uint64_t>(integer("seed"));
     plan_.threads = static_cast<uint32_t>(integer("threads"));
-    if (plan_.threads == 0) plan_.threads = std::max(1u, std::thread::hardware_concurrency());
+    if (plan_.threads == 0) plan_.threads = available_threads();
     resolver_.set_threads(plan_.threads);
     if (run_options_.contains("max_reward_failures"))
       plan_.max_reward_failures = run_options_["max_reward_failures"].as_double();

@@ -10,8 +10,8 @@
 #include <iostream>
 #include <set>
 #include <sstream>
-#include <thread>
 
+#include "host/available_threads.h"
 #include "host/command_line.h"
 #include "host/commands_plugins.h"
 #include "host/loader.h"
@@ -60,7 +60,7 @@ json::array cpu_features() {
 
 json::object describe_cpu() {
   return {{"name", proc_value("/proc/cpuinfo", "model name")},
-          {"threads", std::thread::hardware_concurrency()},
+          {"threads", available_threads()},
           {"features", cpu_features()}};
 }
 
@@ -179,7 +179,7 @@ int doctor_command(const DoctorArguments& arguments) {
   } else {
     print_text(answer);
   }
-  return kExitOk;
+  return answer.at("plugins").at("problems").as_array().empty() ? kExitOk : kExitFailed;
 }
 
 }  // namespace tenon::host

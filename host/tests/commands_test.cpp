@@ -192,7 +192,7 @@ TEST_F(Program, DescribeShowsAllKindsOfANameOrTheOneAskedFor) {
 
 TEST_F(Program, DoctorNamesProblems) {
   Answer answer = tenon("doctor --plugin-path '" + (kPlugins / "bad").string() + "'");
-  EXPECT_EQ(answer.code, 0);
+  EXPECT_EQ(answer.code, 1) << "a plugin that cannot be used is not in order";
   EXPECT_THAT(answer.out, AllOf(HasSubstr("CPU"), HasSubstr("memory"), HasSubstr("problem   plugin"),
                                 HasSubstr("draft 99")));
   boost::json::value json = boost::json::parse(tenon("doctor --json").out);

@@ -74,8 +74,10 @@ void Rl::report(const stages::Sampled& batch, const UpdateStats& stats, double s
 }
 
 // Once, when more than half of the updates had nothing to learn from: after the first ten steps, or at the end of a shorter run.
-void Rl::warn_of_skipped(const UpdateStats& stats, uint64_t steps_done) {
+// Rollouts without one valid reward do not count: why there is none, the host says.
+void Rl::warn_of_skipped(const Rollout& rollout, const UpdateStats& stats, uint64_t steps_done) {
   constexpr uint64_t kFirst = 10;
+  if (std::find(rollout.valid.begin(), rollout.valid.end(), 1) == rollout.valid.end()) return;
   made_ += stats.updates;
   skipped_ += stats.skipped;
   if (warned_ || skipped_ <= made_ || (steps_done < kFirst && steps_done < options_.steps)) return;

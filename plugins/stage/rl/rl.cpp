@@ -49,7 +49,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
         update(&now, trained.select(rows), version_ == sampled_by, stats);
 
     report(batch, stats, watch.seconds());
-    warn_of_skipped(stats, step + 1);
+    warn_of_skipped(rollout, stats, step + 1);
     io.step_end(step);
   }
 }

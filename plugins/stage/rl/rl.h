@@ -49,7 +49,7 @@ class Rl {
 
   // report.cpp
   void report(const stages::Sampled& batch, const UpdateStats& stats, double seconds) const;
-  void warn_of_skipped(const UpdateStats& stats, uint64_t steps_done);
+  void warn_of_skipped(const Rollout& rollout, const UpdateStats& stats, uint64_t steps_done);
 
   Host host_;
   Options options_;

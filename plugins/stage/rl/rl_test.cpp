@@ -280,6 +280,12 @@ TEST(Rl, WarnsOnceWhenMostUpdatesAreSkipped) {
   EXPECT_THAT(warnings(3, 2), ::testing::ElementsAre(HasSubstr("2 of the first 3 updates")));
   EXPECT_THAT(warnings(12, 6), ::testing::ElementsAre(HasSubstr("6 of the first 10 updates")));
   EXPECT_THAT(warnings(4, 2), ::testing::IsEmpty()) << "half is not more than half";
+
+  Lab refused(R"({"prompts": 3, "group_size": 4, "max_new_tokens": 10, "steps": 3})");
+  refused.reward.f = [](const Sample&) -> double { refuse("no gold answer"); };
+  refused.run();
+  for (const auto& [level, text] : refused.host.logs)
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("too hard"))) << "nothing is known of the problems";
 }
 
 TEST(Rl, StopsWhereSamplingAndTrainingDiffer) {
