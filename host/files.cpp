@@ -3,7 +3,6 @@
 #include "host/files.h"
 
 #include <fcntl.h>
-#include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -37,29 +36,6 @@ void sync_folder(const fs::path& path) {
 }
 
 }  // namespace
-
-Sha256::Sha256() : context_(EVP_MD_CTX_new()) {
-  if (context_ == nullptr ||
-      EVP_DigestInit_ex(static_cast<EVP_MD_CTX*>(context_), EVP_sha256(), nullptr) != 1)
-    throw RunError("OpenSSL has no SHA-256");
-}
-Sha256::~Sha256() {
-  EVP_MD_CTX_free(static_cast<EVP_MD_CTX*>(context_));
-}
-void Sha256::update(const void* bytes, uint64_t n) {
-  EVP_DigestUpdate(static_cast<EVP_MD_CTX*>(context_), bytes, n);
-}
-std::string Sha256::hex() {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned int n = 0;
-  EVP_DigestFinal_ex(static_cast<EVP_MD_CTX*>(context_), digest, &n);
-  std::string out;
-  for (unsigned int i = 0; i < n; ++i) {
-    out += "0123456789abcdef"[digest[i] >> 4];
-    out += "0123456789abcdef"[digest[i] & 15];
-  }
-  return out;
-}
 
 OutputFile::OutputFile(const fs::path& path, Mode mode) : path_(path) {
   fd_ = ::open(path.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC | (mode == Mode::kCreate ? O_TRUNC : O_APPEND),

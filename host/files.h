@@ -11,21 +11,6 @@ namespace tenon::host {
 
 // Everything here throws RunError that names the file, what was being done and the system's reason ("No space left on device").
 
-// SHA-256 of bytes that arrive in pieces.
-class Sha256 {
- public:
-  Sha256();
-  ~Sha256();
-  Sha256(const Sha256&) = delete;
-  Sha256& operator=(const Sha256&) = delete;
-  void update(const void* bytes, uint64_t n);
-  // 64 lower-case hexadecimal digits; call it once, last.
-  std::string hex();
-
- private:
-  void* context_;
-};
-
 // A file that is written from the beginning or at its end, without a buffer of its own: what `write` returned from is with the system.
 class OutputFile {
  public:

@@ -8,6 +8,7 @@
 
 #include "host/json_text.h"
 #include "host/run_error.h"
+#include "host/sha256.h"
 
 namespace tenon::host {
 
