@@ -105,6 +105,9 @@ Loader::Loader(SearchPath path) : path_(std::move(path)) {}
 void Loader::add_from_config(const fs::path& folder_or_file) {
   if (!fs::exists(folder_or_file))
     throw LoadError("no such folder or plugin file: " + folder_or_file.string());
+  if (fs::is_regular_file(folder_or_file))
+    if (const std::string why = why_not_a_plugin(folder_or_file); !why.empty())
+      throw LoadError("plugin " + folder_or_file.string() + " " + why);
   path_.entries.insert(path_.entries.begin() + static_cast<std::ptrdiff_t>(path_.n_flags + n_from_config_++),
                        folder_or_file);
 }

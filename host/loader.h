@@ -57,7 +57,7 @@ class Loader {
   explicit Loader(SearchPath path = {});
 
   // A further folder or file, behind those of the flags and before the rest. Throws LoadError if it does not
-  // exist.
+  // exist, or is a file that is no plugin.
   void add_from_config(const std::filesystem::path& folder_or_file);
   // A plugin that is part of the program: for tests.
   void add_static(const tenon_plugin* plugin);

@@ -193,6 +193,7 @@ TEST(LoaderTest, AFileOfAnyNameMayBeNamedOutright) {
   ASSERT_NE(found, nullptr);
   EXPECT_EQ(found->plugin->path, fs::canonical(kPlugins / "odd/length.so"));
   EXPECT_THROW(loader.add_from_config(kPlugins / "no/such/folder"), LoadError);
+  EXPECT_THROW(loader.add_from_config(__FILE__), LoadError) << "a source file is no plugin";
 }
 
 TEST(LoaderTest, TwoVersionsOfOneRuntimeAreRefused) {
