@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/cursor.h"
 
+#include <algorithm>
+#include <cstring>
 #include <numeric>
+#include <string_view>
 #include <utility>
 
 #include "tenon/error.hpp"
@@ -22,13 +25,12 @@ std::vector<uint64_t> epoch_order(uint64_t n, uint64_t key, uint64_t epoch) {
   return order;
 }
 
-Cursor::Cursor(void* self, const tenon_dataset_vt* vt, uint64_t key) : self_(self), vt_(vt), key_(key) {}
+Cursor::Cursor(void* self, const tenon_dataset_vt* vt, const tenon_curriculum* curriculum, uint64_t key)
+    : self_(self), vt_(vt), curriculum_(curriculum), key_(key) {}
 
-int32_t Cursor::next(const tenon_call* call, uint64_t max_n, const tenon_row_sink* sink, tenon_error* err) {
+void Cursor::follow_order(std::vector<uint64_t>& index) {
   const uint64_t n = count();
-  if (n == 0) return set_error(err, TENON_E_INVALID, "the data set is empty");
-  std::vector<uint64_t> index(max_n);
-  for (uint64_t i = 0; i < max_n; ++i) {
+  for (uint64_t i = 0; i < index.size(); ++i) {
     const uint64_t at = position_ + i;
     if (n == TENON_COUNT_UNBOUNDED) {
       index[i] = at;
@@ -40,9 +42,64 @@ int32_t Cursor::next(const tenon_call* call, uint64_t max_n, const tenon_row_sin
     }
     index[i] = order_[at % n];
   }
-  const int32_t rc = vt_->read(self_, call, index.data(), max_n, sink, err);
+}
+
+int32_t Cursor::choose(const tenon_call* call, std::vector<uint64_t>& index, tenon_error* err) const {
+  const int32_t rc = curriculum_->choose(self_, call, index.size(), index.data(), err);
+  if (rc < 0) return rc;
+  for (const uint64_t i : index)
+    if (i >= count())
+      return set_error(err, TENON_E_INTERNAL,
+                       "the curriculum chose row " + std::to_string(i) + " of " + std::to_string(count()));
+  return TENON_OK;
+}
+
+int32_t Cursor::next(const tenon_call* call, uint64_t max_n, const tenon_row_sink* sink, tenon_error* err) {
+  if (count() == 0) return set_error(err, TENON_E_INVALID, "the data set is empty");
+  std::vector<uint64_t> index(max_n);
+  if (curriculum_ == nullptr)
+    follow_order(index);
+  else if (const int32_t rc = choose(call, index, err); rc < 0)
+    return rc;
+
+  struct Indexed {
+    const tenon_row_sink* to;
+    const std::vector<uint64_t>& index;
+    uint64_t given = 0;
+  } indexed{sink, index};
+  const tenon_row_sink with_index{
+      sizeof with_index, 0, &indexed, [](void* ctx, const tenon_row* row) -> int32_t {
+        auto& rows = *static_cast<Indexed*>(ctx);
+        if (rows.given == rows.index.size()) return TENON_E_INTERNAL;
+        tenon_row own{};
+        std::memcpy(&own, row, std::min<size_t>(row->struct_size, sizeof own));
+        own.struct_size = sizeof own;
+        own.index = rows.index[rows.given++];
+        return rows.to->row(rows.to->ctx, &own);
+      }};
+  const int32_t rc = vt_->read(self_, call, index.data(), max_n, &with_index, err);
   if (rc >= 0) position_ += max_n;
   return rc;
+}
+
+const tenon_life* Cursor::life() {
+  static constexpr tenon_curriculum kCurriculum{
+      sizeof(tenon_curriculum), 0, nullptr,
+      [](void* self, const tenon_call* call, uint64_t n, const uint64_t* index, const double* mean_reward,
+         const uint64_t* n_valid, tenon_error* err) -> int32_t {
+        const auto& cursor = *static_cast<Cursor*>(self);
+        return cursor.curriculum_->outcome(cursor.self_, call, n, index, mean_reward, n_valid, err);
+      }};
+  static constexpr tenon_life kLife = [] {
+    tenon_life life{};
+    life.struct_size = sizeof life;
+    life.extension = [](void* self, const char* id) -> const void* {
+      const bool has = static_cast<Cursor*>(self)->curriculum_ != nullptr;
+      return has && std::string_view(id) == TENON_EXT_CURRICULUM ? &kCurriculum : nullptr;
+    };
+    return life;
+  }();
+  return &kLife;
 }
 
 const tenon_dataset_vt* Cursor::table() {

@@ -87,10 +87,15 @@ void Instance::create() {
         std::make_unique<OptimizerProxy>(self_, static_cast<const tenon_optimizer_vt*>(spec_.component->vt));
   if (kind() == "dataset") {
     cursor_ = std::make_unique<Cursor>(self_, static_cast<const tenon_dataset_vt*>(spec_.component->vt),
-                                       table_.seed);
+                                       curriculum(), table_.seed);
     if (cursor_->count() == 0)
       throw UserError(spec_.mark, title() + ": the data set is empty: it has no rows");
   }
+}
+
+const tenon_curriculum* Instance::curriculum() const {
+  const auto* table = static_cast<const tenon_curriculum*>(extension(TENON_EXT_CURRICULUM));
+  return TENON_FN(table, tenon_curriculum, choose) && TENON_FN(table, tenon_curriculum, outcome) ? table : nullptr;
 }
 
 tenon_ref Instance::ref() const {
@@ -101,7 +106,7 @@ tenon_ref Instance::ref() const {
   if (cursor_) {
     r.self = cursor_.get();
     r.vt = Cursor::table();
-    r.life = nullptr;  // its functions would take the data set's own self
+    r.life = Cursor::life();
   }
   return r;
 }

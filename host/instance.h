@@ -95,6 +95,8 @@ class Instance {
   HostServices& services() { return services_; }
 
  private:
+  const tenon_curriculum* curriculum() const;  // of a data set that has the extension, whole; or nullptr
+
   HostServices& services_;
   const Spec& spec_;
   std::string place_;

@@ -47,6 +47,27 @@ void on_note(void* ctx, uint64_t, const char* key, double value) {
   });
 }
 
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
+// Of the completions' tokens, packed; 0 if the rewards are not given them.
+uint64_t token_count(const tenon_reward_in& in) {
+  return in.tokens.n == in.n && in.n > 0 ? in.tokens.offsets[in.n] : 0;
+}
+uint64_t first_token(const tenon_reward_in& in, uint64_t i) {
+  return token_count(in) > 0 ? in.tokens.offsets[i] : 0;
+}
+
+// The token rewards of sample i into token_total or, where nobody takes them, into its total.
+void put_token_rewards(const tenon_reward_in& in, uint64_t i, bool valid, const std::vector<double>& tokens,
+                       double& total, tenon_scored& out) {
+  double* to = TENON_HAS(&out, tenon_scored, token_total) ? out.token_total : nullptr;
+  for (uint64_t t = first_token(in, i), end = first_token(in, i + 1); t < end; ++t)
+    if (to != nullptr)
+      to[t] = valid ? tokens[t] : kNone;
+    else if (!std::isnan(tokens[t]))
+      total += tokens[t];
+}
+
 }  // namespace
 
 const char* reward_status_name(int32_t status) {
@@ -75,11 +96,17 @@ Scoring::Scoring(std::vector<Term> terms, double max_failures)
 
 Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const tenon_reward_in& in) {
   const Term& t = terms_[term];
-  Outcome out{std::vector<double>(in.n, 0.0), std::vector<int32_t>(in.n, TENON_R_UNSET),
-              std::vector<std::string>(in.n)};
+  Outcome out{std::vector<double>(in.n, 0.0), std::vector<double>(token_count(in), kNone),
+              std::vector<int32_t>(in.n, TENON_R_UNSET), std::vector<std::string>(in.n)};
   Said said{&out.why, &steps_[term].notes};
-  tenon_reward_out raw{sizeof raw, 0,     out.reward.data(), out.status.data(),
-                       nullptr,    &said, on_reason,         on_note};
+  tenon_reward_out raw{sizeof raw,
+                       0,
+                       out.reward.data(),
+                       out.status.data(),
+                       out.token_reward.empty() ? nullptr : out.token_reward.data(),
+                       &said,
+                       on_reason,
+                       on_note};
 
   const int64_t begin = monotonic_ns();
   std::string error;
@@ -106,6 +133,9 @@ Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const t
     } else if (status == TENON_R_OK && !std::isfinite(out.reward[i])) {
       status = TENON_R_CRASHED;
       why = "the reward is not a finite number";
+    } else if (status == TENON_R_OK && has_infinite_token(out, in, i)) {
+      status = TENON_R_CRASHED;
+      why = "the reward of a token is not a finite number";
     }
     ++steps_[term].outcomes[status];
     if (status == TENON_R_OK) steps_[term].ok.push_back(out.reward[i]);
@@ -114,6 +144,13 @@ Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const t
   }
   steps_[term].samples += in.n;
   return out;
+}
+
+bool Scoring::has_infinite_token(const Outcome& out, const tenon_reward_in& in, uint64_t i) {
+  const auto begin = out.token_reward.begin();
+  return std::any_of(begin + static_cast<ptrdiff_t>(first_token(in, i)),
+                     begin + static_cast<ptrdiff_t>(first_token(in, i + 1)),
+                     [](double x) { return std::isinf(x); });
 }
 
 int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
@@ -145,7 +182,7 @@ void Scoring::count_reason(std::string reason) {
 }
 
 void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out) {
-  std::vector<double> total(in.n, 0.0);
+  std::vector<double> total(in.n, 0.0), tokens(token_count(in), kNone);
   std::vector<uint8_t> applied(in.n, 0), failed(in.n, 0);
   std::vector<std::string> not_applicable(in.n);
   for (size_t term = 0; term < terms_.size(); ++term) {
@@ -155,18 +192,23 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
       if (ok) {
         total[i] += terms_[term].weight * outcome.reward[i];
         applied[i] = 1;
+        for (uint64_t t = first_token(in, i), end = first_token(in, i + 1); t < end; ++t)
+          if (const double earned = outcome.token_reward[t]; !std::isnan(earned))
+            tokens[t] = (std::isnan(tokens[t]) ? 0 : tokens[t]) + terms_[term].weight * earned;
       } else if (outcome.status[i] != TENON_R_NOT_APPLICABLE) {
         failed[i] = 1;
       } else if (not_applicable[i].empty() && !outcome.why[i].empty()) {
         not_applicable[i] = ": " + terms_[term].name + ": " + outcome.why[i];
       }
-      if (term == 0 && out.first != nullptr)
-        out.first[i] = ok ? outcome.reward[i] : std::numeric_limits<double>::quiet_NaN();
+      if (term == 0 && out.first != nullptr) out.first[i] = ok ? outcome.reward[i] : kNone;
+      if (TENON_HAS(&out, tenon_scored, terms) && out.terms != nullptr)
+        out.terms[term * in.n + i] = ok ? outcome.reward[i] : kNone;
     }
   }
   for (uint64_t i = 0; i < in.n; ++i) {
     const bool valid = applied[i] != 0 && failed[i] == 0;
     if (applied[i] == 0 && failed[i] == 0) count_reason("no reward applies" + not_applicable[i]);
+    put_token_rewards(in, i, valid, tokens, total[i], out);
     out.total[i] = valid ? total[i] : 0.0;
     out.valid[i] = valid ? 1 : 0;
     window_ += valid ? '1' : '0';

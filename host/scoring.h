@@ -37,8 +37,9 @@ class Scoring {
     dog_ = dog;
   }
 
-  // Sets total = Σ weight · reward over the terms that are OK and valid = 1; a term that is not applicable is left out; a sample for which no term is
-  // left, or of which any term has another outcome, gets total 0 and valid 0. `first` (may be NULL) is the first term's reward, NaN where it is not OK.
+  // Fills what tenon_scored says: total = Σ weight · reward over the terms that are OK and valid = 1; a term that is not applicable is left out; a sample for which no term is
+  // left, or of which any term has another outcome, gets total 0 and valid 0. Token rewards count where
+  // the sample's total does.
   // A reward that leaves a status unset, sets an unknown one or gives an OK reward that is not finite counts as crashed. A reward's own error ends the run,
   // except TIMEOUT (and CANCELLED after the deadline), TRANSIENT and IO, which count as timed out or crashed for all of its samples. What a reward answers
   // after its deadline counts like any answer. Throws RunError, naming the three commonest reasons when too many samples failed;
@@ -72,6 +73,7 @@ class Scoring {
   };
   struct Outcome {
     std::vector<double> reward;
+    std::vector<double> token_reward;  // of all completion tokens, NaN: none
     std::vector<int32_t> status;
     std::vector<std::string> why;  // of samples that are not OK; may be empty
   };
@@ -79,6 +81,7 @@ class Scoring {
   // The term's own `score`, with a deadline, watched. The return code; an error's text in `why`.
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
                        tenon_reward_out& out, std::string& why);
+  static bool has_infinite_token(const Outcome& out, const tenon_reward_in& in, uint64_t i);
   void count_reason(std::string reason);
   uint64_t failed() const;  // of window_
   void stop_if_too_many_failed() const;

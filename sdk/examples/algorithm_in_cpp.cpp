@@ -16,8 +16,8 @@ class Reinforce {
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
     for (const std::vector<uint64_t>& group : r.groups()) {
       double sum = 0;
-      for (uint64_t i : group) sum += r.reward(i);
-      for (uint64_t i : group) out.set(i, r.reward(i) - sum / static_cast<double>(group.size()));
+      for (uint64_t i : group) sum += r.total_reward(i);
+      for (uint64_t i : group) out.set(i, r.total_reward(i) - sum / static_cast<double>(group.size()));
     }
   }
   // L = −Σ w_t A_t log p_t, so dL/d log p_t = −w_t A_t. The weight w_t has the mean in it.

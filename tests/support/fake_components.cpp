@@ -311,8 +311,8 @@ tenon_ref RowSet::ref(const char* name) {
 void PlainReinforce::advantages(const RolloutView& in, Advantages& out) const {
   for (const auto& group : in.groups()) {
     double mean = 0;
-    for (uint64_t i : group) mean += in.reward(i) / static_cast<double>(group.size());
-    for (uint64_t i : group) out.set(i, in.reward(i) - mean);
+    for (uint64_t i : group) mean += in.total_reward(i) / static_cast<double>(group.size());
+    for (uint64_t i : group) out.set(i, in.total_reward(i) - mean);
     out.metric("groups", 1);
   }
 }

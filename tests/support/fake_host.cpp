@@ -50,7 +50,7 @@ struct Services {
         tenon_ref ref = of(h).at(name);
         const std::string option = std::string(slot) + "." + std::to_string(r) + ".weight";
         const double weight = of(h).host().f64_if(option.c_str()).value_or(1);
-        std::vector<double> reward(in->n, 0), sums;
+        std::vector<double> reward(in->n, 0), earned(in->tokens.n == in->n ? in->tokens.offsets[in->n] : 0, std::nan(""));
         std::vector<int32_t> status(in->n, TENON_R_UNSET);
         struct Notes {
           std::map<std::string, std::pair<double, double>> of;
@@ -59,7 +59,7 @@ struct Services {
                            0,
                            reward.data(),
                            status.data(),
-                           nullptr,
+                           earned.data(),
                            &notes,
                            nullptr,
                            [](void* c, uint64_t, const char* key, double v) {
@@ -73,6 +73,8 @@ struct Services {
         for (uint64_t i = 0; i < in->n; ++i) {
           if (r == 0 && out->first != nullptr)
             out->first[i] = status[i] == TENON_R_OK ? reward[i] : std::nan("");
+          if (out->terms != nullptr)
+            out->terms[r * in->n + i] = status[i] == TENON_R_OK ? reward[i] : std::nan("");
           if (status[i] == TENON_R_OK) {
             out->total[i] += weight * reward[i];
             ++terms[i];

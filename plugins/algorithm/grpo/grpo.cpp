@@ -27,30 +27,14 @@
 #include <algorithm>
 #include <cmath>
 
-#include "algorithm_support/algorithm_support.h"
+#include "algorithm_support/kl.h"
+#include "algorithm_support/policy_loss.h"
 
 namespace {
 
 namespace support = tenon::algorithm_support;
 
 enum class Std { kSample, kPopulation, kNone };
-enum class Kl { kK1, kK2, kK3 };
-
-struct KlTerm {
-  double value, slope;  // slope by lp_new
-};
-KlTerm kl_term(Kl kind, double d) {
-  switch (kind) {
-    case Kl::kK1:
-      return {-d, 1};
-    case Kl::kK2:
-      return {d * d / 2, -d};
-    case Kl::kK3:
-      return {std::expm1(d) - d, -std::expm1(d)};
-  }
-  throw tenon::Error(TENON_E_INTERNAL, "no such estimator");
-}
-
 class Grpo {
  public:
   static constexpr const char* kDoc =
@@ -65,7 +49,7 @@ class Grpo {
         clip_low_(host.f64("clip_low")),
         clip_high_(host.f64("clip_high")),
         beta_(host.f64("beta")),
-        kl_(one_of<Kl>(host.str("kl"), {{"k1", Kl::kK1}, {"k2", Kl::kK2}, {"k3", Kl::kK3}})),
+        kl_(support::read_kl(host.str("kl"))),
         info_(support::read_info(host)) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
@@ -85,7 +69,7 @@ class Grpo {
       groups += 1;
       spread += m.scale * m.std;
       for (uint64_t i : group) {
-        double a = m.scale == 0 ? 0 : advantage(m, r.reward(i));
+        double a = m.scale == 0 ? 0 : advantage(m, r.total_reward(i));
         out.set(i, a);
         metrics.add(a);
       }
@@ -97,13 +81,19 @@ class Grpo {
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
     support::need_gradient_columns(r);
     if (beta_ != 0) support::need(r.raw().lp_ref, "lp_ref");
-    Sums sums;
-    for (uint64_t i = 0; i < r.sequences(); ++i) {
-      if (!r.valid(i)) continue;
-      for (uint64_t t = r.begin(i); t < r.end(i); ++t)
-        if (r.scored(t)) token(r, i, t, out, sums);
-    }
-    sums.report(out, beta_ != 0);
+    support::RatioMetrics metrics;
+    double kl_sum = 0, tokens = 0;
+    const double beta = beta_ * r.kl_scale();
+    support::add_token_losses(r, out, metrics, [&](uint64_t, uint64_t t, double ratio) {
+      support::TokenLoss loss = support::clipped_surrogate(r.advantage(t), ratio, clip_low_, clip_high_);
+      if (beta == 0) return loss;
+      const support::KlTerm kl = support::kl_term(kl_, r.lp_new(t), r.lp_ref(t), ratio);
+      loss.loss += beta * kl.value, loss.slope += beta * kl.slope;
+      kl_sum += kl.value, tokens += 1;
+      return loss;
+    });
+    metrics.report(out);
+    if (beta_ != 0) out.metric("kl", kl_sum, tokens);
   }
 
  private:
@@ -113,50 +103,19 @@ class Grpo {
     double scale, mean, std;
   };
   Moments moments(const tenon::RolloutView& r, const std::vector<uint64_t>& group) const {
-    double low = r.reward(group[0]), high = low;
-    for (uint64_t i : group) low = std::min(low, r.reward(i)), high = std::max(high, r.reward(i));
+    double low = r.total_reward(group[0]), high = low;
+    for (uint64_t i : group) low = std::min(low, r.total_reward(i)), high = std::max(high, r.total_reward(i));
     if (low == high) return {0, 0, 0};
     double scale = std::exp2(std::ilogb(std::max(std::abs(low), std::abs(high)))),
            g = static_cast<double>(group.size()), sum = 0, squares = 0;
-    for (uint64_t i : group) sum += r.reward(i) / scale;
+    for (uint64_t i : group) sum += r.total_reward(i) / scale;
     double mean = sum / g;
-    for (uint64_t i : group) squares += std::pow(r.reward(i) / scale - mean, 2);
+    for (uint64_t i : group) squares += std::pow(r.total_reward(i) / scale - mean, 2);
     return {scale, mean, std::sqrt(squares / (std_ == Std::kPopulation ? g : g - 1))};
   }
   double advantage(const Moments& m, double reward) const {
     double centred = reward / m.scale - m.mean;
     return std_ == Std::kNone ? centred * m.scale : centred / (m.std + std_epsilon_ / m.scale);
-  }
-
-  struct Sums {
-    double tokens = 0, ratio = 0, low = 0, high = 0, kl = 0, policy_kl = 0;
-    void report(const tenon::Gradient& out, bool with_kl) const {
-      out.metric("ratio/mean", ratio, tokens);
-      out.metric("clip_ratio/low", low, tokens);
-      out.metric("clip_ratio/high", high, tokens);
-      out.metric("policy_kl", policy_kl, tokens);
-      if (with_kl) out.metric("kl", kl, tokens);
-    }
-  };
-
-  void token(const tenon::RolloutView& r, uint64_t i, uint64_t t, tenon::Gradient& out, Sums& sums) const {
-    double a = r.advantage(t), log_ratio = r.lp_new(t) - r.lp_old(t), ratio = std::exp(log_ratio);
-    bool above = a > 0 && ratio > 1 + clip_high_, below = a < 0 && ratio < 1 - clip_low_;
-    double loss = 0, slope = 0;
-    if (a != 0) {  // else 0 · ∞ for a ratio that overflows
-      loss = -a * (above ? 1 + clip_high_ : below ? 1 - clip_low_ : ratio);
-      slope = above || below ? 0 : -a * ratio;
-    }
-    if (beta_ != 0) {
-      KlTerm kl = kl_term(kl_, r.lp_ref(t) - r.lp_new(t));
-      loss += beta_ * kl.value;
-      slope += beta_ * kl.slope;
-      sums.kl += kl.value;
-    }
-    double w = r.weight(t);
-    if (!std::isfinite(w * loss) || !std::isfinite(w * slope)) support::throw_not_finite(r, i, t);
-    out.add(t, w * loss, w * slope);
-    sums.tokens += 1, sums.ratio += ratio, sums.high += above, sums.low += below, sums.policy_kl -= log_ratio;
   }
 
   template <class T>
@@ -168,12 +127,11 @@ class Grpo {
 
   Std std_;
   double std_epsilon_, clip_low_, clip_high_, beta_;
-  Kl kl_;
+  support::Kl kl_;
   tenon_algorithm_info info_;
 };
 
 constexpr const char* kStds[] = {"sample", "population", "none", nullptr};
-constexpr const char* kKls[] = {"k1", "k2", "k3", nullptr};
 
 }  // namespace
 
@@ -191,5 +149,5 @@ TENON_ALGORITHM_PLUGIN(
         "beta", "0",
         "Weight of the divergence from the reference model; 0: none, and no reference model is made.",
         {.min = "0"}),
-    tenon::choice("kl", kKls, "\"k3\"", "Its estimator, of beta > 0."), support::kAggregation,
+    tenon::choice("kl", support::kKlNames, "\"k3\"", "Its estimator, of beta > 0."), support::kAggregation,
     support::kLength)

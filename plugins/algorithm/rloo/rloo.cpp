@@ -25,7 +25,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "algorithm_support/algorithm_support.h"
+#include "algorithm_support/kl.h"
+#include "algorithm_support/policy_loss.h"
 
 namespace {
 
@@ -61,9 +62,9 @@ class Rloo {
     for (const auto& group : r.groups()) {
       std::vector<double> reward;
       for (uint64_t i : group) {
-        double kl = beta_ != 0 ? divergence(r, i) : 0;
+        double kl = beta_ != 0 ? support::sequence_kl(r, i) : 0;
         kl_sum += kl;
-        reward.push_back(r.reward(i) - beta_ * kl);
+        reward.push_back(r.total_reward(i) - beta_ * r.kl_scale() * kl);
       }
       auto [low, high] = std::minmax_element(reward.begin(), reward.end());
       bool no_signal = *low == *high;
@@ -73,7 +74,7 @@ class Rloo {
         double a = no_signal ? 0 : g / (g - 1) * (reward[k] - mean);
         if (!std::isfinite(a))
           throw tenon::Error("rloo: the advantage of sample " + std::to_string(r.raw().sample_id[group[k]]) +
-                             " is not finite: reward " + std::to_string(r.reward(group[k])));
+                             " is not finite: reward " + std::to_string(r.total_reward(group[k])));
         out.set(group[k], a);
         metrics.add(a);
       }
@@ -84,48 +85,16 @@ class Rloo {
 
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
     support::need_gradient_columns(r);
-    Sums sums;
-    for (uint64_t i = 0; i < r.sequences(); ++i) {
-      if (!r.valid(i)) continue;
-      for (uint64_t t = r.begin(i); t < r.end(i); ++t)
-        if (r.scored(t)) token(r, i, t, out, sums);
-    }
-    out.metric("ratio/mean", sums.ratio, sums.tokens);
-    out.metric("policy_kl", sums.policy_kl, sums.tokens);
-    if (clipped_) {
-      out.metric("clip_ratio/low", sums.low, sums.tokens);
-      out.metric("clip_ratio/high", sums.high, sums.tokens);
-    }
+    support::RatioMetrics metrics;
+    support::add_token_losses(r, out, metrics, [&](uint64_t, uint64_t t, double ratio) {
+      const double a = r.advantage(t);
+      if (!clipped_) return support::TokenLoss{-a * r.lp_new(t), -a};
+      return support::clipped_surrogate(a, ratio, clip_low_, clip_high_);
+    });
+    metrics.report(out, clipped_);
   }
 
  private:
-  struct Sums {
-    double tokens = 0, ratio = 0, low = 0, high = 0, policy_kl = 0;
-  };
-
-  void token(const tenon::RolloutView& r, uint64_t i, uint64_t t, tenon::Gradient& out, Sums& sums) const {
-    double a = r.advantage(t), log_ratio = r.lp_new(t) - r.lp_old(t), ratio = std::exp(log_ratio), loss = 0,
-           slope = 0;
-    bool above = clipped_ && a > 0 && ratio > 1 + clip_high_,
-         below = clipped_ && a < 0 && ratio < 1 - clip_low_;
-    if (a != 0) {  // else 0 · ∞ for a ratio that overflows
-      loss = -a * (!clipped_ ? r.lp_new(t) : above ? 1 + clip_high_ : below ? 1 - clip_low_ : ratio);
-      slope = above || below ? 0 : -a * (clipped_ ? ratio : 1);
-    }
-    double w = r.weight(t);
-    if (!std::isfinite(w * loss) || !std::isfinite(w * slope)) support::throw_not_finite(r, i, t);
-    out.add(t, w * loss, w * slope);
-    sums.tokens += 1, sums.ratio += ratio, sums.high += above, sums.low += below, sums.policy_kl -= log_ratio;
-  }
-
-  // Σ_t (lp_old − lp_ref) over the scored tokens of sequence i.
-  static double divergence(const tenon::RolloutView& r, uint64_t i) {
-    double sum = 0;
-    for (uint64_t t = r.begin(i); t < r.end(i); ++t)
-      if (r.scored(t)) sum += r.lp_old(t) - r.lp_ref(t);
-    return sum;
-  }
-
   bool clipped_;
   double clip_low_, clip_high_, beta_;
   tenon_algorithm_info info_;

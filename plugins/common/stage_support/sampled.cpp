@@ -47,7 +47,7 @@ std::string Sampled::to_json(uint64_t i) const {
                     ",\"completion\":" + quote_utf8(text_of(completions, i)) +
                     ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
                     ",\"tokens\":" + std::to_string(rollout.completion_len(i)) +
-                    ",\"reward\":" + (rollout.valid[i] != 0 ? number_json(rollout.reward[i]) : "null");
+                    ",\"reward\":" + (rollout.valid[i] != 0 ? number_json(rollout.total_reward(i)) : "null");
   if (!rollout.advantage.empty())
     out += ",\"advantage\":" + number_json(rollout.advantage[rollout.ids.offsets[i] + rollout.prompt_len[i]]);
   return out + "}";
@@ -99,7 +99,7 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
   Sampled out;
   for (uint64_t i = 0; i < prompts.size(); ++i) {
     out.rollout.push(prompts[i], done[i].ids, done[i].logprobs, group_id[i], sample_id[i], done[i].finish);
-    out.rollout.version.push_back(version);
+    out.rollout.version.resize(out.rollout.tokens(), version);
     if (i % per_row == 0)
       out.prompts.push(utf8::repaired(tokenizer.decode(prompts[i])));
     else
@@ -112,8 +112,9 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
 }
 
 void CompletionSampler::score(const tenon_call* call, Sampled& batch) const {
-  batch.first =
+  RewardTerms terms =
       score_rewards(host_, "rewards", call, batch.rollout, batch.prompts, batch.completions, batch.meta);
+  batch.first = std::move(terms.first), batch.terms = std::move(terms.rewards);
 }
 
 }  // namespace tenon::stages

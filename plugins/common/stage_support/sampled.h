@@ -6,11 +6,12 @@
 
 namespace tenon::stages {
 
-// A rollout with its texts. `rollout` has the sampled columns; reward, valid and `first` are there after score().
+// A rollout with its texts. `rollout` has the sampled columns; reward, valid, `first` and `terms` are there after score().
 struct Sampled {
   Rollout rollout;
   Ragged<char> prompts, completions, meta;  // one per sequence, special tokens left out
   std::vector<double> first;                // the first reward alone; NaN where it is not OK
+  std::vector<std::vector<double>> terms;   // each reward alone, before its weight; NaN where it is not OK
 
   // One object for samples.jsonl: prompt, completion, reward (null: not valid), advantage of its first token (left out: none computed), finish.
   std::string to_json(uint64_t i) const;

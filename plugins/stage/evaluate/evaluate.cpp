@@ -178,7 +178,7 @@ class Evaluate {
       to.tokens += static_cast<double>(r.completion_len(i));
       to.truncated += r.finish[i] == TENON_FINISH_LENGTH ? 1 : 0;
       if (std::isfinite(batch.first[i])) to.accuracy.back().push_back(batch.first[i]), ++to.judged;
-      if (r.valid[i] != 0) to.reward.back().push_back(r.reward[i]);
+      if (r.valid[i] != 0) to.reward.back().push_back(r.total_reward(i));
       std::string_view text(batch.completions[i].data(), batch.completions[i].size());
       for (size_t p = 0; p < patterns_.size(); ++p) to.matches[p] += patterns_[p].pattern.in(text) ? 1 : 0;
     }

@@ -42,7 +42,7 @@ void Rl::report(const stages::Sampled& batch, const UpdateStats& stats, double s
   std::vector<double> rewards, accuracy, lengths;
   double truncated = 0;
   for (uint64_t i = 0; i < r.size(); ++i) {
-    if (r.valid[i] != 0) rewards.push_back(r.reward[i]);
+    if (r.valid[i] != 0) rewards.push_back(r.total_reward(i));
     if (std::isfinite(batch.first[i])) accuracy.push_back(batch.first[i]);
     lengths.push_back(static_cast<double>(r.completion_len(i)));
     truncated += r.finish[i] == TENON_FINISH_LENGTH ? 1 : 0;

@@ -89,7 +89,7 @@ Expected first_rollout(const std::string& options, uint64_t prompts, uint64_t gr
   return out;
 }
 double odd_of(const std::string& text) {
-  Sample s{0, 0, "", text, "{}", {}, 0, 0, nullptr, nullptr};
+  Sample s{0, 0, "", text, "{}", {}, 0, 0, nullptr, {}, nullptr};
   return odd_digits(s);
 }
 

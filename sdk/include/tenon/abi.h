@@ -39,7 +39,7 @@ extern "C" {
 
 /* Level 0: the ABI is being built. A plugin loads only if it was built for exactly this level and draft. From level 1 on, old plugins load for ever. */
 #define TENON_ABI_LEVEL 0
-#define TENON_ABI_DRAFT 2
+#define TENON_ABI_DRAFT 3
 /* The lowest level that has every table and function which the C++ wrappers use; what they state as tenon_plugin.abi_min. */
 #define TENON_ABI_MIN_OF_WRAPPERS 0
 
@@ -282,6 +282,15 @@ enum {
   TENON_C_STATELESS = 16       /* nothing to save; the host may share one instance */
 };
 
+/* A named set of options: a published variant, with its paper's values. `preset: name` beside `use:` makes them the defaults of that component's options.
+ * Static data. */
+typedef struct tenon_preset {
+  uint32_t struct_size, _pad;
+  const char *name, *doc;     /* "dapo"; the variant, and where it is published */
+  const char *options_json;   /* a JSON object: options of the component */
+  const char *stage_json;     /* a JSON object: what becomes the default of a stage's options where the stage has the component in a slot; or NULL */
+} tenon_preset;
+
 typedef struct tenon_component {
   uint32_t struct_size, flags;
   const char *kind; /* "reward", "dataset", "tokenizer", "model", "sampler", "algorithm", "optimizer", "stage", "communicator", "sink" */
@@ -291,6 +300,7 @@ typedef struct tenon_component {
   const tenon_life *life;
   const void *vt; /* tenon_<kind>_vt */
   uint32_t state_version, _pad;
+  const tenon_preset *const *presets; /* NULL-terminated; or NULL */
 } tenon_component;
 
 typedef struct tenon_plugin {
@@ -318,6 +328,7 @@ typedef struct tenon_row {
   uint32_t struct_size, _pad;
   tenon_str prompt, messages_json, completion, meta_json;
   tenon_str source; /* where the row is written, "train.jsonl:17", for messages; absent if it is computed */
+  uint64_t index;   /* the row's index in its data set. Filled in by the host's cursor */
 } tenon_row;
 
 typedef struct tenon_row_sink {
@@ -338,6 +349,18 @@ typedef struct tenon_dataset_vt {
    * of an epoch comes the next epoch. */
   int32_t(TENON_CALL *next)(void *self, const tenon_call *, uint64_t max_n, const tenon_row_sink *, tenon_error *);
 } tenon_dataset_vt;
+
+/* Extension of data sets: which rows come next, chosen by how the rows before them went. The host's cursor then asks `choose` where it would take its shuffled
+ * order, and hands the extension on: a stage finds it behind the cursor's own life. Its state is part of checkpoints (tenon_life.save). */
+#define TENON_EXT_CURRICULUM "tenon.ext.curriculum/1"
+typedef struct tenon_curriculum {
+  uint32_t struct_size, _pad;
+  /* [call] The next n rows to train on: index[0..n), each below count. Depends on the seed, the number of rows chosen and the outcomes told so far. */
+  int32_t(TENON_CALL *choose)(void *self, const tenon_call *, uint64_t n, uint64_t *index, tenon_error *);
+  /* [call] Of each row of a rollout how many of its completions had a valid reward, and the mean of their first reward (NaN: of none). */
+  int32_t(TENON_CALL *outcome)(void *self, const tenon_call *, uint64_t n, const uint64_t *index, const double *mean_reward, const uint64_t *n_valid,
+                               tenon_error *);
+} tenon_curriculum;
 
 /* ---- tokenizer ------------------------------------------------------------------------------------------------------------------------ */
 
@@ -530,7 +553,7 @@ typedef struct tenon_reward_out {
   uint32_t struct_size, _pad;
   double *reward;       /* [n] */
   int32_t *status;      /* [n] TENON_R_… */
-  double *token_reward; /* [Σ completion tokens] or NULL; in this draft no host reads it, and it is NULL */
+  double *token_reward; /* [tokens.offsets[n]] or NULL: a reward that a completion token earns, on top of reward[i]; NaN, as the host fills it in: none */
   void *ctx;
   void(TENON_CALL *reason)(void *ctx, uint64_t i, const char *text, uint64_t n); /* [in-call] why, in a few words; optional */
   void(TENON_CALL *note)(void *ctx, uint64_t i, const char *key, double value);   /* [in-call] a further number of sample i; optional */
@@ -548,6 +571,9 @@ typedef struct tenon_scored {
   double *total;  /* [n] Σ weight · reward over the terms that apply */
   uint8_t *valid; /* [n] 1: total counts */
   double *first;  /* [n] or NULL: the first reward of the list alone (by convention the accuracy); NaN where it is not OK */
+  double *token_total; /* [tokens.offsets[n]] or NULL: Σ weight · token_reward over the terms that give one, NaN where none does. NULL: their sum over a
+                          sample is in its `total` */
+  double *terms;       /* [slot_count · n] or NULL: each reward of the list alone, before its weight, one after the other; NaN where it is not OK */
 } tenon_scored;
 
 /* ---- algorithm ------------------------------------------------------------------------------------------------------------------------ */
@@ -556,7 +582,9 @@ enum {
   TENON_NEEDS_REFERENCE = 1, /* lp_ref */
   TENON_NEEDS_ENTROPY = 2,
   TENON_NEEDS_VALUE = 4,
-  TENON_NEEDS_GROUPS = 8     /* a group of one gives no signal */
+  TENON_NEEDS_GROUPS = 8,    /* a group of one gives no signal */
+  TENON_WHOLE_GROUPS = 16,   /* the loss is of groups, not of sequences: a group is never divided, neither over mini-batches nor over calls of gradient */
+  TENON_FIXED_ADVANTAGE = 32 /* the policy's loss is not proportional to the advantages, so that the stage cannot correct it by importance weights */
 };
 enum {
   TENON_TOKEN_MEAN = 0,     /* 1 / Σ tokens of the mini-batch */
@@ -581,17 +609,31 @@ typedef struct tenon_rollout {
   const uint8_t *mask;        /* [n_tok] */
   const double *reward;       /* [n_seq] */
   const uint8_t *valid;       /* [n_seq] 0: not in loss, not in any baseline */
-  const double *token_reward; /* [n_tok] or NULL; in this draft no host carries it, and it is NULL */
+  const double *token_reward; /* [n_tok] or NULL: earned at that token, on top of reward; NaN: none */
   const float *lp_sample;     /* [n_tok] from the sampler */
   const float *lp_old;        /* [n_tok] of the policy before the first update of this rollout */
   const float *lp_new;        /* [n_tok] of the policy now */
   const float *lp_ref;        /* [n_tok] of the reference */
   const float *entropy;       /* [n_tok] */
-  const float *value;         /* [n_tok] */
-  const double *advantage;    /* [n_tok] */
+  const float *value;         /* [n_tok] of the critic now */
+  const float *value_old;     /* [n_tok] of the critic before the first update of this rollout */
+  const double *advantage;    /* [n_tok] in `gradient`: what `advantages` gave, times the stage's importance weight where it corrects for one */
+  const double *value_target; /* [n_tok] what `advantages` gave */
   const double *weight;       /* [n_tok] the host's normaliser: the loss is Σ weight·loss_t. Algorithms multiply by it and never divide */
-  const uint64_t *version;    /* [n_seq] policy version that sampled it */
+  const uint64_t *version;    /* [n_tok] version of the policy that sampled the token */
+  double kl_scale;            /* factor of the algorithm's weight of the divergence from the reference, from the stage's KL controller; 1 without one */
 } tenon_rollout;
+
+enum { TENON_METRIC_MEAN = 0 /* Σ value / Σ count */, TENON_METRIC_MIN, TENON_METRIC_MAX /* of the values; count is not used */ };
+
+typedef struct tenon_advantages_out {
+  uint32_t struct_size, _pad;
+  double *advantage;    /* [n_tok] 0 where mask is 0. The host zero-fills both */
+  double *value_target; /* [n_tok] what the critic learns, of an algorithm that needs values; or NULL */
+  void *ctx;
+  /* [in-call] A quantity over what was given; the stage puts those of all calls of a step together. `how` is TENON_METRIC_…. */
+  void(TENON_CALL *metric)(void *ctx, const char *name, int32_t how, double value, double count);
+} tenon_advantages_out;
 
 typedef struct tenon_gradient_out {
   uint32_t struct_size, _pad;
@@ -600,19 +642,43 @@ typedef struct tenon_gradient_out {
   float *d_entropy; /* [n_tok] or NULL */
   float *d_value;   /* [n_tok] or NULL */
   void *ctx;
-  /* [in-call] Σ and count of a quantity over what was given; the stage adds them up over micro-batches and records sum / count. */
-  void(TENON_CALL *metric)(void *ctx, const char *name, double sum, double count);
+  /* [in-call] As in tenon_advantages_out. */
+  void(TENON_CALL *metric)(void *ctx, const char *name, int32_t how, double value, double count);
 } tenon_gradient_out;
 
 typedef struct tenon_algorithm_vt {
   uint32_t struct_size, _pad;
   /* [call] What it needs and how its loss is aggregated. Fixed after create. */
   int32_t(TENON_CALL *info)(void *self, tenon_algorithm_info *, tenon_error *);
-  /* [call] Rewards of a whole rollout to advantage [n_tok] (zero-filled by the host). A pure function of inputs, options and saved state. */
-  int32_t(TENON_CALL *advantages)(void *self, const tenon_call *, const tenon_rollout *, double *advantage, tenon_gradient_out *metrics, tenon_error *);
-  /* [call] Loss and its derivatives for whole sequences of a mini-batch. Pure. */
+  /* [call] Rewards of a whole rollout to advantages. A pure function of inputs and options, whose bits do not depend on the order of the sequences. */
+  int32_t(TENON_CALL *advantages)(void *self, const tenon_call *, const tenon_rollout *, tenon_advantages_out *, tenon_error *);
+  /* [call] Loss and its derivatives for whole sequences of a mini-batch. Pure; a sequence's derivatives depend on that sequence (with
+   * TENON_WHOLE_GROUPS: on its group) alone. */
   int32_t(TENON_CALL *gradient)(void *self, const tenon_call *, const tenon_rollout *, tenon_gradient_out *, tenon_error *);
 } tenon_algorithm_vt;
+
+/* Extension of algorithms: how a token came to its gradient, for `tenon explain`. */
+#define TENON_EXT_EXPLAIN "tenon.ext.explain/1"
+typedef struct tenon_explanation {
+  uint32_t struct_size, _pad;
+  void *ctx;
+  /* [in-call] The next link of the chain: what it is ("group mean"), its value, and in words how it is computed or what it means. */
+  void(TENON_CALL *link)(void *ctx, const char *quantity, double value, const char *how);
+} tenon_explanation;
+typedef struct tenon_explain {
+  uint32_t struct_size, _pad;
+  /* [call] Token t (0 <= t < n_tok, mask 1) of valid sequence i, from its reward to d_logprob. The rollout is whole and has the columns of both functions. */
+  int32_t(TENON_CALL *explain)(void *self, const tenon_call *, const tenon_rollout *, uint64_t i, uint64_t t, const tenon_explanation *, tenon_error *);
+} tenon_explain;
+
+/* Extension of algorithms whose loss has constants that depend on the policy (stop-gradients): the loss as a function of the policy at `at`, with what the
+ * algorithm holds constant taken from `frozen`, which differs from `at` in lp_new, entropy and value alone. Its derivative at at = frozen is what `gradient`
+ * gives; so finite differences can judge it. Of an algorithm without this extension, gradient's own loss is differentiated. */
+#define TENON_EXT_SURROGATE "tenon.ext.surrogate/1"
+typedef struct tenon_surrogate {
+  uint32_t struct_size, _pad;
+  int32_t(TENON_CALL *loss)(void *self, const tenon_call *, const tenon_rollout *at, const tenon_rollout *frozen, double *loss, tenon_error *); /* [call] */
+} tenon_surrogate;
 
 /* ---- optimizer ------------------------------------------------------------------------------------------------------------------------ */
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <span>
+
 #include "tenon/json.hpp"
 #include "tenon/plugin.hpp"
 
@@ -11,15 +13,16 @@ namespace tenon {
 struct Row {
   std::string prompt, messages_json, completion, meta_json;
   std::string source{};  // "train.jsonl:17", for messages; empty if there is none
+  uint64_t index = 0;    // in its data set, of a row that the host's cursor gave
 
   std::optional<std::string> meta(std::string_view key) const { return json::text_field(meta_json, key); }
   static Row copy(const tenon_row& r) {
     return {std::string(view(r.prompt)), std::string(view(r.messages_json)), std::string(view(r.completion)), std::string(view(r.meta_json)),
-            TENON_HAS(&r, tenon_row, source) ? std::string(view(r.source)) : ""};
+            TENON_HAS(&r, tenon_row, source) ? std::string(view(r.source)) : "", TENON_HAS(&r, tenon_row, index) ? r.index : 0};
   }
   tenon_row raw() const {
     auto optional = [](const std::string& s) { return s.empty() ? tenon_str{nullptr, 0} : str(s); };
-    return {sizeof(tenon_row), 0, optional(prompt), optional(messages_json), optional(completion), optional(meta_json), optional(source)};
+    return {sizeof(tenon_row), 0, optional(prompt), optional(messages_json), optional(completion), optional(meta_json), optional(source), index};
   }
 };
 
@@ -49,7 +52,9 @@ struct DatasetShim {
 class Dataset {
  public:
   static constexpr const char* kKind = "dataset";
-  explicit Dataset(const tenon_ref& ref) : self_(ref.self), vt_(static_cast<const tenon_dataset_vt*>(ref.vt)) {}
+  explicit Dataset(const tenon_ref& ref) : self_(ref.self), vt_(static_cast<const tenon_dataset_vt*>(ref.vt)) {
+    if (TENON_FN(ref.life, tenon_life, extension)) curriculum_ = static_cast<const tenon_curriculum*>(ref.life->extension(ref.self, TENON_EXT_CURRICULUM));
+  }
   uint64_t count() const { return vt_->count(self_); }
   // The next n rows in the order of the run; goes on into the next epoch.
   std::vector<Row> next(const tenon_call* call, uint64_t n) const {
@@ -60,6 +65,13 @@ class Dataset {
     std::vector<uint64_t> index(n);
     for (uint64_t i = 0; i < n; ++i) index[i] = begin + i;
     return collect([&](const tenon_row_sink* sink, ErrorBuffer& err) { return vt_->read(self_, call, index.data(), n, sink, err); });
+  }
+  // Whether the data set chooses its rows by how those before them went.
+  bool is_curriculum() const { return TENON_FN(curriculum_, tenon_curriculum, outcome); }
+  // tenon_curriculum.outcome; only of one.
+  void outcome(const tenon_call* call, std::span<const uint64_t> index, std::span<const double> mean_reward, std::span<const uint64_t> n_valid) const {
+    ErrorBuffer err;
+    err.check(curriculum_->outcome(self_, call, index.size(), index.data(), mean_reward.data(), n_valid.data(), err));
   }
 
  private:
@@ -82,6 +94,7 @@ class Dataset {
 
   void* self_;
   const tenon_dataset_vt* vt_;
+  const tenon_curriculum* curriculum_ = nullptr;
 };
 
 }  // namespace tenon

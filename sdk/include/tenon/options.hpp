@@ -72,4 +72,25 @@ struct OptionTable {
 template <class... Options>
 OptionTable(Options...) -> OptionTable<sizeof...(Options)>;
 
+// A named set of options (tenon_preset). Both JSON objects are static text; `stage` may be left out.
+constexpr tenon_preset preset(const char* name, const char* doc, const char* options_json, const char* stage_json = nullptr) {
+  return {sizeof(tenon_preset), 0, name, doc, options_json, stage_json};
+}
+
+// A NULL-terminated list of presets, for `static constexpr tenon::Presets kPresets{…}` of a component's class.
+template <size_t N>
+struct Presets {
+  template <class... Items>
+  constexpr Presets(Items... all) : items{all...}, pointers{} {
+    for (size_t i = 0; i < N; ++i) pointers[i] = &items[i];
+  }
+  Presets(const Presets&) = delete;
+  constexpr operator const tenon_preset* const*() const { return pointers; }
+
+  tenon_preset items[N];
+  const tenon_preset* pointers[N + 1];
+};
+template <class... Items>
+Presets(Items...) -> Presets<sizeof...(Items)>;
+
 }  // namespace tenon

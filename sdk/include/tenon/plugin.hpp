@@ -81,6 +81,7 @@ void guard_or_abort(const void* self, const char* function, Body&& body) noexcep
 //   static void check(Host, Findings&)        rules between options; opens nothing
 //   void save(Writer&) const; void load(Reader&, uint32_t version)
 //   const void* extension(std::string_view id)
+//   static constexpr Presets kPresets{preset(…), …}   published variants
 template <class T>
 struct Life {
   static int32_t create(const tenon_host* host, void** self, tenon_error* err) {
@@ -135,6 +136,10 @@ struct Life {
     if constexpr (requires { T::kDoc; }) return T::kDoc;
     return "";
   }
+  static constexpr const tenon_preset* const* presets() {
+    if constexpr (requires { T::kPresets; }) return T::kPresets;
+    return nullptr;
+  }
   static constexpr tenon_life kTable{sizeof(tenon_life), 0, create, destroy, check, kHasState ? save : nullptr, kHasState ? load : nullptr, extension};
 };
 
@@ -142,7 +147,7 @@ struct Life {
 template <class T, class Shim>
 constexpr tenon_component component(const char* id, const char* version, const char* summary, const tenon_option* const* options) {
   return {sizeof(tenon_component), Life<T>::flags(), Shim::kKind,        id, version, summary, Life<T>::doc(), options, &Life<T>::kTable,
-          &Shim::kTable,           Life<T>::state_version(), 0};
+          &Shim::kTable,           Life<T>::state_version(), 0,  Life<T>::presets()};
 }
 
 }  // namespace tenon

@@ -27,8 +27,17 @@ struct Sample {
     if (out->note != nullptr) out->note(out->ctx, index, key, value);
   }
 
+  // Token k of the completion earns `value`, on top of the sample's reward: a process reward. k < tokens.size(). Each token at most once. False: whoever
+  // scores does not take them.
+  bool token_reward(uint64_t k, double value) const {
+    if (token_out.empty()) return false;
+    token_out[k] = value;
+    return true;
+  }
+
   uint64_t index;
   const tenon_reward_out* out;
+  std::span<double> token_out;  // this sample's part of tenon_reward_out.token_reward; empty: there is none
   const tenon_call* call;  // for Host::throw_if_cancelled in long work: past the deadline it throws, and the sample is timed out
 };
 
@@ -71,9 +80,14 @@ struct RewardShim {
                     in.finish != nullptr ? in.finish[i] : 0,
                     i,
                     &out,
+                    in.tokens.n > i && TENON_HAS(&out, tenon_reward_out, token_reward) && out.token_reward != nullptr
+                        ? std::span<double>(out.token_reward + in.tokens.offsets[i], in.tokens.offsets[i + 1] - in.tokens.offsets[i])
+                        : std::span<double>(),
                     call};
       double value = reward(static_cast<const Sample&>(sample));
       if (!std::isfinite(value)) return fail(TENON_R_CRASHED, "the reward is not a finite number");
+      for (double token : sample.token_out)
+        if (std::isinf(token)) return fail(TENON_R_CRASHED, "the reward of a token is not a finite number");
       out.reward[i] = value;
       out.status[i] = TENON_R_OK;
     } catch (const NoReward& e) {

@@ -13,16 +13,27 @@ namespace tenon {
 // Columns as in tenon_rollout, owning. Per-token columns are dense over prompt + completion; a column that is not there is empty.
 struct Rollout {
   Ragged<int32_t> ids;  // prompt + completion of each sequence
-  std::vector<uint64_t> prompt_len, group_id, sample_id, version;
+  std::vector<uint64_t> prompt_len, group_id, sample_id;
+  std::vector<uint64_t> version;  // per token
   std::vector<int32_t> finish;
   std::vector<uint8_t> mask;  // 1 on completion tokens, the sampled EOS included
   std::vector<double> reward;
   std::vector<uint8_t> valid;
-  std::vector<float> lp_sample, lp_old, lp_new, lp_ref, entropy, value;
-  std::vector<double> advantage, weight;
+  std::vector<double> token_reward;  // NaN: none
+  std::vector<float> lp_sample, lp_old, lp_new, lp_ref, entropy, value, value_old;
+  std::vector<double> advantage, value_target, weight;
+  double kl_scale = 1;
 
   uint64_t size() const { return ids.size(); }
   uint64_t tokens() const { return ids.values.size(); }
+  // All that sequence i earned: its reward and those of its tokens.
+  double total_reward(uint64_t i) const {
+    double sum = reward[i];
+    if (!token_reward.empty())
+      for (uint64_t t = ids.offsets[i]; t < ids.offsets[i + 1]; ++t)
+        if (mask[t] != 0 && !std::isnan(token_reward[t])) sum += token_reward[t];
+    return sum;
+  }
   uint64_t completion_len(uint64_t i) const { return ids[i].size() - prompt_len[i]; }
 
   // Adds a sequence. logprobs: of the completion, or empty.
@@ -48,19 +59,21 @@ struct Rollout {
   Rollout select(std::span<const uint64_t> rows) const {
     check_columns();
     Rollout out;
+    out.kl_scale = kl_scale;
     for (uint64_t i : rows) {
       out.ids.push(ids[i]);
       auto per_seq = [&](auto& to, const auto& from) {
         if (!from.empty()) to.push_back(from[i]);
       };
-      per_seq(out.prompt_len, prompt_len), per_seq(out.group_id, group_id), per_seq(out.sample_id, sample_id), per_seq(out.version, version);
+      per_seq(out.prompt_len, prompt_len), per_seq(out.group_id, group_id), per_seq(out.sample_id, sample_id);
       per_seq(out.finish, finish), per_seq(out.reward, reward), per_seq(out.valid, valid);
       auto per_token = [&](auto& to, const auto& from) {
         if (!from.empty()) to.insert(to.end(), from.begin() + static_cast<ptrdiff_t>(ids.offsets[i]), from.begin() + static_cast<ptrdiff_t>(ids.offsets[i + 1]));
       };
       per_token(out.mask, mask), per_token(out.lp_sample, lp_sample), per_token(out.lp_old, lp_old), per_token(out.lp_new, lp_new);
-      per_token(out.lp_ref, lp_ref), per_token(out.entropy, entropy), per_token(out.value, value);
-      per_token(out.advantage, advantage), per_token(out.weight, weight);
+      per_token(out.lp_ref, lp_ref), per_token(out.entropy, entropy), per_token(out.value, value), per_token(out.value_old, value_old);
+      per_token(out.advantage, advantage), per_token(out.value_target, value_target), per_token(out.weight, weight);
+      per_token(out.token_reward, token_reward), per_token(out.version, version);
     }
     return out;
   }
@@ -68,9 +81,16 @@ struct Rollout {
   // What an algorithm is given. Valid while *this is not changed.
   tenon_rollout raw() const {
     auto data = [](const auto& v) { return v.empty() ? nullptr : v.data(); };
-    return {sizeof(tenon_rollout), 0,                size(),           tokens(),     ids.offsets.data(), data(group_id), data(sample_id),
-            data(mask),            data(reward),     data(valid),      nullptr,      data(lp_sample),    data(lp_old),   data(lp_new),
-            data(lp_ref),          data(entropy),    data(value),      data(advantage), data(weight),    data(version)};
+    tenon_rollout r{};
+    r.struct_size = sizeof r;
+    r.n_seq = size(), r.n_tok = tokens(), r.offsets = ids.offsets.data();
+    r.group_id = data(group_id), r.sample_id = data(sample_id), r.mask = data(mask);
+    r.reward = data(reward), r.valid = data(valid), r.token_reward = data(token_reward);
+    r.lp_sample = data(lp_sample), r.lp_old = data(lp_old), r.lp_new = data(lp_new), r.lp_ref = data(lp_ref);
+    r.entropy = data(entropy), r.value = data(value), r.value_old = data(value_old);
+    r.advantage = data(advantage), r.value_target = data(value_target), r.weight = data(weight);
+    r.version = data(version), r.kl_scale = kl_scale;
+    return r;
   }
   // What a model is given.
   tenon_tokens tokens_for_model(float temperature, int32_t head = TENON_HEAD_LANGUAGE) const {
@@ -105,12 +125,13 @@ struct Rollout {
         throw Error(TENON_E_INTERNAL, std::string("column ") + name + " of the rollout has " + std::to_string(has) + " values for " + std::to_string(wants) + what);
     };
     auto per_seq = [&](const char* name, const auto& column) { check(name, column.size(), size(), " sequences"); };
-    per_seq("prompt_len", prompt_len), per_seq("group_id", group_id), per_seq("sample_id", sample_id), per_seq("version", version);
+    per_seq("prompt_len", prompt_len), per_seq("group_id", group_id), per_seq("sample_id", sample_id);
     per_seq("finish", finish), per_seq("reward", reward), per_seq("valid", valid);
     auto per_token = [&](const char* name, const auto& column) { check(name, column.size(), tokens(), " tokens"); };
     per_token("mask", mask), per_token("lp_sample", lp_sample), per_token("lp_old", lp_old), per_token("lp_new", lp_new);
     per_token("lp_ref", lp_ref), per_token("entropy", entropy), per_token("value", value);
-    per_token("advantage", advantage), per_token("weight", weight);
+    per_token("advantage", advantage), per_token("weight", weight), per_token("value_old", value_old);
+    per_token("value_target", value_target), per_token("token_reward", token_reward), per_token("version", version);
   }
 };
 
@@ -128,29 +149,43 @@ class Algorithm {
     return info;
   }
 
-  // Sums and counts that the algorithm reported; recorded as sum / count.
+  // What the algorithm reported, over all calls that were given the same Metrics.
   struct Metrics {
-    std::map<std::string, std::pair<double, double>> sums;
-    static void add(void* ctx, const char* name, double sum, double count) noexcept {
-      auto& slot = static_cast<Metrics*>(ctx)->sums[name];
-      slot.first += sum;
-      slot.second += count;
+    std::map<std::string, std::pair<double, double>> sums;  // Σ value, Σ count; recorded as their ratio
+    std::map<std::string, double> least, most;              // TENON_METRIC_MIN, _MAX
+    static void add(void* ctx, const char* name, int32_t how, double value, double count) noexcept {
+      auto& to = *static_cast<Metrics*>(ctx);
+      if (how == TENON_METRIC_MIN) {
+        auto [at, is_new] = to.least.try_emplace(name, value);
+        at->second = std::min(at->second, value);
+      } else if (how == TENON_METRIC_MAX) {
+        auto [at, is_new] = to.most.try_emplace(name, value);
+        at->second = std::max(at->second, value);
+      } else {
+        auto& slot = to.sums[name];
+        slot.first += value;
+        slot.second += count;
+      }
     }
     void record(const Host& host) const {
       for (const auto& [name, s] : sums) host.metric(name.c_str(), s.second != 0 ? s.first / s.second : std::nan(""));
+      for (const auto& [name, value] : least) host.metric(name.c_str(), value);
+      for (const auto& [name, value] : most) host.metric(name.c_str(), value);
     }
   };
 
-  // Fills r.advantage.
+  // Fills r.advantage and, if the algorithm needs values, r.value_target.
   void advantages(const tenon_call* call, Rollout& r, Metrics& metrics) const {
-    r.advantage.assign(r.tokens(), 0.0);
-    tenon_gradient_out out{sizeof out, 0, 0, nullptr, nullptr, nullptr, &metrics, Metrics::add};
+    const bool has_values = (info().needs & TENON_NEEDS_VALUE) != 0;
+    std::vector<double> advantage(r.tokens(), 0.0), target(has_values ? r.tokens() : 0, 0.0);
+    tenon_advantages_out out{sizeof out, 0, advantage.data(), has_values ? target.data() : nullptr, &metrics, Metrics::add};
     tenon_rollout raw = r.raw();
     ErrorBuffer err;
-    err.check(vt_->advantages(self_, call, &raw, r.advantage.data(), &out, err));
+    err.check(vt_->advantages(self_, call, &raw, &out, err));
+    r.advantage = std::move(advantage), r.value_target = std::move(target);
   }
 
-  // dL/d log-probability (and entropy, value if wanted) of r; returns the loss.
+  // dL/d log-probability, and by entropy and value if r has those columns.
   struct Columns {
     double loss = 0;
     std::vector<float> d_logprob, d_entropy, d_value;

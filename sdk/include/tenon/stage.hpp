@@ -80,21 +80,35 @@ inline void loss_weights(const Host& host, const tenon_algorithm_info& info, Rol
   err.check(host.raw()->loss_weights(host.raw(), &info, r.size(), r.ids.offsets.data(), r.mask.data(), r.valid.data(), r.weight.data(), err));
 }
 
-// Scores every sequence with the rewards of `slot`: fills r.reward and r.valid. `prompts`, `completions` and `meta` are texts, one per sequence. Returns
-// the first reward alone (NaN where it is not OK).
-inline std::vector<double> score_rewards(const Host& host, const char* slot, const tenon_call* call, Rollout& r, const Ragged<char>& prompts,
-                                         const Ragged<char>& completions, const Ragged<char>& meta) {
+// What score_rewards gives besides the rollout's columns; NaN where a reward is not OK.
+struct RewardTerms {
+  std::vector<double> first;                // [n] the first reward of the list alone
+  std::vector<std::vector<double>> rewards;  // each reward of the list alone, before its weight: [n] each
+};
+
+// Scores every sequence with the rewards of `slot`: fills r.reward, r.valid and, if a reward gives any, r.token_reward. `prompts`, `completions` and `meta`
+// are texts, one per sequence.
+inline RewardTerms score_rewards(const Host& host, const char* slot, const tenon_call* call, Rollout& r, const Ragged<char>& prompts,
+                                 const Ragged<char>& completions, const Ragged<char>& meta) {
   Ragged<int32_t> tokens;
   for (uint64_t i = 0; i < r.size(); ++i) tokens.push(r.ids[i].subspan(r.prompt_len[i]));
   tenon_reward_in in{sizeof in,         0, r.size(), r.sample_id.data(), r.group_id.data(), prompts.raw(), completions.raw(), meta.raw(), tokens.raw(),
                      r.finish.data()};
-  std::vector<double> first(r.size());
+  RewardTerms terms{std::vector<double>(r.size()), {}};
+  std::vector<double> all(host.count(slot) * r.size()), earned(tokens.values.size());
   r.reward.assign(r.size(), 0.0);
   r.valid.assign(r.size(), 0);
-  tenon_scored out{sizeof out, 0, r.reward.data(), r.valid.data(), first.data()};
+  tenon_scored out{sizeof out, 0, r.reward.data(), r.valid.data(), terms.first.data(), earned.data(), all.data()};
   ErrorBuffer err;
   err.check(host.raw()->score(host.raw(), slot, call, &in, &out, err));
-  return first;
+  for (auto at = all.begin(); at != all.end(); at += static_cast<ptrdiff_t>(r.size())) terms.rewards.emplace_back(at, at + static_cast<ptrdiff_t>(r.size()));
+  r.token_reward.clear();
+  if (std::all_of(earned.begin(), earned.end(), [](double x) { return std::isnan(x); })) return terms;
+  r.token_reward.assign(r.tokens(), std::nan(""));
+  for (uint64_t i = 0; i < r.size(); ++i)
+    std::copy(earned.begin() + static_cast<ptrdiff_t>(tokens.offsets[i]), earned.begin() + static_cast<ptrdiff_t>(tokens.offsets[i + 1]),
+              r.token_reward.begin() + static_cast<ptrdiff_t>(r.ids.offsets[i] + r.prompt_len[i]));
+  return terms;
 }
 
 // Where StageIo::folder will be, for a stage's constructor; nothing if the host does not tell.
