@@ -89,13 +89,14 @@ void HashModel::score(const tenon_call*, const tenon_tokens& in, tenon_score_out
     for (uint64_t t = 0; t < ids.size(); ++t) {
       uint64_t at = tape.ids.offsets[i] + t;
       if (tape.mask[at] == 0) {
-        out.logprob[at] = 0;
+        if (out.logprob != nullptr) out.logprob[at] = 0;
         if (out.entropy != nullptr) out.entropy[at] = 0;
         if (out.value != nullptr) out.value[at] = 0;
         continue;
       }
       std::vector<double> lp = distribution(ids.first(t), tape.temperature);
-      out.logprob[at] = static_cast<float>(lp[static_cast<uint64_t>(ids[t])]) + logprob_error;
+      if (out.logprob != nullptr)
+        out.logprob[at] = static_cast<float>(lp[static_cast<uint64_t>(ids[t])]) + logprob_error;
       if (out.entropy != nullptr) {
         double h = 0;
         for (double l : lp) h -= std::exp(l) * l;

@@ -101,12 +101,13 @@ inline float bf16_to_f32(uint16_t bits);
 uint16_t f32_to_f16(float value);   // round to nearest even; beyond 65504 gives infinity
 uint16_t f32_to_bf16(float value);  // round to nearest even; NaN stays NaN
 
-// A tensor to be written, borrowed until write() returns.
+// A tensor to be written, borrowed until write() returns: either floats, which are converted, or bytes as they are.
 struct Output {
   std::string name;
-  DType dtype = DType::kF32;  // kF32, kBF16 or kF16
+  DType dtype = DType::kF32;  // of `data`: kF32, kBF16 or kF16
   std::vector<uint64_t> shape;
   const float* data = nullptr;  // product of shape values
+  const void* raw = nullptr;    // if `data` is not given: product of shape elements of dtype, of any dtype
 };
 
 // Writes one file: a temporary file beside it, fsync, rename. The bytes depend only on the arguments, and not on

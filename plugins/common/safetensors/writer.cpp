@@ -26,7 +26,7 @@ uint64_t element_count(const Output& tensor, const std::string& path) {
 std::vector<const Output*> data_order(std::span<const Output> tensors, const std::string& path) {
   std::vector<const Output*> order;
   for (const Output& tensor : tensors) {
-    if (tensor.dtype != DType::kF32 && tensor.dtype != DType::kF16 && tensor.dtype != DType::kBF16) {
+    if (tensor.data != nullptr && tensor.dtype != DType::kF32 && tensor.dtype != DType::kF16 && tensor.dtype != DType::kBF16) {
       throw FormatError(path, "tensor \"" + tensor.name + "\": cannot write dtype " +
                                   std::string(dtype_name(tensor.dtype)) + "; use F32, BF16 or F16");
     }
@@ -47,8 +47,8 @@ std::vector<const Output*> data_order(std::span<const Output> tensors, const std
 }
 
 void write_data(io::AtomicFile& file, const Output& tensor, uint64_t elements, const std::string& path) {
-  if (tensor.dtype == DType::kF32) {
-    file.write(tensor.data, elements * sizeof(float));
+  if (tensor.data == nullptr || tensor.dtype == DType::kF32) {
+    file.write(tensor.data != nullptr ? tensor.data : tensor.raw, elements * dtype_size(tensor.dtype));
     return;
   }
   constexpr uint64_t kBlock = 1 << 20;

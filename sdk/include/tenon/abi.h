@@ -424,7 +424,7 @@ typedef struct tenon_tokens {
 
 typedef struct tenon_score_out {
   uint32_t struct_size, _pad;
-  float *logprob; /* [tokens] log p(x_t | x_<t), natural, 0 where mask is 0 */
+  float *logprob; /* [tokens] log p(x_t | x_<t), natural, 0 where mask is 0; or NULL: not wanted */
   float *entropy; /* [tokens] of p(· | x_<t), nats, 0 where mask is 0; or NULL: not wanted */
   float *value;   /* [tokens] V before x_t, 0 where mask is 0; or NULL. With TENON_HEAD_SCALAR: at the last token of each sequence */
   uint64_t *tape; /* NULL: no backward will follow; else receives a handle for `backward` or `drop_tape` */

@@ -97,14 +97,15 @@ struct Rollout {
     return {sizeof(tenon_tokens), head, ids.raw(), mask.data(), sample_id.data(), group_id.data(), prompt_len.data(), nullptr, temperature, 0};
   }
 
-  // Cuts [0, size) into contiguous runs of at most `budget` tokens; a longer sequence is alone; a group is never cut unless it alone exceeds the budget.
-  std::vector<std::vector<uint64_t>> micro_batches(uint64_t budget) const {
+  // Cuts [0, size) into contiguous runs of at most `budget` tokens; a longer sequence is alone; a group is never cut unless it alone exceeds the budget, and
+  // with whole_groups not even then.
+  std::vector<std::vector<uint64_t>> micro_batches(uint64_t budget, bool whole_groups = false) const {
     std::vector<std::vector<uint64_t>> out;
     uint64_t held = 0;
     for (uint64_t i = 0; i < size();) {
       uint64_t end = i, n = 0;
       while (end < size() && group_id[end] == group_id[i]) n += ids[end++].size();
-      if (n > budget) {  // the group alone is too large
+      if (n > budget && !whole_groups) {  // the group alone is too large
         end = i + 1;
         n = ids[i].size();
       }
