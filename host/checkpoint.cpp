@@ -206,7 +206,7 @@ void Checkpoint::restore(const std::string& key, Instance& instance) const {
     if (instance.model() != nullptr && entry.contains("tensors")) {
       const tenon_call call{sizeof call, kDLCPU, 0, 0, step(), 0, nullptr};
       const uint64_t announced = entry.contains("version") ? entry.at("version").to_number<uint64_t>() : 0;
-      err.check(instance.model()->table()->params_updated(instance.self(), &call, announced, err));
+      instance.model()->loaded(&call, announced);
     }
   } catch (const Error& e) {
     throw RunError(what + e.what());

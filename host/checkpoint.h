@@ -33,7 +33,7 @@ class Checkpoint {
   // Throws RunError that names the first file whose size or SHA-256 is not the manifest's.
   void verify() const;
   bool has(const std::string& key) const;
-  // Restores an instance from `key`: fills its tensors, calls `load`, and params_updated of a model. An optimizer must be bound. Throws RunError.
+  // Restores an instance from `key`: fills its tensors, calls `load`, and tells a model that it was loaded. An optimizer must be bound. Throws RunError.
   void restore(const std::string& key, Instance& instance) const;
 
  private:

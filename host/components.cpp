@@ -14,6 +14,8 @@ namespace tenon::host {
 
 namespace {
 
+constexpr char kReference[] = "reference";
+
 std::string dotted(std::string path) {
   std::replace(path.begin(), path.end(), '/', '.');
   return path;
@@ -90,7 +92,7 @@ Instance* Components::create_slot(const Slot& slot, const std::string& path, con
 
   Instance* instance = create(spec, path, seed_path, is_reference);
   if (shareable) shared_[shared_key] = instance;
-  if (instance->model() != nullptr) load_weights(*instance, slot, dotted(path), is_reference);
+  if (instance->model() != nullptr) load_weights(*instance, slot, dotted(path));
   return instance;
 }
 
@@ -125,8 +127,8 @@ Instance* Components::create(const Spec& spec, const std::string& path, const st
   return instance;
 }
 
-void Components::load_weights(Instance& model, const Slot& slot, const std::string& key, bool is_reference) {
-  if (!is_reference && resume_ != nullptr && resume_->has(key)) {
+void Components::load_weights(Instance& model, const Slot& slot, const std::string& key) {
+  if (resume_ != nullptr && resume_->has(key)) {
     resume_->restore(key, model);
     model.model()->restored();
     return;
@@ -147,8 +149,13 @@ Instance* Components::reference() {
   std::lock_guard lock(reference_mutex_);
   if (reference_ != nullptr) return reference_;
   for (const Slot& slot : plan_.spec.slots)
-    if (slot.name == "model") return reference_ = create_slot(slot, "reference", "model", true);
+    if (slot.name == "model") return reference_ = create_slot(slot, kReference, "model", true);
   return nullptr;
+}
+
+Instance* Components::changed_reference() {
+  std::lock_guard lock(reference_mutex_);
+  return reference_ != nullptr && reference_->model()->changed() ? reference_ : nullptr;
 }
 
 void Components::bind(const std::string& optimizer_slot, const std::string& model_slot,

@@ -37,9 +37,11 @@ class Components {
   Components& operator=(const Components&) = delete;
 
   Instance& stage() { return *stage_; }
-  // By key: "stage", "model", "rewards.0", "model.tokenizer". What a checkpoint consists of; the frozen reference is not among them.
+  // By key: "stage", "model", "rewards.0", "model.tokenizer". What a checkpoint consists of, but for the reference.
   const std::vector<std::pair<std::string, Instance*>>& by_key() const { return by_key_; }
   Instance* find(const std::string& key) const;
+  // The reference, if the stage has changed it: frozen, it is made from what the stage received again. Its key in checkpoints is "reference".
+  Instance* changed_reference();
 
   // tenon_stage_io.bind: gives the optimizer its model's parameters, then restores it from `resume`.
   void bind(const std::string& optimizer_slot, const std::string& model_slot, uint64_t total_steps);
@@ -53,7 +55,7 @@ class Components {
   Instance* create(const Spec& spec, const std::string& path, const std::string& seed_path,
                    bool is_reference);
   Instance* reference();
-  void load_weights(Instance& model, const Slot& slot, const std::string& key, bool is_reference);
+  void load_weights(Instance& model, const Slot& slot, const std::string& key);
   const Spec& rows_spec(const Slot& slot);
 
   HostServices& services_;

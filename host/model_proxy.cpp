@@ -86,9 +86,17 @@ int32_t ModelProxy::params_updated(void* self, const tenon_call* call, uint64_t 
   const int32_t rc = proxy.vt_->params_updated(self, call, version, err);
   if (rc < 0) return rc;
   proxy.version_ = version;
+  proxy.changed_ = true;
   proxy.stale_.store(false, std::memory_order_release);
   return rc;
 }
+
+void ModelProxy::loaded(const tenon_call* call, uint64_t version) {
+  ErrorBuffer err;
+  err.check(vt_->params_updated(self_, call, version, err));
+  version_ = version;
+}
+
 int32_t ModelProxy::score(void* self, const tenon_call* call, const tenon_tokens* tokens,
                           tenon_score_out* out, tenon_error* err) {
   ModelProxy& proxy = of(self);

@@ -28,9 +28,11 @@ class ModelProxy {
   void parameters_changed();
   // The version that was announced last.
   uint64_t version() const { return version_; }
-  // Whether the weights are other than those the model was created or loaded with.
+  // The host itself has filled the parameters: params_updated, but not as a change. Throws tenon::Error.
+  void loaded(const tenon_call*, uint64_t version);
   // Its weights came from a checkpoint of this stage: they belong in the next one even if no update follows.
   void restored() { changed_ = true; }
+  // Whether the weights are other than those the model was created or loaded with: an optimizer stepped, or params_updated was called.
   bool changed() const { return changed_; }
 
  private:
@@ -48,8 +50,8 @@ class ModelProxy {
   tenon_model_vt table_;
   std::string place_;
   std::atomic<bool> stale_{false};
-  bool changed_ = false;
-  uint64_t version_ = 0;
+  std::atomic<bool> changed_{false};
+  std::atomic<uint64_t> version_{0};
 };
 
 // The same for an optimizer: tells its model of every step.

@@ -337,6 +337,12 @@ void StageRun::write_checkpoint(bool is_final) {
   manifest["offsets"] = offsets();
   manifest["results"] = results_;
   manifest["made_with"] = made_with_;
+  auto check_kept = [&](const std::string& key, const Instance& instance) {
+    if (instance.model() != nullptr && instance.model()->changed() &&
+        !manifest["components"].as_object().contains(key))
+      throw RunError(instance.title() +
+                     ": it was changed but has neither state tensors nor `save`: its weights cannot be kept");
+  };
   json::object cursors, windows;
   for (const auto& [slot, window] : windows_) windows[slot] = window;
   for (const auto& [slot, scoring] : scorings_) windows[slot] = scoring.window();
@@ -347,11 +353,13 @@ void StageRun::write_checkpoint(bool is_final) {
     const bool wanted = instance->model() == nullptr
                             ? !is_final
                             : instance->model()->changed() || (is_final && key == "model" && made_model());
-    if (wanted) writer.add(key, *instance);
-    if (instance->model() != nullptr && instance->model()->changed() &&
-        !manifest["components"].as_object().contains(key))
-      throw RunError(instance->title() +
-                     ": it was trained but has neither state tensors nor `save`: its weights cannot be kept");
+    if (!wanted) continue;
+    writer.add(key, *instance);
+    check_kept(key, *instance);
+  }
+  if (Instance* reference = components_->changed_reference(); reference != nullptr && !is_final) {
+    writer.add("reference", *reference);
+    check_kept("reference", *reference);
   }
   manifest["cursors"] = std::move(cursors);
   manifest["windows"] = std::move(windows);

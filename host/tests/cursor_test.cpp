@@ -21,7 +21,7 @@ struct Numbers {
         if (static_cast<Numbers*>(self)->fails) return TENON_E_IO;
         for (uint64_t i = 0; i < n; ++i) {
           const std::string text = std::to_string(index[i]);
-          tenon_row row{sizeof row, 0, {text.data(), text.size()}, {}, {}, {}, {}};
+          tenon_row row{sizeof row, 0, {text.data(), text.size()}, {}, {}, {}, {}, 0};
           sink->row(sink->ctx, &row);
         }
         return TENON_OK;
@@ -42,7 +42,7 @@ std::vector<uint64_t> take(Cursor& cursor, uint64_t n, int32_t want = TENON_OK) 
 
 TEST(Cursor, EachEpochIsAnotherPermutation) {
   Numbers data{101};
-  Cursor cursor(&data, &Numbers::kTable, 7);
+  Cursor cursor(&data, &Numbers::kTable, nullptr, 7);
   std::vector<uint64_t> all(101), first = take(cursor, 101), second = take(cursor, 101);
   std::iota(all.begin(), all.end(), uint64_t{0});
   EXPECT_NE(first, all);
@@ -55,13 +55,13 @@ TEST(Cursor, EachEpochIsAnotherPermutation) {
 
 TEST(Cursor, PiecesMakeNoDifferenceAndAResumeGoesOn) {
   Numbers data{10};
-  Cursor whole(&data, &Numbers::kTable, 7), pieces(&data, &Numbers::kTable, 7);
+  Cursor whole(&data, &Numbers::kTable, nullptr, 7), pieces(&data, &Numbers::kTable, nullptr, 7);
   const std::vector<uint64_t> want = take(whole, 47);
   std::vector<uint64_t> got;
   for (uint64_t n : {3, 4, 11}) {
     for (uint64_t x : take(pieces, n)) got.push_back(x);
   }
-  Cursor resumed(&data, &Numbers::kTable, 7);
+  Cursor resumed(&data, &Numbers::kTable, nullptr, 7);
   resumed.seek(pieces.position());
   for (uint64_t x : take(resumed, 29)) got.push_back(x);
   EXPECT_EQ(got, want);
@@ -85,14 +85,14 @@ TEST(Cursor, PermutationsAreUniform) {
 
 TEST(Cursor, UnboundedSetsGoByIndex) {
   Numbers data{TENON_COUNT_UNBOUNDED};
-  Cursor cursor(&data, &Numbers::kTable, 7);
+  Cursor cursor(&data, &Numbers::kTable, nullptr, 7);
   EXPECT_EQ(take(cursor, 3), (std::vector<uint64_t>{0, 1, 2}));
   EXPECT_EQ(take(cursor, 2), (std::vector<uint64_t>{3, 4}));
 }
 
 TEST(Cursor, AFailedReadDoesNotMoveIt) {
   Numbers data{10, true};
-  Cursor cursor(&data, &Numbers::kTable, 7);
+  Cursor cursor(&data, &Numbers::kTable, nullptr, 7);
   take(cursor, 3, TENON_E_IO);
   EXPECT_EQ(cursor.position(), 0u);
 }

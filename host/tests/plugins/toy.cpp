@@ -180,23 +180,43 @@ struct ToyTrain {
         interrupt_every(h.i64("interrupt_every")),
         fail_at(h.i64("fail_at")),
         spoil(h.i64("spoil")),
+        mix_every(h.i64("mix_every")),
         data(h.get_component<Dataset>("data")),
         model(h.get_component<Model>("model")),
         optimizer(h.get_component<Optimizer>("optimizer")),
+        critic(h.get_component_if<Model>("critic")),
         n_rewards(h.count("rewards")) {
+    if (critic) critic_optimizer = h.get_component<Optimizer>("critic_optimizer");
     if (h.boolean("with_reference")) reference_model = h.get_component<Model>("reference");
     if (h.boolean("announce")) announce = true;
     if (steps > 1000000) ignored = h.i64("never_read");
   }
-  float first_weight(const Model& m) const {
+  float* weights(const Model& m) const {
     tenon_param p{};
     p.struct_size = sizeof p;
     m.vt().param(m.ref()->self, 0, &p, nullptr);
-    return *static_cast<float*>(p.value->data);
+    return static_cast<float*>(p.value->data);
+  }
+  float first_weight(const Model& m) const { return *weights(m); }
+  // The reference becomes the mean of itself and the model.
+  void mix(const tenon_call* call, uint64_t step) {
+    float *from = weights(model), *to = weights(*reference_model);
+    for (uint64_t i = 0; i < reference_model->info().n_params; ++i) to[i] = 0.5f * (from[i] + to[i]);
+    reference_model->params_updated(call, step + 1);
+  }
+  void train_critic(const tenon_call* call, const tenon_tokens& tokens, std::span<const float> d,
+                    uint64_t step) {
+    critic->zero_grad(call);
+    critic->accumulate(call, tokens, d.data(), nullptr);
+    critic->finish_grad(call);
+    critic_optimizer->step(call);
+    critic->params_updated(call, step + 1);
+    host.metric("critic", first_weight(*critic));
   }
   void run(const tenon_call* call, const StageIo& io) {
     io.begin(steps);
     io.bind("optimizer", "model", steps);
+    if (critic) io.bind("critic_optimizer", "critic", steps);
     for (uint64_t step = io.first_step(); step < steps; ++step) {
       Timed timed(host, "work");
       one(call, step);
@@ -247,6 +267,8 @@ struct ToyTrain {
       if (announce) model.params_updated(call, step + 1);
       host.metric("rate", stats.learning_rate);
     }
+    if (critic) train_critic(call, tokens, d, step);
+    if (mix_every > 0 && (step + 1) % static_cast<uint64_t>(mix_every) == 0) mix(call, step);
     host.metric("loss", first_weight(model));
     host.metric("sum", sum);
     host.metric("nothing", std::nan(""));
@@ -259,11 +281,12 @@ struct ToyTrain {
 
   Host host;
   uint64_t steps;
-  int64_t sleep_us, updates, interrupt_every, fail_at, spoil, ignored = 0;
+  int64_t sleep_us, updates, interrupt_every, fail_at, spoil, mix_every, ignored = 0;
   Dataset data;
   Model model;
   Optimizer optimizer;
-  std::optional<Model> reference_model;
+  std::optional<Model> critic, reference_model;
+  std::optional<Optimizer> critic_optimizer;
   uint64_t n_rewards;
   bool announce = false;
   double sum = 0;
@@ -272,6 +295,8 @@ constexpr OptionTable kTrainOptions{
     reference("data", "dataset", nullptr, "Rows.", {.flags = TENON_O_REQUIRED}),
     reference("model", "model", nullptr, "The model.", {.flags = TENON_O_REQUIRED}),
     reference("optimizer", "optimizer", "\"toy-optimizer\"", "The optimizer."),
+    reference("critic", "model", nullptr, "A second model; without it there is none."),
+    reference("critic_optimizer", "optimizer", nullptr, "The optimizer of the critic."),
     reference("rewards", "reward", nullptr, "Rewards.", {.flags = TENON_O_LIST}, kWeight),
     integer("steps", "5", "Steps."),
     integer("sleep_us", "0", "Sleep in each step."),
@@ -279,6 +304,8 @@ constexpr OptionTable kTrainOptions{
     integer("interrupt_every", "0", "Press Ctrl-C in every such step; 0: never."),
     integer("fail_at", "-1", "Fail in this step; -1: never."),
     integer("spoil", "-1", "With fail_at: damage the checkpoint after so many steps before; -1: none."),
+    integer("mix_every", "0",
+            "With with_reference: mix the model into the reference after so many steps; 0: never."),
     integer("never_read", nullptr, "Nobody reads it."),
     boolean("with_reference", "false", "Record the reference's weight."),
     boolean("announce", "true", "Call params_updated.")};
