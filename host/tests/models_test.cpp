@@ -1,4 +1,4 @@
-// Stages with several models that change: a critic beside the policy, and a reference that follows it.
+// Stages with more that changes than a policy: a critic beside it, a reference that follows it, a data set that chooses its rows.
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
@@ -97,6 +97,25 @@ TEST_F(Models, ALaterStageGetsThePolicy) {
       "- {name: more, use: toy-train, from: zero, data: {use: toy-data}, steps: 1, updates: 0}\n";
   ASSERT_EQ(run(write_config(text)).code, 0);
   EXPECT_EQ(last(dir_ / "runs/toy", "more", "loss"), last(dir_ / "runs/toy", "zero", "loss"));
+}
+
+// The state of a data set that chooses its rows is part of a checkpoint.
+TEST_F(Models, ACurriculumGoesOnWhereItWas) {
+  auto with_curriculum = [&](const std::string& options, const fs::path& runs) {
+    std::string text = config("", options, runs.string());
+    text.replace(text.find("{use: toy-data, rows: -1}"), 25, "{use: toy-curriculum, rows: 1000}");
+    return text;
+  };
+  ASSERT_EQ(run(write_config(with_curriculum("", dir_ / "runs"))).code, 0);
+  const auto want = results(dir_ / "runs/toy");
+  // Three rows a step, and three more for the three valid rewards of the step before.
+  EXPECT_THAT(want.at("zero rows"), HasSubstr("\"row 86\""));
+  EXPECT_THAT(want.at("zero rows"), testing::Not(HasSubstr("\"row 3\"")));
+
+  const fs::path folder = dir_ / "pieces/toy";
+  const fs::path file = write_config(with_curriculum(", interrupt_every: 4", dir_ / "pieces"), "p.yaml");
+  EXPECT_EQ(run_in_pieces(file, folder), 3);
+  EXPECT_EQ(results(folder), want);
 }
 
 TEST_F(Models, ACriticThatIsNoModelIsAMistake) {

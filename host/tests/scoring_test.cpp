@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 
 #include "host/monotonic.h"
 #include "host/run_error.h"
@@ -51,7 +52,7 @@ Scored score(Scoring& scoring, uint64_t n) {
   tenon_reward_in in{};
   in.struct_size = sizeof in;
   in.n = n;
-  tenon_scored out{sizeof out, 0, s.total.data(), s.valid.data(), s.first.data()};
+  tenon_scored out{sizeof out, 0, s.total.data(), s.valid.data(), s.first.data(), nullptr, nullptr};
   scoring.score(nullptr, in, out);
   return s;
 }
@@ -149,6 +150,120 @@ TEST(Scoring, WhatDoesNotApplyIsNoReasonUnlessNothingApplies) {
   score(scoring, 9);
   EXPECT_EQ(scoring.commonest_reasons(),
             "\n  3 times: answer refused: no answer\n  3 times: no reward applies: format: not a sum");
+}
+
+// Pays 1 for a sample and, where the ids say so, for its tokens: id / 10, nothing for id 0, infinity for id -1.
+struct PaysTokens {
+  double outcome = 1;
+  int32_t status = TENON_R_OK;
+  bool had_room = false;
+  static int32_t score(void* self, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out,
+                       tenon_error*) {
+    auto& p = *static_cast<PaysTokens*>(self);
+    p.had_room = out->token_reward != nullptr;
+    for (uint64_t i = 0; i < in->n; ++i) out->reward[i] = p.outcome, out->status[i] = p.status;
+    if (!p.had_room) return TENON_OK;
+    const auto* ids = static_cast<const int32_t*>(in->tokens.values);
+    for (uint64_t t = 0; t < in->tokens.offsets[in->n]; ++t) {
+      EXPECT_TRUE(std::isnan(out->token_reward[t])) << "not filled in as: none";
+      if (ids[t] != 0) out->token_reward[t] = ids[t] < 0 ? HUGE_VAL : ids[t] / 10.0;
+    }
+    return TENON_OK;
+  }
+  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};
+  Scoring::Term term(std::string name, double weight = 1) { return {std::move(name), weight, this, &kTable}; }
+};
+
+struct ScoredTokens : Scored {
+  std::vector<double> tokens, terms;
+};
+
+// Of two samples with 3 and 2 tokens.
+ScoredTokens score_tokens(Scoring& scoring, const std::vector<int32_t>& ids, size_t n_terms,
+                          bool with_tokens = true) {
+  const uint64_t offsets[]{0, 3, 5};
+  ScoredTokens s;
+  s.total.resize(2), s.first.resize(2), s.valid.resize(2), s.tokens.assign(5, -7),
+      s.terms.resize(2 * n_terms);
+  tenon_reward_in in{};
+  in.struct_size = sizeof in;
+  in.n = 2;
+  in.tokens = {ids.data(), offsets, 2};
+  tenon_scored out{sizeof out,     0,
+                   s.total.data(), s.valid.data(),
+                   s.first.data(), with_tokens ? s.tokens.data() : nullptr,
+                   s.terms.data()};
+  scoring.score(nullptr, in, out);
+  return s;
+}
+
+TEST(Scoring, TokenRewardsAreWeightedAndSummedBesideTheOutcome) {
+  PaysTokens a, b;
+  Canned plain{{{3, TENON_R_OK}}, "", 0};
+  Scoring scoring({a.term("a", 0.5), b.term("b", 2), plain.term("plain")}, 1.0);
+  const ScoredTokens s = score_tokens(scoring, {4, 0, 8, 0, 0}, 3);
+  EXPECT_EQ(s.total, (std::vector<double>{5.5, 5.5}));
+  EXPECT_THAT(s.tokens, testing::ElementsAre(1.0, testing::IsNan(), 2.0, testing::IsNan(), testing::IsNan()));
+}
+
+// Where nobody takes them they are not lost: an outcome algorithm learns from their sum.
+TEST(Scoring, TokenRewardsThatNobodyTakesAreInTheTotal) {
+  PaysTokens a;
+  Scoring scoring({a.term("a", 0.5)}, 1.0);
+  EXPECT_EQ(score_tokens(scoring, {4, 0, 8, 0, 0}, 1, false).total,
+            (std::vector<double>{0.5 + 0.2 + 0.4, 0.5}));
+
+  // The struct of a stage that was built before there were token rewards.
+  tenon_reward_in in{};
+  in.struct_size = sizeof in;
+  in.n = 1;
+  const int32_t ids[]{10};
+  const uint64_t offsets[]{0, 1};
+  in.tokens = {ids, offsets, 1};
+  double total = 0, first = 0, beyond = -7;
+  uint8_t valid = 0;
+  tenon_scored old{offsetof(tenon_scored, token_total), 0, &total, &valid, &first, &beyond, &beyond};
+  scoring.score(nullptr, in, old);
+  EXPECT_EQ(total, 0.5 + 0.5);
+  EXPECT_EQ(beyond, -7);
+}
+
+TEST(Scoring, AnInfiniteTokenRewardIsACrashOfItsSample) {
+  PaysTokens a;
+  Scoring scoring({a.term("a")}, 1.0);
+  const ScoredTokens s = score_tokens(scoring, {4, -1, 8, 2, 0}, 1);
+  EXPECT_EQ(s.valid, (std::vector<uint8_t>{0, 1}));
+  EXPECT_EQ(s.total[0], 0);
+  EXPECT_THAT(s.tokens, testing::ElementsAre(testing::IsNan(), testing::IsNan(), testing::IsNan(), 0.2,
+                                             testing::IsNan()));
+  EXPECT_EQ(scoring.commonest_reasons(),
+            "\n  1 times: a crashed: the reward of a token is not a finite number");
+}
+
+// Of a term that does not apply nothing counts, nor of an invalid sample.
+TEST(Scoring, TokenRewardsCountWhereTheirTermAndTheirSampleDo) {
+  PaysTokens pays, silent{1, TENON_R_NOT_APPLICABLE, false};
+  Canned half{{{1, TENON_R_OK}, {1, TENON_R_REFUSED}}, "", 0};
+  Scoring scoring({silent.term("silent"), pays.term("pays"), half.term("half")}, 1.0);
+  const ScoredTokens s = score_tokens(scoring, {1, 1, 1, 1, 1}, 3);
+  EXPECT_EQ(s.valid, (std::vector<uint8_t>{1, 0}));
+  EXPECT_THAT(s.tokens, testing::ElementsAre(0.1, 0.1, 0.1, testing::IsNan(), testing::IsNan()));
+}
+
+TEST(Scoring, EachTermAloneBeforeItsWeight) {
+  Canned a{{{1, TENON_R_OK}, {2, TENON_R_TIMED_OUT}}, "", 0};
+  Canned b{{{10, TENON_R_NOT_APPLICABLE}, {20, TENON_R_OK}}, "", 0};
+  Scoring scoring({a.term("a", 0.5), b.term("b", 3)}, 1.0);
+  EXPECT_THAT(score_tokens(scoring, {0, 0, 0, 0, 0}, 2).terms,
+              testing::ElementsAre(1, testing::IsNan(), testing::IsNan(), 20));
+}
+
+// Without the completions' ids a reward has nowhere to put token rewards.
+TEST(Scoring, WithoutTokensThereIsNoColumnForThem) {
+  PaysTokens a;
+  Scoring scoring({a.term("a")}, 1.0);
+  score(scoring, 2);
+  EXPECT_FALSE(a.had_room);
 }
 
 // Gives every sample a reason of its own.

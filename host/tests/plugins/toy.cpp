@@ -28,6 +28,32 @@ constexpr OptionTable kDataOptions{integer("rows", "10", "Number of rows; -1: un
                                    text("tag", "\"row\"", "Begins every prompt."),
                                    text("infix", "\"\"", "Of rows: -1. Stands behind the tag.")};
 
+// Goes through its rows one by one, and on by as many more as the rollout before had valid completions.
+struct ToyCurriculum {
+  explicit ToyCurriculum(Host h) : rows(static_cast<uint64_t>(h.i64("rows"))) {}
+  uint64_t size() const { return rows; }
+  Row at(uint64_t i) const { return {"row " + std::to_string(i), "", "", "{}"}; }
+  void save(Writer& w) const { w.value(next); }
+  void load(Reader& r, uint32_t) { next = r.value<uint64_t>(); }
+  const void* extension(std::string_view id) {
+    static constexpr tenon_curriculum kTable{
+        sizeof kTable, 0,
+        [](void* self, const tenon_call*, uint64_t n, uint64_t* index, tenon_error*) -> int32_t {
+          auto& c = *static_cast<ToyCurriculum*>(self);
+          for (uint64_t i = 0; i < n; ++i) index[i] = c.next++ % c.rows;
+          return TENON_OK;
+        },
+        [](void* self, const tenon_call*, uint64_t n, const uint64_t*, const double*, const uint64_t* n_valid,
+           tenon_error*) -> int32_t {
+          for (uint64_t i = 0; i < n; ++i) static_cast<ToyCurriculum*>(self)->next += n_valid[i];
+          return TENON_OK;
+        }};
+    return id == TENON_EXT_CURRICULUM ? &kTable : nullptr;
+  }
+  uint64_t rows, next = 0;
+};
+constexpr OptionTable kCurriculumOptions{integer("rows", "10", "Number of rows.", {.min = "1"})};
+
 struct ToyTokenizer {
   explicit ToyTokenizer(Host) {}
   std::vector<int32_t> encode(std::string_view s, uint32_t) const { return {s.begin(), s.end()}; }
@@ -254,6 +280,7 @@ struct ToyTrain {
     if (n_rewards > 0) {
       score_rewards(host, "rewards", call, r, prompts, completions, meta);
       for (double x : r.reward) reward += x;
+      tell_outcomes(call, rows, r);
     }
     std::vector<float> d(r.tokens());
     for (size_t t = 0; t < d.size(); ++t)
@@ -275,6 +302,12 @@ struct ToyTrain {
     if (reference_model) host.metric("reference", first_weight(*reference_model));
     std::vector<float> lp(r.tokens());
     model.score(call, tokens, lp.data(), nullptr, nullptr, nullptr);
+  }
+  void tell_outcomes(const tenon_call* call, const std::vector<Row>& rows, const Rollout& r) {
+    if (!data.is_curriculum()) return;
+    std::vector<uint64_t> index, valid(r.valid.begin(), r.valid.end());
+    for (const Row& row : rows) index.push_back(row.index);
+    data.outcome(call, index, r.reward, valid);
   }
   void save(Writer& w) const { w.value(sum); }
   void load(Reader& r, uint32_t) { sum = r.value<double>(); }
@@ -353,6 +386,8 @@ constexpr OptionTable kSinkOptions{text("file", nullptr, "The file.", {.flags = 
 
 constexpr tenon_component kData =
     component<ToyData, DatasetShim<ToyData>>("toy-data", "1.0.0", "Rows.", kDataOptions);
+constexpr tenon_component kCurriculum = component<ToyCurriculum, DatasetShim<ToyCurriculum>>(
+    "toy-curriculum", "1.0.0", "Rows by outcome.", kCurriculumOptions);
 constexpr OptionTable<0> kNoOptions{};
 constexpr tenon_component kTokenizer =
     component<ToyTokenizer, TokenizerShim<ToyTokenizer>>("toy-tokenizer", "1.0.0", "Bytes.", kNoOptions);
@@ -371,4 +406,5 @@ constexpr tenon_component kSink =
 
 }  // namespace
 
-TENON_PLUGIN("toy", "1.0.0", &kData, &kTokenizer, &kModel, &kOptimizer, &kReward, &kTrain, &kEvaluate, &kSink)
+TENON_PLUGIN("toy", "1.0.0", &kData, &kCurriculum, &kTokenizer, &kModel, &kOptimizer, &kReward, &kTrain,
+             &kEvaluate, &kSink)
