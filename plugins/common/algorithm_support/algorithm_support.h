@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <string>
 
 #include "tenon/algorithm.hpp"
@@ -50,21 +51,38 @@ inline void need_gradient_columns(const RolloutView& r) {
   need(r.raw().advantage, "advantage"), need(r.raw().weight, "weight");
 }
 
-// advantage/mean and advantage/std over the valid sequences.
+// advantage/mean, /std, /min and /max, over what it is given: sequences, or tokens where they differ in a sequence.
 class AdvantageMetrics {
  public:
-  void add(double a) { n_ += 1, sum_ += a, squares_ += a * a; }
+  void add(double a) {
+    if (n_ == 0) origin_ = a;
+    const double from = a - origin_;
+    n_ += 1, sum_ += from, squares_ += from * from;
+    least_ = std::min(least_, a), most_ = std::max(most_, a);
+  }
+  // All of a[0 … n).
+  void add(const double* a, uint64_t n);
   double count() const { return n_; }
   void report(const Advantages& out) const {
     if (n_ == 0) return;
     const double mean = sum_ / n_;
-    out.metric("advantage/mean", mean);
+    out.metric("advantage/mean", origin_ + mean);
     out.metric("advantage/std", std::sqrt(std::max(0.0, squares_ / n_ - mean * mean)));
+    out.metric_min("advantage/min", least_), out.metric_max("advantage/max", most_);
   }
 
  private:
-  double n_ = 0, sum_ = 0, squares_ = 0;
+  // Sums are of differences from the first value: a deviation that is small beside the mean is not lost.
+  double n_ = 0, origin_ = 0, sum_ = 0, squares_ = 0;
+  double least_ = std::numeric_limits<double>::infinity(), most_ = -std::numeric_limits<double>::infinity();
 };
+
+// An option whose range leaves 0 out.
+inline void check_above_zero(const Host& host, Findings& findings, const char* option,
+                             const char* else_what) {
+  if (host.f64(option) == 0)
+    findings.error(option, std::string(option) + " is 0, but must be above 0: " + else_what);
+}
 
 // Of token t of sequence i.
 [[noreturn]] inline void throw_not_finite(const RolloutView& r, uint64_t i, uint64_t t) {

@@ -5,6 +5,8 @@
 #include <bit>
 #include <cmath>
 
+#include "algorithm_support/lanes.h"
+
 namespace tenon::algorithm_support {
 namespace {
 
@@ -14,7 +16,8 @@ constexpr double kLargest = 700;
 // x = k ln 2 + r with |r| <= ln 2 / 2, e^x = 2^k e^r, e^r by its Taylor series: the first term left out, r^13 / 13!, is below 2^-52. Products
 // and sums stay apart (-ffp-contract=off), so that all processors round alike.
 inline double exp_inside(double x) {
-  constexpr double kLog2E = 0x1.71547652b82fep+0, kLn2High = 0x1.62e42fee00000p-1, kLn2Low = 0x1.a39ef35793c76p-33;
+  constexpr double kLog2E = 0x1.71547652b82fep+0, kLn2High = 0x1.62e42fee00000p-1,
+                   kLn2Low = 0x1.a39ef35793c76p-33;
   constexpr double kRound = 0x1.8p52;  // adding it leaves a whole number in the low bits
   const double shifted = x * kLog2E + kRound;
   const double k = shifted - kRound;
@@ -34,9 +37,7 @@ inline double exp_inside(double x) {
   return std::bit_cast<double>(std::bit_cast<uint64_t>(p) + (std::bit_cast<uint64_t>(shifted) << 52));
 }
 
-#if defined(__x86_64__)
-__attribute__((target_clones("default", "avx2", "avx512f")))
-#endif
+TENON_FOR_EACH_PROCESSOR
 uint64_t exp_where_inside(const float* a, const float* b, uint64_t n, double* out) {
   uint64_t outside = 0;
   for (uint64_t k = 0; k < n; ++k) {
@@ -47,6 +48,13 @@ uint64_t exp_where_inside(const float* a, const float* b, uint64_t n, double* ou
   return outside;
 }
 
+TENON_FOR_EACH_PROCESSOR
+uint64_t add_in_lanes(const float* a, const float* b, uint64_t n, Lanes* sums) {
+  uint64_t k = 0;
+  for (; k + kLanes <= n; k += kLanes) *sums += load(a + k) - load(b + k);
+  return k;
+}
+
 }  // namespace
 
 void exp_of_differences(const float* a, const float* b, uint64_t n, double* out) {
@@ -55,6 +63,14 @@ void exp_of_differences(const float* a, const float* b, uint64_t n, double* out)
     const double x = static_cast<double>(a[k]) - static_cast<double>(b[k]);
     if (!(std::fabs(x) <= kLargest)) out[k] = std::exp(x);
   }
+}
+
+double sum_of_differences(const float* a, const float* b, uint64_t n) {
+  Lanes sums{};
+  uint64_t k = add_in_lanes(a, b, n, &sums);
+  double sum = total(sums);
+  for (; k < n; ++k) sum += static_cast<double>(a[k]) - static_cast<double>(b[k]);
+  return sum;
 }
 
 }  // namespace tenon::algorithm_support
