@@ -54,7 +54,7 @@ std::vector<double> HashModel::distribution(std::span<const int32_t> context, do
 }
 
 void HashModel::info(tenon_model_info& out) {
-  out.heads = 1u << TENON_HEAD_LANGUAGE | 1u << TENON_HEAD_VALUE;
+  out.heads = 1u << TENON_HEAD_LANGUAGE | (has_value_head ? 1u << TENON_HEAD_VALUE : 0);
   out.vocab = vocab_;
   out.max_len = max_len_;
   out.n_params = weight.size() + value_weight.size();
@@ -102,7 +102,7 @@ void HashModel::score(const tenon_call*, const tenon_tokens& in, tenon_score_out
         for (double l : lp) h -= std::exp(l) * l;
         out.entropy[at] = static_cast<float>(h);
       }
-      if (out.value != nullptr) out.value[at] = value_weight[static_cast<uint64_t>(ids[t - 1])];
+      if (out.value != nullptr) out.value[at] = value_weight[static_cast<uint64_t>(ids[t - 1])] + value_error;
     }
   }
   if (out.tape != nullptr) {
@@ -294,7 +294,11 @@ struct RowSetTable {
                       tenon_error* err) {
     return guard(err, [&] {
       auto& set = *static_cast<RowSet*>(self);
-      for (uint64_t i = 0; i < n; ++i, ++set.taken) give(set.rows_.at(set.taken % set.rows_.size()), out);
+      for (uint64_t i = 0; i < n; ++i, ++set.taken) {
+        Row row = set.rows_.at(set.taken % set.rows_.size());
+        row.index = set.taken % set.rows_.size();
+        give(row, out);
+      }
     });
   }
   static uint64_t count(void* self) { return static_cast<RowSet*>(self)->rows_.size(); }
@@ -305,6 +309,19 @@ struct RowSetTable {
   static constexpr tenon_dataset_vt kTable{sizeof(tenon_dataset_vt), 0, count, read, next};
 };
 
+const void* RowSet::extension(std::string_view id) {
+  static constexpr tenon_curriculum kTable{
+      sizeof(tenon_curriculum), 0, nullptr,
+      [](void* self, const tenon_call*, uint64_t n, const uint64_t* index, const double* mean,
+         const uint64_t* n_valid, tenon_error* err) -> int32_t {
+        return guard(err, [&] {
+          for (uint64_t i = 0; i < n; ++i)
+            static_cast<RowSet*>(self)->outcomes.push_back({index[i], n_valid[i], mean[i]});
+        });
+      }};
+  return is_curriculum && id == TENON_EXT_CURRICULUM ? &kTable : nullptr;
+}
+
 tenon_ref RowSet::ref(const char* name) {
   return ref_to<RowSetTable>(*this, "rows", name);
 }
@@ -313,7 +330,11 @@ void PlainReinforce::advantages(const RolloutView& in, Advantages& out) const {
   for (const auto& group : in.groups()) {
     double mean = 0;
     for (uint64_t i : group) mean += in.total_reward(i) / static_cast<double>(group.size());
-    for (uint64_t i : group) out.set(i, in.total_reward(i) - mean);
+    for (uint64_t i : group) {
+      out.set(i, in.total_reward(i) - mean);
+      for (uint64_t t = in.begin(i); t < in.end(i); ++t)
+        if (in.scored(t)) out.set_value_target(t, in.total_reward(i));
+    }
     out.metric("groups", 1);
   }
 }
@@ -326,14 +347,25 @@ void PlainReinforce::gradient(const RolloutView& in, Gradient& out) {
   if (in.raw().lp_old != nullptr) copy.lp_old.assign(in.raw().lp_old, in.raw().lp_old + in.tokens());
   if (in.raw().lp_new != nullptr) copy.lp_new.assign(in.raw().lp_new, in.raw().lp_new + in.tokens());
   if (in.raw().lp_ref != nullptr) copy.lp_ref.assign(in.raw().lp_ref, in.raw().lp_ref + in.tokens());
+  if (in.raw().token_reward != nullptr)
+    copy.token_reward.assign(in.raw().token_reward, in.raw().token_reward + in.tokens());
+  copy.mask.assign(in.raw().mask, in.raw().mask + in.tokens());
+  copy.group_id.assign(in.raw().group_id, in.raw().group_id + in.sequences());
+  copy.valid.assign(in.raw().valid, in.raw().valid + in.sequences());
+  copy.kl_scale = in.kl_scale();
   seen.push_back(std::move(copy));
   for (uint64_t t = 0; t < in.tokens(); ++t) {
     if (!in.scored(t)) continue;
     double ratio = std::exp(in.lp_new(t) - in.lp_old(t)), a = in.advantage(t), w = in.weight(t);
-    out.add(t, -w * ratio * a, -w * ratio * a);
+    out.add(t, -w * ratio * a, -w * ratio * a + slope_error);
     if ((needs & TENON_NEEDS_REFERENCE) != 0) {
       double d = in.lp_ref(t) - in.lp_new(t);
-      out.add(t, beta * w * (std::exp(d) - d - 1), beta * w * (1 - std::exp(d)));
+      const double scaled = beta * in.kl_scale() * w;
+      out.add(t, scaled * (std::exp(d) - d - 1), scaled * (1 - std::exp(d)));
+    }
+    if ((needs & TENON_NEEDS_VALUE) != 0) {
+      const double error = double{in.raw().value[t]} - in.raw().value_target[t];
+      out.add_value(t, w * error * error / 2, w * error);
     }
     if ((needs & TENON_NEEDS_ENTROPY) != 0)
       out.add_entropy(t, -entropy_bonus * w * in.raw().entropy[t], -entropy_bonus * w);

@@ -41,6 +41,7 @@ class HashModel {
   std::vector<float> weight, grad;              // [vocab, vocab]
   std::vector<float> value_weight, value_grad;  // [vocab]
   uint64_t version = 0;
+  bool has_value_head = true;
 
   // What was asked of it.
   struct Counts {
@@ -52,6 +53,7 @@ class HashModel {
   } counts;
   float logprob_error =
       0;  // added to what accumulate and score report, to provoke a difference from the sampler
+  float value_error = 0;  // added to values
 
   // log-softmax(z/τ) of the token after `context` (at least one token), [vocab].
   std::vector<double> distribution(std::span<const int32_t> context, double temperature) const;
@@ -126,6 +128,13 @@ class RowSet {
   explicit RowSet(std::vector<Row> rows) : rows_(std::move(rows)) {}
   tenon_ref ref(const char* name = "data");
   uint64_t taken = 0;  // by next
+  bool is_curriculum = false;
+  struct Outcome {
+    uint64_t index, n_valid;
+    double mean;
+  };
+  std::vector<Outcome> outcomes;  // told to a curriculum
+  const void* extension(std::string_view id);
 
  private:
   friend struct RowSetTable;
@@ -140,12 +149,14 @@ struct LambdaReward {
   }
 };
 
-// A = r − mean of the group; loss −weight·ρ·A with ρ = exp(lp_new − lp_old), plus, with a reference, beta·weight·k3.
+// A = r − mean of the group; loss −weight·ρ·A with ρ = exp(lp_new − lp_old), plus, with a reference, beta·kl_scale·weight·k3, plus, with values, whose
+// target is the total reward, weight·½(value − target)².
 struct PlainReinforce {
   uint32_t needs = 0;  // TENON_NEEDS_…
   int32_t aggregation = TENON_TOKEN_MEAN;
   double beta = 0, entropy_bonus = 0;
-  std::vector<Rollout> seen;  // what gradient was given, sequence ids and weights only
+  double slope_error = 0;     // added to dL/d lp_new
+  std::vector<Rollout> seen;  // what gradient was given; not all columns
   tenon_algorithm_info info() const { return {sizeof(tenon_algorithm_info), needs, aggregation, 0, 0}; }
   void advantages(const RolloutView&, Advantages&) const;
   void gradient(const RolloutView&, Gradient&);

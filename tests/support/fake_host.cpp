@@ -44,13 +44,16 @@ struct Services {
     return guard(err, [&] {
       std::vector<int> terms(in->n, 0);
       for (uint64_t i = 0; i < in->n; ++i) out->total[i] = 0, out->valid[i] = 1;
+      if (in->tokens.n == in->n && out->token_total != nullptr)
+        std::fill_n(out->token_total, in->tokens.offsets[in->n], std::nan(""));
       const uint64_t n = of(h).host().count(slot);
       for (uint64_t r = 0; r < n; ++r) {
         std::string name = std::string(slot) + "/" + std::to_string(r);
         tenon_ref ref = of(h).at(name);
         const std::string option = std::string(slot) + "." + std::to_string(r) + ".weight";
         const double weight = of(h).host().f64_if(option.c_str()).value_or(1);
-        std::vector<double> reward(in->n, 0), earned(in->tokens.n == in->n ? in->tokens.offsets[in->n] : 0, std::nan(""));
+        std::vector<double> reward(in->n, 0),
+            earned(in->tokens.n == in->n ? in->tokens.offsets[in->n] : 0, std::nan(""));
         std::vector<int32_t> status(in->n, TENON_R_UNSET);
         struct Notes {
           std::map<std::string, std::pair<double, double>> of;
@@ -78,6 +81,12 @@ struct Services {
           if (status[i] == TENON_R_OK) {
             out->total[i] += weight * reward[i];
             ++terms[i];
+            for (uint64_t t = 0; !earned.empty() && t < in->tokens.offsets[i + 1] - in->tokens.offsets[i];
+                 ++t) {
+              const double token = earned[in->tokens.offsets[i] + t];
+              double& sum = out->token_total[in->tokens.offsets[i] + t];
+              if (!std::isnan(token)) sum = (std::isnan(sum) ? 0 : sum) + weight * token;
+            }
           } else if (status[i] != TENON_R_NOT_APPLICABLE) {
             out->valid[i] = 0;
           }

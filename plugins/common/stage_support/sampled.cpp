@@ -53,6 +53,28 @@ std::string Sampled::to_json(uint64_t i) const {
   return out + "}";
 }
 
+void Sampled::push(const Sampled& from, uint64_t i) {
+  const Rollout& r = from.rollout;
+  const uint64_t begin = r.ids.offsets[i], end = r.ids.offsets[i + 1], prompt = r.prompt_len[i];
+  rollout.push(r.ids[i].first(prompt), r.ids[i].subspan(prompt),
+               std::span(r.lp_sample).subspan(begin + prompt, end - begin - prompt), r.group_id[i],
+               r.sample_id[i], r.finish[i]);
+  rollout.reward.back() = r.reward[i], rollout.valid.back() = r.valid[i];
+  rollout.version.insert(rollout.version.end(), r.version.begin() + static_cast<ptrdiff_t>(begin),
+                         r.version.begin() + static_cast<ptrdiff_t>(end));
+  if (!r.token_reward.empty() || !rollout.token_reward.empty()) {
+    rollout.token_reward.resize(rollout.tokens() - (end - begin), std::nan(""));
+    for (uint64_t t = begin; t < end; ++t)
+      rollout.token_reward.push_back(r.token_reward.empty() ? std::nan("") : r.token_reward[t]);
+  }
+  prompts.push(text_of(from.prompts, i)), completions.push(text_of(from.completions, i));
+  meta.push(text_of(from.meta, i));
+  row_index.push_back(from.row_index[i]);
+  first.push_back(from.first[i]);
+  terms.resize(from.terms.size());
+  for (size_t k = 0; k < terms.size(); ++k) terms[k].push_back(from.terms[k][i]);
+}
+
 CompletionSampler::CompletionSampler(const Host& host)
     : host_(host),
       sampler_(host.get_component<Sampler>("sampler")),
@@ -107,6 +129,7 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
     // A sampled token, or the last one, may end inside a character; rewards are promised UTF-8.
     out.completions.push(utf8::repaired(tokenizer.decode(done[i].ids)));
     out.meta.push(rows[i / per_row].meta_json);
+    out.row_index.push_back(rows[i / per_row].index);
   }
   return out;
 }

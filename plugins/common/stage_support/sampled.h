@@ -10,8 +10,12 @@ namespace tenon::stages {
 struct Sampled {
   Rollout rollout;
   Ragged<char> prompts, completions, meta;  // one per sequence, special tokens left out
+  std::vector<uint64_t> row_index;          // of the sequence's row in its data set
   std::vector<double> first;                // the first reward alone; NaN where it is not OK
   std::vector<std::vector<double>> terms;   // each reward alone, before its weight; NaN where it is not OK
+
+  // Puts sequence i of a scored batch behind these.
+  void push(const Sampled& from, uint64_t i);
 
   // One object for samples.jsonl: prompt, completion, reward (null: not valid), advantage of its first token (left out: none computed), finish.
   std::string to_json(uint64_t i) const;

@@ -2,15 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <limits>
+#include <map>
 
 #include "rl.h"
 
 namespace tenon::rl {
 namespace {
 
+constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+
 // Mean and population standard deviation; NaN of nothing.
 struct Moments {
-  double mean = std::numeric_limits<double>::quiet_NaN(), std = std::numeric_limits<double>::quiet_NaN();
+  double mean = kNone, std = kNone;
 };
 Moments moments(std::span<const double> values) {
   if (values.empty()) return {};
@@ -18,6 +21,15 @@ Moments moments(std::span<const double> values) {
   for (double v : values) sum += v;
   for (double v : values) square += (v - sum / n) * (v - sum / n);
   return {sum / n, std::sqrt(square / n)};
+}
+
+// <name>_mean, _min, _max.
+void range(const Host& host, const std::string& name, std::span<const double> values) {
+  host.metric((name + "_mean").c_str(), moments(values).mean);
+  host.metric((name + "_min").c_str(),
+              values.empty() ? kNone : *std::min_element(values.begin(), values.end()));
+  host.metric((name + "_max").c_str(),
+              values.empty() ? kNone : *std::max_element(values.begin(), values.end()));
 }
 
 // Share of the groups in which no completion has an advantage.
@@ -36,36 +48,29 @@ double groups_without_signal(const Rollout& r) {
 
 }  // namespace
 
-void Rl::report(const stages::Sampled& batch, const UpdateStats& stats, double seconds) const {
-  constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
+void Rl::report(const stages::Sampled& batch, const Drawn& drawn, const UpdateStats& stats,
+                double seconds) const {
   const Rollout& r = batch.rollout;
-  std::vector<double> rewards, accuracy, lengths;
-  double truncated = 0;
-  for (uint64_t i = 0; i < r.size(); ++i) {
-    if (r.valid[i] != 0) rewards.push_back(r.total_reward(i));
-    if (std::isfinite(batch.first[i])) accuracy.push_back(batch.first[i]);
-    lengths.push_back(static_cast<double>(r.completion_len(i)));
-    truncated += r.finish[i] == TENON_FINISH_LENGTH ? 1 : 0;
-  }
-  double n = static_cast<double>(r.size()), updates = static_cast<double>(stats.updates), tokens = 0;
-  for (double length : lengths) tokens += length;
+  const double n = static_cast<double>(drawn.lengths.size());
+  double tokens = 0;
+  for (double length : drawn.lengths) tokens += length;
 
   stats.metrics.record(host_);
-  host_.metric("reward/mean", moments(rewards).mean);
-  host_.metric("reward/std", moments(rewards).std);
-  host_.metric("accuracy", moments(accuracy).mean);
-  host_.metric("completion/length_mean", tokens / n);
-  host_.metric("completion/length_min", *std::min_element(lengths.begin(), lengths.end()));
-  host_.metric("completion/length_max", *std::max_element(lengths.begin(), lengths.end()));
-  host_.metric("completion/truncated", truncated / n);
+  host_.metric("reward/mean", moments(drawn.rewards).mean);
+  host_.metric("reward/std", moments(drawn.rewards).std);
+  host_.metric("accuracy", moments(drawn.accuracy).mean);
+  range(host_, "completion/length", drawn.lengths);
+  range(host_, "completion/terminated_length", drawn.terminated);
+  host_.metric("completion/truncated", 1 - static_cast<double>(drawn.terminated.size()) / n);
+  host_.metric("entropy", drawn.surprise / tokens);
   host_.metric("groups/no_signal", groups_without_signal(r));
-  host_.metric("rollout/logprob_diff_max", stats.logprob_diff.value_or(kNone));
-  host_.metric("loss", stats.updates > 0 ? stats.loss / updates : kNone);
-  host_.metric("grad_norm", stats.updates > 0 ? stats.grad_norm / updates : kNone);
-  host_.metric("learning_rate", stats.updates > 0 ? stats.learning_rate : kNone);
-  host_.metric("updates", updates);
-  host_.metric("updates/skipped", static_cast<double>(stats.skipped));
   host_.metric("tokens", tokens);
+  if (needs(TENON_NEEDS_GROUPS)) host_.metric("groups/dropped", static_cast<double>(stats.dropped_groups));
+  if (options_.refills > 0) {
+    host_.metric("refill/rounds", static_cast<double>(drawn.rounds));
+    host_.metric("refill/groups_thrown_away", static_cast<double>(drawn.thrown_away));
+  }
+  report_updates(stats);
   host_.timing("tokens_per_second", tokens / seconds);
 
   // Evenly over the rollout, so over its prompts.
@@ -73,12 +78,53 @@ void Rl::report(const stages::Sampled& batch, const UpdateStats& stats, double s
   for (uint64_t k = 0; k < wanted; ++k) sample_out(host_, batch.to_json(k * r.size() / wanted));
 }
 
+void Rl::report_updates(const UpdateStats& stats) const {
+  const double updates = static_cast<double>(stats.updates),
+               critic_updates = static_cast<double>(stats.critic_updates);
+  const double passes = std::max(updates, critic_updates);
+  host_.metric("rollout/logprob_diff_max", stats.logprob_diff.value_or(kNone));
+  host_.metric("loss", passes > 0 ? stats.loss / passes : kNone);
+  host_.metric("grad_norm", updates > 0 ? stats.grad_norm / updates : kNone);
+  host_.metric("learning_rate", updates > 0 ? stats.learning_rate : kNone);
+  host_.metric("updates", updates);
+  host_.metric("updates/skipped", static_cast<double>(stats.skipped));
+  if (critic_) {
+    host_.metric("critic/grad_norm", critic_updates > 0 ? stats.critic_grad_norm / critic_updates : kNone);
+    host_.metric("critic/learning_rate", critic_updates > 0 ? stats.critic_learning_rate : kNone);
+  }
+  if (reference_) host_.metric("reference_kl", stats.kl.value_or(kNone));
+  if (controller_) host_.metric("kl_scale", controller_->scale());
+  const ImportanceWeights& w = stats.importance;
+  if (options_.importance.level == ImportanceLevel::kNone) return;
+  host_.metric("importance/mean", w.count > 0 ? w.sum / w.count : kNone);
+  host_.metric("importance/min", w.count > 0 ? w.least : kNone);
+  host_.metric("importance/max", w.count > 0 ? w.most : kNone);
+  host_.metric("importance/bounded", w.count > 0 ? w.bounded / w.count : kNone);
+}
+
+// How each row came out, for a data set that chooses by it.
+void Rl::tell_curriculum(const tenon_call* call, const stages::Sampled& batch) const {
+  if (!data_.is_curriculum()) return;
+  std::vector<uint64_t> index, n_valid;
+  std::vector<double> mean;
+  for (uint64_t i = 0; i < batch.rollout.size(); ++i) {
+    if (i == 0 || batch.rollout.group_id[i] != batch.rollout.group_id[i - 1])
+      index.push_back(batch.row_index[i]), n_valid.push_back(0), mean.push_back(0);
+    if (std::isnan(batch.first[i])) continue;
+    n_valid.back() += 1;
+    mean.back() += (batch.first[i] - mean.back()) / static_cast<double>(n_valid.back());
+  }
+  for (size_t k = 0; k < mean.size(); ++k)
+    if (n_valid[k] == 0) mean[k] = kNone;
+  data_.outcome(call, index, mean, n_valid);
+}
+
 // Once, when more than half of the updates had nothing to learn from: after the first ten steps, or at the end of a shorter run.
 // Rollouts without one valid reward do not count: why there is none, the host says.
 void Rl::warn_of_skipped(const Rollout& rollout, const UpdateStats& stats, uint64_t steps_done) {
   constexpr uint64_t kFirst = 10;
   if (std::find(rollout.valid.begin(), rollout.valid.end(), 1) == rollout.valid.end()) return;
-  made_ += stats.updates;
+  made_ += std::max(stats.updates, stats.critic_updates);
   skipped_ += stats.skipped;
   if (warned_ || skipped_ <= made_ || (steps_done < kFirst && steps_done < options_.steps)) return;
   warned_ = true;

@@ -4,60 +4,54 @@
 
 namespace tenon::rl {
 
-Rl::Rl(Host host)
-    : host_(host),
-      options_(host),
-      model_(host.get_component<Model>("model")),
-      tokenizer_(host.get_component<Tokenizer>("model.tokenizer")),
-      data_(host.get_component<Dataset>("data")),
-      algorithm_(host.get_component<Algorithm>("algorithm")),
-      optimizer_(host.get_component<Optimizer>("optimizer")),
-      sampler_(host),
-      info_(algorithm_.info()) {
-  if (needs(TENON_NEEDS_GROUPS) && options_.group_size == 1)
-    throw Error(TENON_E_INVALID,
-                "group_size is 1, and the algorithm compares the completions of a group: give at least 2");
-  if (needs(TENON_NEEDS_VALUE))
-    throw Error(TENON_E_UNSUPPORTED,
-                "the algorithm needs the values of a critic, which this stage does not train");
-  if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<Model>("reference");
-  stages::check_optimizer_steps(optimizer_, total_updates());
-  sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer", UINT64_MAX);
-}
-
 void Rl::run(const tenon_call* call, const StageIo& io) {
   io.begin(options_.steps);
-  io.bind("optimizer", "model", total_updates());
+  io.bind("optimizer", "model", updates_in(options_.steps - options_.critic_warmup));
+  if (critic_optimizer_) io.bind("critic_optimizer", "critic", updates_in(options_.steps));
   for (uint64_t step = io.first_step(); step < options_.steps; ++step) {
     stages::Stopwatch watch;
     tenon_call now = stages::at_step(call, step);
     UpdateStats stats;
+    Drawn drawn;
 
-    stages::Sampled batch = sample_and_score(&now);
+    stages::Sampled batch = sample_and_score(&now, drawn);
     Rollout& rollout = batch.rollout;
-    rollout.lp_old = rollout.lp_sample;
-    if (reference_) score_reference(&now, rollout);
+    stats.dropped_groups = drop_small_groups(rollout);
+    complete_columns(&now, rollout, stats);
     algorithm_.advantages(&now, rollout, stats.metrics);  // of whole groups, before they are shuffled apart
-    Rollout trained = rollout;
-    if (options_.mask_overlong)  // they count in their group's baseline, but not in the loss
-      for (uint64_t i = 0; i < trained.size(); ++i)
-        if (trained.finish[i] == TENON_FINISH_LENGTH) trained.valid[i] = 0;
+    Rollout trained = what_is_trained(rollout, stats);
+    trace_ = Trace::of_step(host_, options_, io, &now, batch, trained, stats.importance.weight);
 
     uint64_t sampled_by = version_;
     for (uint64_t epoch = 0; epoch < options_.epochs; ++epoch)
-      for (const auto& rows : mini_batches(rollout.size(), step * options_.epochs + epoch))
-        update(&now, trained.select(rows), version_ == sampled_by, stats);
+      for (const auto& rows : mini_batches(rollout, step * options_.epochs + epoch))
+        update(&now, trained.select(rows), rows, version_ == sampled_by, stats);
 
-    report(batch, stats, watch.seconds());
+    if (controller_ && stats.kl) controller_->update(*stats.kl, static_cast<double>(rollout.size()));
+    if (trace_) trace_->write(host_);
+    report(batch, drawn, stats, watch.seconds());
     warn_of_skipped(rollout, stats, step + 1);
     io.step_end(step);
   }
+}
+
+void Rl::save(Writer& w) const {
+  w.value(version_), w.value(critic_version_), w.value(refreshed_);
+  w.value(controller_ ? controller_->scale() : 1.0);
+}
+
+void Rl::load(Reader& r, uint32_t version) {
+  version_ = r.value<uint64_t>();
+  if (version == 1) return;
+  critic_version_ = r.value<uint64_t>(), refreshed_ = r.value<uint64_t>();
+  const double scale = r.value<double>();
+  if (controller_) controller_->set_scale(scale);
 }
 
 }  // namespace tenon::rl
 
 namespace {
 constexpr tenon_component kRl = tenon::component<tenon::rl::Rl, tenon::StageShim<tenon::rl::Rl>>(
-    "rl", "0.1.0", "Reinforcement learning on prompts with verifiable rewards.", tenon::rl::kOptions);
+    "rl", "0.2.0", "Reinforcement learning on prompts with verifiable rewards.", tenon::rl::kOptions);
 }
-TENON_PLUGIN("rl", "0.1.0", &kRl)
+TENON_PLUGIN("rl", "0.2.0", &kRl)

@@ -1,68 +1,124 @@
 // One optimizer update on a mini-batch.
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <utility>
 
 #include "rl.h"
 
 namespace tenon::rl {
+namespace {
+
+// A forward pass whose backward pass has not been made; dropped where it never is.
+class Tape {
+ public:
+  explicit Tape(const Model& model) : model_(model) {}
+  ~Tape() {
+    if (handle_ != 0) model_.vt().drop_tape(model_.ref()->self, handle_);
+  }
+  Tape(const Tape&) = delete;
+  Tape& operator=(const Tape&) = delete;
+
+  void score(const tenon_call* call, const tenon_tokens& tokens, float* logprob, float* entropy,
+             float* value) {
+    model_.score(call, tokens, logprob, entropy, value, &handle_);
+  }
+  bool is_open() const { return handle_ != 0; }
+  void backward(const tenon_call* call, const float* d_logprob, const float* d_entropy,
+                const float* d_value) {
+    model_.backward(call, std::exchange(handle_, 0), d_logprob, d_entropy, d_value);
+  }
+
+ private:
+  const Model& model_;
+  uint64_t handle_ = 0;
+};
+
+const float* data_or_null(const std::vector<float>& column) {
+  return column.empty() ? nullptr : column.data();
+}
+
+}  // namespace
 
 // The weights are those of the whole mini-batch; then the sequences that have no part in the gradient are left out, which costs nothing and changes nothing.
-void Rl::update(const tenon_call* call, Rollout batch, bool on_policy, UpdateStats& stats) {
+void Rl::update(const tenon_call* call, Rollout batch, std::span<const uint64_t> rows, bool on_policy,
+                UpdateStats& stats) {
   Timed timed(host_, "update");
   loss_weights(host_, info_, batch);
-  std::vector<uint64_t> active;
+  std::vector<uint64_t> active, of_rollout;
+  bool any = false;
   for (uint64_t i = 0; i < batch.size(); ++i)
-    if (has_signal(batch, i)) active.push_back(i);
-  if (active.empty()) {
+    if (has_signal(batch, i))
+      active.push_back(i), of_rollout.push_back(rows[i]), any = any || batch.valid[i] != 0;
+  if (!any) {
     ++stats.skipped;
     return;
   }
   batch = batch.select(active);
+  if (trace_) trace_->begin_update(of_rollout);
 
-  bool known_beforehand =
-      on_policy && (model_.ref()->flags & TENON_C_BATCH_INVARIANT) != 0 && !needs(TENON_NEEDS_ENTROPY);
   model_.zero_grad(call);
-  for (const auto& rows : batch.micro_batches(options_.micro_batch_tokens)) {
+  if (critic_) critic_->zero_grad(call);
+  for (const auto& part_rows : batch.micro_batches(options_.micro_batch_tokens, needs(TENON_WHOLE_GROUPS))) {
     host_.throw_if_cancelled(call);
-    Rollout part = batch.select(rows);
-    std::vector<float> logprob =
-        known_beforehand ? accumulate(call, part, stats) : score_and_backward(call, part, stats);
-    if (on_policy) compare_logprobs(part, logprob, stats);
+    Rollout part = batch.select(part_rows);
+    const Algorithm::Columns columns = micro_batch(call, part, on_policy, stats);
+    stats.loss += columns.loss;
+    if (trace_) trace_->add(part, columns.d_logprob);
   }
-  tenon_optimizer_stats step = stages::optimizer_step(call, model_, optimizer_, ++version_);
-  ++stats.updates;
-  stats.grad_norm += step.grad_norm;
-  stats.learning_rate = step.learning_rate;
+  if (trains_policy(call)) {
+    const tenon_optimizer_stats step = stages::optimizer_step(call, model_, optimizer_, ++version_);
+    stats.grad_norm += step.grad_norm;
+    stats.learning_rate = step.learning_rate;
+    ++stats.updates;
+  }
+  if (critic_) {
+    const tenon_optimizer_stats step =
+        stages::optimizer_step(call, *critic_, *critic_optimizer_, ++critic_version_);
+    stats.critic_grad_norm += step.grad_norm;
+    stats.critic_learning_rate = step.learning_rate;
+    ++stats.critic_updates;
+  }
 }
 
-// The policy is the one that sampled, so its log-probabilities are the sampler's, and the gradient is known before the forward pass.
-std::vector<float> Rl::accumulate(const tenon_call* call, Rollout& part, UpdateStats& stats) const {
-  part.lp_new = part.lp_sample;
-  Algorithm::Columns columns = algorithm_.gradient(call, part, stats.metrics);
-  stats.loss += columns.loss;
-  std::vector<float> logprob(part.tokens());
-  model_.accumulate(call, part.tokens_for_model(sampler_.temperature()), columns.d_logprob.data(),
-                    logprob.data());
-  return logprob;
-}
-
-std::vector<float> Rl::score_and_backward(const tenon_call* call, Rollout& part, UpdateStats& stats) const {
-  part.lp_new.assign(part.tokens(), 0);
+// Fills part's lp_new (and entropy and value, if needed), and adds the gradients of both models. Until a rollout's first update the policy is the one
+// that sampled: then a batch-invariant model's log-probabilities are known, and so is the gradient, before its one visit to the model.
+Algorithm::Columns Rl::micro_batch(const tenon_call* call, Rollout& part, bool on_policy,
+                                   UpdateStats& stats) const {
+  const bool own_values = needs(TENON_NEEDS_VALUE) && !critic_, trains = trains_policy(call);
+  const bool is_known = on_policy && !needs(TENON_NEEDS_ENTROPY) && !own_values &&
+                        (!trains || (model_.ref()->flags & TENON_C_BATCH_INVARIANT) != 0);
+  Tape policy(model_), critic(critic_ ? *critic_ : model_);
+  part.lp_new = part.lp_old;
   if (needs(TENON_NEEDS_ENTROPY)) part.entropy.assign(part.tokens(), 0);
-  uint64_t tape = 0;
-  model_.score(call, part.tokens_for_model(sampler_.temperature()), part.lp_new.data(),
-               part.entropy.empty() ? nullptr : part.entropy.data(), nullptr, &tape);
-  Algorithm::Columns columns;
-  try {
-    columns = algorithm_.gradient(call, part, stats.metrics);
-  } catch (...) {
-    model_.vt().drop_tape(model_.ref()->self, tape);
-    throw;
+  if (needs(TENON_NEEDS_VALUE)) part.value.assign(part.tokens(), 0);
+  if (!is_known) {
+    policy.score(call, part.tokens_for_model(sampler_.temperature()), part.lp_new.data(),
+                 part.entropy.empty() ? nullptr : part.entropy.data(),
+                 own_values ? part.value.data() : nullptr);
+    if (on_policy) compare_logprobs(part, part.lp_new, stats);
+    check_finite(part, part.lp_new, "lp_new", "the policy");
   }
-  stats.loss += columns.loss;
-  model_.backward(call, tape, columns.d_logprob.data(),
-                  columns.d_entropy.empty() ? nullptr : columns.d_entropy.data(), nullptr);
-  return part.lp_new;
+  if (critic_)
+    critic.score(call, part.tokens_for_model(1, TENON_HEAD_VALUE), nullptr, nullptr, part.value.data());
+  if (!part.entropy.empty()) check_finite(part, part.entropy, "entropy", "the policy");
+  if (!part.value.empty()) check_finite(part, part.value, "value", "the critic");
+
+  Algorithm::Columns columns = algorithm_.gradient(call, part, stats.metrics);
+  check_finite(part, columns.d_logprob, "d_logprob", "the algorithm");
+  if (!columns.d_entropy.empty()) check_finite(part, columns.d_entropy, "d_entropy", "the algorithm");
+  if (!columns.d_value.empty()) check_finite(part, columns.d_value, "d_value", "the algorithm");
+
+  if (policy.is_open() && trains) {
+    policy.backward(call, columns.d_logprob.data(), data_or_null(columns.d_entropy),
+                    own_values ? columns.d_value.data() : nullptr);
+  } else if (trains) {
+    std::vector<float> logprob(part.tokens());
+    model_.accumulate(call, part.tokens_for_model(sampler_.temperature()), columns.d_logprob.data(),
+                      logprob.data());
+    compare_logprobs(part, logprob, stats);
+  }
+  if (critic_) critic.backward(call, nullptr, nullptr, columns.d_value.data());
+  return columns;
 }
 
 // Sampling and training must be one forward pass. Where they are not, every ratio is wrong, and training goes astray without a sign: so it stops.

@@ -135,6 +135,18 @@ class TestHost {
     *out *= *unit == 'h' ? 3600 : *unit == 'm' ? 60 : 1;
     return std::string_view("smh").find(*unit) != std::string_view::npos && unit[1] == '"';
   }
+  // "64MiB" with its quotes.
+  static bool bytes(const std::string& quoted, int64_t* out) {
+    char* unit = nullptr;
+    *out = std::strtoll(quoted.c_str() + 1, &unit, 10);
+    const std::string_view name(unit, static_cast<size_t>(quoted.c_str() + quoted.size() - unit));
+    constexpr std::string_view kUnits[] = {"B\"", "KiB\"", "MiB\"", "GiB\""};
+    for (const std::string_view known : kUnits) {
+      if (name == known) return true;
+      *out *= 1024;
+    }
+    return false;
+  }
   bool keep(std::string text, tenon_str* out) {
     std::lock_guard lock(mutex_);
     strings_.push_back(std::move(text));
@@ -181,6 +193,7 @@ class TestHost {
     };
     table_.get_i64 = [](const tenon_host* h, const char* path, int64_t* out) {
       return read(h, path, [&](const std::string& s) {
+        if (s.starts_with('"')) return bytes(s, out);
         return parse(s, out, [](const char* p, char** e) { return std::strtoll(p, e, 10); });
       });
     };
