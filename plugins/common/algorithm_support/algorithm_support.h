@@ -94,4 +94,26 @@ inline void check_above_zero(const Host& host, Findings& findings, const char* o
   throw Error(text + ". The policy has moved too far in one step; lower the learning rate");
 }
 
+// Adds −coefficient Σ w_t H_t to the loss, over the scored tokens of the valid sequences: a bonus for entropy, with the loss's own weights.
+inline void add_entropy_bonus(const RolloutView& r, Gradient& out, double coefficient) {
+  need(r.raw().entropy, "entropy");
+  if (!out.has_entropy()) throw Error(TENON_E_STATE, "the stage wants no derivative by entropy");
+  for (uint64_t i = 0; i < r.sequences(); ++i) {
+    if (!r.valid(i)) continue;
+    double sum = 0;
+    r.for_runs(i, [&](uint64_t begin, uint64_t end) {
+      for (uint64_t t = begin; t < end; ++t) {
+        const double slope = -coefficient * r.weight(t),
+                     loss = slope * static_cast<double>(r.raw().entropy[t]);
+        if (!std::isfinite(loss))
+          throw Error("the entropy is not finite at token " + std::to_string(t - r.begin(i)) + " of sample " +
+                      std::to_string(r.sample_id(i)));
+        sum += loss;
+        out.d_entropy()[t] += static_cast<float>(slope);
+      }
+    });
+    out.add_loss(sum);
+  }
+}
+
 }  // namespace tenon::algorithm_support

@@ -1,8 +1,8 @@
-// The clipped surrogate over whole columns, eight tokens at a time.
+// The clipped surrogate over whole columns, in vector code.
 // SPDX-License-Identifier: Apache-2.0
 #include "algorithm_support/policy_loss.h"
 
-#include <cstring>
+#include <bit>
 
 #include "algorithm_support/lanes.h"
 
@@ -14,53 +14,75 @@ constexpr uint64_t kBlock = 512;
 struct Bounds {
   double low, high, cap;  // of the ratio
 };
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-struct Sums {
-  Lanes loss{}, ratio{}, log_ratio{}, least{}, most{};
-  LaneBits below{}, above{}, bad{};  // −1 for each
-};
-
-// clipped_surrogate and its sums for eight tokens. counted: the ratios that are part of the mean.
-inline __attribute__((always_inline)) void eight_tokens(const Lanes& a, const Lanes& w, const Lanes& ratio,
-                                                        const Lanes& counted, const Lanes& log_ratio,
-                                                        const Bounds& bounds, float* slopes, Sums& sums) {
-  const LaneBits above = (a > 0) & (ratio > bounds.high), below = (a < 0) & (ratio < bounds.low),
-                 capped = (a < 0) & (ratio > bounds.cap);
-  const LaneBits none = a == 0;
-  const Lanes bounded =
-      choose(above, all(bounds.high),
-             choose(below, all(bounds.low), choose(capped, all(bounds.cap), choose(none, all(1), ratio))));
-  const Lanes loss = w * (-a * bounded), slope = choose(above | below | capped | none, all(0), loss);
-  sums.loss += loss, sums.ratio += counted, sums.log_ratio += log_ratio;
-  sums.below += below, sums.above += above | capped;
-  sums.least = choose(ratio < sums.least, ratio, sums.least),
-  sums.most = choose(ratio > sums.most, ratio, sums.most);
-  sums.bad |=
-      ~((absolute(loss) <= std::numeric_limits<double>::max()) &
-        (absolute(slope) <= static_cast<double>(std::numeric_limits<float>::max())) & (ratio == ratio));
-  const FloatLanes narrow = __builtin_convertvector(slope, FloatLanes);
-  std::memcpy(slopes, &narrow, sizeof narrow);
+// w · clipped_surrogate of n tokens. Comparisons are made whether they are wanted or not: the compiler turns such a loop into vector code.
+TENON_FOR_EACH_PROCESSOR
+void clip_block(const double* __restrict ratio, const double* __restrict advantage,
+                const double* __restrict weight, uint64_t n, Bounds bounds, double* __restrict losses,
+                float* __restrict slopes) {
+  for (uint64_t k = 0; k < n; ++k) {
+    const double a = advantage[k], x = ratio[k];
+    const bool negative = a<0, positive = a> 0;
+    double floor = negative ? bounds.low : 1, ceiling = negative ? bounds.cap : 1;
+    floor = positive ? -kInfinity : floor;
+    ceiling = positive ? bounds.high : ceiling;
+    const double raised = x < floor ? floor : x;
+    const double bounded = raised > ceiling ? ceiling : raised;
+    const double loss = weight[k] * (-a * bounded);
+    losses[k] = loss;
+    slopes[k] = static_cast<float>(bounded == x ? loss : 0);
+  }
 }
 
+// Ratios are not negative, so their bits as integers are in their order; the least of integers can be found in any order.
+struct Counts {
+  int64_t below = 0, above = 0, unusable = 0;
+  int64_t least = std::bit_cast<int64_t>(kInfinity), most = 0;
+};
+
 TENON_FOR_EACH_PROCESSOR
-void clipped_block(const float* lp_new, const float* lp_old, const double* ratio, const double* advantage,
-                   const double* weight, uint64_t n, const Bounds& bounds, float* slopes, Sums* in_out) {
+void count_block(const double* __restrict ratio, const double* __restrict advantage,
+                 const double* __restrict losses, const float* __restrict slopes, uint64_t n, Bounds bounds,
+                 Counts* out) {
+  int64_t below = 0, above = 0, unusable = 0, least = out->least, most = out->most;
+  for (uint64_t k = 0; k < n; ++k) {
+    const double a = advantage[k], x = ratio[k];
+    const bool negative = a<0, positive = a> 0;
+    const double floor = negative ? bounds.low : -kInfinity;
+    double ceiling = negative ? bounds.cap : kInfinity;
+    ceiling = positive ? bounds.high : ceiling;
+    below += x < floor ? 1 : 0;
+    above += x > ceiling ? 1 : 0;
+    unusable += std::fabs(losses[k]) <= std::numeric_limits<double>::max() ? 0 : 1;
+    unusable += std::fabs(slopes[k]) <= std::numeric_limits<float>::max() ? 0 : 1;
+    const int64_t bits = std::bit_cast<int64_t>(x);
+    least = bits < least ? bits : least;
+    most = bits > most ? bits : most;
+  }
+  out->below += below, out->above += above, out->unusable += unusable;
+  out->least = least, out->most = most;
+}
+
+// Into the lanes, token k of a block into lane k mod kLanes.
+struct Sums {
+  Lanes loss, ratio, log_ratio;
+};
+
+TENON_FOR_EACH_PROCESSOR
+void sum_block(const double* __restrict losses, const double* __restrict ratio,
+               const float* __restrict lp_new, const float* __restrict lp_old, uint64_t n, Sums* in_out) {
   Sums sums = *in_out;
   uint64_t k = 0;
   for (; k + kLanes <= n; k += kLanes) {
-    const Lanes rho = load(ratio + k), log_ratio = load(lp_new + k) - load(lp_old + k);
-    eight_tokens(load(advantage + k), load(weight + k), rho, rho, log_ratio, bounds, slopes + k, sums);
+    for (uint64_t l = 0; l < kLanes; ++l) sums.loss.at[l] += losses[k + l];
+    for (uint64_t l = 0; l < kLanes; ++l) sums.ratio.at[l] += ratio[k + l];
+    for (uint64_t l = 0; l < kLanes; ++l)
+      sums.log_ratio.at[l] += static_cast<double>(lp_new[k + l]) - static_cast<double>(lp_old[k + l]);
   }
-  if (k < n) {  // the rest, filled up with tokens that have no advantage and the ratio of the first
-    double a[kLanes]{}, w[kLanes]{}, rho[kLanes], counted[kLanes]{}, log_ratio[kLanes]{};
-    float slope[kLanes];
-    for (uint64_t l = 0; l < kLanes; ++l) rho[l] = ratio[k];
-    for (uint64_t l = 0; k + l < n; ++l) {
-      a[l] = advantage[k + l], w[l] = weight[k + l], rho[l] = counted[l] = ratio[k + l];
-      log_ratio[l] = static_cast<double>(lp_new[k + l]) - static_cast<double>(lp_old[k + l]);
-    }
-    eight_tokens(load(a), load(w), load(rho), load(counted), load(log_ratio), bounds, slope, sums);
-    std::memcpy(slopes + k, slope, (n - k) * sizeof(float));
+  for (uint64_t l = 0; k + l < n; ++l) {
+    sums.loss.at[l] += losses[k + l], sums.ratio.at[l] += ratio[k + l];
+    sums.log_ratio.at[l] += static_cast<double>(lp_new[k + l]) - static_cast<double>(lp_old[k + l]);
   }
   *in_out = sums;
 }
@@ -71,27 +93,27 @@ class ClippedLosses {
  public:
   static void add(const RolloutView& r, uint64_t i, const Bounds& bounds, Gradient& out,
                   RatioMetrics& metrics) {
-    alignas(64) double ratio[kBlock];
+    double ratio[kBlock], losses[kBlock];
     Sums sums;
-    sums.least = all(std::numeric_limits<double>::infinity()), sums.most = -sums.least;
+    Counts counts;
     const tenon_rollout& c = r.raw();
     r.for_runs(i, [&](uint64_t begin, uint64_t end) {
       for (uint64_t at = begin; at < end; at += kBlock) {
         const uint64_t n = std::min(kBlock, end - at);
+        float* slopes = out.d_logprob() + at;
         exp_of_differences(c.lp_new + at, c.lp_old + at, n, ratio);
-        clipped_block(c.lp_new + at, c.lp_old + at, ratio, c.advantage + at, c.weight + at, n, bounds,
-                      out.d_logprob() + at, &sums);
-        if (total(sums.bad) != 0) name_the_token(r, i, at, at + n, ratio, bounds);
+        clip_block(ratio, c.advantage + at, c.weight + at, n, bounds, losses, slopes);
+        count_block(ratio, c.advantage + at, losses, slopes, n, bounds, &counts);
+        if (counts.unusable != 0) name_the_token(r, i, at, at + n, ratio, bounds);
+        sum_block(losses, ratio, c.lp_new + at, c.lp_old + at, n, &sums);
       }
       metrics.tokens_ += static_cast<double>(end - begin);
     });
-    out.add_loss(total(sums.loss));
-    metrics.ratio_ += total(sums.ratio), metrics.policy_kl_ -= total(sums.log_ratio);
-    metrics.below_ -= static_cast<double>(total(sums.below)),
-        metrics.above_ -= static_cast<double>(total(sums.above));
-    for (uint64_t l = 0; l < kLanes; ++l)
-      metrics.least_ = std::min(metrics.least_, sums.least[l]),
-      metrics.most_ = std::max(metrics.most_, sums.most[l]);
+    out.add_loss(sums.loss.sum());
+    metrics.ratio_ += sums.ratio.sum(), metrics.policy_kl_ -= sums.log_ratio.sum();
+    metrics.below_ += static_cast<double>(counts.below), metrics.above_ += static_cast<double>(counts.above);
+    metrics.least_ = std::min(metrics.least_, std::bit_cast<double>(counts.least));
+    metrics.most_ = std::max(metrics.most_, std::bit_cast<double>(counts.most));
   }
 
  private:

@@ -49,10 +49,15 @@ uint64_t exp_where_inside(const float* a, const float* b, uint64_t n, double* ou
 }
 
 TENON_FOR_EACH_PROCESSOR
-uint64_t add_in_lanes(const float* a, const float* b, uint64_t n, Lanes* sums) {
+void add_in_lanes(const float* a, const float* b, uint64_t n, Lanes* out) {
+  Lanes sums;
   uint64_t k = 0;
-  for (; k + kLanes <= n; k += kLanes) *sums += load(a + k) - load(b + k);
-  return k;
+  for (; k + kLanes <= n; k += kLanes)
+    for (uint64_t l = 0; l < kLanes; ++l)
+      sums.at[l] += static_cast<double>(a[k + l]) - static_cast<double>(b[k + l]);
+  for (uint64_t l = 0; k + l < n; ++l)
+    sums.at[l] += static_cast<double>(a[k + l]) - static_cast<double>(b[k + l]);
+  *out = sums;
 }
 
 }  // namespace
@@ -66,11 +71,9 @@ void exp_of_differences(const float* a, const float* b, uint64_t n, double* out)
 }
 
 double sum_of_differences(const float* a, const float* b, uint64_t n) {
-  Lanes sums{};
-  uint64_t k = add_in_lanes(a, b, n, &sums);
-  double sum = total(sums);
-  for (; k < n; ++k) sum += static_cast<double>(a[k]) - static_cast<double>(b[k]);
-  return sum;
+  Lanes sums;
+  add_in_lanes(a, b, n, &sums);
+  return sums.sum();
 }
 
 }  // namespace tenon::algorithm_support
