@@ -1,0 +1,119 @@
+// How a token came to its gradient.
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "grpo.h"
+
+namespace tenon::grpo {
+
+namespace support = algorithm_support;
+
+void Grpo::explain(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const {
+  support::need_gradient_columns(r);
+  if (o_.beta != 0) support::need(r.raw().lp_ref, "lp_ref");
+  explain_reward(r, i, t, out);
+  explain_loss(r, i, t, out);
+}
+
+void Grpo::explain_reward(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const {
+  out.link("reward", r.reward(i), "of the completion");
+  if (!o_.process && r.total_reward(i) != r.reward(i))
+    out.link("with its tokens' rewards", r.total_reward(i), "the completion's and those of its tokens");
+  if (o_.beta != 0 && o_.kl_in_reward) {
+    out.link("divergence", support::sequence_kl(r, i), "k1: Σ (lp_old − lp_ref) over its tokens");
+    out.link("shaped reward", steps(r, i)[0].reward, "reward − beta · divergence");
+  }
+  const auto groups = r.groups();
+  const Moments batch = batch_moments(r, groups);
+  const std::vector<uint64_t>* group = nullptr;
+  for (const auto& g : groups)
+    if (r.group(g[0]) == r.group(i)) group = &g;
+  const Moments m = group_moments(r, *group, batch);
+  const std::vector<double> all = rewards(r, *group);
+  out.link("group size", static_cast<double>(group->size()), "valid completions of the same prompt");
+  if (o_.process)
+    out.link("steps of the group", static_cast<double>(all.size()),
+             "tokens with a reward; the outcome is the last token's");
+  double advantage = 0;
+  if (m.scale == 0) {
+    out.link("group mean", all[0], "all rewards are equal: no signal");
+  } else {
+    const Moments& whose = o_.batch_scale ? batch : m;
+    out.link("group mean", m.mean * m.scale, o_.process ? "of all step rewards" : "the baseline");
+    if (o_.std != Std::kNone)
+      out.link("scale", whose.deviation * whose.scale + o_.std_epsilon,
+               std::string(o_.std == Std::kSample ? "sample" : "population") + " deviation of the " +
+                   (o_.batch_scale ? "batch" : "group") + " + std_epsilon");
+    for (const Step& step : steps(r, i))
+      if (step.t >= t) advantage += normalised(step.reward, m, batch);
+  }
+  const char* how = o_.std == Std::kNone ? "reward − mean" : "(reward − mean) / scale";
+  out.link("advantage", advantage,
+           o_.process ? std::string("Σ ") + how + " of the steps at or after the token" : how);
+  if (r.advantage(t) != advantage && advantage != 0)
+    out.link("importance weight", r.advantage(t) / advantage,
+             "the stage's, of trainer against sampler; the loss has advantage · this");
+}
+
+void Grpo::explain_loss(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const {
+  const bool whole = o_.ratio != Ratio::kToken;
+  const double a = r.advantage(t), x = r.lp_new(t) - r.lp_old(t);
+  const support::Completion c = support::completion_of(r, i);
+  const double ratio =
+      whole && o_.objective != Objective::kGmpo
+          ? c.ratio(o_.ratio == Ratio::kSequence ? support::Whole::kProduct : support::Whole::kGeometricMean)
+          : std::exp(x);
+  out.link("log-ratio", x, "lp_new − lp_old of the token");
+  if (whole)
+    out.link("log-ratio of the completion", c.log_ratio,
+             "Σ over its " + std::to_string(static_cast<uint64_t>(c.tokens)) + " tokens");
+  out.link("ratio", ratio,
+           !whole || o_.objective == Objective::kGmpo ? "e^log-ratio"
+           : o_.ratio == Ratio::kSequence             ? "e^log-ratio of the completion"
+                                                      : "e^(log-ratio of the completion / its tokens)");
+  const bool logs = o_.objective == Objective::kGmpo;
+  const double low = logs ? std::exp(-o_.clip_low) : 1 - o_.clip_low,
+               high = logs ? std::exp(o_.clip_high) : 1 + o_.clip_high;
+  const bool one_sided = o_.objective != Objective::kCispo;
+  const bool above = ratio > high && (a > 0 || !one_sided), below = ratio < low && (a < 0 || !one_sided),
+             capped = one_sided && a < 0 && ratio > o_.cap;
+  const std::string effect =
+      one_sided ? ": the policy's gradient of this token is 0" : ": the weight is the bound";
+  out.link("clip",
+           above    ? high
+           : below  ? low
+           : capped ? o_.cap
+                    : ratio,
+           above    ? "above 1 + clip_high" + effect
+           : below  ? "below 1 − clip_low" + effect
+           : capped ? "above dual_clip or delta" + effect
+                    : "inside its bounds");
+  out.link("weight", r.weight(t), "the host's normaliser");
+  if (o_.has_kl_loss()) {
+    double lp = r.lp_new(t), ref = r.lp_ref(t);
+    if (o_.ratio == Ratio::kSequence) {
+      lp = ref = 0;
+      for (uint64_t s = r.begin(i); s < r.end(i); ++s)
+        if (r.scored(s)) ref += r.lp_ref(s) - r.lp_new(s);
+    }
+    const support::KlTerm kl =
+        support::kl_term(o_.kl, lp, ref, o_.ratio == Ratio::kSequence ? ratio : std::exp(x));
+    out.link("divergence", kl.value,
+             "from the reference; its slope by lp_new is " + std::to_string(kl.slope));
+    out.link("beta", o_.beta * r.kl_scale(), "its weight");
+  }
+  // The very function that the optimizer's gradient comes from, on this sequence alone.
+  tenon_rollout one = r.raw();
+  one.n_seq = 1, one.offsets += i, one.group_id += i, one.reward += i;
+  if (one.valid != nullptr) one.valid += i;
+  if (one.sample_id != nullptr) one.sample_id += i;
+  std::vector<float> d_logprob(r.tokens()), d_entropy(r.tokens());
+  tenon_gradient_out to{sizeof to, 0, 0, d_logprob.data(), d_entropy.data(), nullptr, nullptr, nullptr};
+  Gradient gradient_out(&to);
+  gradient(RolloutView(&one), gradient_out);
+  if (o_.entropy != 0)
+    out.link("gradient by entropy", static_cast<double>(d_entropy[t]), "−entropy · weight");
+  out.link("gradient", static_cast<double>(d_logprob[t]), "dL / d lp_new");
+}
+
+}  // namespace tenon::grpo
