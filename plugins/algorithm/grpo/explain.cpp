@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 
+#include "algorithm_support/explain.h"
 #include "grpo.h"
 
 namespace tenon::grpo {
@@ -50,9 +51,7 @@ void Grpo::explain_reward(const RolloutView& r, uint64_t i, uint64_t t, const Ex
   const char* how = o_.std == Std::kNone ? "reward − mean" : "(reward − mean) / scale";
   out.link("advantage", advantage,
            o_.process ? std::string("Σ ") + how + " of the steps at or after the token" : how);
-  if (r.advantage(t) != advantage && advantage != 0)
-    out.link("importance weight", r.advantage(t) / advantage,
-             "the stage's, of trainer against sampler; the loss has advantage · this");
+  support::explain_importance(r, t, advantage, out);
 }
 
 void Grpo::explain_loss(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const {
@@ -74,21 +73,11 @@ void Grpo::explain_loss(const RolloutView& r, uint64_t i, uint64_t t, const Expl
   const bool logs = o_.objective == Objective::kGmpo;
   const double low = logs ? std::exp(-o_.clip_low) : 1 - o_.clip_low,
                high = logs ? std::exp(o_.clip_high) : 1 + o_.clip_high;
-  const bool one_sided = o_.objective != Objective::kCispo;
-  const bool above = ratio > high && (a > 0 || !one_sided), below = ratio < low && (a < 0 || !one_sided),
-             capped = one_sided && a < 0 && ratio > o_.cap;
-  const std::string effect =
-      one_sided ? ": the policy's gradient of this token is 0" : ": the weight is the bound";
-  out.link("clip",
-           above    ? high
-           : below  ? low
-           : capped ? o_.cap
-                    : ratio,
-           above    ? "above 1 + clip_high" + effect
-           : below  ? "below 1 − clip_low" + effect
-           : capped ? "above dual_clip or delta" + effect
-                    : "inside its bounds");
-  out.link("weight", r.weight(t), "the host's normaliser");
+  if (o_.objective == Objective::kCispo)
+    out.link("clip", std::min(std::max(ratio, low), high),
+             "the ratio inside its bounds: a constant weight, which takes no gradient away");
+  else
+    support::explain_clip(a, ratio, low, high, o_.cap, out);
   if (o_.has_kl_loss()) {
     double lp = r.lp_new(t), ref = r.lp_ref(t);
     if (o_.ratio == Ratio::kSequence) {
@@ -102,18 +91,7 @@ void Grpo::explain_loss(const RolloutView& r, uint64_t i, uint64_t t, const Expl
              "from the reference; its slope by lp_new is " + std::to_string(kl.slope));
     out.link("beta", o_.beta * r.kl_scale(), "its weight");
   }
-  // The very function that the optimizer's gradient comes from, on this sequence alone.
-  tenon_rollout one = r.raw();
-  one.n_seq = 1, one.offsets += i, one.group_id += i, one.reward += i;
-  if (one.valid != nullptr) one.valid += i;
-  if (one.sample_id != nullptr) one.sample_id += i;
-  std::vector<float> d_logprob(r.tokens()), d_entropy(r.tokens());
-  tenon_gradient_out to{sizeof to, 0, 0, d_logprob.data(), d_entropy.data(), nullptr, nullptr, nullptr};
-  Gradient gradient_out(&to);
-  gradient(RolloutView(&one), gradient_out);
-  if (o_.entropy != 0)
-    out.link("gradient by entropy", static_cast<double>(d_entropy[t]), "−entropy · weight");
-  out.link("gradient", static_cast<double>(d_logprob[t]), "dL / d lp_new");
+  support::explain_gradient(*this, r, i, t, out);
 }
 
 }  // namespace tenon::grpo

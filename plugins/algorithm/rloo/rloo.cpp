@@ -10,9 +10,10 @@
 //
 //   loss: reinforce    L_t = −A_i lp_new
 //                      dL/d lp_new = −w_t A_i
-//   loss: clipped      ρ_t = exp(lp_new − lp_old)
-//                      L_t = −min(ρ_t A_i, clip(ρ_t, 1 − clip_low, 1 + clip_high) A_i)
-//                      dL/d lp_new = −w_t m_t ρ_t A_i,  m_t = 0 outside the bound on the side of A's sign, else 1
+//   loss: clipped      L_t = −min(ρ A_i, clip(ρ, 1 − clip_low, 1 + clip_high) A_i)
+//     ratio: token     ρ_t = exp(lp_new − lp_old):  dL/d lp_new = −w_t m_t ρ_t A_i
+//     ratio: sequence  ρ = Π_t ρ_t (TRL):  dL/d lp_new of every token = −(Σ_t w_t) m ρ A_i
+//                      m = 0 outside the bound on the side of A's sign, else 1
 //
 // What differs from the paper, and why:
 //  - `clipped` is the default: on the first mini-batch (ρ = 1) it has the gradient of `reinforce`, and later
@@ -25,6 +26,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "algorithm_support/explain.h"
 #include "algorithm_support/kl.h"
 #include "algorithm_support/policy_loss.h"
 
@@ -35,11 +37,20 @@ namespace support = tenon::algorithm_support;
 class Rloo {
  public:
   static constexpr const char* kDoc =
-      "Back to Basics (arXiv 2402.14740) §3.2. As printed: loss: reinforce, aggregation: constant-length, "
-      "length: 1.";
+      "Back to Basics (arXiv 2402.14740) §3.2. As printed: preset: back-to-basics; as TRL has it: preset: "
+      "trl.";
+  static constexpr tenon::Presets kPresets{
+      tenon::preset("back-to-basics",
+                    "arXiv 2402.14740, §3.2: REINFORCE, the sum over a completion's tokens.",
+                    R"({"loss": "reinforce", "aggregation": "constant-length", "length": 1})"),
+      tenon::preset(
+          "trl", "The defaults of TRL 1.16's RLOOTrainer.",
+          R"({"ratio": "sequence", "clip_low": 0.2, "clip_high": 0.2, "beta": 0.05, "aggregation": "sequence-mean"})",
+          R"({"group_size": 2})")};
 
   explicit Rloo(tenon::Host host)
       : clipped_(host.str("loss") == "clipped"),
+        sequence_(host.str("ratio") == "sequence"),
         clip_low_(host.f64("clip_low")),
         clip_high_(host.f64("clip_high")),
         beta_(host.f64("beta")),
@@ -47,70 +58,128 @@ class Rloo {
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     support::check_aggregation(host, findings, "the paper's sum over tokens: 1");
-    if (host.str("loss") != "clipped")
+    for (const char* bound : {"clip_low", "clip_high"})
+      support::check_above_zero(host, findings, bound, "it would leave no room for the ratio to move");
+    if (host.str("loss") != "clipped") {
+      findings.no_effect("ratio", "loss: reinforce has no ratio");
       for (const char* bound : {"clip_low", "clip_high"})
         findings.no_effect(bound, "only loss: clipped bounds the ratio");
+    } else if (host.str("ratio") == "sequence" && host.str("aggregation") != "sequence-mean") {
+      findings.error(
+          "aggregation",
+          "ratio: sequence gives each completion one ratio, whose loss is a mean over completions: "
+          "give aggregation: sequence-mean");
+    }
   }
 
   tenon_algorithm_info info() const { return info_; }
+  const void* extension(std::string_view id) const { return tenon::explain_extension<Rloo>(id); }
 
   // A_i. A group whose r' are all equal, or with a single valid sample, has A = 0 exactly.
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
     if (beta_ != 0) support::need(r.raw().lp_ref, "lp_ref"), support::need(r.raw().lp_old, "lp_old");
     support::AdvantageMetrics metrics;
-    double kl_sum = 0;
+    double kl = 0;
     for (const auto& group : r.groups()) {
-      std::vector<double> reward;
-      for (uint64_t i : group) {
-        double kl = beta_ != 0 ? support::sequence_kl(r, i) : 0;
-        kl_sum += kl;
-        reward.push_back(r.total_reward(i) - beta_ * r.kl_scale() * kl);
-      }
-      auto [low, high] = std::minmax_element(reward.begin(), reward.end());
-      bool no_signal = *low == *high;
-      double g = static_cast<double>(group.size()), mean = 0;
-      for (double x : reward) mean += x / g;
+      const std::vector<double> rewards = shaped_rewards(r, group);
       for (size_t k = 0; k < group.size(); ++k) {
-        double a = no_signal ? 0 : g / (g - 1) * (reward[k] - mean);
+        const double a = leave_one_out(rewards, k);
         if (!std::isfinite(a))
-          throw tenon::Error("rloo: the advantage of sample " + std::to_string(r.raw().sample_id[group[k]]) +
+          throw tenon::Error("rloo: the advantage of sample " + std::to_string(r.sample_id(group[k])) +
                              " is not finite: reward " + std::to_string(r.total_reward(group[k])));
+        if (beta_ != 0) kl += support::sequence_kl(r, group[k]);
         out.set(group[k], a);
         metrics.add(a);
       }
     }
     metrics.report(out);
-    if (beta_ != 0 && metrics.count() > 0) out.metric("kl", kl_sum, metrics.count());
+    if (beta_ != 0 && metrics.count() > 0) out.metric("kl", kl, metrics.count());
   }
 
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
     support::need_gradient_columns(r);
     support::RatioMetrics metrics;
-    support::add_token_losses(r, out, metrics, [&](uint64_t, uint64_t t, double ratio) {
-      const double a = r.advantage(t);
-      if (!clipped_) return support::TokenLoss{-a * r.lp_new(t), -a};
-      return support::clipped_surrogate(a, ratio, clip_low_, clip_high_);
-    });
+    if (!clipped_)
+      support::add_token_losses(r, out, metrics, [&](uint64_t, uint64_t t, double) {
+        return support::TokenLoss{-r.advantage(t) * r.lp_new(t), -r.advantage(t)};
+      });
+    else if (!sequence_)
+      support::add_clipped_losses(r, out, metrics, clip_low_, clip_high_);
+    else
+      support::add_completion_losses(
+          r, out, metrics, support::Whole::kProduct, [&](uint64_t, uint64_t t, double ratio) {
+            return support::CompletionLoss{
+                support::clipped_surrogate(r.advantage(t), ratio, clip_low_, clip_high_), {}};
+          });
     metrics.report(out, clipped_);
   }
 
+  void explain(const tenon::RolloutView& r, uint64_t i, uint64_t t, const tenon::Explanation& out) const {
+    support::need_gradient_columns(r);
+    out.link("reward", r.total_reward(i), "of the completion and its tokens");
+    for (const auto& group : r.groups()) {
+      if (r.group(group[0]) != r.group(i)) continue;
+      const size_t k = static_cast<size_t>(std::find(group.begin(), group.end(), i) - group.begin());
+      const std::vector<double> rewards = shaped_rewards(r, group);
+      if (beta_ != 0) {
+        out.link("divergence", support::sequence_kl(r, i), "k1: Σ (lp_old − lp_ref) over its tokens");
+        out.link("shaped reward", rewards[k], "reward − beta · divergence");
+      }
+      const double a = leave_one_out(rewards, k);
+      out.link("group size", static_cast<double>(group.size()), "valid completions of the same prompt");
+      out.link("baseline", rewards[k] - a, "the mean reward of the others");
+      out.link("advantage", a, "reward − baseline");
+      support::explain_importance(r, t, a, out);
+    }
+    const double x = r.lp_new(t) - r.lp_old(t);
+    out.link("log-ratio", x, "lp_new − lp_old of the token");
+    if (clipped_) {
+      const double ratio =
+          sequence_ ? support::completion_of(r, i).ratio(support::Whole::kProduct) : std::exp(x);
+      out.link("ratio", ratio, sequence_ ? "e^Σ log-ratio of the completion" : "e^log-ratio");
+      support::explain_clip(r.advantage(t), ratio, 1 - clip_low_, 1 + clip_high_, support::kNoCap, out);
+    }
+    support::explain_gradient(*this, r, i, t, out);
+  }
+
  private:
-  bool clipped_;
+  // r' of each of the group.
+  std::vector<double> shaped_rewards(const tenon::RolloutView& r, const std::vector<uint64_t>& group) const {
+    std::vector<double> out;
+    for (uint64_t i : group)
+      out.push_back(r.total_reward(i) - (beta_ != 0 ? beta_ * r.kl_scale() * support::sequence_kl(r, i) : 0));
+    return out;
+  }
+  static double leave_one_out(const std::vector<double>& rewards, size_t k) {
+    const auto [low, high] = std::minmax_element(rewards.begin(), rewards.end());
+    if (*low == *high) return 0;
+    const double g = static_cast<double>(rewards.size());
+    double mean = 0;
+    for (double x : rewards) mean += x / g;
+    return g / (g - 1) * (rewards[k] - mean);
+  }
+
+  bool clipped_, sequence_;
   double clip_low_, clip_high_, beta_;
   tenon_algorithm_info info_;
 };
 
 constexpr const char* kLosses[] = {"clipped", "reinforce", nullptr};
+constexpr const char* kRatios[] = {"token", "sequence", nullptr};
 
 }  // namespace
 
 TENON_ALGORITHM_PLUGIN(
-    Rloo, "rloo", "1.0.0", "REINFORCE with a leave-one-out baseline (Back to Basics).",
+    Rloo, "rloo", "1.1.0", "REINFORCE with a leave-one-out baseline (Back to Basics).",
     tenon::choice("loss", kLosses, "\"clipped\"",
-                  "clipped: PPO's bound on the token ratio; reinforce: −A log p, as printed."),
+                  "clipped: PPO's bound on the ratio; reinforce: −A log p, as printed."),
+    tenon::choice("ratio", kRatios, "\"token\"",
+                  "Of clipped: new over old probability of each token, or of the whole completion (TRL)."),
     tenon::number("clip_low", "0.2",
-                  "Of clipped: the ratio's lower bound is 1 − this; from 1 on it never binds.", {.min = "0"}),
-    tenon::number("clip_high", "0.2", "Of clipped: the ratio's upper bound is 1 + this.", {.min = "0"}),
+                  "Of clipped, above 0: the ratio's lower bound is 1 − this; from 1 on it never binds.",
+                  {.min = "0"}),
+    tenon::number("clip_high", "0.2", "Of clipped, above 0: the ratio's upper bound is 1 + this.",
+                  {.min = "0"}),
     tenon::number("beta", "0",
                   "Weight of the divergence from the reference model (k1) in the reward; 0: none, and no "
                   "reference model is made.",
