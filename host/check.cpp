@@ -40,9 +40,10 @@ constexpr tenon::OptionTable kRunOptions{
     tenon::text("name", nullptr,
                 "Name of the run and of its folder; without it, the file's name without its ending."),
     tenon::integer("seed", "0", "Seed of every random number of the run.", at_least_zero()),
-    tenon::integer("threads", "0",
-                   "Threads of the run's one pool; 0: as many as the machine, or the container, lets this process use.",
-                   between("0", "1024")),
+    tenon::integer(
+        "threads", "0",
+        "Threads of the run's one pool; 0: as many as the machine, or the container, lets this process use.",
+        between("0", "1024")),
     tenon::text("runs", "\"runs\"",
                 "Folder that holds run folders; a relative one starts where tenon is started."),
     tenon::number(

@@ -92,7 +92,8 @@ int check(const po::variables_map& map) {
 
 int plugins(const po::variables_map& map) {
   std::string file = map.count("describe-file") ? map["describe-file"].as<std::string>() : "";
-  return plugins_command({plugin_path(map), file, flag(map, "json")});
+  std::string kind = map.count("kind") ? map["kind"].as<std::string>() : "";
+  return plugins_command({plugin_path(map), file, kind, flag(map, "json")});
 }
 
 int describe(const po::variables_map& map) {
@@ -128,9 +129,11 @@ const std::vector<Command>& commands() {
              "create", "go on to creating every component: opens files and LibTorch");
        },
        check},
-      {"plugins", "", false, "list every plugin file, and why some cannot be used",
+      {"plugins", "", false, "list every component and its presets, and why plugins cannot be used",
        [](po::options_description_easy_init&& add) {
-         add("describe-file", po::value<std::string>()->value_name("FILE"),
+         add("kind", po::value<std::string>()->value_name("KIND"),
+             "components of that kind alone, for example algorithm")(
+             "describe-file", po::value<std::string>()->value_name("FILE"),
              "open one file, in this process, and describe it as JSON");
        },
        plugins},

@@ -12,6 +12,7 @@
 #include "host/diagnostics.h"
 #include "host/loader.h"
 #include "host/option_values.h"
+#include "host/presets.h"
 
 namespace tenon::host {
 
@@ -48,6 +49,9 @@ void print_component(const RegisteredComponent& registered) {
   bool has_options = c.options != nullptr && c.options[0] != nullptr;
   std::cout << (has_options ? "\nOptions:\n" : "\nIt has no options.\n");
   print_options(c.options, "  ");
+  const std::vector<const tenon_preset*> presets = presets_of(c);
+  if (!presets.empty()) std::cout << "\nPresets:\n";
+  for (size_t i = 0; i < presets.size(); ++i) std::cout << (i > 0 ? "\n" : "") << preset_yaml(c, *presets[i]);
 }
 
 // "dataset/jsonl" into kind and id.
@@ -65,10 +69,7 @@ DescribeArguments split_qualified(DescribeArguments arguments) {
 
 std::vector<std::string> wanted_kinds(const DescribeArguments& arguments) {
   if (arguments.kind.empty()) return {std::begin(kKinds), std::end(kKinds)};
-  if (!is_kind(arguments.kind))
-    throw UserError("there is no kind \"" + arguments.kind + "\"." +
-                    did_you_mean(arguments.kind, {std::begin(kKinds), std::end(kKinds)}) +
-                    " The kinds are: " + joined({std::begin(kKinds), std::end(kKinds)}) + ".");
+  check_kind(arguments.kind);
   return {arguments.kind};
 }
 

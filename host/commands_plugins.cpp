@@ -87,7 +87,29 @@ json::object report_json(const PluginReport& report) {
 
 struct Row {
   std::string kind, id, version, summary, file;
+  std::vector<std::string> presets;  // "dapo  where it is published"
 };
+
+// Leaves components of `kind` alone; a usable plugin that has none is left out.
+void keep_kind(const std::string& kind, std::vector<PluginReport>& reports) {
+  if (kind.empty()) return;
+  std::erase_if(reports, [&](PluginReport& report) {
+    if (!report.problem.empty()) return false;
+    json::array kept;
+    for (const json::value& component : report.plugin.at("components").as_array())
+      if (component.at("kind").as_string() == kind) kept.push_back(component);
+    const bool is_empty = kept.empty();
+    report.plugin["components"] = std::move(kept);
+    return is_empty;
+  });
+}
+
+std::vector<std::string> presets_of(const json::object& component) {
+  std::vector<std::string> lines;
+  for (const json::value& preset : component.at("presets").as_array())
+    lines.push_back(std::string(preset.at("name").as_string()) + "  " + preset.at("doc").as_string().c_str());
+  return lines;
+}
 
 std::vector<Row> rows_of(const std::vector<PluginReport>& reports) {
   std::vector<Row> rows;
@@ -96,10 +118,10 @@ std::vector<Row> rows_of(const std::vector<PluginReport>& reports) {
     for (const json::value& item : report.plugin.at("components").as_array()) {
       const json::object& component = item.as_object();
       auto text = [&](const char* key) { return std::string(component.at(key).as_string()); };
-      rows.push_back(
-          {text("kind"), text("id"), text("version"), text("summary"),
-           report.file.path.string() +
-               (report.file.shadowed ? " (not used: an earlier folder has one of this name)" : "")});
+      rows.push_back({text("kind"), text("id"), text("version"), text("summary"),
+                      report.file.path.string() +
+                          (report.file.shadowed ? " (not used: an earlier folder has one of this name)" : ""),
+                      presets_of(component)});
     }
   }
   auto order = [](const std::string& kind) {
@@ -124,9 +146,12 @@ void print_table(const std::vector<Row>& rows) {
     version = std::max(version, row.version.size());
     summary = std::max(summary, row.summary.size());
   }
-  for (const Row& row : rows)
+  for (const Row& row : rows) {
     std::cout << padded(row.kind, kind) << "  " << padded(row.id, id) << "  " << padded(row.version, version)
               << "  " << padded(row.summary, summary) << "  " << row.file << '\n';
+    for (const std::string& preset : row.presets)
+      std::cout << std::string(kind + 2, ' ') << "preset " << preset << '\n';
+  }
 }
 
 void print_text(const Loader& loader, const std::vector<PluginReport>& reports) {
@@ -165,8 +190,10 @@ int plugins_command(const PluginsArguments& arguments) {
     std::cout << json::serialize(answer) << '\n';
     return answer.contains("error") ? kExitUser : kExitOk;
   }
+  if (!arguments.kind.empty()) check_kind(arguments.kind);
   Loader loader(plugin_search_path(arguments.plugin_path));
   std::vector<PluginReport> reports = inspect_plugins(loader);
+  keep_kind(arguments.kind, reports);
   if (!arguments.json) {
     print_text(loader, reports);
     return kExitOk;

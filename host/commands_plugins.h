@@ -1,4 +1,4 @@
-// `tenon plugins`: every plugin file in the path, usable or not.
+// `tenon plugins`: every plugin file in the path, usable or not, its components and their presets.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,6 +14,7 @@ namespace tenon::host {
 struct PluginsArguments {
   std::vector<std::filesystem::path> plugin_path;
   std::filesystem::path describe_file;  // not empty: describe this one file, in this process
+  std::string kind;                     // list components of this kind alone; empty: all
   bool json = false;
 };
 

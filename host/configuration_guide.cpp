@@ -5,6 +5,7 @@
 #include "host/check.h"
 #include "host/descriptor_json.h"
 #include "host/option_values.h"
+#include "host/presets.h"
 
 namespace tenon::host {
 
@@ -45,6 +46,10 @@ ignored everywhere; with anchors, aliases and merge keys (`<<: *base`) they keep
 
 An entry of `components` is a template: every stage that refers to it gets an instance of its own. Some references have attributes of their own,
 such as a reward's `weight`: `{of: correct, weight: 0.5}`; they are listed with the option.
+
+**Presets.** Published variants of a component are presets: `{use: grpo, preset: dapo}` takes that variant's options as defaults, of the component and of the
+stage that has it in a slot; what the file states goes before them. `{of: algorithm, preset: dapo}` does so for a copy. They are listed, written out, with each
+component below, and by `tenon describe ID`.
 
 **Overrides.** `--set path=value` changes one value: `--set components.algorithm.use=rloo`, `--set pipeline.base.steps=10` (elements of a list by
 number or by their `name`). The value is YAML.
@@ -104,6 +109,13 @@ std::string option_table(const tenon_option* const* table) {
   return out;
 }
 
+std::string preset_list(const tenon_component& component) {
+  std::string yaml;
+  for (const tenon_preset* preset : presets_of(component))
+    yaml += (yaml.empty() ? "" : "\n") + preset_yaml(component, *preset);
+  return yaml.empty() ? "" : "\nPresets:\n\n```yaml\n" + yaml + "```\n";
+}
+
 std::string title_case(std::string word) {
   word[0] = static_cast<char>(std::toupper(static_cast<unsigned char>(word[0])));
   return word;
@@ -123,6 +135,7 @@ std::string component_guide(const std::vector<RegisteredComponent>& components) 
       out += "\n### " + std::string(c.id) + "\n\n" + c.summary + "\n\n";
       if (*c.doc != '\0') out += std::string(c.doc) + "\n\n";
       out += option_table(c.options);
+      out += preset_list(c);
     }
   }
   return out;

@@ -67,16 +67,16 @@ int32_t Cursor::next(const tenon_call* call, uint64_t max_n, const tenon_row_sin
     const std::vector<uint64_t>& index;
     uint64_t given = 0;
   } indexed{sink, index};
-  const tenon_row_sink with_index{
-      sizeof with_index, 0, &indexed, [](void* ctx, const tenon_row* row) -> int32_t {
-        auto& rows = *static_cast<Indexed*>(ctx);
-        if (rows.given == rows.index.size()) return TENON_E_INTERNAL;
-        tenon_row own{};
-        std::memcpy(&own, row, std::min<size_t>(row->struct_size, sizeof own));
-        own.struct_size = sizeof own;
-        own.index = rows.index[rows.given++];
-        return rows.to->row(rows.to->ctx, &own);
-      }};
+  const tenon_row_sink with_index{sizeof with_index, 0, &indexed,
+                                  [](void* ctx, const tenon_row* row) -> int32_t {
+                                    auto& rows = *static_cast<Indexed*>(ctx);
+                                    if (rows.given == rows.index.size()) return TENON_E_INTERNAL;
+                                    tenon_row own{};
+                                    std::memcpy(&own, row, std::min<size_t>(row->struct_size, sizeof own));
+                                    own.struct_size = sizeof own;
+                                    own.index = rows.index[rows.given++];
+                                    return rows.to->row(rows.to->ctx, &own);
+                                  }};
   const int32_t rc = vt_->read(self_, call, index.data(), max_n, &with_index, err);
   if (rc >= 0) position_ += max_n;
   return rc;

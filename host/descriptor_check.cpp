@@ -10,6 +10,7 @@
 #include "host/command_line.h"
 #include "host/loader.h"
 #include "host/options.h"
+#include "host/presets.h"
 
 namespace tenon::host {
 
@@ -95,12 +96,13 @@ std::string check_life(const tenon_life* life) {
 }
 
 std::string check_component(const tenon_component* c) {
-  if (!TENON_HAS(c, tenon_component, state_version)) return "is too small";
+  if (!TENON_HAS(c, tenon_component, presets)) return "is too small";
   if (empty(c->version)) return "has no version";
   if (c->summary == nullptr || c->doc == nullptr) return "has no summary or doc text";
   if (std::string why = check_life(c->life); !why.empty()) return why;
   if (std::string why = check_vtable(c->kind, c->vt); !why.empty()) return why;
-  return check_table(c->options);
+  if (std::string why = check_table(c->options); !why.empty()) return why;
+  return check_presets(*c);
 }
 
 [[noreturn]] void refuse(const std::string& file, const std::string& why) {

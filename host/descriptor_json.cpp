@@ -6,6 +6,7 @@
 #include <boost/json/serialize.hpp>
 
 #include "host/option_values.h"
+#include "host/presets.h"
 
 namespace tenon::host {
 
@@ -56,6 +57,16 @@ json::array component_flags(uint32_t flags) {
   return names;
 }
 
+json::array describe_presets(const tenon_component& component) {
+  json::array out;
+  for (const tenon_preset* preset : presets_of(component))
+    out.push_back(json::object{{"name", text(preset->name)},
+                               {"doc", text(preset->doc)},
+                               {"options", preset_object(preset->options_json)},
+                               {"stage", preset_object(preset->stage_json)}});
+  return out;
+}
+
 }  // namespace
 
 json::object describe_plugin(const tenon_plugin& plugin) {
@@ -82,7 +93,8 @@ json::object describe_component(const tenon_component& component) {
           {"summary", text(component.summary)},
           {"doc", text(component.doc)},
           {"flags", component_flags(component.flags)},
-          {"options", describe_options(component.options)}};
+          {"options", describe_options(component.options)},
+          {"presets", describe_presets(component)}};
 }
 
 json::array describe_options(const tenon_option* const* table) {

@@ -13,7 +13,7 @@ namespace tenon::host {
 // {id, version, vendor, license, url, sdk, runtime, abi, components: […]}
 boost::json::object describe_plugin(const tenon_plugin& plugin);
 
-// {kind, id, version, summary, doc, flags, options: […]}
+// {kind, id, version, summary, doc, flags, options: […], presets: [{name, doc, options, stage}]}
 boost::json::object describe_component(const tenon_component& component);
 
 // [{name, type, doc, default, min, max, unit, values, kind, required, deprecated, advanced, options: […]}];

@@ -95,7 +95,8 @@ void Instance::create() {
 
 const tenon_curriculum* Instance::curriculum() const {
   const auto* table = static_cast<const tenon_curriculum*>(extension(TENON_EXT_CURRICULUM));
-  return TENON_FN(table, tenon_curriculum, choose) && TENON_FN(table, tenon_curriculum, outcome) ? table : nullptr;
+  return TENON_FN(table, tenon_curriculum, choose) && TENON_FN(table, tenon_curriculum, outcome) ? table
+                                                                                                 : nullptr;
 }
 
 tenon_ref Instance::ref() const {

@@ -105,17 +105,37 @@ class Checker {
       diagnostics_.warning(entry.key_mark, full(path),
                            std::string("this option is deprecated: ") + option.doc);
     Result value = check_value(option, entry.value, path, is_default);
-    if (context_.is_resolved && value && *value == default_of(option)) out_.marks.erase(path);
+    if (context_.is_resolved && value && *value == default_of(option, path)) out_.marks.erase(path);
     return value;
   }
 
-  // Of an option that refers to no component; else null.
-  json::value default_of(const tenon_option& option) {
-    if (option.default_json == nullptr || option.type == TENON_T_REF) return nullptr;
-    return check_value(option, parse_yaml("", option.default_json), "", true).value_or(nullptr);
+  // What presets give for the option at `path`; nullptr: nothing.
+  const Value* preset_value(const std::string& path) const {
+    const std::vector<Entry>* entries = &context_.defaults;
+    for (size_t begin = 0;;) {
+      const size_t dot = path.find('.', begin);
+      const std::string key = path.substr(begin, dot - begin);
+      const auto entry =
+          std::find_if(entries->begin(), entries->end(), [&](const Entry& e) { return e.key == key; });
+      if (entry == entries->end()) return nullptr;
+      if (dot == std::string::npos) return &entry->value;
+      entries = &entry->value.entries;
+      begin = dot + 1;
+    }
+  }
+
+  json::value default_of(const tenon_option& option, const std::string& path) const {
+    const Value* preset = preset_value(path);
+    if (preset == nullptr && option.default_json == nullptr) return nullptr;
+    Diagnostics ignored;
+    CheckedOptions aside;
+    return Checker(context_, ignored, aside)
+        .check_value(option, preset != nullptr ? *preset : parse_yaml("", option.default_json), "", true)
+        .value_or(nullptr);
   }
 
   Result check_absent(const tenon_option& option, const std::string& path, const Mark& mark) {
+    if (const Value* preset = preset_value(path)) return check_value(option, *preset, path, true);
     if (option.default_json != nullptr)
       return check_value(option, parse_yaml("", option.default_json), path, true);
     if (option.flags & TENON_O_REQUIRED)

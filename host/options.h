@@ -41,6 +41,8 @@ struct OptionContext {
   // The file was written by this program with all defaults filled in: an option that has its default's value
   // counts as not stated.
   bool is_resolved = false;
+  // What presets give: defaults that go before those of the table.
+  std::vector<Entry> defaults{};
 };
 
 // Checks `entries` (keys that begin with "x-" are skipped) against `table` and fills in the defaults. Every

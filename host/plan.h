@@ -39,7 +39,8 @@ struct Slot {
 struct Spec {
   const tenon_component* component = nullptr;
   const LoadedPlugin* plugin = nullptr;
-  std::string name;  // in the configuration ("policy"); the plugin's id if it was written in place
+  std::string name;    // in the configuration ("policy"); the plugin's id if it was written in place
+  std::string preset;  // whose options are the defaults of `options`; empty: none
   // All options with their defaults filled in (one that is absent and has no default is left out): bool,
   // int64, double, string; paths absolute; durations double, in seconds; sizes int64, in bytes. References as
   // they were written; one whose option has attributes (`children`) is always an object, {"of": name,

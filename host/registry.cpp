@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "host/diagnostics.h"
 #include "host/loader.h"
 
 namespace tenon::host {
@@ -31,6 +32,15 @@ std::vector<RegisteredComponent> Registry::all() const {
 
 bool is_kind(std::string_view kind) {
   return std::any_of(std::begin(kKinds), std::end(kKinds), [&](const char* known) { return kind == known; });
+}
+
+void check_kind(const std::string& kind) {
+  if (is_kind(kind)) return;
+  std::string all;
+  for (const char* known : kKinds) all += (all.empty() ? "" : ", ") + std::string(known);
+  throw UserError("there is no kind \"" + kind + "\"." +
+                  did_you_mean(kind, {std::begin(kKinds), std::end(kKinds)}) + " The kinds are: " + all +
+                  ".");
 }
 
 }  // namespace tenon::host

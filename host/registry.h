@@ -38,5 +38,7 @@ class Registry {
 inline constexpr const char* kKinds[] = {"dataset",   "tokenizer", "model", "sampler", "reward",
                                          "algorithm", "optimizer", "stage", "sink",    "communicator"};
 bool is_kind(std::string_view kind);
+// Throws UserError that lists the kinds if this is none.
+void check_kind(const std::string& kind);
 
 }  // namespace tenon::host

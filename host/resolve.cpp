@@ -76,6 +76,11 @@ std::shared_ptr<Spec> Resolver::make_spec(const SpecRequest& request) {
   check_isolation(options, request.path, diagnostics_);
   OptionContext context{request.path, request.mark, component_title(*registered->component), folder_,
                         is_resolved_};
+  if (const auto choice = take_preset(*registered->component, options, request.path, diagnostics_)) {
+    spec->preset = choice->preset->name;
+    context.defaults = preset_entries(choice->preset->options_json, choice->mark);
+  }
+  if (request.kind == "stage") add_slot_presets(*registered->component, options, context);
   CheckedOptions checked = check_options(registered->component->options, options, context, diagnostics_);
   spec->options = std::move(checked.values);
   spec->marks = std::move(checked.marks);
@@ -93,6 +98,61 @@ std::shared_ptr<Spec> Resolver::make_spec(const SpecRequest& request) {
   if (diagnostics_.error_reports() != errors_before) return nullptr;
   run_life_check(*spec, request.path, threads_, diagnostics_);
   return diagnostics_.error_reports() == errors_before ? spec : nullptr;
+}
+
+std::optional<PresetChoice> Resolver::preset_of(const Reference& reference,
+                                                const tenon_component** component) {
+  std::string id = reference.name;
+  std::vector<Entry> options = reference.options;
+  if (auto t = templates_.find(reference.name); !reference.in_place && t != templates_.end()) {
+    id = t->second.use;
+    options = overridden(t->second.options, reference.options);
+  }
+  const std::string kind = reference.option->ref_kind;
+  if (!loader_.exists(kind, id)) return std::nullopt;
+  Diagnostics ignored;  // reported where the reference is resolved
+  try {
+    const RegisteredComponent* registered = loader_.find(kind, id);
+    if (registered == nullptr) return std::nullopt;
+    *component = registered->component;
+    return take_preset(**component, options, "", ignored);
+  } catch (const LoadError&) {
+    return std::nullopt;
+  }
+}
+
+void Resolver::add_slot_presets(const tenon_component& stage, const std::vector<Entry>& options,
+                                OptionContext& context) {
+  const size_t n_own = context.defaults.size();  // of a preset of the stage itself, which goes first
+  std::map<std::string, std::string> givers;
+  Diagnostics ignored;  // the options are checked again, with the defaults that are being collected
+  for (const Reference& reference : check_options(stage.options, options, context, ignored).references) {
+    const tenon_component* component = nullptr;
+    const std::optional<PresetChoice> choice = preset_of(reference, &component);
+    if (!choice) continue;
+    const std::string giver = "preset " + std::string(choice->preset->name) + " of " + component->id;
+    for (Entry& entry : preset_entries(choice->preset->stage_json, choice->mark)) {
+      const std::string path = context.path + "." + entry.key;
+      auto has_key = [&](const Entry& e) { return e.key == entry.key; };
+      if (find_option(stage.options, entry.key) == nullptr) {
+        diagnostics_.warning(choice->mark, path,
+                             giver + " sets this option of the stage, and a stage of type " + stage.id +
+                                 " has no such option: that part of the preset has no effect here");
+        continue;
+      }
+      const auto same = std::find_if(context.defaults.begin(), context.defaults.end(), has_key);
+      if (same == context.defaults.end()) {
+        givers[entry.key] = giver;
+        context.defaults.push_back(std::move(entry));
+      } else if (static_cast<size_t>(same - context.defaults.begin()) >= n_own &&
+                 to_json(same->value) != to_json(entry.value) &&
+                 std::none_of(options.begin(), options.end(), has_key)) {
+        diagnostics_.error(choice->mark, path,
+                           givers.at(entry.key) + " and " + giver +
+                               " set this option of the stage to different values; state it in the stage");
+      }
+    }
+  }
 }
 
 const RegisteredComponent* Resolver::find_component(const SpecRequest& request) {
@@ -170,7 +230,7 @@ bool Resolver::check_overrides(const Reference& reference, const std::string& pa
   for (std::string& name : option_names(registered->component->options)) names.push_back(std::move(name));
   bool is_right = true;
   for (const Entry& entry : reference.options) {
-    if (entry.key.starts_with("x-") || entry.key == "isolation" ||
+    if (entry.key.starts_with("x-") || entry.key == "isolation" || entry.key == "preset" ||
         std::find(names.begin(), names.end(), entry.key) != names.end())
       continue;
     const std::string hint = did_you_mean(entry.key, names);

@@ -14,6 +14,7 @@
 #include "host/loader.h"
 #include "host/options.h"
 #include "host/plan.h"
+#include "host/presets.h"
 
 namespace tenon::host {
 
@@ -75,6 +76,11 @@ class Resolver {
   };
 
   const RegisteredComponent* find_component(const SpecRequest& request);
+  // Of the component that a reference leads to; nothing if there is none, or no such component.
+  std::optional<PresetChoice> preset_of(const Reference& reference, const tenon_component** component);
+  // Adds what the presets of the components in a stage's slots say of the stage to context.defaults.
+  void add_slot_presets(const tenon_component& stage, const std::vector<Entry>& options,
+                        OptionContext& context);
   bool resolve_template(const Reference& reference, const std::string& path, Slot& slot);
   bool check_overrides(const Reference& reference, const std::string& path, const Slot& slot,
                        const Template& t);

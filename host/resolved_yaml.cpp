@@ -108,19 +108,30 @@ void remove(json::object& options, const std::string& path) {
   }
 }
 
+json::object options_of(const Spec& spec, bool with_idle) {
+  json::object options;
+  if (!spec.preset.empty()) options["preset"] = spec.preset;
+  for (const auto& [key, value] : spec.options) options[key] = value;
+  for (const Slot& slot : spec.slots) {
+    json::value* written = find_slot(options, slot.name);
+    if (slot.spec == nullptr || written == nullptr || !written->is_object()) continue;
+    // Another preset than the template's gives the template's options other defaults. In the file all of them are
+    // stated, there and so here; also those without effect, in place of the template's.
+    const bool is_preset_of_its_own = !slot.spec->preset.empty() && written->get_object().contains("preset");
+    const bool is_in_place = written->get_object().contains("use");
+    if (!is_in_place && !is_preset_of_its_own) continue;
+    for (auto& [key, value] : options_of(*slot.spec, with_idle || !is_in_place))
+      written->get_object()[key] = value;
+  }
+  if (with_idle) return options;
+  for (const std::string& path : spec.idle) remove(options, path);
+  return options;
+}
+
 }  // namespace
 
 json::object resolved_options(const Spec& spec) {
-  json::object options = spec.options;
-  for (const Slot& slot : spec.slots) {
-    json::value* written = find_slot(options, slot.name);
-    if (slot.spec == nullptr || written == nullptr || !written->is_object() ||
-        !written->get_object().contains("use"))
-      continue;
-    for (auto& [key, value] : resolved_options(*slot.spec)) written->get_object()[key] = value;
-  }
-  for (const std::string& path : spec.idle) remove(options, path);
-  return options;
+  return options_of(spec, false);
 }
 
 std::string to_yaml(const json::object& object) {

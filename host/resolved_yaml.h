@@ -9,7 +9,7 @@
 
 namespace tenon::host {
 
-// All options of a component but those that have no effect, of those that are written in place below it too.
+// The preset and all options of a component but those that have no effect, of those that are written in place below it too.
 boost::json::object resolved_options(const Spec& spec);
 
 // JSON as YAML in block style; reading it gives the same values.

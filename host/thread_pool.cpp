@@ -29,7 +29,9 @@ constexpr uint32_t kPiecesPerThread = 4;
 }  // namespace
 
 ThreadPool::ThreadPool(uint32_t threads)
-    : threads_(std::max<uint32_t>(1, threads)), slots_(threads_ * kPiecesPerThread), pieces_(new Piece[slots_]) {
+    : threads_(std::max<uint32_t>(1, threads)),
+      slots_(threads_ * kPiecesPerThread),
+      pieces_(new Piece[slots_]) {
   workers_.reserve(threads_ - 1);
   for (uint32_t i = 1; i < threads_; ++i) workers_.emplace_back([this, i] { work(i); });
 }
@@ -80,8 +82,7 @@ void ThreadPool::work(uint32_t own) {
 
 void ThreadPool::parallel_for(uint64_t n, uint64_t grain, Fn fn, void* arg) {
   if (n == 0) return;
-  const uint64_t pieces =
-      std::min<uint64_t>(slots_, std::max<uint64_t>(1, n / std::max<uint64_t>(1, grain)));
+  const uint64_t pieces = std::min<uint64_t>(slots_, std::max<uint64_t>(1, n / std::max<uint64_t>(1, grain)));
   if (threads_ == 1 || pieces == 1 || inside_region || !busy_.try_lock()) {
     fn(arg, 0, n);
     return;
@@ -93,7 +94,8 @@ void ThreadPool::parallel_for(uint64_t n, uint64_t grain, Fn fn, void* arg) {
   n_ = n;
   count_ = static_cast<uint32_t>(pieces);
   remaining_.store(count_, std::memory_order_relaxed);
-  for (uint32_t i = 0; i < count_; ++i) {  // spread over the slots, so that each thread finds its own share first
+  for (uint32_t i = 0; i < count_;
+       ++i) {  // spread over the slots, so that each thread finds its own share first
     Piece& p = pieces_[static_cast<uint64_t>(i) * slots_ / count_];
     p.number = i;
     p.state.store(region_, std::memory_order_release);

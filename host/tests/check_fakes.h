@@ -38,6 +38,15 @@ inline int32_t check_optimizer(const tenon_host* host, const tenon_diag* diag) {
 inline constexpr tenon_life kOptimizerLife{sizeof(tenon_life), 0,       create,  destroy,
                                            check_optimizer,    nullptr, nullptr, nullptr};
 
+// With presets, one of which gives an option that its other one makes useless.
+inline int32_t check_vine(const tenon_host* host, const tenon_diag* diag) {
+  if (Host(host).str("ratio") == "sequence")
+    Findings(diag).no_effect("clip", "whole sequences are not clipped");
+  return TENON_OK;
+}
+inline constexpr tenon_life kVineLife{sizeof(tenon_life), 0,       create,  destroy,
+                                      check_vine,         nullptr, nullptr, nullptr};
+
 // What only the host fills in.
 template <class Vtable>
 void leave_to_host(Vtable&) {}
@@ -103,11 +112,25 @@ inline constexpr OptionTable kEvaluate{
     reference("models", "model", nullptr, "What to compare.", flags(TENON_O_REQUIRED | TENON_O_LIST)),
     reference("data", "dataset", nullptr, "Questions.", flags(TENON_O_REQUIRED))};
 
+inline constexpr const char* kRatios[] = {"token", "sequence", nullptr};
+inline constexpr OptionTable kVine{choice("ratio", kRatios, "\"token\"", "What is weighed."),
+                                   number("clip", "0.2", "Largest change.", limits("0", "1")),
+                                   object("schedule", kSchedule, "Of the clipping.")};
+inline constexpr Presets kVinePresets{
+    preset("wide", "A wide clip (a paper, 2026).", R"({"clip": 0.4, "schedule": {"kind": "linear"}})",
+           R"({"steps": 30, "timeout": "20s"})"),
+    preset("whole", "Whole sequences.", R"({"ratio": "sequence", "clip": 0.3})", R"({"turns": 4})"),
+    preset("endless", "More steps than a stage may have.", "{}", R"({"steps": 0})")};
+inline constexpr Presets kSternPresets{
+    preset("long", "Needs time.", "{}", R"({"steps": 31, "timeout": "20s"})")};
+inline constexpr Presets kRlPresets{preset("brief", "Few steps.", R"({"steps": 3})")};
+inline constexpr OptionTable kNamed{text("preset", nullptr, "An option of its own.")};
+
 template <class Vtable>
 tenon_component component(const char* kind, const char* id, const tenon_option* const* options,
-                          const tenon_life* life = &kLife) {
-  return {sizeof(tenon_component), 0, kind, id, "1.0.0", "A fake.", "", options, life,
-          vtable<Vtable>(),        1, 0};
+                          const tenon_life* life = &kLife, const tenon_preset* const* presets = nullptr) {
+  return {sizeof(tenon_component), 0, kind, id,     "1.0.0", "A fake.", "", options, life,
+          vtable<Vtable>(),        1, 0,    presets};
 }
 
 inline const tenon_plugin* plugin() {
@@ -120,9 +143,12 @@ inline const tenon_plugin* plugin() {
       component<tenon_reward_vt>("reward", "format", kNone),
       component<tenon_algorithm_vt>("algorithm", "grpo", kNone),
       component<tenon_algorithm_vt>("algorithm", "rloo", kNone),
+      component<tenon_algorithm_vt>("algorithm", "vine", kVine, &kVineLife, kVinePresets),
+      component<tenon_reward_vt>("reward", "stern", kNone, &kLife, kSternPresets),
+      component<tenon_reward_vt>("reward", "named", kNamed, &kLife, kSternPresets),
       component<tenon_optimizer_vt>("optimizer", "adamw", kAdamw, &kOptimizerLife),
       component<tenon_stage_vt>("stage", "pretrain", kPretrain),
-      component<tenon_stage_vt>("stage", "rl", kRl),
+      component<tenon_stage_vt>("stage", "rl", kRl, &kLife, kRlPresets),
       component<tenon_stage_vt>("stage", "evaluate", kEvaluate),
       component<tenon_sink_vt>("sink", "console", kNone),
       component<tenon_sink_vt>("sink", "jsonl", kNone)};

@@ -166,6 +166,7 @@ TEST_F(Check, DefaultsInAResolvedConfigurationAreNotStated) {
   EXPECT_FALSE(sums.marks.contains("cache"));
   EXPECT_TRUE(rl.marks.contains("rewards.0.weight"));
   EXPECT_FALSE(rl.marks.contains("rewards.1.weight"));
+  EXPECT_FALSE(rl.marks.contains("algorithm")) << "which the stage need not look up";
   EXPECT_EQ(again.resolved, plan.resolved);
 }
 

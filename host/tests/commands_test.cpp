@@ -158,6 +158,30 @@ TEST_F(Program, PluginsAnswersAsJson) {
   EXPECT_EQ(file.at("plugin").at("sha256").as_string().size(), 64u);
 }
 
+TEST_F(Program, PluginsListsPresetsAndOneKindAlone) {
+  const std::string path = " --plugin-path '" + (kPlugins / "twins").string() + "'";
+  EXPECT_THAT(tenon("plugins" + path).out,
+              HasSubstr("\n        preset long  Pays for long answers (a paper, 2026).\n"));
+  const Answer rewards = tenon("plugins --kind reward" + path);
+  EXPECT_THAT(rewards.out, AllOf(HasSubstr("reward  twin"), Not(HasSubstr("stage  "))));
+  const boost::json::value stages = boost::json::parse(tenon("plugins --kind stage --json" + path).out);
+  bool has_twin = false;
+  for (const boost::json::value& file : stages.at("files").as_array()) {
+    if (!file.at("usable").as_bool()) continue;
+    for (const boost::json::value& component : file.at("plugin").at("components").as_array()) {
+      EXPECT_EQ(component.at("kind").as_string(), "stage");
+      if (component.at("id").as_string() != "twin") continue;
+      has_twin = true;
+      EXPECT_EQ(component.at("presets").at(0).at("options").at("target").as_int64(), 512);
+      EXPECT_EQ(component.at("presets").at(0).at("stage").at("max_new_tokens").as_int64(), 512);
+    }
+  }
+  EXPECT_TRUE(has_twin);
+  const Answer wrong = tenon("plugins --kind rewrad" + path);
+  EXPECT_EQ(wrong.code, 2);
+  EXPECT_THAT(wrong.err, HasSubstr("there is no kind \"rewrad\". Did you mean \"reward\"?"));
+}
+
 TEST_F(Program, DescribePrintsTheOptions) {
   const std::string path = " --plugin-path '" + (kPlugins / "good").string() + "'";
   EXPECT_THAT(tenon("describe good" + path).out,
@@ -167,6 +191,11 @@ TEST_F(Program, DescribePrintsTheOptions) {
               HasSubstr("| `target` | int | `256` | 1 … 1e6 bytes | Wanted length. |"));
   EXPECT_THAT(tenon("describe --markdown" + path).out,
               AllOf(HasSubstr("# Configuration"), HasSubstr("### good"), HasSubstr("| `seed` | int |")));
+  const std::string preset =
+      "# long: Pays for long answers (a paper, 2026).\n# The same as reward: {use: good, preset: long}\n"
+      "reward:\n  use: good\n  target: 512\n# and, of the stage that has it:\nmax_new_tokens: 512\n";
+  EXPECT_THAT(tenon("describe good" + path).out, HasSubstr("\nPresets:\n" + preset));
+  EXPECT_THAT(tenon("describe good --markdown" + path).out, HasSubstr("```yaml\n" + preset + "```\n"));
   EXPECT_EQ(boost::json::parse(tenon("describe good --json" + path).out).at(0).at("kind").as_string(),
             "reward");
 }

@@ -80,6 +80,9 @@ TEST(OpenPlugin, RefusesDescriptorsThatAreNotWellFormed) {
   EXPECT_THAT(refusal(kPlugins / "bad/reward.default.so"),
               HasSubstr("its reward \"good\" option \"target\" has a default that its own rules refuse: 0 is "
                         "out of range"));
+  EXPECT_THAT(refusal(kPlugins / "bad/reward.preset.so"),
+              HasSubstr("its reward \"good\" preset \"long\" does not fit the option table: target: 0 is out "
+                        "of range"));
 }
 
 // A data set's `next` is the host's cursor; a source without an index cannot be one yet.
@@ -92,7 +95,7 @@ TEST(CheckDescriptor, RefusesADataSetThatIsAStream) {
   vt.struct_size = sizeof vt;
   vt.count = [](void*) -> uint64_t { return 1; };
   const tenon_component component{sizeof component, 0,     "dataset", "stream", "1.0.0", "Rows.", "",
-                                  nullptr,          &life, &vt,       1,        0};
+                                  nullptr,          &life, &vt,       1,        0,       nullptr};
   const tenon_component* const components[] = {&component, nullptr};
   const tenon_plugin plugin{sizeof plugin,
                             TENON_ABI_LEVEL,

@@ -47,6 +47,15 @@ const tenon_option kTarget{
     sizeof(tenon_option), TENON_T_INT, 0,     0,       "target", "Wanted length.", "bytes",
     FAKE_DEFAULT,         "1",         "1e6", nullptr, nullptr,  nullptr};
 const tenon_option* const kOptions[] = {&kTarget, nullptr};
+#ifdef FAKE_BAD_PRESET
+const char kPresetOptions[] = "{\"target\": 0}";
+#else
+const char kPresetOptions[] = "{\"target\": 512}";
+#endif
+const tenon_preset kPreset{
+    sizeof(tenon_preset),       0, "long", "Pays for long answers (a paper, 2026).", kPresetOptions,
+    "{\"max_new_tokens\": 512}"};
+const tenon_preset* const kPresets[] = {&kPreset, nullptr};
 const tenon_life kLife{sizeof(tenon_life), 0, create, destroy, nullptr, nullptr, nullptr, nullptr};
 const tenon_reward_vt kVtable{sizeof(tenon_reward_vt), 0, FAKE_SCORE};
 const tenon_component kComponent{sizeof(tenon_component),
@@ -60,7 +69,8 @@ const tenon_component kComponent{sizeof(tenon_component),
                                  &kLife,
                                  &kVtable,
                                  1,
-                                 0};
+                                 0,
+                                 kPresets};
 const tenon_component* const kComponents[] = {&kComponent, nullptr};
 const tenon_plugin kPlugin{
     sizeof(tenon_plugin), FAKE_LEVEL, FAKE_MIN, FAKE_DRAFT,   "fake",     "1.0.0", "Tenon",
