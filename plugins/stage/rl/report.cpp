@@ -23,13 +23,11 @@ Moments moments(std::span<const double> values) {
   return {sum / n, std::sqrt(square / n)};
 }
 
-// <name>_mean, _min, _max.
-void range(const Host& host, const std::string& name, std::span<const double> values) {
-  host.metric((name + "_mean").c_str(), moments(values).mean);
-  host.metric((name + "_min").c_str(),
-              values.empty() ? kNone : *std::min_element(values.begin(), values.end()));
-  host.metric((name + "_max").c_str(),
-              values.empty() ? kNone : *std::max_element(values.begin(), values.end()));
+double least(std::span<const double> values) {
+  return values.empty() ? kNone : *std::min_element(values.begin(), values.end());
+}
+double most(std::span<const double> values) {
+  return values.empty() ? kNone : *std::max_element(values.begin(), values.end());
 }
 
 // Share of the groups in which no completion has an advantage.
@@ -59,8 +57,12 @@ void Rl::report(const stages::Sampled& batch, const Drawn& drawn, const UpdateSt
   host_.metric("reward/mean", moments(drawn.rewards).mean);
   host_.metric("reward/std", moments(drawn.rewards).std);
   host_.metric("accuracy", moments(drawn.accuracy).mean);
-  range(host_, "completion/length", drawn.lengths);
-  range(host_, "completion/terminated_length", drawn.terminated);
+  host_.metric("completion/length_mean", tokens / n);
+  host_.metric("completion/length_min", least(drawn.lengths));
+  host_.metric("completion/length_max", most(drawn.lengths));
+  host_.metric("completion/terminated_length_mean", moments(drawn.terminated).mean);
+  host_.metric("completion/terminated_length_min", least(drawn.terminated));
+  host_.metric("completion/terminated_length_max", most(drawn.terminated));
   host_.metric("completion/truncated", 1 - static_cast<double>(drawn.terminated.size()) / n);
   host_.metric("entropy", drawn.surprise / tokens);
   host_.metric("groups/no_signal", groups_without_signal(r));
