@@ -9,7 +9,7 @@ build := build/$(PRESET)
 tenon := $(build)/bin/tenon
 
 .DEFAULT_GOAL := help
-.PHONY: help deps configure build quickstart arithmetic smollm2 test bench format install clean distclean
+.PHONY: help deps configure build quickstart arithmetic smollm2 test algorithms bench format install clean distclean
 
 help: ## List these targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -38,6 +38,10 @@ smollm2: build ## Train SmolLM2-135M-Instruct on GSM8K (fetches the model, 98 MB
 
 test: build ## Build and run every test
 	@ctest --preset $(PRESET)
+
+algorithms: configure ## Check every algorithm plugin and print the matrix algorithm x test
+	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target algorithm_matrix
+	@$(build)/tests/algorithm_matrix
 
 bench: build ## Run the benches and print their tables
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target bench

@@ -74,7 +74,8 @@ static const tenon_component component = {
     &life,
     &reward,
     1,
-    0};
+    0,
+    NULL};
 static const tenon_component* const components[] = {&component, NULL};
 static const tenon_plugin plugin = {sizeof(tenon_plugin),
                                     TENON_ABI_LEVEL,

@@ -142,7 +142,8 @@ std::string text_of(const std::string& file) {
 
 TEST(Examples, TheReadmeShowsThemAsTheyAre) {
   const std::string sdk = SDK_FOLDER, readme = text_of(sdk + "/README.md");
-  for (const char* name : {"plugin_in_cpp", "dataset_in_cpp", "algorithm_in_cpp", "stage_in_cpp"}) {
+  for (const char* name :
+       {"plugin_in_cpp", "dataset_in_cpp", "algorithm_in_cpp", "stage_in_cpp", "algorithm_test_in_cpp"}) {
     const std::string source = text_of(sdk + "/examples/" + name + ".cpp");
     const std::string shown = source.substr(source.find("#include"));
     EXPECT_NE(readme.find("```cpp\n" + shown + "```"), std::string::npos) << name;

@@ -1,0 +1,732 @@
+// Is an algorithm right? Checks that need no reference to compare with, and so run against any algorithm plugin, whoever wrote it.
+// SPDX-License-Identifier: Apache-2.0
+//
+//   tenon::testing::Instance<tenon_algorithm_vt> mine(component, options);
+//   for (const auto& check : tenon::conformance::kAlgorithmChecks) EXPECT_EQ(check.run(mine.ref()), "") << check.name;
+//
+// Each check gives "" or a sentence that says what differs, and where. All call the component through the C ABI, on random rollouts (rollouts.hpp) with the
+// columns that its info().needs asks for. They prove that an algorithm keeps the contract of tenon_algorithm_vt and that its derivatives are those of its loss;
+// that the loss is the one of the paper, only a reference can show.
+#pragma once
+
+#include <array>
+#include <cstring>
+
+#include "tenon/conformance/rollouts.hpp"
+#include "tenon/stage.hpp"
+#include "tenon/testing.hpp"
+
+namespace tenon::conformance {
+
+namespace detail {
+
+inline std::string number(double x) {
+  char text[40];
+  std::snprintf(text, sizeof text, "%.9g", x);
+  return text;
+}
+// "token 3 of sample 700014", of its sequence's tokens.
+inline std::string place(const Rollout& r, uint64_t t) {
+  const uint64_t i = sequence_of(r, t);
+  return "token " + std::to_string(t - r.ids.offsets[i]) + " of sample " + std::to_string(r.sample_id[i]);
+}
+inline bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
+// What both functions of an algorithm gave.
+struct Answer {
+  Algorithm::Columns columns;
+  Algorithm::Metrics metrics;
+};
+
+class Subject {
+ public:
+  explicit Subject(const tenon_ref& ref) : ref_(ref), algorithm(ref), info(algorithm.info()) {
+    if (ref.life != nullptr && TENON_FN(ref.life, tenon_life, extension))
+      surrogate_ = static_cast<const tenon_surrogate*>(ref.life->extension(ref.self, TENON_EXT_SURROGATE));
+  }
+  bool has(uint32_t flag) const { return (info.needs & flag) != 0; }
+
+  void weigh(Rollout& r) const {
+    testing::TestHost host(nullptr);
+    loss_weights(host.host(), info, r);
+  }
+  Algorithm::Metrics advantages(Rollout& r) const {
+    Algorithm::Metrics metrics;
+    algorithm.advantages(nullptr, r, metrics);
+    return metrics;
+  }
+  // A random rollout as `gradient` is given it.
+  Rollout rollout(uint64_t seed, const Shape& shape = {}) const {
+    Rollout r = random_rollout(info.needs, seed, shape);
+    advantages(r), weigh(r);
+    fill_meaningless(r, std::numeric_limits<double>::quiet_NaN());
+    return r;
+  }
+  // What random rollouts of the checks differ in. A critic's loss goes with the square of rewards: extreme ones would leave nothing of the policy's part.
+  std::vector<Rollout> rollouts() const {
+    return {rollout(1, {.extreme = has(TENON_NEEDS_VALUE) ? 30.0 : 1e6}), rollout(2, {.drift = 0, .extreme = 1}), rollout(3, {.extreme = 30, .token_rewards = true}), rollout(4, {.groups = 9, .group_size = 3, .far_drift = 1, .extreme = 3})};
+  }
+  Answer gradient(const Rollout& r) const {
+    Answer a;
+    a.columns = algorithm.gradient(nullptr, r, a.metrics);
+    return a;
+  }
+  // The function whose derivative `gradient` gives, at `at`.
+  double loss(const Rollout& at, const Rollout& frozen) const {
+    if (surrogate_ == nullptr) return gradient(at).columns.loss;
+    const tenon_rollout a = at.raw(), f = frozen.raw();
+    double loss = 0;
+    ErrorBuffer err;
+    err.check(surrogate_->loss(ref_.self, nullptr, &a, &f, &loss, err));
+    return loss;
+  }
+
+  // What may not be divided over calls of `gradient`: sequences, or groups.
+  std::vector<std::vector<uint64_t>> units(const Rollout& r) const {
+    std::vector<std::vector<uint64_t>> out;
+    std::map<uint64_t, size_t> where;
+    for (uint64_t i = 0; i < r.size(); ++i) {
+      if (!has(TENON_WHOLE_GROUPS)) {
+        out.push_back({i});
+        continue;
+      }
+      auto [at, is_new] = where.try_emplace(r.group_id[i], out.size());
+      if (is_new) out.emplace_back();
+      out[at->second].push_back(i);
+    }
+    return out;
+  }
+
+ private:
+  tenon_ref ref_;
+  const tenon_surrogate* surrogate_ = nullptr;
+
+ public:
+  Algorithm algorithm;
+  tenon_algorithm_info info;
+};
+
+// What `gradient` says in parts, each of some sequences of r, put together again in the order of r. The metrics are those of all calls.
+inline Answer in_parts(const Subject& s, const Rollout& r, const std::vector<std::vector<uint64_t>>& parts) {
+  Answer all;
+  all.columns.d_logprob.resize(r.tokens());
+  if (!r.entropy.empty()) all.columns.d_entropy.resize(r.tokens());
+  if (!r.value.empty()) all.columns.d_value.resize(r.tokens());
+  for (const auto& rows : parts) {
+    if (rows.empty()) continue;
+    const Algorithm::Columns part = s.algorithm.gradient(nullptr, r.select(rows), all.metrics);
+    all.columns.loss += part.loss;
+    uint64_t from = 0;
+    for (uint64_t i : rows)
+      for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t, ++from) {
+        all.columns.d_logprob[t] = part.d_logprob[from];
+        if (!part.d_entropy.empty()) all.columns.d_entropy[t] = part.d_entropy[from];
+        if (!part.d_value.empty()) all.columns.d_value[t] = part.d_value[from];
+      }
+  }
+  return all;
+}
+
+// The first token where two columns differ; "" if they are equal.
+template <class V>
+std::string difference(const Rollout& r, const char* name, const V& whole, const V& other, const std::string& other_is) {
+  for (uint64_t t = 0; t < whole.size(); ++t)
+    if (!same(whole[t], other[t]))
+      return std::string(name) + " of " + place(r, t) + " is " + number(whole[t]) + ", and " + number(other[t]) + " " + other_is;
+  return "";
+}
+inline std::string difference(const Rollout& r, const Algorithm::Columns& whole, const Algorithm::Columns& other, const std::string& other_is) {
+  std::string text = difference(r, "d_logprob", whole.d_logprob, other.d_logprob, other_is);
+  if (text.empty()) text = difference(r, "d_entropy", whole.d_entropy, other.d_entropy, other_is);
+  if (text.empty()) text = difference(r, "d_value", whole.d_value, other.d_value, other_is);
+  return text;
+}
+
+// How large the parts of a loss are, whose sum may be small: what rounding is relative to.
+inline double loss_scale(const Subject& s, const Rollout& r) {
+  double scale = 0;
+  for (const auto& unit : s.units(r)) scale += std::abs(s.gradient(r.select(unit)).columns.loss);
+  return scale;
+}
+
+// Loss and metrics of whole and parts may differ by rounding alone, their smallest and largest values not at all.
+inline std::string totals_differ(const Subject& s, const Rollout& r, const Answer& whole, const Answer& parts, const std::string& parts_are) {
+  if (!(std::abs(whole.columns.loss - parts.columns.loss) <= 1e-11 * (loss_scale(s, r) + 1e-300)))
+    return "the loss is " + number(whole.columns.loss) + ", and " + number(parts.columns.loss) + " " + parts_are;
+  auto names_differ = [&](const auto& a, const auto& b) {
+    return a.size() != b.size() || !std::equal(a.begin(), a.end(), b.begin(), [](const auto& x, const auto& y) { return x.first == y.first; });
+  };
+  const auto &a = whole.metrics, &b = parts.metrics;
+  if (names_differ(a.sums, b.sums) || names_differ(a.least, b.least) || names_differ(a.most, b.most)) return "other metrics are reported " + parts_are;
+  for (const auto& [name, sum] : a.sums) {
+    const auto& other = b.sums.at(name);
+    const double scale = std::abs(sum.first) + std::abs(other.first) + std::abs(sum.second);
+    if (std::abs(sum.first - other.first) > 1e-9 * scale || std::abs(sum.second - other.second) > 1e-9 * std::abs(sum.second))
+      return "metric " + name + " is " + number(sum.first) + " / " + number(sum.second) + ", and " + number(other.first) + " / " + number(other.second) + " " +
+             parts_are;
+  }
+  for (const auto& [name, value] : a.least)
+    if (value != b.least.at(name)) return "metric " + name + " is " + number(value) + ", and " + number(b.least.at(name)) + " " + parts_are;
+  for (const auto& [name, value] : a.most)
+    if (value != b.most.at(name)) return "metric " + name + " is " + number(value) + ", and " + number(b.most.at(name)) + " " + parts_are;
+  return "";
+}
+
+inline std::string split_changes(const Subject& s, const Rollout& r, const std::vector<std::vector<uint64_t>>& parts, const std::string& parts_are) {
+  const Answer whole = s.gradient(r), other = in_parts(s, r, parts);
+  std::string text = difference(r, whole.columns, other.columns, parts_are);
+  return text.empty() ? totals_differ(s, r, whole, other, parts_are) : text;
+}
+
+// Each per-token column of `moved` taken back to where its sequence stands in r: sequence k of moved is sequence rows[k] of r, after `front` more tokens.
+template <class V>
+V taken_back(const Rollout& r, const Rollout& moved, std::span<const uint64_t> rows, uint64_t front, const V& column) {
+  V out(column.empty() ? 0 : r.tokens());
+  for (uint64_t k = 0; k < rows.size() && !column.empty(); ++k)
+    for (uint64_t t = r.ids.offsets[rows[k]], from = moved.ids.offsets[k] + front; t < r.ids.offsets[rows[k] + 1]; ++t, ++from) out[t] = column[from];
+  return out;
+}
+
+// That both functions give the same bits for `moved`, a rollout with the sequences `rows` of r each after `front` more tokens; the weights are those of r.
+inline std::string move_changes(const Subject& s, const Rollout& r, Rollout moved, std::span<const uint64_t> rows, uint64_t front, const std::string& where) {
+  auto back = [&](const auto& column) { return taken_back(r, moved, rows, front, column); };
+  Rollout given = r;
+  s.advantages(given);
+  Rollout theirs = moved;
+  s.advantages(theirs);
+  std::string text = difference(r, "the advantage", given.advantage, back(theirs.advantage), where);
+  if (text.empty()) text = difference(r, "the value target", given.value_target, back(theirs.value_target), where);
+  if (!text.empty()) return text;
+  const Answer whole = s.gradient(r);
+  Answer other = s.gradient(moved);
+  auto& c = other.columns;
+  c.d_logprob = back(c.d_logprob), c.d_entropy = back(c.d_entropy), c.d_value = back(c.d_value);
+  text = difference(r, whole.columns, c, where);
+  return text.empty() ? totals_differ(s, r, whole, other, where) : text;
+}
+
+inline std::vector<uint64_t> all_rows(const Rollout& r) {
+  std::vector<uint64_t> rows(r.size());
+  std::iota(rows.begin(), rows.end(), 0);
+  return rows;
+}
+
+// One-sided differences of the loss.
+struct Slopes {
+  double below, above;
+  double noise;  // what rounding of the loss makes of them
+};
+
+// The one-sided differences of the loss by element t of a column of `part`.
+template <class Column>
+Slopes slopes(const Subject& s, Rollout& part, const Rollout& frozen, Column column, uint64_t t, float step) {
+  float& x = (part.*column)[t];
+  const float at = x, up = at + step, down = at - step;
+  const double here = s.loss(part, frozen);
+  x = up;
+  const double above = s.loss(part, frozen);
+  x = down;
+  const double below = s.loss(part, frozen);
+  x = at;
+  return {(here - below) / (double{at} - double{down}), (above - here) / (double{up} - double{at}), 0x1p-50 * std::abs(here) / step};
+}
+
+// Whether d is the derivative between the two; at a kink (where they differ by more than curvature can make) anything from one to the other is.
+inline bool is_derivative(double d, const Slopes& by, double scale, double step) {
+  const double tolerance = 1e-5 * std::max(std::abs(d), 1e-3 * scale) + by.noise, low = std::min(by.below, by.above), high = std::max(by.below, by.above);
+  if (high - low <= 100 * step * std::max({std::abs(low), std::abs(high), scale})) return std::abs((low + high) / 2 - d) <= tolerance;
+  return d >= low - tolerance && d <= high + tolerance;
+}
+
+template <class Column>
+std::string wrong_derivative(const Subject& s, const Rollout& r, const char* name, Column column, std::vector<float> Algorithm::Columns::*derivative) {
+  if ((r.*column).empty()) return "";
+  for (const auto& unit : s.units(r)) {
+    Rollout part = r.select(unit);
+    const Rollout frozen = part;
+    const auto d = s.gradient(part).columns.*derivative;
+    double scale = 0;
+    for (float x : d) scale = std::max(scale, std::abs(double{x}));
+    std::string text;
+    for_counting_tokens(frozen, [&](uint64_t, uint64_t t) {
+      if (!text.empty()) return;
+      Slopes by{};
+      for (float step : {0x1p-12f, 0x1p-14f, 0x1p-16f}) {  // a smaller one where a kink is near
+        by = slopes(s, part, frozen, column, t, step);
+        if (is_derivative(d[t], by, scale, step)) return;
+      }
+      text = std::string(name) + " of " + place(frozen, t) + " is " + number(d[t]) + ", but the loss changes by " + number((by.below + by.above) / 2) +
+             " (finite differences)";
+    });
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+inline bool all_finite(const Rollout& r, const Algorithm::Columns& c, std::string& where) {
+  if (!std::isfinite(c.loss)) return where = "the loss is " + number(c.loss), false;
+  auto check = [&](const char* name, const std::vector<float>& column) {
+    for (uint64_t t = 0; t < column.size(); ++t)
+      if (!std::isfinite(column[t])) return where = std::string(name) + " of " + place(r, t) + " is " + number(column[t]), false;
+    return true;
+  };
+  return check("d_logprob", c.d_logprob) && check("d_entropy", c.d_entropy) && check("d_value", c.d_value);
+}
+
+// Calls f with every column of numbers that r has, as (name, column, whether `advantages` is given it).
+template <class F>
+void for_columns(Rollout& r, F&& f) {
+  auto per_token = [&](const char* name, auto& column, bool early) {
+    if (!column.empty()) f(name, column, early);
+  };
+  per_token("lp_old", r.lp_old, true), per_token("lp_ref", r.lp_ref, true), per_token("value_old", r.value_old, true);
+  per_token("token_reward", r.token_reward, true), per_token("lp_new", r.lp_new, false), per_token("entropy", r.entropy, false);
+  per_token("value", r.value, false), per_token("advantage", r.advantage, false), per_token("value_target", r.value_target, false);
+  per_token("weight", r.weight, false);
+}
+
+// Bytes of all that an algorithm is given.
+inline std::string bytes_of(const Rollout& r) {
+  std::string out;
+  auto add = [&](const auto& column) { out.append(reinterpret_cast<const char*>(column.data()), column.size() * sizeof column[0]); };
+  add(r.ids.offsets), add(r.ids.values), add(r.group_id), add(r.sample_id), add(r.version), add(r.mask), add(r.reward), add(r.valid), add(r.token_reward);
+  add(r.lp_sample), add(r.lp_old), add(r.lp_new), add(r.lp_ref), add(r.entropy), add(r.value), add(r.value_old), add(r.advantage), add(r.value_target);
+  add(r.weight);
+  return out;
+}
+
+}  // namespace detail
+
+// ---- The checks. Each is given an instance and returns "" or what is wrong; an error of the instance's own on a good rollout is thrown. -----------------------
+
+// info() is filled in, and the same each time.
+inline std::string info_is_fixed(const tenon_ref& ref) {
+  const Algorithm algorithm(ref);
+  const tenon_algorithm_info a = algorithm.info(), b = algorithm.info();
+  if (a.needs != b.needs || a.aggregation != b.aggregation || a.constant != b.constant) return "info() differs from call to call";
+  const uint32_t known = TENON_NEEDS_REFERENCE | TENON_NEEDS_ENTROPY | TENON_NEEDS_VALUE | TENON_NEEDS_GROUPS | TENON_WHOLE_GROUPS | TENON_FIXED_ADVANTAGE;
+  if ((a.needs & ~known) != 0) return "info().needs has bits that mean nothing: " + std::to_string(a.needs & ~known);
+  if (a.aggregation < TENON_TOKEN_MEAN || a.aggregation > TENON_CONSTANT_LENGTH) return "info().aggregation is " + std::to_string(a.aggregation) + ", not TENON_TOKEN_MEAN or its like";
+  if (a.aggregation == TENON_CONSTANT_LENGTH && !(a.constant > 0)) return "info().constant is " + detail::number(a.constant) + "; the loss is divided by it";
+  return "";
+}
+
+// d_logprob, d_entropy and d_value are the derivatives of the loss by finite differences, to 1e-5 relative (or 1e-8 of the largest of the sequence, of the group
+// with TENON_WHOLE_GROUPS); at a kink they lie between the two slopes. The loss is that of the extension tenon.ext.surrogate/1 where the algorithm has it, else
+// gradient's own.
+inline std::string derivatives_are_those_of_the_loss(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts()) {
+    std::string text = detail::wrong_derivative(s, r, "d_logprob", &Rollout::lp_new, &Algorithm::Columns::d_logprob);
+    if (text.empty()) text = detail::wrong_derivative(s, r, "d_entropy", &Rollout::entropy, &Algorithm::Columns::d_entropy);
+    if (text.empty()) text = detail::wrong_derivative(s, r, "d_value", &Rollout::value, &Algorithm::Columns::d_value);
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+// Not one bit of a derivative changes with the size of micro-batches; loss and metrics change by rounding alone.
+inline std::string micro_batches_change_nothing(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts())
+    for (uint64_t n : {1, 2, 3, 7}) {
+      std::vector<std::vector<uint64_t>> parts;
+      uint64_t held = 0;
+      for (const auto& unit : s.units(r)) {
+        if (held++ % n == 0) parts.emplace_back();
+        parts.back().insert(parts.back().end(), unit.begin(), unit.end());
+      }
+      std::string text = detail::split_changes(s, r, parts, "in micro-batches of " + std::to_string(n));
+      if (!text.empty()) return text;
+    }
+  return "";
+}
+
+// Nor with the split over ranks, in which neighbours are separated.
+inline std::string ranks_change_nothing(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts())
+    for (uint64_t ranks = 1; ranks <= 4; ++ranks) {
+      std::vector<std::vector<uint64_t>> parts(ranks);
+      uint64_t next = 0;
+      for (const auto& unit : s.units(r)) {
+        auto& part = parts[next++ * 7 % ranks];
+        part.insert(part.end(), unit.begin(), unit.end());
+      }
+      std::string text = detail::split_changes(s, r, parts, "on " + std::to_string(ranks) + " ranks");
+      if (!text.empty()) return text;
+    }
+  return "";
+}
+
+// Advantages, value targets and derivatives go with their sequence wherever it stands, to the bit.
+inline std::string order_changes_nothing(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  std::mt19937_64 random(5);
+  for (const Rollout& r : s.rollouts()) {
+    std::vector<uint64_t> rows = detail::all_rows(r);
+    std::reverse(rows.begin(), rows.end());
+    for (const char* where : {"with the sequences in reverse", "with the sequences shuffled"}) {
+      std::string text = detail::move_changes(s, r, r.select(rows), rows, 0, where);
+      if (!text.empty()) return text;
+      std::shuffle(rows.begin(), rows.end(), random);
+    }
+  }
+  return "";
+}
+
+// A longer prompt, and padding, change nothing.
+inline std::string padding_changes_nothing(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts())
+    for (auto [front, back] : {std::pair<uint64_t, uint64_t>{1, 0}, {5, 0}, {0, 3}, {2, 9}}) {
+      std::string text = detail::move_changes(s, r, padded(r, front, back), detail::all_rows(r), front,
+                                              "with " + std::to_string(front) + " tokens before each sequence and " + std::to_string(back) + " behind it");
+      if (!text.empty()) return text;
+    }
+  return "";
+}
+
+// A group is known by its id, whatever the id is.
+inline std::string group_ids_are_only_names(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts()) {
+    Rollout renamed = r;
+    for (uint64_t& id : renamed.group_id) id = (id * 0x9E3779B97F4A7C15) >> 1;
+    std::string text = detail::move_changes(s, r, renamed, detail::all_rows(r), 0, "with other ids of the groups");
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+// Masked tokens and samples that are not valid have derivative 0, masked tokens advantage 0; what stands there influences nothing, nor does it matter whether
+// such samples are given at all.
+inline std::string masked_tokens_have_no_part(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts()) {
+    Rollout given = r;
+    s.advantages(given);
+    const Algorithm::Columns c = s.gradient(r).columns;
+    for (uint64_t i = 0; i < r.size(); ++i)
+      for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) {
+        if (counts(r, i, t)) continue;
+        const std::string why = r.valid[i] == 0 ? ", a sample that is not valid" : ", which is masked";
+        auto nonzero = [&](const char* name, const auto& column) {
+          return column.empty() || column[t] == 0 ? std::string() : std::string(name) + " of " + detail::place(r, t) + why + ", is " + detail::number(column[t]) + ", not 0";
+        };
+        std::string text = r.mask[t] == 0 ? nonzero("the advantage", given.advantage) : "";
+        if (text.empty()) text = nonzero("d_logprob", c.d_logprob);
+        if (text.empty()) text = nonzero("d_entropy", c.d_entropy);
+        if (text.empty()) text = nonzero("d_value", c.d_value);
+        if (!text.empty()) return text;
+      }
+    Rollout other = r;
+    fill_meaningless(other, 1e30);
+    std::string text = detail::move_changes(s, r, other, detail::all_rows(r), 0, "with other numbers at masked tokens and invalid samples");
+    if (!text.empty()) return text;
+    std::vector<uint64_t> valid;
+    for (uint64_t i = 0; i < r.size(); ++i)
+      if (r.valid[i] != 0) valid.push_back(i);
+    Rollout left = r.select(valid);
+    s.advantages(left);
+    for (uint64_t k = 0, t = 0; k < valid.size(); ++k)
+      for (uint64_t from = r.ids.offsets[valid[k]]; from < r.ids.offsets[valid[k] + 1]; ++from, ++t)
+        if (!detail::same(given.advantage[from], left.advantage[t]))
+          return "the advantage of " + detail::place(r, from) + " is " + detail::number(given.advantage[from]) + ", and " + detail::number(left.advantage[t]) +
+                 " without the samples that are not valid";
+    text = detail::split_changes(s, r, {valid}, "without the samples that are not valid");
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+// NaN and infinity in a column at a token that counts, or as a reward: an error that names the sample, or no effect on others and finite numbers. (A number of a
+// sample's group or of the whole rollout may reach others through `advantages`; then the error may name one of those.)
+inline std::string nothing_that_is_not_finite_comes_out(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  const double kBad[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
+  const Rollout good = s.rollout(3, {.extreme = 30, .token_rewards = true});
+  const Algorithm::Columns before = s.gradient(good).columns;
+  std::vector<uint64_t> tokens;
+  for_counting_tokens(good, [&](uint64_t, uint64_t t) {
+    if (before.d_logprob[t] != 0) tokens.push_back(t);
+  });
+  if (tokens.empty()) return "no token of a random rollout has a derivative";
+
+  // "" if `text` names sample i or, where others are reached, any.
+  auto names = [&](const std::string& text, uint64_t i, bool any) {
+    for (uint64_t k = 0; k < good.size(); ++k)
+      if ((any || k == i || (s.has(TENON_WHOLE_GROUPS) && good.group_id[k] == good.group_id[i])) && text.find(std::to_string(good.sample_id[k])) != std::string::npos) return true;
+    return false;
+  };
+  // Both functions on r, which has a bad number in the column `name` at token t.
+  auto judge = [&](Rollout r, const std::string& name, double bad, uint64_t t, bool early) -> std::string {
+    const uint64_t i = sequence_of(good, t);
+    const std::string what = detail::number(bad) + " as " + name + " of " + detail::place(good, t);
+    Algorithm::Columns c;
+    try {
+      if (early) s.advantages(r);
+      c = s.gradient(r).columns;
+    } catch (const Error& e) {
+      if (names(e.what(), i, early)) return "";
+      return what + " is an error that does not name the sample: " + e.what();
+    }
+    std::string where;
+    if (!detail::all_finite(r, c, where)) return "with " + what + ", " + where + " and there is no error";
+    if (early) return "";
+    for (uint64_t u = 0; u < good.tokens(); ++u) {
+      const uint64_t k = sequence_of(good, u);
+      const bool own = k == i || (s.has(TENON_WHOLE_GROUPS) && good.group_id[k] == good.group_id[i]);
+      const float d = c.d_logprob[u];
+      if (!own && d != before.d_logprob[u]) return "with " + what + ", d_logprob of " + detail::place(good, u) + " changes, which is another sample";
+      if (own && std::isnan(bad) && d != 0 && d != before.d_logprob[u])
+        return what + " makes d_logprob of " + detail::place(good, u) + " " + detail::number(d) + " instead of " + detail::number(before.d_logprob[u]) + " and there is no error";
+    }
+    return "";
+  };
+  std::string text;
+  for (uint64_t pick : {tokens.front(), tokens[tokens.size() / 2], tokens.back()})
+    for (double bad : kBad) {
+      Rollout r = good;
+      detail::for_columns(r, [&](const char* name, auto& column, bool early) {
+        if (!text.empty() || (std::isnan(bad) && std::string_view(name) == "token_reward")) return;
+        const auto kept = column[pick];
+        for (bool with_advantages : {false, true}) {
+          if (with_advantages && !early) continue;
+          column[pick] = static_cast<std::remove_reference_t<decltype(column[pick])>>(bad);
+          if (text.empty()) text = judge(r, name, bad, pick, with_advantages);
+        }
+        column[pick] = kept;
+      });
+      const uint64_t i = sequence_of(good, pick);
+      r.reward[i] = bad;
+      if (text.empty()) text = judge(r, "reward", bad, pick, true);
+      if (!text.empty()) return text;
+    }
+  return "";
+}
+
+// Both functions are pure: the same bits at each call, whatever was called in between, and their inputs as they were.
+inline std::string calls_are_pure(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  const std::vector<Rollout> rollouts = s.rollouts();
+  std::vector<Rollout> given = rollouts;
+  std::vector<Algorithm::Columns> first;
+  for (Rollout& r : given) {
+    const std::string advantages_before = detail::bytes_of(r);
+    Rollout again = r;
+    s.advantages(again);
+    if (detail::bytes_of(r) != advantages_before) return "`advantages` writes into its inputs";
+    const std::string before = detail::bytes_of(r);
+    first.push_back(s.gradient(r).columns);
+    if (detail::bytes_of(r) != before) return "`gradient` writes into its inputs";
+    r.advantage = again.advantage;
+  }
+  for (size_t k = rollouts.size(); k-- > 0;) {
+    Rollout again = rollouts[k];
+    s.advantages(again);
+    std::string text = detail::difference(again, "the advantage", given[k].advantage, again.advantage, "when called again");
+    const Algorithm::Columns second = s.gradient(rollouts[k]).columns;
+    if (text.empty()) text = detail::difference(again, first[k], second, "when called again");
+    if (text.empty() && first[k].loss != second.loss) text = "the loss is another when called again";
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+// Every metric is finite, has a count that is not negative, and of one family ("ratio/min", "ratio/mean", "ratio/max") the mean is between the others.
+inline std::string metrics_are_what_they_say(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts()) {
+    Rollout given = r;
+    for (const Algorithm::Metrics& m : {s.advantages(given), s.gradient(r).metrics}) {
+      for (const auto& [name, sum] : m.sums) {
+        if (!std::isfinite(sum.first)) return "metric " + name + " is " + detail::number(sum.first);
+        if (!(sum.second >= 0) || !std::isfinite(sum.second)) return "metric " + name + " is a mean over " + detail::number(sum.second);
+        if (sum.second == 0 && sum.first != 0) return "metric " + name + " is " + detail::number(sum.first) + " over nothing";
+      }
+      auto is_finite = [](const auto& entry) { return std::isfinite(entry.second); };
+      for (const auto* extremes : {&m.least, &m.most})
+        if (auto bad = std::find_if_not(extremes->begin(), extremes->end(), is_finite); bad != extremes->end()) return "metric " + bad->first + " is " + detail::number(bad->second);
+      for (const auto& [name, low] : m.least) {
+        if (!name.ends_with("/min")) continue;
+        const std::string family = name.substr(0, name.size() - 3);
+        const auto most = m.most.find(family + "max");
+        const auto mean = m.sums.find(family + "mean");
+        if (most != m.most.end() && most->second < low) return name + " is " + detail::number(low) + ", more than " + family + "max, " + detail::number(most->second);
+        if (mean == m.sums.end() || mean->second.second == 0) continue;
+        const double at = mean->second.first / mean->second.second, slack = 1e-9 * (std::abs(low) + std::abs(at));
+        if (at < low - slack || (most != m.most.end() && at > most->second + slack + 1e-9 * std::abs(most->second)))
+          return family + "mean is " + detail::number(at) + ", outside of " + family + "min and " + family + "max";
+      }
+    }
+  }
+  return "";
+}
+
+// Loss and derivatives are proportional to the weights: twice the weights, twice both, to the bit.
+inline std::string weights_are_factors(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts()) {
+    Rollout twice = r;
+    for (double& w : twice.weight) w *= 2;
+    Algorithm::Columns one = s.gradient(r).columns;
+    const Algorithm::Columns two = s.gradient(twice).columns;
+    if (two.loss != 2 * one.loss) return "the loss is " + detail::number(one.loss) + ", and " + detail::number(two.loss) + " with twice the weights";
+    for (auto* column : {&one.d_logprob, &one.d_entropy, &one.d_value})
+      for (float& d : *column) d *= 2;
+    std::string text = detail::difference(r, one, two, "with twice the weights (the first number is twice that with the weights)");
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+// The policy's part of loss and derivatives is proportional to the advantages, c ≥ 0 times: so that a stage may correct by importance weights. Not of an
+// algorithm that says TENON_FIXED_ADVANTAGE.
+inline std::string advantages_are_factors(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  if (s.has(TENON_FIXED_ADVANTAGE)) return "";
+  for (const Rollout& r : s.rollouts()) {
+    auto at = [&](double c) {
+      Rollout scaled = r;
+      for (double& a : scaled.advantage) a *= c;
+      return s.gradient(scaled).columns;
+    };
+    const Algorithm::Columns none = at(0), one = at(1);
+    const double scale_of_loss = detail::loss_scale(s, r);
+    for (double c : {0.25, 3.0, 10.0}) {
+      const Algorithm::Columns much = at(c);
+      const std::string times = " with the advantages times " + detail::number(c) + ", not ";
+      const double loss = none.loss + c * (one.loss - none.loss);
+      if (!(std::abs(much.loss - loss) <= 1e-10 * (1 + c) * (scale_of_loss + std::abs(none.loss))))
+        return "the loss is " + detail::number(much.loss) + times + detail::number(loss);
+      for (uint64_t t = 0; t < r.tokens(); ++t) {
+        const double wanted = none.d_logprob[t] + c * (double{one.d_logprob[t]} - none.d_logprob[t]);
+        if (std::abs(much.d_logprob[t] - wanted) > 1e-6 * (1 + c) * (std::abs(wanted) + std::abs(double{one.d_logprob[t]}) + std::abs(double{none.d_logprob[t]})))
+          return "d_logprob of " + detail::place(r, t) + " is " + detail::number(much.d_logprob[t]) + times + detail::number(wanted);
+      }
+      std::string text = detail::difference(r, "d_entropy", one.d_entropy, much.d_entropy, "with the advantages times " + detail::number(c));
+      if (text.empty()) text = detail::difference(r, "d_value", one.d_value, much.d_value, "with the advantages times " + detail::number(c));
+      if (!text.empty()) return text;
+    }
+  }
+  return "";
+}
+
+// A rollout of no sequences, of samples none of which is valid, of masked tokens alone, of empty completions: no error, loss and derivatives 0, no metric that
+// is not finite.
+inline std::string nothing_gives_nothing(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  auto judge = [&](Rollout r, const std::string& what) -> std::string {
+    const Algorithm::Metrics early = s.advantages(r);
+    s.weigh(r);
+    fill_meaningless(r, std::numeric_limits<double>::quiet_NaN());
+    const detail::Answer a = s.gradient(r);
+    if (a.columns.loss != 0) return "the loss of " + what + " is " + detail::number(a.columns.loss) + ", not 0";
+    for (const auto* column : {&a.columns.d_logprob, &a.columns.d_entropy, &a.columns.d_value})
+      for (float d : *column)
+        if (d != 0) return "a derivative of " + what + " is " + detail::number(d) + ", not 0";
+    for (const auto* m : {&early, &a.metrics}) {
+      for (const auto& [name, sum] : m->sums)
+        if (!std::isfinite(sum.first) || !std::isfinite(sum.second)) return "metric " + name + " of " + what + " is not finite";
+      for (const auto* extremes : {&m->least, &m->most})
+        for (const auto& [name, value] : *extremes)
+          if (!std::isfinite(value)) return "metric " + name + " of " + what + " is not finite";
+    }
+    return "";
+  };
+  Rollout invalid = random_rollout(s.info.needs, 1), masked = invalid, empty;
+  std::fill(invalid.valid.begin(), invalid.valid.end(), 0);
+  std::fill(masked.mask.begin(), masked.mask.end(), 0);
+  Rollout without = random_rollout(s.info.needs, 1, {.tokens = 0});
+  fill_meaningless(invalid, std::numeric_limits<double>::quiet_NaN()), fill_meaningless(masked, std::numeric_limits<double>::quiet_NaN());
+  std::string text = judge(invalid, "samples none of which is valid");
+  if (text.empty()) text = judge(masked, "masked tokens alone");
+  if (text.empty()) text = judge(without, "empty completions");
+  if (!text.empty()) return text;
+
+  // No sequences: columns that are there have addresses all the same.
+  double numbers[1] = {0};
+  float floats[1] = {0};
+  uint64_t ids[1] = {0};
+  uint8_t bytes[1] = {0};
+  tenon_rollout nothing{};
+  nothing.struct_size = sizeof nothing, nothing.kl_scale = 1;
+  nothing.offsets = nothing.group_id = nothing.sample_id = nothing.version = ids;
+  nothing.mask = nothing.valid = bytes, nothing.reward = nothing.advantage = nothing.value_target = nothing.weight = numbers;
+  nothing.lp_sample = nothing.lp_old = nothing.lp_new = floats;
+  if (s.has(TENON_NEEDS_REFERENCE)) nothing.lp_ref = floats;
+  if (s.has(TENON_NEEDS_ENTROPY)) nothing.entropy = floats;
+  if (s.has(TENON_NEEDS_VALUE)) nothing.value = nothing.value_old = floats;
+  const auto* vt = static_cast<const tenon_algorithm_vt*>(ref.vt);
+  Algorithm::Metrics metrics;
+  tenon_advantages_out advantages{sizeof advantages, 0, numbers, numbers, &metrics, Algorithm::Metrics::add};
+  tenon_gradient_out gradient{sizeof gradient, 0, 0, floats, floats, floats, &metrics, Algorithm::Metrics::add};
+  ErrorBuffer err;
+  err.check(vt->advantages(ref.self, nullptr, &nothing, &advantages, err));
+  err.check(vt->gradient(ref.self, nullptr, &nothing, &gradient, err));
+  return gradient.loss == 0 ? "" : "the loss of no sequences is " + detail::number(gradient.loss) + ", not 0";
+}
+
+// Where the algorithm explains itself (tenon.ext.explain/1): the chain of every token that counts has finite numbers, and one of its links has the derivative
+// by the log-probability that `gradient` gives.
+inline std::string explanations_give_the_derivative(const tenon_ref& ref) {
+  if (ref.life == nullptr || !TENON_FN(ref.life, tenon_life, extension)) return "";
+  const auto* table = static_cast<const tenon_explain*>(ref.life->extension(ref.self, TENON_EXT_EXPLAIN));
+  if (!TENON_FN(table, tenon_explain, explain)) return "";
+  const detail::Subject s(ref);
+  for (const Rollout& r : s.rollouts()) {
+    const std::vector<float> d = s.gradient(r).columns.d_logprob;
+    std::string text;
+    for_counting_tokens(r, [&](uint64_t i, uint64_t t) {
+      if (!text.empty()) return;
+      std::vector<std::pair<std::string, double>> links;
+      const tenon_explanation out{sizeof out, 0, &links, [](void* ctx, const char* quantity, double value, const char*) {
+                                    static_cast<decltype(links)*>(ctx)->emplace_back(quantity, value);
+                                  }};
+      const tenon_rollout raw = r.raw();
+      ErrorBuffer err;
+      err.check(table->explain(ref.self, nullptr, &raw, i, t, &out, err));
+      for (const auto& [quantity, value] : links)
+        if (!std::isfinite(value)) text = quantity + " in the explanation of " + detail::place(r, t) + " is " + detail::number(value);
+      const bool given = std::any_of(links.begin(), links.end(), [&](const auto& link) { return std::abs(link.second - d[t]) <= 1e-6 * std::abs(double{d[t]}); });
+      if (text.empty() && !given) text = "no link of the explanation of " + detail::place(r, t) + " is its d_logprob, " + detail::number(d[t]);
+    });
+    if (!text.empty()) return text;
+  }
+  return "";
+}
+
+// A check and its name in tables.
+struct AlgorithmCheck {
+  const char* name;
+  std::string (*check)(const tenon_ref&);
+  // What the check says; an error of the algorithm on a good rollout is said, too.
+  std::string run(const tenon_ref& algorithm) const {
+    try {
+      return check(algorithm);
+    } catch (const std::exception& e) {
+      return std::string("an error on a good rollout: ") + e.what();
+    }
+  }
+};
+
+inline constexpr std::array kAlgorithmChecks = {
+    AlgorithmCheck{"info", info_is_fixed},
+    AlgorithmCheck{"derivatives", derivatives_are_those_of_the_loss},
+    AlgorithmCheck{"micro", micro_batches_change_nothing},
+    AlgorithmCheck{"ranks", ranks_change_nothing},
+    AlgorithmCheck{"order", order_changes_nothing},
+    AlgorithmCheck{"padding", padding_changes_nothing},
+    AlgorithmCheck{"groups", group_ids_are_only_names},
+    AlgorithmCheck{"mask", masked_tokens_have_no_part},
+    AlgorithmCheck{"finite", nothing_that_is_not_finite_comes_out},
+    AlgorithmCheck{"purity", calls_are_pure},
+    AlgorithmCheck{"metrics", metrics_are_what_they_say},
+    AlgorithmCheck{"weights", weights_are_factors},
+    AlgorithmCheck{"scale", advantages_are_factors},
+    AlgorithmCheck{"nothing", nothing_gives_nothing},
+    AlgorithmCheck{"explain", explanations_give_the_derivative},
+};
+
+}  // namespace tenon::conformance

@@ -1,0 +1,23 @@
+// The matrix algorithm × test: what is checked of each case, and the verdicts.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "cases.h"
+#include "faults.h"
+
+namespace tenon::test {
+
+// The columns: "options", that the component's own check finds no mistake; the checks of tenon/conformance/algorithm.hpp, then "advantages" and "gradient", equal to the float64 reference to 1e-6.
+std::vector<std::string> columns();
+
+struct Verdict {
+  enum { kGreen, kRed, kNone } is;  // kNone: no reference is written for the algorithm
+  std::string text;                 // what is wrong, of kRed
+};
+// One verdict for each of columns(). fault: put into the algorithm before it is judged.
+std::vector<Verdict> judge(const Case& of, Fault fault = Fault::kNone);
+
+}  // namespace tenon::test
