@@ -41,13 +41,13 @@ std::vector<int32_t> fitting_prompt(const Row& row, const Tokenizer& tokenizer, 
 }  // namespace
 
 std::string Sampled::to_json(uint64_t i) const {
-  std::string out = "{\"sample\":" + std::to_string(rollout.sample_id[i]) +
-                    ",\"group\":" + std::to_string(rollout.group_id[i]) +
-                    ",\"prompt\":" + quote_utf8(text_of(prompts, i)) +
-                    ",\"completion\":" + quote_utf8(text_of(completions, i)) +
-                    ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
-                    ",\"tokens\":" + std::to_string(rollout.completion_len(i)) +
-                    ",\"reward\":" + (rollout.valid[i] != 0 ? number_json(rollout.total_reward(i)) : "null");
+  std::string out =
+      "{\"sample\":" + std::to_string(rollout.sample_id[i]) +
+      ",\"group\":" + std::to_string(rollout.group_id[i]) + ",\"prompt\":" + quote_utf8(text_of(prompts, i)) +
+      ",\"completion\":" + quote_utf8(text_of(completions, i)) +
+      ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
+      ",\"tokens\":" + std::to_string(rollout.completion_len(i)) + ",\"reward\":" +
+      (rollout.valid[i] != 0 ? number_json(earned.empty() ? rollout.total_reward(i) : earned[i]) : "null");
   if (!rollout.advantage.empty())
     out += ",\"advantage\":" + number_json(rollout.advantage[rollout.ids.offsets[i] + rollout.prompt_len[i]]);
   return out + "}";
@@ -70,7 +70,7 @@ void Sampled::push(const Sampled& from, uint64_t i) {
   prompts.push(text_of(from.prompts, i)), completions.push(text_of(from.completions, i));
   meta.push(text_of(from.meta, i));
   row_index.push_back(from.row_index[i]);
-  first.push_back(from.first[i]);
+  earned.push_back(from.earned[i]), first.push_back(from.first[i]);
   terms.resize(from.terms.size());
   for (size_t k = 0; k < terms.size(); ++k) terms[k].push_back(from.terms[k][i]);
 }
@@ -137,6 +137,8 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
 void CompletionSampler::score(const tenon_call* call, Sampled& batch) const {
   RewardTerms terms =
       score_rewards(host_, "rewards", call, batch.rollout, batch.prompts, batch.completions, batch.meta);
+  batch.earned.clear();
+  for (uint64_t i = 0; i < batch.rollout.size(); ++i) batch.earned.push_back(batch.rollout.total_reward(i));
   batch.first = std::move(terms.first), batch.terms = std::move(terms.rewards);
 }
 

@@ -6,11 +6,12 @@
 
 namespace tenon::stages {
 
-// A rollout with its texts. `rollout` has the sampled columns; reward, valid, `first` and `terms` are there after score().
+// A rollout with its texts. `rollout` has the sampled columns; reward, valid, `earned`, `first` and `terms` are there after score().
 struct Sampled {
   Rollout rollout;
   Ragged<char> prompts, completions, meta;  // one per sequence, special tokens left out
   std::vector<uint64_t> row_index;          // of the sequence's row in its data set
+  std::vector<double> earned;               // the sum of all rewards; rollout.reward may later be made something else of
   std::vector<double> first;                // the first reward alone; NaN where it is not OK
   std::vector<std::vector<double>> terms;   // each reward alone, before its weight; NaN where it is not OK
 

@@ -210,7 +210,7 @@ TEST(Sampled, GroupsIdsTextsAndRewards) {
   const Rollout& r = batch.rollout;
   EXPECT_EQ(r.sample_id, (std::vector<uint64_t>{40, 41, 42, 43, 44, 45}));
   EXPECT_EQ(r.group_id, (std::vector<uint64_t>{40, 40, 40, 43, 43, 43}));
-  EXPECT_EQ(r.version, std::vector<uint64_t>(6, 8));
+  EXPECT_EQ(r.version, std::vector<uint64_t>(r.tokens(), 8)) << "per token";
   EXPECT_EQ(r.valid, (std::vector<uint8_t>{1, 0, 1, 1, 1, 1}));
   for (uint64_t i = 0; i < 6; ++i) {
     if (i == 1) continue;

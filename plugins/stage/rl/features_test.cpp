@@ -191,6 +191,7 @@ TEST(RlRewards, AreNormalisedApart) {
   while (seen.mask[t] == 0) ++t;
   EXPECT_NEAR(seen.advantage[t], -a - 3 * b, 1e-12);
   EXPECT_DOUBLE_EQ(lab.io.steps[0].metric("reward/mean"), 1500.5) << "what was earned";
+  EXPECT_THAT(lab.io.steps[0].samples.at(1), HasSubstr("\"reward\":0,")) << "and so in samples: id 4";
 }
 
 TEST(RlCurriculum, IsToldHowItsRowsWent) {
