@@ -50,7 +50,8 @@ endforeach()
 
 # No plugin's sources name the folder, the file or the target of another one, not even as a text.
 foreach(folder IN LISTS folders)
-  string(REGEX REPLACE ".*/([^/]+)/([^/]+)$" "(\\1[/.]\\2|plugin_\\1_\\2)([^a-z-]|$)" named "${folder}")
+  string(REPLACE "+" "[+]" literal "${folder}")
+  string(REGEX REPLACE ".*/([^/]+)/([^/]+)$" "(\\1[/.]\\2|plugin_\\1_\\2)([^a-z+-]|$)" named "${literal}")
   foreach(other IN LISTS folders)
     if(other STREQUAL folder)
       continue()
