@@ -93,6 +93,44 @@ inline Algorithm::Columns in_micro_batches(const Algorithm& algorithm, const Rol
   return all;
 }
 
+// In every second sequence, some tokens earn something by themselves.
+inline void add_token_rewards(Rollout& r, uint64_t seed) {
+  std::mt19937_64 random(seed + 77);
+  r.token_reward.assign(r.tokens(), std::numeric_limits<double>::quiet_NaN());
+  for (uint64_t i = 0; i < r.size(); i += 2)
+    for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
+      if (random() % 2 == 0) r.token_reward[t] = static_cast<double>(random() % 9) / 4 - 1;
+}
+
+// A random rollout, far from the policy that sampled it, with rewards of all sizes.
+inline Rollout extreme_rollout(uint64_t seed) {
+  Rollout r = random_rollout(seed, 2.5);
+  for (uint64_t i = 0; i < r.size(); ++i)
+    if (r.group_id[i] % 2 == 0) r.reward[i] *= r.group_id[i] % 4 == 0 ? 1e9 : 1e-9;
+  return r;
+}
+
+// The options of a preset and those of its stage, as JSON text by name.
+struct PresetOptions {
+  std::map<std::string, std::string> component, stage;
+};
+inline PresetOptions preset_options(const tenon_plugin* plugin, std::string_view name) {
+  for (auto preset = component_of(plugin)->presets; *preset != nullptr; ++preset) {
+    if (name != (*preset)->name) continue;
+    PresetOptions out;
+    const auto read = [](const char* text, std::map<std::string, std::string>& to) {
+      if (text != nullptr)
+        json::each_field(text, [&](const std::string& key, std::string_view raw) {
+          to[key] = std::string(raw);
+          return true;
+        });
+    };
+    read((*preset)->options_json, out.component), read((*preset)->stage_json, out.stage);
+    return out;
+  }
+  throw Error("no preset " + std::string(name));
+}
+
 // One prompt token and one completion token per reward, all in one group.
 inline Rollout one_group(const std::vector<double>& rewards) {
   Rollout r;
@@ -128,6 +166,43 @@ class AlgorithmInstance : public Instance<tenon_algorithm_vt> {
     algorithm.advantages(nullptr, r, metrics);
     weigh(r);
     return r;
+  }
+  // r with advantages, weights, and entropies if they are needed.
+  Rollout prepared(Rollout r) const {
+    if ((algorithm.info().needs & TENON_NEEDS_ENTROPY) != 0)
+      for (uint64_t t = 0; t < r.tokens(); ++t) r.entropy.push_back(0.25f + static_cast<float>(t % 7));
+    Algorithm::Metrics metrics;
+    algorithm.advantages(nullptr, r, metrics);
+    weigh(r);
+    return r;
+  }
+  // The loss as a function of the policy, with what the algorithm holds constant taken from `frozen`.
+  double loss_of(const Rollout& at, const Rollout& frozen) const {
+    const auto* table =
+        static_cast<const tenon_surrogate*>(component()->life->extension(self, TENON_EXT_SURROGATE));
+    Algorithm::Metrics metrics;
+    if (table == nullptr) return algorithm.gradient(nullptr, at, metrics).loss;
+    const tenon_rollout raw_at = at.raw(), raw_frozen = frozen.raw();
+    double loss = 0;
+    ErrorBuffer err;
+    err.check(table->loss(self, nullptr, &raw_at, &raw_frozen, &loss, err));
+    return loss;
+  }
+  // The links that `explain` gives of token t of sequence i.
+  std::vector<std::pair<std::string, double>> links_of(const Rollout& r, uint64_t i, uint64_t t) const {
+    const auto* table =
+        static_cast<const tenon_explain*>(component()->life->extension(self, TENON_EXT_EXPLAIN));
+    if (table == nullptr) throw Error("the algorithm explains nothing");
+    std::vector<std::pair<std::string, double>> links;
+    const tenon_explanation out{sizeof out, 0, &links,
+                                [](void* ctx, const char* quantity, double value, const char* how) {
+                                  if (how == nullptr) throw Error("a link without words");
+                                  static_cast<decltype(links)*>(ctx)->emplace_back(quantity, value);
+                                }};
+    const tenon_rollout raw = r.raw();
+    ErrorBuffer err;
+    err.check(table->explain(self, nullptr, &raw, i, t, &out, err));
+    return links;
   }
   // The text of the error that `gradient` gives.
   std::string error_of(const Rollout& r) const {
@@ -193,6 +268,82 @@ inline void expect_info_follows_the_options(const tenon_plugin* plugin) {
   EXPECT_EQ(findings({{"aggregation", "\"constant-length\""}}), 1u);
   EXPECT_EQ(findings({{"length", "64"}}), 1u);
   EXPECT_EQ(findings({{"aggregation", "\"constant-length\""}, {"length", "64"}}), 0u);
+}
+
+// Every derivative equals the central difference of the loss (loss_of) by its column, to 1e-5 of the largest. Tokens at which the loss has a kink are left
+// out: there a step to the left and one to the right, four times as wide, disagree. Most are not.
+inline void expect_gradient_is_the_derivative(const AlgorithmInstance& of, const Rollout& r) {
+  Algorithm::Metrics metrics;
+  const auto analytic = of.algorithm.gradient(nullptr, r, metrics);
+  const auto judge = [&](const char* name, std::vector<float> Rollout::*column,
+                         const std::vector<float>& derivative) {
+    double largest = 1e-12, tested = 0, smooth = 0;
+    for (float d : derivative) largest = std::max(largest, std::abs(static_cast<double>(d)));
+    Rollout moved = r;
+    for (uint64_t i = 0; i < r.size(); ++i)
+      for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) {
+        if (!counts(r, i, t)) continue;
+        float& x = (moved.*column)[t];
+        const float at = x;
+        const auto difference = [&](float up, float down) {
+          x = at + up;
+          const double above = x, loss_above = of.loss_of(moved, r);
+          x = at - down;
+          const double below = x, loss_below = of.loss_of(moved, r);
+          x = at;
+          return (loss_above - loss_below) / (above - below);
+        };
+        tested += 1;
+        const double left = difference(0, 0x1p-10f), right = difference(0x1p-10f, 0);
+        if (std::abs(left - right) > 5e-3 * std::max({std::abs(left), std::abs(right), 1e-3 * largest}))
+          continue;
+        smooth += 1;
+        EXPECT_NEAR(difference(0x1p-13f, 0x1p-13f), static_cast<double>(derivative[t]), 1e-5 * largest)
+            << name << " of token " << t << " of sequence " << i;
+      }
+    EXPECT_GE(smooth, 0.5 * tested) << name;
+  };
+  judge("lp_new", &Rollout::lp_new, analytic.d_logprob);
+  if (!r.entropy.empty()) judge("entropy", &Rollout::entropy, analytic.d_entropy);
+}
+
+// A rollout in another order has the same bits: of each sample's advantages, and of its derivatives.
+inline void expect_any_order_gives_the_same(const AlgorithmInstance& of, const Rollout& r) {
+  Algorithm::Metrics metrics;
+  const auto whole = of.algorithm.gradient(nullptr, r, metrics);
+  std::vector<uint64_t> order(r.size());
+  std::iota(order.begin(), order.end(), uint64_t{0});
+  std::mt19937_64 random(5);
+  for (int round = 0; round < 3; ++round) {
+    std::shuffle(order.begin(), order.end(), random);
+    Rollout moved = r.select(order);
+    of.algorithm.advantages(nullptr, moved, metrics);
+    const auto got = of.algorithm.gradient(nullptr, moved, metrics);
+    for (uint64_t k = 0; k < order.size(); ++k)
+      for (uint64_t t = 0; t < r.ids[order[k]].size(); ++t) {
+        const uint64_t from = r.ids.offsets[order[k]] + t, to = moved.ids.offsets[k] + t;
+        ASSERT_EQ(moved.advantage[to], r.advantage[from]) << "sample " << r.sample_id[order[k]];
+        ASSERT_EQ(got.d_logprob[to], whole.d_logprob[from]) << "sample " << r.sample_id[order[k]];
+      }
+  }
+}
+
+// `explain` ends with the derivative that `gradient` gives, and has the advantage that is in the rollout.
+inline void expect_explanations_agree(const AlgorithmInstance& of, const Rollout& r) {
+  Algorithm::Metrics metrics;
+  const auto columns = of.algorithm.gradient(nullptr, r, metrics);
+  for (uint64_t i = 0; i < r.size(); ++i)
+    for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) {
+      if (!counts(r, i, t)) continue;
+      const auto links = of.links_of(r, i, t);
+      ASSERT_GE(links.size(), 5u);
+      EXPECT_EQ(links.back().first, "gradient");
+      EXPECT_EQ(links.back().second, static_cast<double>(columns.d_logprob[t]));
+      const std::map<std::string, double> by_name(links.begin(), links.end());
+      ASSERT_EQ(by_name.count("advantage"), 1u);
+      EXPECT_NEAR(by_name.at("advantage"), r.advantage[t], 1e-12 * (1 + std::abs(r.advantage[t])));
+      EXPECT_EQ(by_name.at("weight"), r.weight[t]);
+    }
 }
 
 }  // namespace tenon::testing

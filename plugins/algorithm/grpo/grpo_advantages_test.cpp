@@ -1,0 +1,234 @@
+// Tests of GRPO's advantages: published numbers, and the papers' formulas in float64 over uneven groups.
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "algorithm_test/rollouts.h"
+
+extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
+
+namespace {
+
+using tenon::Algorithm;
+using tenon::Rollout;
+using testing::DoubleNear;
+using testing::ElementsAre;
+namespace helpers = tenon::testing;
+using Options = std::map<std::string, std::string>;
+
+class Grpo : public helpers::AlgorithmInstance {
+ public:
+  explicit Grpo(Options options = {})
+      : AlgorithmInstance(tenon_plugin_query_v1(nullptr), std::move(options)) {}
+};
+Grpo with(Options options) {
+  return Grpo(std::move(options));
+}
+
+auto near(double x, double tolerance = 5e-8) {
+  return DoubleNear(x, tolerance);
+}
+
+// Golden numbers of TRL, verl and OpenRLHF's conventions for r = [1, 0, 0, 1] and [1, 0, 0, 0].
+TEST(GrpoAdvantages, PublishedConventions) {
+  auto r = helpers::one_group({1, 0, 0, 1});
+  EXPECT_THAT(helpers::advantages_of(with({{"std", "\"population\""}, {"std_epsilon", "0"}}).algorithm, r),
+              ElementsAre(1, -1, -1, 1));
+  for (auto [epsilon, a] : std::vector<std::pair<const char*, double>>{
+           {"1e-9", .8660254}, {"1e-6", .8660239}, {"1e-4", .8658754}})
+    EXPECT_THAT(helpers::advantages_of(with({{"std_epsilon", epsilon}}).algorithm, r),
+                ElementsAre(near(a), near(-a), near(-a), near(a)))
+        << epsilon;
+  auto single = helpers::one_group({1, 0, 0, 0});
+  EXPECT_THAT(helpers::advantages_of(Grpo().algorithm, single),
+              ElementsAre(near(1.4997001), near(-.4999000), near(-.4999000), near(-.4999000)));
+  EXPECT_THAT(helpers::advantages_of(with({{"std", "\"none\""}}).algorithm, single),
+              ElementsAre(.75, -.25, -.25, -.25));
+}
+
+TEST(GrpoAdvantages, AGroupWithoutSignalIsExactlyZero) {
+  EXPECT_THAT(
+      helpers::advantages_of(with({{"std_epsilon", "0"}}).algorithm, helpers::one_group({.1, .1, .1})),
+      ElementsAre(0, 0, 0));
+  EXPECT_THAT(helpers::advantages_of(with({{"std_epsilon", "0"}}).algorithm, helpers::one_group({3})),
+              ElementsAre(0));
+}
+
+TEST(GrpoAdvantages, ExtremeRewardsDoNotOverflow) {
+  Grpo grpo = with({{"std_epsilon", "0"}, {"std", "\"population\""}});
+  for (double big : {1e-320, 1e-200, 1e200, 1.7e308})
+    EXPECT_THAT(helpers::advantages_of(grpo.algorithm, helpers::one_group({big, -big})),
+                ElementsAre(near(1), near(-1)))
+        << big;
+  EXPECT_THAT(helpers::advantages_of(grpo.algorithm, helpers::one_group({1e9 + 1, 1e9})),
+              ElementsAre(near(1), near(-1)));
+}
+
+TEST(GrpoAdvantages, EqualOnlyUpToAnAffineMapOfRewards) {
+  Grpo grpo = with({{"std_epsilon", "0"}});
+  auto a = helpers::advantages_of(grpo.algorithm, helpers::one_group({1, 0, 3, 1}));
+  auto b = helpers::advantages_of(grpo.algorithm,
+                                  helpers::one_group({2 * 1 - 7, 2 * 0 - 7, 2 * 3 - 7, 2 * 1 - 7}));
+  for (size_t i = 0; i < a.size(); ++i) EXPECT_NEAR(a[i], b[i], 1e-14);
+}
+
+// TRL 1.16 with scale_rewards="batch", computed with torch in float64: the group's mean, the sample deviation of all rewards.
+TEST(GrpoAdvantages, TheScaleOfTheBatchIsThatOfTrl) {
+  Rollout r = helpers::one_group({1, 0, 0, 0, 1, 1, 0, 1});
+  for (uint64_t i = 4; i < 8; ++i) r.group_id[i] = 6;
+  EXPECT_THAT(helpers::advantages_of(with({{"scale", "\"batch\""}}).algorithm, r),
+              ElementsAre(near(1.4028590691402953, 1e-15), near(-0.4676196897134318, 1e-15),
+                          near(-0.4676196897134318, 1e-15), near(-0.4676196897134318, 1e-15),
+                          near(0.4676196897134318, 1e-15), near(0.4676196897134318, 1e-15),
+                          near(-1.4028590691402953, 1e-15), near(0.4676196897134318, 1e-15)));
+}
+
+struct Formula {
+  const char *std, *scale;
+  bool process;
+  double beta;  // in the reward
+};
+
+// A number that is normalised: DeepSeekMath's r of 4.1.2, or one of its R of 4.1.3. It counts for the tokens up to t.
+struct Earned {
+  uint64_t i, t;
+  double reward;
+};
+std::vector<Earned> earned_by(const Formula& f, const Rollout& r, uint64_t i) {
+  std::vector<Earned> out;
+  double total = r.reward[i], divergence = 0;
+  uint64_t last = r.ids.offsets[i];
+  for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) {
+    if (!r.mask[t]) continue;
+    last = t;
+    divergence += double{r.lp_old[t]} - double{r.lp_ref[t]};
+    if (r.token_reward.empty() || std::isnan(r.token_reward[t])) continue;
+    total += r.token_reward[t];
+    out.push_back({i, t, r.token_reward[t]});
+  }
+  if (!f.process) return {{i, r.ids.offsets[i + 1], total - f.beta * divergence}};
+  if (!out.empty() && out.back().t == last)
+    out.back().reward += r.reward[i];
+  else
+    out.push_back({i, last, r.reward[i]});
+  return out;
+}
+double deviation_of(const Formula& f, const std::vector<Earned>& of) {
+  double mean = 0, squares = 0, n = static_cast<double>(of.size());
+  for (const Earned& e : of) mean += e.reward / n;
+  for (const Earned& e : of) squares += (e.reward - mean) * (e.reward - mean);
+  return std::sqrt(squares / (f.std == std::string("population") ? n : n - 1));
+}
+
+// Written from the paper, group by group in float64, over ids in any order.
+void expect_the_formula(const Formula& f, const Grpo& grpo, const Rollout& r) {
+  std::vector<Earned> batch;
+  std::map<uint64_t, std::vector<Earned>> groups;
+  for (uint64_t i = 0; i < r.size(); ++i)
+    if (r.valid[i])
+      for (const Earned& e : earned_by(f, r, i)) batch.push_back(e), groups[r.group_id[i]].push_back(e);
+  Rollout got = r;
+  Algorithm::Metrics metrics;
+  grpo.algorithm.advantages(nullptr, got, metrics);
+  for (uint64_t i = 0; i < r.size(); ++i) {
+    const std::vector<Earned>& group = groups[r.group_id[i]];
+    double mean = 0;
+    bool signal = false;
+    for (const Earned& e : group)
+      mean += e.reward / static_cast<double>(group.size()), signal |= e.reward != group[0].reward;
+    const double scale = f.std == std::string("none")
+                             ? 1
+                             : deviation_of(f, f.scale == std::string("batch") ? batch : group) + 1e-4;
+    for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) {
+      double expected = 0;
+      if (helpers::counts(r, i, t) && signal)
+        for (const Earned& e : group)
+          if (e.i == i && e.t >= t) expected += (e.reward - mean) / scale;
+      EXPECT_NEAR(got.advantage[t], expected, 1e-9 * (1 + std::abs(expected)))
+          << "sequence " << i << " token " << t - r.ids.offsets[i];
+    }
+  }
+}
+
+TEST(GrpoAdvantages, AgreeWithThePaperOnUnevenGroups) {
+  for (const Formula& f : std::vector<Formula>{{"sample", "group", false, 0},
+                                               {"population", "group", false, 0},
+                                               {"none", "group", false, 0},
+                                               {"sample", "batch", false, 0},
+                                               {"population", "batch", false, 0},
+                                               {"sample", "group", false, .3},
+                                               {"sample", "group", true, 0},
+                                               {"population", "batch", true, 0},
+                                               {"none", "group", true, 0}}) {
+    SCOPED_TRACE(std::string(f.std) + " " + f.scale + (f.process ? " process" : ""));
+    const auto quoted = [](const std::string& s) { return "\"" + s + "\""; };
+    Options options{{"std", quoted(f.std)},
+                    {"scale", quoted(f.scale)},
+                    {"advantage", quoted(f.process ? "process" : "outcome")}};
+    if (f.beta != 0) options.insert({{"beta", std::to_string(f.beta)}, {"kl_in", "\"reward\""}});
+    const Grpo grpo(options);
+    for (uint64_t seed = 0; seed < 12; ++seed) {
+      Rollout r = helpers::random_rollout(seed);
+      if (seed % 3 != 0) helpers::add_token_rewards(r, seed);
+      expect_the_formula(f, grpo, r);
+    }
+  }
+}
+
+// Without rewards of tokens, the outcome is the only step.
+TEST(GrpoAdvantages, ProcessOfOutcomesIsOutcome) {
+  const Grpo outcome, process = with({{"advantage", "\"process\""}});
+  for (uint64_t seed = 0; seed < 5; ++seed)
+    EXPECT_EQ(process.rollout(seed).advantage, outcome.rollout(seed).advantage);
+}
+
+// DeepSeekMath 4.1.3 by hand: R = {1, 0, 0, 1}, its mean 1/2 and population deviation 1/2, so r~ = 1, -1 and -1, 1.
+TEST(GrpoAdvantages, ProcessByHand) {
+  Rollout r;
+  const std::vector<int32_t> prompt{1}, completion{2, 2, 2};
+  const std::vector<float> lp{-1, -1, -1};
+  for (uint64_t i = 0; i < 2; ++i) r.push(prompt, completion, lp, 1, i, TENON_FINISH_STOP);
+  r.lp_old = r.lp_new = r.lp_ref = r.lp_sample;
+  const double none = std::nan("");
+  r.token_reward = {none, none, 1, none, none, none, 0, none};
+  r.reward = {0, 1};
+  const Grpo grpo = with({{"advantage", "\"process\""}, {"std", "\"population\""}, {"std_epsilon", "0"}});
+  Algorithm::Metrics metrics;
+  grpo.algorithm.advantages(nullptr, r, metrics);
+  EXPECT_THAT(r.advantage, ElementsAre(0, 0, 0, -1, 0, 0, 0, 1));
+  EXPECT_EQ(metrics.least["advantage/min"], -1);
+  EXPECT_EQ(metrics.most["advantage/max"], 1);
+}
+
+TEST(GrpoAdvantages, TheWeightOfTheDivergenceInTheRewardFollowsTheController) {
+  Rollout r = helpers::one_group({1, 0});
+  r.lp_ref = {0, -2, 0, -1};
+  r.kl_scale = 3;
+  const Grpo grpo = with({{"std", "\"none\""}, {"beta", "0.1"}, {"kl_in", "\"reward\""}});
+  EXPECT_THAT(helpers::advantages_of(grpo.algorithm, r), ElementsAre(near(0.35, 1e-15), near(-0.35, 1e-15)));
+  Algorithm::Metrics metrics;
+  grpo.algorithm.advantages(nullptr, r, metrics);
+  EXPECT_EQ(metrics.sums["kl"], std::pair(1.0, 2.0));
+  r.lp_ref.clear();
+  EXPECT_THROW(helpers::advantages_of(grpo.algorithm, r), tenon::Error);
+}
+
+TEST(GrpoAdvantages, WhatOverflowsIsAnErrorThatNamesTheSample) {
+  EXPECT_THROW(helpers::advantages_of(with({{"std", "\"none\""}}).algorithm,
+                                      helpers::one_group({1.7e308, -1.7e308, -1.7e308})),
+               tenon::Error);
+}
+
+TEST(GrpoAdvantages, Metrics) {
+  Grpo grpo = with({{"std", "\"none\""}});
+  Rollout r = helpers::one_group({1, 0, 0, 0});
+  const int32_t token = 1;
+  const float lp = -1;
+  r.push({&token, 1}, {&token, 1}, {&lp, 1}, 6, 9, TENON_FINISH_STOP);
+  Algorithm::Metrics metrics;
+  grpo.algorithm.advantages(nullptr, r, metrics);
+  EXPECT_NEAR(metrics.sums["reward/group_std"].first, 0.5, 1e-15);
+  EXPECT_NEAR(metrics.sums["advantage/std"].first, std::sqrt((.5625 + 3 * .0625) / 5), 1e-15);
+}
+
+}  // namespace
