@@ -1,0 +1,252 @@
+// Tests of DPO: numbers by hand, an independent reference in float64, finite differences, and everything a rollout may
+// hold.
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "algorithm_test/rollouts.h"
+
+extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
+
+namespace {
+
+using tenon::Algorithm;
+using tenon::Rollout;
+using testing::DoubleNear;
+using testing::ElementsAre;
+using testing::HasSubstr;
+namespace helpers = tenon::testing;
+using Options = std::map<std::string, std::string>;
+
+class Dpo : public helpers::AlgorithmInstance {
+ public:
+  explicit Dpo(Options options) : AlgorithmInstance(tenon_plugin_query_v1(nullptr), std::move(options)) {}
+};
+
+// The wins of each sample less its defeats, as a share of all pairs.
+TEST(DpoAdvantages, AreWinsLessDefeats) {
+  const auto of = [](Options options, const std::vector<double>& rewards) {
+    return helpers::advantages_of(Dpo(std::move(options)).algorithm, helpers::one_group(rewards));
+  };
+  const auto third = [](double x) { return DoubleNear(x / 3, 1e-15); };
+  EXPECT_THAT(of({}, {1, 0, 0, 0}), ElementsAre(1, third(-1), third(-1), third(-1)));
+  EXPECT_THAT(of({}, {2, 1, 0}), ElementsAre(third(2), 0, third(-2)));
+  EXPECT_THAT(of({{"pairs", "\"best-worst\""}}, {1, 2, 0, 0, 2}), ElementsAre(0, 1, -1, 0, 0))
+      << "the first of equals";
+  EXPECT_THAT(of({}, {.5, .5}), ElementsAre(0, 0));
+  EXPECT_THAT(of({}, {7}), ElementsAre(0));
+}
+
+// At the reference all margins are 0: the loss is log 2, and beta/2 of the pair's weight goes to each side.
+TEST(DpoGradient, AtTheReference) {
+  const Dpo dpo({});
+  Rollout r = helpers::one_group({0, 1});
+  dpo.weigh(r);
+  Algorithm::Metrics metrics;
+  const auto got = dpo.algorithm.gradient(nullptr, r, metrics);
+  EXPECT_NEAR(got.loss, std::log(2.0), 1e-15);
+  EXPECT_THAT(got.d_logprob,
+              ElementsAre(0, testing::FloatNear(.05f, 1e-8f), 0, testing::FloatNear(-.05f, 1e-8f)));
+  EXPECT_EQ(metrics.sums.at("dpo/accuracy"), std::pair(0.0, 1.0));
+}
+
+// A pair of sequences of three and two tokens; margins worked by hand.
+TEST(DpoGradient, ByHand) {
+  const Dpo dpo(Options{{"beta", "0.5"}});
+  Rollout r;
+  const std::vector<int32_t> prompt{1}, three{2, 2, 2}, two{2, 2};
+  r.push(prompt, three, std::vector<float>{-1, -1, -1}, 4, 0, TENON_FINISH_STOP);
+  r.push(prompt, two, std::vector<float>{-1, -1}, 4, 1, TENON_FINISH_STOP);
+  r.reward = {1, 0};
+  r.lp_old = r.lp_new = r.lp_ref = r.lp_sample;
+  r.lp_new[1] = -.5f, r.lp_new[2] = -.75f;  // s of the chosen one: ½ + ¼
+  r.lp_new[6] = -1.25f;                     // of the rejected one: −¼
+  dpo.weigh(r);
+  Algorithm::Metrics metrics;
+  const auto got = dpo.algorithm.gradient(nullptr, r, metrics);
+  const double margin = .5 * (.75 + .25), slope = .5 / (1 + std::exp(margin));
+  EXPECT_NEAR(got.loss, std::log1p(std::exp(-margin)), 1e-12);
+  for (uint64_t t : {1, 2, 3}) EXPECT_NEAR(got.d_logprob[t], -slope, 1e-7);
+  for (uint64_t t : {5, 6}) EXPECT_NEAR(got.d_logprob[t], slope, 1e-7);
+  EXPECT_EQ(metrics.sums.at("dpo/accuracy"), std::pair(1.0, 1.0));
+  EXPECT_NEAR(metrics.sums.at("dpo/margin").first, margin, 1e-12);
+  EXPECT_NEAR(metrics.sums.at("dpo/chosen").first, .5 * .75, 1e-12);
+  EXPECT_NEAR(metrics.sums.at("dpo/rejected").first, .5 * -.25, 1e-12);
+}
+
+struct Case {
+  Options options;
+  double beta = .1, smoothing = 0;
+  bool ipo = false, best_worst = false;
+};
+const Case kCases[] = {
+    {{}},
+    {.options = {{"beta", "2"}, {"label_smoothing", "0.2"}}, .beta = 2, .smoothing = .2},
+    {.options = {{"beta", "0.3"}, {"loss", "\"ipo\""}}, .beta = .3, .ipo = true},
+    {.options = {{"beta", "1"}, {"pairs", "\"best-worst\""}}, .beta = 1, .best_worst = true}};
+
+// For each group the mean over its pairs, times its share of the valid samples.
+TEST(DpoGradient, AgreesWithTheDefinition) {
+  for (const Case& c : kCases)
+    for (uint64_t seed = 0; seed < 20; ++seed) {
+      const Dpo dpo(c.options);
+      const Rollout r = dpo.rollout(seed);
+      Algorithm::Metrics metrics;
+      const auto got = dpo.algorithm.gradient(nullptr, r, metrics);
+      double valid = 0, loss = 0, all_pairs = 0;
+      std::map<uint64_t, std::vector<uint64_t>> groups;
+      std::vector<double> s(r.size()), slope(r.size());
+      for (uint64_t i = 0; i < r.size(); ++i) {
+        if (!r.valid[i]) continue;
+        valid += 1;
+        bool has_tokens = false;
+        for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
+          if (r.mask[t]) s[i] += double{r.lp_new[t]} - double{r.lp_ref[t]}, has_tokens = true;
+        if (has_tokens) groups[r.group_id[i]].push_back(i);
+      }
+      for (const auto& [id, members] : groups) {
+        std::vector<std::pair<uint64_t, uint64_t>> pairs;
+        uint64_t best = members[0], worst = members[0];
+        for (uint64_t i : members) {
+          if (r.reward[i] > r.reward[best]) best = i;
+          if (r.reward[i] < r.reward[worst]) worst = i;
+          for (uint64_t j : members)
+            if (r.reward[i] > r.reward[j]) pairs.emplace_back(i, j);
+        }
+        if (c.best_worst) {
+          pairs.clear();
+          if (r.reward[best] > r.reward[worst]) pairs.emplace_back(best, worst);
+        }
+        all_pairs += static_cast<double>(pairs.size());
+        for (auto [chosen, rejected] : pairs) {
+          const double share =
+              static_cast<double>(members.size()) / valid / static_cast<double>(pairs.size());
+          const double h = s[chosen] - s[rejected], right = 1 / (1 + std::exp(-c.beta * h));
+          const double one = c.ipo ? std::pow(h - 1 / (2 * c.beta), 2)
+                                   : -(1 - c.smoothing) * std::log(right) - c.smoothing * std::log(1 - right);
+          const double by_h = c.ipo ? 2 * (h - 1 / (2 * c.beta))
+                                    : c.beta * (-(1 - c.smoothing) * (1 - right) + c.smoothing * right);
+          loss += share * one;
+          slope[chosen] += share * by_h, slope[rejected] -= share * by_h;
+        }
+      }
+      EXPECT_NEAR(got.loss, loss, 1e-9 * std::abs(loss) + 1e-12);
+      for (uint64_t i = 0; i < r.size(); ++i)
+        for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
+          EXPECT_NEAR(got.d_logprob[t], helpers::counts(r, i, t) ? slope[i] : 0,
+                      1e-6 * std::abs(slope[i]) + 1e-12);
+      EXPECT_EQ(metrics.sums.at("dpo/accuracy").second, all_pairs);
+    }
+}
+
+// Groups of one size that all have a pair: L is the mean over prompts of the mean over a prompt's pairs.
+TEST(DpoGradient, IsAMeanOverPrompts) {
+  Rollout r = helpers::one_group({1, 0, 0, 0, 1, 1, 0, 0});
+  for (uint64_t i = 4; i < 8; ++i) r.group_id[i] = 6;
+  const Dpo dpo({});
+  dpo.weigh(r);
+  Algorithm::Metrics metrics;
+  EXPECT_NEAR(dpo.algorithm.gradient(nullptr, r, metrics).loss, std::log(2.0), 1e-14);
+  EXPECT_EQ(metrics.sums.at("dpo/accuracy").second, 3 + 4);
+}
+
+TEST(DpoGradient, IsTheDerivativeOfTheLoss) {
+  for (const Case& c : kCases)
+    for (uint64_t seed = 20; seed < 24; ++seed) {
+      const Dpo dpo(c.options);
+      EXPECT_LT(helpers::finite_difference_error(dpo.algorithm, dpo.rollout(seed),
+                                                 [](uint64_t, uint64_t) { return true; }),
+                1e-5);
+    }
+}
+
+TEST(DpoGradient, MarginsFarFromZeroDoNotOverflow) {
+  const Dpo dpo(Options{{"beta", "1"}});
+  for (float drift : {-2000.0f, 2000.0f}) {
+    Rollout r = helpers::one_group({1, 0});
+    dpo.weigh(r);
+    r.lp_ref[1] = r.lp_new[1] - drift;
+    Algorithm::Metrics metrics;
+    const auto got = dpo.algorithm.gradient(nullptr, r, metrics);
+    EXPECT_NEAR(got.loss, drift > 0 ? 0 : 2000, 1e-9);
+    EXPECT_NEAR(got.d_logprob[1], drift > 0 ? 0 : -1, 1e-7);
+  }
+}
+
+// Groups may go to any micro-batch, but whole: the same bits, in any order of sequences.
+TEST(DpoGradient, AnySplitIntoWholeGroupsGivesTheSame) {
+  const Dpo dpo({});
+  for (uint64_t seed = 0; seed < 5; ++seed) {
+    const Rollout r = dpo.rollout(seed);
+    Algorithm::Metrics metrics;
+    const auto whole = dpo.algorithm.gradient(nullptr, r, metrics);
+    std::map<uint64_t, std::vector<uint64_t>> groups;
+    for (uint64_t i = r.size(); i-- > 0;) groups[r.group_id[i]].push_back(i);
+    double loss = 0;
+    for (const auto& [id, rows] : groups) {
+      const auto part = dpo.algorithm.gradient(nullptr, r.select(rows), metrics);
+      loss += part.loss;
+      uint64_t from = 0;
+      for (uint64_t i : rows)
+        for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
+          EXPECT_EQ(part.d_logprob[from++], whole.d_logprob[t]);
+    }
+    EXPECT_NEAR(loss, whole.loss, 1e-13);
+  }
+}
+
+// A sample that the stage masks after `advantages` has no part in any pair.
+TEST(DpoGradient, AMaskedSampleLeavesThePairs) {
+  const Dpo dpo({});
+  Rollout r = helpers::one_group({1, 0, 0});
+  r.valid[2] = 0;
+  dpo.weigh(r);
+  Algorithm::Metrics metrics;
+  EXPECT_NEAR(dpo.algorithm.gradient(nullptr, r, metrics).loss, std::log(2.0), 1e-15);
+  EXPECT_EQ(metrics.sums.at("dpo/accuracy").second, 1);
+}
+
+TEST(DpoGradient, NumbersThatAreNotFiniteAreErrorsThatNameTheToken) {
+  const Dpo dpo({});
+  Rollout r = helpers::one_group({1, 0});
+  dpo.weigh(r);
+  r.lp_new[3] = std::numeric_limits<float>::quiet_NaN();
+  EXPECT_THAT(dpo.error_of(r), testing::AllOf(HasSubstr("token 1 of sample 1"), HasSubstr("lp_new nan")));
+  r.lp_ref.clear();
+  EXPECT_THAT(dpo.error_of(r), HasSubstr("lp_ref"));
+}
+
+TEST(DpoExplain, EndsInTheGradient) {
+  for (const Case& c : kCases) {
+    const Dpo dpo(c.options);
+    helpers::expect_explanations_agree(dpo, dpo.rollout(5));
+  }
+}
+
+TEST(DpoInfo, NeedsWholeGroupsAndAReference) {
+  const auto info = Dpo({}).algorithm.info();
+  EXPECT_EQ(info.needs, uint32_t{TENON_NEEDS_REFERENCE | TENON_NEEDS_GROUPS | TENON_WHOLE_GROUPS |
+                                 TENON_FIXED_ADVANTAGE});
+  EXPECT_EQ(info.aggregation, TENON_CONSTANT_LENGTH);
+  EXPECT_EQ(info.constant, 1);
+}
+
+TEST(DpoCheck, FindsMistakes) {
+  const tenon_component* component = helpers::component_of(tenon_plugin_query_v1(nullptr));
+  EXPECT_THAT(helpers::findings_of(component, Options{}), ElementsAre());
+  EXPECT_THAT(helpers::findings_of(component, Options{{"beta", "0"}}),
+              ElementsAre(HasSubstr("beta: must be above 0")));
+  EXPECT_THAT(helpers::findings_of(component, {{"loss", "\"ipo\""}, {"label_smoothing", "0.1"}}),
+              ElementsAre(HasSubstr("label_smoothing: only loss: sigmoid")));
+}
+
+TEST(DpoPresets, AreOptionsWithoutMistakes) {
+  const tenon_component* component = helpers::component_of(tenon_plugin_query_v1(nullptr));
+  for (const char* name : {"ipo", "cdpo"}) {
+    const Options options = helpers::preset_options(tenon_plugin_query_v1(nullptr), name).component;
+    EXPECT_THAT(helpers::findings_of(component, options), ElementsAre()) << name;
+    Dpo{options};
+  }
+}
+
+}  // namespace

@@ -1,0 +1,52 @@
+// The scored tokens of one completion as arrays, for algorithms whose advantages differ from token to token: element k is of the k-th scored token.
+// Tokens that are not scored (those of a tool, say) are left out: they neither earn nor interrupt anything.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "algorithm_support/algorithm_support.h"
+
+namespace tenon::algorithm_support {
+
+// Where the scored tokens of a sequence are: found once, as reading the mask takes time.
+class ScoredTokens {
+ public:
+  void find(const RolloutView& r, uint64_t i);
+  uint64_t count() const { return count_; }
+  // f(begin, end) for each longest run of neighbours, as RolloutView::for_runs.
+  template <class F>
+  void for_runs(F&& f) const {
+    for (const auto& [begin, end] : runs_) f(begin, end);
+  }
+  // Which of the scored tokens t is.
+  uint64_t place_of(uint64_t t) const;
+
+ private:
+  std::vector<std::pair<uint64_t, uint64_t>> runs_;
+  uint64_t count_ = 0;
+};
+
+// A column at the tokens.
+void gather(const ScoredTokens& tokens, const float* column, std::vector<double>& out);
+
+// What each of the scored tokens of sequence i earns: its token reward (if any), less kl_weight · (lp_old − lp_ref), which is k1 of the divergence;
+// the last one also the reward of i. kl_weight other than 0 needs lp_old and lp_ref.
+void token_rewards(const RolloutView& r, uint64_t i, const ScoredTokens& tokens, double kl_weight,
+                   std::vector<double>& out);
+
+// x[k] += decay · x[k + 1], from the last but one down to the first: discounted sums to come. The products are taken four at a time, so that one
+// does not wait for the other; the bits depend on the numbers alone.
+void discounted_sums(std::vector<double>& x, double decay);
+
+// Generalised advantage estimation (Schulman et al., arXiv 1506.02438, eq. 16) of one completion:
+//   delta_k = reward_k + gamma · value_{k+1} − value_k        advantage_k = delta_k + gamma · lambda · advantage_{k+1}
+// with 0 after the last token.
+struct Estimates {
+  std::vector<double> reward, value, delta, advantage;
+  // Fills delta and advantage from reward and value.
+  void estimate(double gamma, double lambda);
+};
+
+}  // namespace tenon::algorithm_support
