@@ -12,6 +12,7 @@
 #include "host/commands_check.h"
 #include "host/commands_describe.h"
 #include "host/commands_doctor.h"
+#include "host/commands_explain.h"
 #include "host/commands_plugins.h"
 #include "host/commands_run.h"
 #include "host/diagnostics.h"
@@ -101,6 +102,25 @@ int describe(const po::variables_map& map) {
   return describe_command({operand(map), kind, plugin_path(map), flag(map, "markdown"), flag(map, "json")});
 }
 
+std::optional<uint64_t> number(const po::variables_map& map, const char* name) {
+  if (!map.count(name)) return std::nullopt;
+  const auto n = map[name].as<int64_t>();
+  if (n < 0) throw UserError("--" + std::string(name) + " " + std::to_string(n) + ": it is counted from 0");
+  return static_cast<uint64_t>(n);
+}
+
+int explain(const po::variables_map& map) {
+  ExplainArguments arguments;
+  arguments.run = operand(map);
+  if (map.count("stage")) arguments.stage = map["stage"].as<std::string>();
+  arguments.step = number(map, "step");
+  arguments.sample = number(map, "sample");
+  arguments.token = number(map, "token");
+  arguments.plugin_path = plugin_path(map);
+  arguments.json = flag(map, "json");
+  return explain_command(arguments);
+}
+
 int doctor(const po::variables_map& map) {
   return doctor_command({plugin_path(map), flag(map, "json")});
 }
@@ -144,6 +164,18 @@ const std::vector<Command>& commands() {
              "markdown", "as Markdown; without ID, the whole configuration guide");
        },
        describe},
+      {"explain", "RUN", true, "how a sample's tokens came to their gradients, from the trace of a step",
+       [](po::options_description_easy_init&& add) {
+         add("step", po::value<int64_t>()->value_name("N"),
+             "the step; without it, those that have a trace are listed")(
+             "sample", po::value<int64_t>()->value_name("K"),
+             "the sample, by the id that samples.jsonl has; without it, those of the step are listed")(
+             "token", po::value<int64_t>()->value_name("T"),
+             "one token of its completion, from 0: reward, group, baseline, advantage, ratio, clip, weight, "
+             "gradient; without it, a table of all tokens")(
+             "stage", po::value<std::string>()->value_name("NAME"), "the stage, where several have traces");
+       },
+       explain},
       {"doctor", "", false, "what this machine has, and which plugins fail on it", no_options, doctor},
   };
   return commands;

@@ -210,13 +210,11 @@ int run_command(const RunArguments& a) {
 }
 
 int resume_command(const ResumeArguments& a) {
-  const fs::path run = fs::absolute(a.run).lexically_normal();
-  const fs::path folder = run.has_filename() ? run : run.parent_path();
-  if (!fs::exists(folder / "config.yaml")) {
-    const fs::path below = fs::path("runs") / a.run;
-    std::cerr << "error: " << a.run.string() << ": not the folder of a run: it has no config.yaml."
-              << (fs::exists(below / "config.yaml") ? " Did you mean " + below.string() + "?" : "")
-              << " `tenon run FILE` starts one\n";
+  fs::path folder;
+  try {
+    folder = find_run(a.run);
+  } catch (const UserError& e) {
+    std::cerr << "error: " << e.what() << '\n';
     return kExitUser;
   }
   return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, [&](Plan& plan) {

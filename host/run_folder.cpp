@@ -92,6 +92,16 @@ fs::path StageFolder::final_checkpoint() const {
   return checkpoints() / d->at("checkpoint").as_string().c_str();
 }
 
+fs::path find_run(const fs::path& given) {
+  const fs::path run = fs::absolute(given).lexically_normal();
+  fs::path folder = run.has_filename() ? run : run.parent_path();
+  if (fs::exists(folder / "config.yaml")) return folder;
+  const fs::path below = fs::path("runs") / given;
+  throw UserError(given.string() + ": not the folder of a run: it has no config.yaml." +
+                  (fs::exists(below / "config.yaml") ? " Did you mean " + below.string() + "?" : "") +
+                  " `tenon run FILE` starts one");
+}
+
 RunFolder::~RunFolder() {
   if (lock_ >= 0) ::close(lock_);
 }

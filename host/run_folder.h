@@ -42,6 +42,9 @@ boost::json::object made_with(const Spec& spec);
 // What differs between such a list and `now`, as ends of sentences that begin with the stage; nullptr: a list that was not kept.
 std::vector<std::string> made_otherwise(const boost::json::value* then, const boost::json::object& now);
 
+// The folder of a run, absolute, as the user gave it. Throws UserError if there is none.
+std::filesystem::path find_run(const std::filesystem::path& given);
+
 class RunFolder {
  public:
   explicit RunFolder(std::filesystem::path path) : path_(std::move(path)) {}

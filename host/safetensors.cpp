@@ -48,13 +48,21 @@ struct Entry {
   uint64_t begin = 0, end = 0;
 };
 
-std::map<std::string, Entry> parse_header(const fs::path& path, const std::string& text,
-                                          uint64_t data_bytes) {
+struct Header {
   std::map<std::string, Entry> entries;
+  std::map<std::string, std::string> metadata;
+};
+
+Header parse_header(const fs::path& path, const std::string& text, uint64_t data_bytes) {
+  Header out;
   try {
     const json::value header = json::parse(text);
     for (const auto& pair : header.as_object()) {
-      if (pair.key() == "__metadata__") continue;
+      if (pair.key() == "__metadata__") {
+        for (const auto& entry : pair.value().as_object())
+          out.metadata[entry.key()] = entry.value().as_string().c_str();
+        continue;
+      }
       const json::object& o = pair.value().as_object();
       Entry e;
       e.dtype = o.at("dtype").as_string().c_str();
@@ -63,13 +71,45 @@ std::map<std::string, Entry> parse_header(const fs::path& path, const std::strin
       e.end = o.at("data_offsets").as_array().at(1).to_number<uint64_t>();
       if (e.begin > e.end || e.end > data_bytes)
         throw RunError("tensor " + std::string(pair.key()) + " lies outside of the file");
-      entries.emplace(pair.key(), std::move(e));
+      out.entries.emplace(pair.key(), std::move(e));
     }
   } catch (const std::exception& e) {
     throw RunError(path.string() + ": byte 8: the header of the tensors is broken: " + e.what());
   }
-  return entries;
+  return out;
 }
+
+// A file whose header has been read. Throws RunError.
+class OpenFile {
+ public:
+  explicit OpenFile(const fs::path& path) : path_(path), file_(path, std::ios::binary) {
+    std::error_code error;
+    const uint64_t size = fs::file_size(path, error);
+    if (!file_ || error) throw RunError(path.string() + ": cannot be opened");
+    uint64_t length = 0;
+    file_.read(reinterpret_cast<char*>(&length), sizeof length);
+    if (!file_ || length > kMaxHeader || length > size - sizeof length)
+      throw RunError(path.string() + ": byte 0: the length of the header is not that of a safetensors file");
+    std::string text(length, '\0');
+    file_.read(text.data(), static_cast<std::streamsize>(length));
+    data_ = sizeof length + length;
+    header_ = parse_header(path, text, size - data_);
+  }
+  const Header& header() const { return header_; }
+  // The bytes of a tensor of this file.
+  void read(const std::string& name, char* to) {
+    const Entry& e = header_.entries.at(name);
+    file_.seekg(static_cast<std::streamoff>(data_ + e.begin));
+    file_.read(to, static_cast<std::streamsize>(e.end - e.begin));
+    if (!file_) throw RunError(path_.string() + ": cannot read tensor " + name);
+  }
+
+ private:
+  fs::path path_;
+  std::ifstream file_;
+  uint64_t data_ = 0;
+  Header header_;
+};
 
 }  // namespace
 
@@ -123,18 +163,8 @@ FileDigest write_safetensors(const fs::path& path, const std::vector<TensorView>
 }
 
 void read_safetensors(const fs::path& path, const std::vector<TensorView>& tensors) {
-  std::ifstream file(path, std::ios::binary);
-  std::error_code error;
-  const uint64_t size = fs::file_size(path, error);
-  if (!file || error) throw RunError(path.string() + ": cannot be opened");
-  uint64_t length = 0;
-  file.read(reinterpret_cast<char*>(&length), sizeof length);
-  if (!file || length > kMaxHeader || length > size - sizeof length)
-    throw RunError(path.string() + ": byte 0: the length of the header is not that of a safetensors file");
-  std::string text(length, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(length));
-  const std::map<std::string, Entry> entries = parse_header(path, text, size - sizeof length - length);
-
+  OpenFile file(path);
+  const std::map<std::string, Entry>& entries = file.header().entries;
   if (entries.size() != tensors.size())
     throw RunError(path.string() + ": has " + std::to_string(entries.size()) + " tensors where " +
                    std::to_string(tensors.size()) +
@@ -147,11 +177,19 @@ void read_safetensors(const fs::path& path, const std::vector<TensorView>& tenso
       throw RunError(path.string() + ": tensor " + t.name + " is " + e.dtype + shape_text(e.shape) +
                      " where " + t.dtype + shape_text(t.shape) + " is expected");
   }
-  for (const TensorView& t : tensors) {
-    file.seekg(static_cast<std::streamoff>(sizeof length + length + entries.at(t.name).begin));
-    file.read(static_cast<char*>(t.data), static_cast<std::streamsize>(t.bytes));
-    if (!file) throw RunError(path.string() + ": cannot read tensor " + t.name);
+  for (const TensorView& t : tensors) file.read(t.name, static_cast<char*>(t.data));
+}
+
+StoredTensors read_safetensors(const fs::path& path) {
+  OpenFile file(path);
+  StoredTensors out;
+  out.metadata = file.header().metadata;
+  for (const auto& [name, entry] : file.header().entries) {
+    StoredTensor& tensor =
+        out.tensors[name] = {entry.dtype, entry.shape, std::string(entry.end - entry.begin, '\0')};
+    file.read(name, tensor.bytes.data());
   }
+  return out;
 }
 
 }  // namespace tenon::host

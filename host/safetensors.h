@@ -1,4 +1,4 @@
-// The safetensors format, as checkpoints use it: an 8-byte length, a JSON header, the tensors' bytes.
+// The safetensors format, as checkpoints and traces use it: an 8-byte length, a JSON header, the tensors' bytes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -32,6 +32,19 @@ struct FileDigest {
 
 // Writes the tensors in the given order, flushed to the device. Same tensors: same bytes. Throws RunError.
 FileDigest write_safetensors(const std::filesystem::path& path, const std::vector<TensorView>& tensors);
+
+// What a file holds, whole.
+struct StoredTensor {
+  std::string dtype;
+  std::vector<int64_t> shape;
+  std::string bytes;
+};
+struct StoredTensors {
+  std::map<std::string, std::string> metadata;
+  std::map<std::string, StoredTensor> tensors;
+};
+// Throws RunError that names the file.
+StoredTensors read_safetensors(const std::filesystem::path& path);
 
 // Fills the tensors from the file, by name. Throws RunError that names file and tensor if one is missing, one is too many, or type or shape differ;
 // nothing has been filled then.

@@ -63,10 +63,12 @@ class Program : public testing::Test {
 TEST_F(Program, HelpNamesTheCommands) {
   Answer help = tenon("--help");
   EXPECT_EQ(help.code, 0);
-  for (const char* command :
-       {"run FILE", "resume RUN", "check FILE", "plugins", "describe [KIND/]ID  what", "doctor"})
+  for (const char* command : {"run FILE", "resume RUN", "check FILE", "plugins", "describe [KIND/]ID  what",
+                              "explain RUN", "doctor"})
     EXPECT_THAT(help.out, HasSubstr(command));
   EXPECT_THAT(tenon("check --help").out, HasSubstr("--set PATH=VALUE"));
+  EXPECT_THAT(tenon("explain --help").out, AllOf(HasSubstr("--step N"), HasSubstr("--token T")));
+  EXPECT_THAT(tenon("explain r --step -1").err, HasSubstr("--step -1: it is counted from 0"));
   EXPECT_THAT(tenon("--version").out, HasSubstr("tenon 0."));
   EXPECT_EQ(tenon("").code, 2);
 }

@@ -62,6 +62,19 @@ TEST_F(Safetensors, WritesTheFormatAndReadsItBack) {
   EXPECT_EQ(b_, -7);
 }
 
+TEST_F(Safetensors, ReadsAFileWhole) {
+  const std::string header =
+      R"({"__metadata__":{"made":"by hand"},"x":{"dtype":"U8","shape":[3],"data_offsets":[1,4]},"y":{"dtype":"I8","shape":[],"data_offsets":[0,1]}})";
+  const uint64_t length = header.size();
+  std::ofstream(path_, std::ios::binary).write(reinterpret_cast<const char*>(&length), 8) << header << "zabc";
+  const StoredTensors all = read_safetensors(path_);
+  EXPECT_EQ(all.metadata, (std::map<std::string, std::string>{{"made", "by hand"}}));
+  EXPECT_EQ(all.tensors.at("x").bytes, "abc");
+  EXPECT_EQ(all.tensors.at("x").shape, std::vector<int64_t>{3});
+  EXPECT_EQ(all.tensors.at("y").dtype, "I8");
+  EXPECT_EQ(all.tensors.at("y").bytes, "z");
+}
+
 TEST_F(Safetensors, NamesWhatDoesNotFitAndFillsNothing) {
   write_safetensors(path_, views());
   std::vector<TensorView> other = views();

@@ -194,6 +194,48 @@ constexpr OptionTable kRewardOptions{integer("crash_every", "0", "Crash for thes
                                      integer("hang_every", "0", "Hang for these samples."),
                                      text("warnings", "\"\"", "The file to wait for.")};
 
+// Reward minus the group's mean, times `scale`; the loss is −w A e^(lp_new − lp_old).
+struct ToyAlgorithm {
+  explicit ToyAlgorithm(Host h) : scale(h.f64("scale")), silent(h.boolean("silent")) {}
+  tenon_algorithm_info info() const {
+    return {sizeof(tenon_algorithm_info), TENON_NEEDS_GROUPS, TENON_TOKEN_MEAN, 0, 0};
+  }
+  double mean(const RolloutView& r, uint64_t group) const {
+    double sum = 0, n = 0;
+    for (const uint64_t i : r.by_sample())
+      if (r.group(i) == group) sum += r.total_reward(i), n += 1;
+    return sum / n;
+  }
+  double advantage(const RolloutView& r, uint64_t i) const {
+    return scale * (r.total_reward(i) - mean(r, r.group(i)));
+  }
+  double slope(const RolloutView& r, uint64_t t) const {
+    return -r.weight(t) * r.advantage(t) * std::exp(r.lp_new(t) - r.lp_old(t));
+  }
+  void advantages(const RolloutView& r, Advantages& out) const {
+    for (const uint64_t i : r.by_sample()) out.set(i, advantage(r, i));
+  }
+  void gradient(const RolloutView& r, Gradient& out) const {
+    for (uint64_t i = 0; i < r.sequences(); ++i)
+      for (uint64_t t = r.begin(i); t < r.end(i); ++t)
+        if (r.valid(i) && r.scored(t)) out.add(t, slope(r, t), slope(r, t));
+  }
+  void explain(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const {
+    out.link("group mean", mean(r, r.group(i)), "the baseline");
+    out.link("advantage", advantage(r, i), "scale · (reward − mean)");
+    out.link("ratio", std::exp(r.lp_new(t) - r.lp_old(t)), "e^(lp_new − lp_old)");
+    out.link("weight", r.weight(t), "the normaliser");
+    out.link("gradient", slope(r, t), "−w A ratio");
+  }
+  const void* extension(std::string_view id) {
+    return silent ? nullptr : explain_extension<ToyAlgorithm>(id);
+  }
+  double scale;
+  bool silent;
+};
+constexpr OptionTable kAlgorithmOptions{number("scale", "1", "Factor of advantages."),
+                                        boolean("silent", "false", "Do not explain.")};
+
 constexpr OptionTable kWeight{number("weight", "1.0", "Weight in the sum.")};
 
 struct ToyTrain {
@@ -212,6 +254,7 @@ struct ToyTrain {
         optimizer(h.get_component<Optimizer>("optimizer")),
         critic(h.get_component_if<Model>("critic")),
         n_rewards(h.count("rewards")) {
+    h.get_component_if<Algorithm>("algorithm");
     if (critic) critic_optimizer = h.get_component<Optimizer>("critic_optimizer");
     if (h.boolean("with_reference")) reference_model = h.get_component<Model>("reference");
     if (h.boolean("announce")) announce = true;
@@ -328,6 +371,7 @@ constexpr OptionTable kTrainOptions{
     reference("data", "dataset", nullptr, "Rows.", {.flags = TENON_O_REQUIRED}),
     reference("model", "model", nullptr, "The model.", {.flags = TENON_O_REQUIRED}),
     reference("optimizer", "optimizer", "\"toy-optimizer\"", "The optimizer."),
+    reference("algorithm", "algorithm", nullptr, "Is looked up, and no more."),
     reference("critic", "model", nullptr, "A second model; without it there is none."),
     reference("critic_optimizer", "optimizer", nullptr, "The optimizer of the critic."),
     reference("rewards", "reward", nullptr, "Rewards.", {.flags = TENON_O_LIST}, kWeight),
@@ -397,6 +441,8 @@ constexpr tenon_component kOptimizer = component<ToyOptimizer, OptimizerShim<Toy
     "toy-optimizer", "1.0.0", "Momentum.", kOptimizerOptions);
 constexpr tenon_component kReward =
     component<ToyReward, RewardShim<ToyReward>>("toy-reward", "1.0.0", "Length.", kRewardOptions);
+constexpr tenon_component kAlgorithm = component<ToyAlgorithm, AlgorithmShim<ToyAlgorithm>>(
+    "toy-algorithm", "1.0.0", "Reward minus mean.", kAlgorithmOptions);
 constexpr tenon_component kTrain =
     component<ToyTrain, StageShim<ToyTrain>>("toy-train", "1.0.0", "Trains.", kTrainOptions);
 constexpr tenon_component kEvaluate =
@@ -406,5 +452,5 @@ constexpr tenon_component kSink =
 
 }  // namespace
 
-TENON_PLUGIN("toy", "1.0.0", &kData, &kCurriculum, &kTokenizer, &kModel, &kOptimizer, &kReward, &kTrain,
-             &kEvaluate, &kSink)
+TENON_PLUGIN("toy", "1.0.0", &kData, &kCurriculum, &kTokenizer, &kModel, &kOptimizer, &kReward, &kAlgorithm,
+             &kTrain, &kEvaluate, &kSink)
