@@ -66,43 +66,113 @@ TEST(RlooAdvantages, OverflowIsAnError) {
                tenon::Error);
 }
 
-const Options kCases[] = {
-    {},
-    {{"clip_low", "0.05"}, {"clip_high", "0.3"}, {"beta", "0.1"}, {"aggregation", "\"sequence-mean\""}},
-    {{"loss", "\"reinforce\""}, {"aggregation", "\"constant-length\""}, {"length", "1"}}};
+std::string json(const std::string& text) {
+  return "\"" + text + "\"";
+}
+Options preset(const char* name) {
+  return helpers::preset_options(tenon_plugin_query_v1(nullptr), name).component;
+}
+struct Loss {
+  const char* name;
+  Options options;
+  enum { kToken, kSequence, kReinforce } kind = kToken;
+  double low = .2, high = .2;
+};
+std::vector<Loss> losses() {
+  return {
+      {"default", {}},
+      {"clip",
+       {{"clip_low", "0.05"}, {"clip_high", "0.3"}, {"beta", "0.1"}, {"aggregation", json("sequence-mean")}},
+       Loss::kToken,
+       .05,
+       .3},
+      {"sequence",
+       {{"ratio", json("sequence")}, {"clip_low", "0.5"}, {"aggregation", json("sequence-mean")}},
+       Loss::kSequence,
+       .5,
+       .2},
+      {"trl", preset("trl"), Loss::kSequence},
+      {"back-to-basics", preset("back-to-basics"), Loss::kReinforce}};
+}
+
+// A rollout, every third far from the policy that sampled it.
+Rollout some_rollout(const Rloo& rloo, uint64_t seed) {
+  return rloo.prepared(seed % 3 == 2 ? helpers::extreme_rollout(seed) : helpers::random_rollout(seed));
+}
 
 TEST(RlooGradient, AgreesWithThePaper) {
-  for (const Options& options : kCases) {
-    Rloo rloo = with(options);
-    bool reinforce = options.count("loss") != 0;
-    double low = options.count("clip_low") ? .05 : .2, high = options.count("clip_high") ? .3 : .2;
-    for (uint64_t seed = 0; seed < 10; ++seed) {
-      Rollout r = rloo.rollout(seed);
-      Algorithm::Metrics metrics;
-      auto got = rloo.algorithm.gradient(nullptr, r, metrics);
-      double loss = 0;
-      for (uint64_t i = 0; i < r.size(); ++i)
+  for (const Loss& l : losses()) {
+    SCOPED_TRACE(l.name);
+    const Rloo rloo = with(l.options);
+    for (uint64_t seed = 0; seed < 12; ++seed) {
+      const Rollout r = some_rollout(rloo, seed);
+      std::vector<double> slopes(r.tokens());
+      double loss = 0, size = 0, largest = 0;
+      for (uint64_t i = 0; i < r.size(); ++i) {
+        double sum = 0;
+        for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
+          if (helpers::counts(r, i, t)) sum += double{r.lp_new[t]} - double{r.lp_old[t]};
         for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) {
-          if (!helpers::counts(r, i, t)) {
-            EXPECT_EQ(got.d_logprob[t], 0);
-            continue;
-          }
-          double a = r.advantage[t], rho = std::exp(double{r.lp_new[t]} - double{r.lp_old[t]});
-          double free = rho * a, clipped = std::min(std::max(rho, 1 - low), 1 + high) * a;
-          double value = reinforce ? -a * double{r.lp_new[t]} : -std::min(free, clipped);
-          double slope = reinforce ? -a : free <= clipped ? -rho * a : 0;
-          loss += r.weight[t] * value;
-          EXPECT_NEAR(got.d_logprob[t], r.weight[t] * slope, 1e-6 * std::abs(r.weight[t] * slope) + 1e-12);
+          if (!helpers::counts(r, i, t)) continue;
+          const double a = r.advantage[t],
+                       rho = std::exp(l.kind == Loss::kSequence ? sum
+                                                                : double{r.lp_new[t]} - double{r.lp_old[t]});
+          const double free = rho * a, bounded = std::min(std::max(rho, 1 - l.low), 1 + l.high) * a;
+          const double value =
+              l.kind == Loss::kReinforce ? -a * double{r.lp_new[t]} : -std::min(free, bounded);
+          const double slope = l.kind == Loss::kReinforce ? -a : free <= bounded ? -rho * a : 0;
+          loss += r.weight[t] * value, size += std::abs(r.weight[t] * value);
+          for (uint64_t u = r.ids.offsets[i]; u < r.ids.offsets[i + 1]; ++u)
+            if (u == t || (l.kind == Loss::kSequence && helpers::counts(r, i, u)))
+              slopes[u] += r.weight[t] * slope;
         }
-      EXPECT_NEAR(got.loss, loss, 1e-12);
+      }
+      for (double x : slopes) largest = std::max(largest, std::abs(x));
+      Algorithm::Metrics metrics;
+      const auto got = rloo.algorithm.gradient(nullptr, r, metrics);
+      EXPECT_NEAR(got.loss, loss, 1e-6 * std::abs(loss) + 1e-14 * size);
+      for (uint64_t t = 0; t < r.tokens(); ++t)
+        EXPECT_NEAR(got.d_logprob[t], slopes[t], 1e-6 * std::abs(slopes[t]) + 1e-13 * largest)
+            << "seed " << seed << " token " << t;
     }
   }
 }
 
 TEST(RlooGradient, IsTheDerivativeOfTheLoss) {
-  for (const Options& options : kCases)
-    helpers::expect_derivative_of_the_loss(Rloo(options), options.count("clip_low") ? .05 : .2,
-                                           options.count("clip_high") ? .3 : .2);
+  for (const Loss& l : losses()) {
+    SCOPED_TRACE(l.name);
+    const Rloo rloo = with(l.options);
+    for (uint64_t seed : {20, 22, 23})
+      helpers::expect_gradient_is_the_derivative(rloo, some_rollout(rloo, seed));
+  }
+}
+
+TEST(RlooGradient, AnySplitAndAnyOrderGiveTheSameAndExplanationsAgree) {
+  for (const Loss& l : losses()) {
+    SCOPED_TRACE(l.name);
+    const Rloo rloo = with(l.options);
+    const Rollout r = rloo.prepared(helpers::random_rollout(3));
+    helpers::expect_any_split_gives_the_same(rloo.algorithm, r);
+    helpers::expect_any_order_gives_the_same(rloo, r);
+    helpers::expect_explanations_agree(rloo, r);
+  }
+}
+
+// TRL 1.16's RLOOConfig: beta 0.05, epsilon 0.2, num_generations 2.
+TEST(RlooPresets, HaveTheirSourcesValues) {
+  const helpers::PresetOptions trl = helpers::preset_options(tenon_plugin_query_v1(nullptr), "trl");
+  EXPECT_EQ(trl.component, (Options{{"ratio", json("sequence")},
+                                    {"clip_low", "0.2"},
+                                    {"clip_high", "0.2"},
+                                    {"beta", "0.05"},
+                                    {"aggregation", json("sequence-mean")}}));
+  EXPECT_EQ(trl.stage, (Options{{"group_size", "2"}}));
+  EXPECT_EQ(
+      preset("back-to-basics"),
+      (Options{{"loss", json("reinforce")}, {"aggregation", json("constant-length")}, {"length", "1"}}));
+  for (const char* name : {"trl", "back-to-basics"})
+    EXPECT_THAT(helpers::findings_of(helpers::component_of(tenon_plugin_query_v1(nullptr)), preset(name)),
+                ElementsAre());
 }
 
 // On-policy both losses have the gradient −w A.
@@ -112,11 +182,6 @@ TEST(RlooGradient, BothLossesAgreeOnPolicy) {
   Algorithm::Metrics metrics;
   EXPECT_EQ(clipped.algorithm.gradient(nullptr, r, metrics).d_logprob,
             reinforce.algorithm.gradient(nullptr, r, metrics).d_logprob);
-}
-
-TEST(RlooGradient, AnySplitIntoMicroBatchesGivesTheSame) {
-  Rloo rloo = with({{"beta", "0.1"}});
-  helpers::expect_any_split_gives_the_same(rloo.algorithm, rloo.rollout(3));
 }
 
 TEST(RlooGradient, OverflowIsAnErrorThatNamesTheSample) {
@@ -144,6 +209,13 @@ TEST(RlooCheck, OptionsWithoutEffectAreFound) {
     return helpers::findings_of(helpers::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
   };
   EXPECT_THAT(findings({{"loss", "\"reinforce\""}}), ElementsAre());
+  EXPECT_THAT(findings({{"loss", json("reinforce")}, {"ratio", json("sequence")}}),
+              ElementsAre("ratio: loss: reinforce has no ratio"));
+  EXPECT_THAT(
+      findings({{"ratio", json("sequence")}}),
+      ElementsAre(testing::StartsWith("aggregation: ratio: sequence gives each completion one ratio")));
+  EXPECT_THAT(findings({{"clip_low", "0"}}),
+              ElementsAre(testing::StartsWith("clip_low: clip_low is 0, but must be above 0")));
   EXPECT_THAT(findings({{"loss", "\"reinforce\""}, {"clip_low", "0.2"}, {"clip_high", "0.3"}}),
               ElementsAre("clip_low: only loss: clipped bounds the ratio",
                           "clip_high: only loss: clipped bounds the ratio"));

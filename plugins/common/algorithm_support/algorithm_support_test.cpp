@@ -1,11 +1,20 @@
-// Tests of what algorithms share: absent columns and losses that are not finite are named.
+// Tests of what algorithms share: ratios, the clipped surrogate, the divergence, metrics of advantages, and what is said of absent columns and of
+// losses that are not finite.
 // SPDX-License-Identifier: Apache-2.0
 #include "algorithm_support/algorithm_support.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <random>
 #include <vector>
+
+#include "algorithm_support/kl.h"
+#include "algorithm_support/policy_loss.h"
 
 namespace tenon::algorithm_support {
 namespace {
@@ -55,6 +64,240 @@ TEST(AlgorithmSupport, ALossThatIsNotFiniteNamesItsTokenAndNumbers) {
   EXPECT_THAT(said(), ::testing::Not(HasSubstr("lp_ref")));
   c.raw.lp_ref = c.lp_ref.data();
   EXPECT_THAT(said(), HasSubstr("lp_ref -9.0"));
+}
+
+// How many representable numbers lie between two of one sign; 0 for two NaNs.
+uint64_t steps_between(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return std::isnan(a) && std::isnan(b) ? 0 : UINT64_MAX;
+  const auto x = std::bit_cast<int64_t>(a), y = std::bit_cast<int64_t>(b);
+  return static_cast<uint64_t>(x > y ? x - y : y - x);
+}
+
+TEST(Ratios, AreThoseOfTheStandardLibrary) {
+  constexpr float kInfinity = std::numeric_limits<float>::infinity(),
+                  kNan = std::numeric_limits<float>::quiet_NaN();
+  std::vector<float> a{0,    -0.0f, 1e-45f, 1e-38f, 88,     -88,       700,        -700, 709.5f, 710,
+                       -740, -745,  -746,   1e30f,  -1e30f, kInfinity, -kInfinity, kNan, 0,      kInfinity},
+      b(a.size(), 0.0f);
+  b.back() = kInfinity;  // the difference is no number
+  std::mt19937 random(3);
+  for (float width : {1e-6f, 0.3f, 5.0f, 100.0f, 750.0f})
+    for (int k = 0; k < 2000; ++k) {
+      a.push_back(std::uniform_real_distribution<float>(-width, width)(random));
+      b.push_back(std::uniform_real_distribution<float>(-1, 1)(random));
+    }
+  std::vector<double> out(a.size());
+  exp_of_differences(a.data(), b.data(), a.size(), out.data());
+  for (size_t k = 0; k < a.size(); ++k)
+    EXPECT_LE(steps_between(out[k], std::exp(double{a[k]} - double{b[k]})), 2u) << a[k] << " - " << b[k];
+}
+
+TEST(Ratios, BitsDoNotDependOnThePlace) {
+  std::mt19937 random(4);
+  std::vector<float> a(64), b(64);
+  for (size_t k = 0; k < a.size(); ++k)
+    a[k] = std::uniform_real_distribution<float>(-4, 4)(random), b[k] = static_cast<float>(k % 5);
+  std::vector<double> whole(a.size());
+  exp_of_differences(a.data(), b.data(), a.size(), whole.data());
+  for (size_t begin = 0; begin < a.size(); ++begin)
+    for (size_t n : {size_t{1}, size_t{7}, a.size() - begin}) {
+      if (begin + n > a.size()) continue;
+      std::vector<double> part(n);
+      exp_of_differences(a.data() + begin, b.data() + begin, n, part.data());
+      for (size_t k = 0; k < n; ++k)
+        EXPECT_EQ(std::bit_cast<uint64_t>(part[k]), std::bit_cast<uint64_t>(whole[begin + k]));
+    }
+}
+
+TEST(Ratios, SumsOfDifferences) {
+  std::mt19937 random(5);
+  for (uint64_t n : {0u, 1u, 15u, 16u, 17u, 1000u}) {
+    std::vector<float> a(n), b(n);
+    long double expected = 0;
+    for (uint64_t k = 0; k < n; ++k) {
+      a[k] = std::uniform_real_distribution<float>(-4, 4)(random),
+      b[k] = std::uniform_real_distribution<float>(-4, 4)(random);
+      expected += static_cast<long double>(a[k]) - static_cast<long double>(b[k]);
+    }
+    EXPECT_NEAR(sum_of_differences(a.data(), b.data(), n), static_cast<double>(expected), 1e-12);
+  }
+}
+
+// min and max as they are written in the papers.
+TEST(ClippedSurrogate, IsTheMinimumOfTwoProducts) {
+  const double low = 0.2, high = 0.3;
+  for (double a : {-2.0, -0.5, 0.0, 0.7, 3.0})
+    for (double ratio : {0.0, 0.5, 0.8, 0.9, 1.0, 1.3, 1.31, 2.0, 9.0})
+      for (double cap : {kNoCap, 1.1, 3.0}) {
+        const double bounded = std::min(std::max(ratio, 1 - low), 1 + high),
+                     least = std::min(ratio * a, bounded * a);
+        const double objective = a < 0 && cap != kNoCap ? std::max(least, cap * a) : least;
+        const TokenLoss got = clipped_surrogate(a, ratio, low, high, cap);
+        EXPECT_NEAR(got.loss, -objective, 1e-15);
+        const bool follows = objective == ratio * a && a != 0;
+        EXPECT_NEAR(got.slope, follows ? -ratio * a : 0, 1e-15) << a << " " << ratio << " " << cap;
+        EXPECT_EQ(got.below + got.above, follows || a == 0 ? 0 : 1) << a << " " << ratio << " " << cap;
+      }
+}
+
+// A rollout of three sequences, the second of which is not valid, with masked tokens and runs of all lengths.
+struct Batch {
+  std::vector<uint64_t> offsets{0, 700, 720, 1300}, sample_id{9, 8, 7};
+  std::vector<uint8_t> mask, valid{1, 0, 1};
+  std::vector<double> advantage, weight;
+  std::vector<float> lp_new, lp_old, d_logprob;
+  tenon_rollout raw{};
+  explicit Batch(uint64_t seed) {
+    std::mt19937 random(seed);
+    const auto uniform = [&](double from, double to) {
+      return std::uniform_real_distribution<double>(from, to)(random);
+    };
+    const float nan = std::numeric_limits<float>::quiet_NaN();
+    for (uint64_t t = 0; t < offsets.back(); ++t) {
+      mask.push_back(random() % 40 == 0 ? 0 : 1);
+      advantage.push_back(random() % 7 == 0 ? 0 : uniform(-2, 2)), weight.push_back(uniform(0, 1));
+      lp_old.push_back(mask[t] ? static_cast<float>(uniform(-3, 0)) : nan);
+      lp_new.push_back(lp_old[t] + static_cast<float>(uniform(-1, 1)));
+    }
+    d_logprob.assign(offsets.back(), 0);
+    raw.struct_size = sizeof raw;
+    raw.n_seq = 3, raw.n_tok = offsets.back();
+    raw.offsets = offsets.data(), raw.sample_id = sample_id.data(), raw.mask = mask.data(),
+    raw.valid = valid.data();
+    raw.advantage = advantage.data(), raw.weight = weight.data(), raw.lp_new = lp_new.data(),
+    raw.lp_old = lp_old.data();
+  }
+};
+using MetricValues = std::map<std::string, std::pair<double, double>>;
+tenon_gradient_out out_of(Batch& b, MetricValues& metrics) {
+  return {sizeof(tenon_gradient_out),
+          0,
+          0,
+          b.d_logprob.data(),
+          nullptr,
+          nullptr,
+          &metrics,
+          [](void* ctx, const char* name, int32_t, double value, double count) {
+            (*static_cast<MetricValues*>(ctx))[name] = {value, count};
+          }};
+}
+
+// The vector code against the loop that reads like the equation.
+TEST(ClippedLosses, AreTheLoopOfTheEquation) {
+  for (double cap : {kNoCap, 1.5}) {
+    Batch fast(1), naive(1);
+    MetricValues fast_metrics, naive_metrics;
+    tenon_gradient_out fast_raw = out_of(fast, fast_metrics), naive_raw = out_of(naive, naive_metrics);
+    Gradient fast_out(&fast_raw), naive_out(&naive_raw);
+    RatioMetrics fast_ratios, naive_ratios;
+    add_clipped_losses(RolloutView(&fast.raw), fast_out, fast_ratios, .2, .3, cap);
+    const RolloutView view(&naive.raw);
+    add_token_losses(view, naive_out, naive_ratios, [&](uint64_t, uint64_t t, double ratio) {
+      return clipped_surrogate(view.advantage(t), ratio, .2, .3, cap);
+    });
+    EXPECT_EQ(fast.d_logprob, naive.d_logprob);
+    EXPECT_NEAR(fast_raw.loss, naive_raw.loss, 1e-12);
+    fast_ratios.report(fast_out), naive_ratios.report(naive_out);
+    EXPECT_EQ(fast_metrics.size(), 6u);
+    for (const auto& [name, value] : naive_metrics) {
+      EXPECT_NEAR(fast_metrics[name].first, value.first, 1e-11) << name;
+      EXPECT_EQ(fast_metrics[name].second, value.second) << name;
+    }
+    EXPECT_GT(naive_metrics["clip_ratio/low"].first, 0);
+    EXPECT_GT(naive_metrics["clip_ratio/high"].first, 0);
+    EXPECT_EQ(fast_metrics["ratio/min"], naive_metrics["ratio/min"]);
+    EXPECT_EQ(fast_metrics["ratio/max"], naive_metrics["ratio/max"]);
+  }
+}
+
+// Whatever is no number, or too large for the derivative's column, is named; a ratio that overflows does no harm where it has no part.
+TEST(ClippedLosses, NamesTheTokenThatIsNotFinite) {
+  const auto error_of = [](auto&& change) {
+    Batch b(2);
+    std::fill(b.mask.begin(), b.mask.end(), uint8_t{1});
+    std::fill(b.lp_old.begin(), b.lp_old.end(), -1.0f), std::fill(b.lp_new.begin(), b.lp_new.end(), -1.0f);
+    change(b);
+    MetricValues metrics;
+    tenon_gradient_out raw = out_of(b, metrics);
+    Gradient out(&raw);
+    RatioMetrics ratios;
+    return message_of([&] { add_clipped_losses(RolloutView(&b.raw), out, ratios, .2, .2); });
+  };
+  constexpr uint64_t kAt = 720 + 530;  // in the second block of the third sequence
+  EXPECT_THAT(error_of([](Batch&) {}), "nothing was thrown");
+  EXPECT_THAT(error_of([](Batch& b) { b.lp_new[kAt] = std::nanf(""); }), HasSubstr("token 530 of sample 7"));
+  EXPECT_THAT(error_of([](Batch& b) { b.lp_new[kAt] = std::nanf(""), b.advantage[kAt] = 0; }),
+              HasSubstr("token 530 of sample 7"));
+  EXPECT_THAT(error_of([](Batch& b) { b.lp_old[kAt] = -1e30f, b.advantage[kAt] = -1; }),
+              HasSubstr("token 530 of sample 7"));
+  EXPECT_THAT(error_of([](Batch& b) { b.lp_old[kAt] = -1e30f, b.advantage[kAt] = 1; }), "nothing was thrown");
+  EXPECT_THAT(error_of([](Batch& b) { b.lp_old[kAt] = -1e30f, b.advantage[kAt] = 0; }), "nothing was thrown");
+  EXPECT_THAT(error_of([](Batch& b) { b.advantage[kAt] = std::nan(""); }),
+              HasSubstr("token 530 of sample 7"));
+  EXPECT_THAT(error_of([](Batch& b) { b.advantage[kAt] = 1e60, b.weight[kAt] = 1; }),
+              HasSubstr("token 530 of sample 7"));
+  EXPECT_THAT(error_of([](Batch& b) { b.lp_new[705] = std::nanf(""); }), "nothing was thrown")
+      << "not valid: not looked at";
+}
+
+// Schulman's estimators at lp = −1, lp_ref = −1.2, and their derivatives by differences.
+TEST(Kl, EstimatorsAndTheirSlopes) {
+  EXPECT_NEAR(kl_term(Kl::kK1, -1, -1.2, 1).value, .2, 1e-15);
+  EXPECT_NEAR(kl_term(Kl::kK2, -1, -1.2, 1).value, .02, 1e-15);
+  EXPECT_NEAR(kl_term(Kl::kK3, -1, -1.2, 1).value, .0187307531, 1e-10);
+  EXPECT_NEAR(kl_term(Kl::kK3, -1, -1.2, 1).slope, .1812692469, 1e-10);
+  EXPECT_NEAR(kl_term(Kl::kK3Ratio, -1, -1.2, 1.5).value, 1.5 * .0187307531, 1e-10);
+  for (Kl kind : {Kl::kK1, Kl::kK2, Kl::kK3, Kl::kK3Ratio})
+    for (double lp : {-3.0, -1.0, -1e-9})
+      for (double ref : {-5.0, -1.0, -0.2}) {
+        const double old = -1.5, h = 1e-5;
+        const auto value = [&](double x) { return kl_term(kind, x, ref, std::exp(x - old)).value; };
+        EXPECT_NEAR((value(lp + h) - value(lp - h)) / (2 * h),
+                    kl_term(kind, lp, ref, std::exp(lp - old)).slope, 1e-7);
+      }
+  for (const char* const* name = kKlNames; *name != nullptr; ++name)
+    EXPECT_EQ(static_cast<int>(read_kl(*name)), name - kKlNames) << *name;
+}
+
+// Weights of the divergence are exact where policy and reference are nearly one: e^d − d − 1 would be lost in rounding.
+TEST(Kl, IsExactForTinyDifferences) {
+  EXPECT_NEAR(kl_term(Kl::kK3, -1, -1 + 0x1p-30, 1).slope, -0x1p-30, 0x1p-60);
+}
+
+MetricValues reported(const AdvantageMetrics& metrics) {
+  MetricValues values;
+  tenon_advantages_out raw{sizeof raw,
+                           0,
+                           nullptr,
+                           nullptr,
+                           &values,
+                           [](void* ctx, const char* name, int32_t how, double value, double) {
+                             (*static_cast<MetricValues*>(ctx))[name] = {value, how};
+                           }};
+  metrics.report(Advantages(nullptr, &raw));
+  return values;
+}
+
+TEST(AdvantageMetrics, OneByOneAndAsAColumn) {
+  std::vector<double> a;
+  for (int k = 0; k < 1001; ++k) a.push_back(1e8 + std::sin(k));  // a deviation that is small beside the mean
+  double mean = 0, squares = 0;
+  for (double x : a) mean += x / 1001;
+  for (double x : a) squares += (x - mean) * (x - mean) / 1001;
+  AdvantageMetrics one_by_one, column;
+  for (double x : a) one_by_one.add(x);
+  column.add(a.data(), 5), column.add(a.data() + 5, a.size() - 5);
+  for (const AdvantageMetrics* metrics : {&one_by_one, &column}) {
+    EXPECT_EQ(metrics->count(), 1001);
+    MetricValues got = reported(*metrics);
+    EXPECT_NEAR(got["advantage/mean"].first, mean, 1e-6);
+    EXPECT_NEAR(got["advantage/std"].first, std::sqrt(squares), 1e-6);
+    EXPECT_EQ(got["advantage/min"],
+              std::pair(*std::min_element(a.begin(), a.end()), double{TENON_METRIC_MIN}));
+    EXPECT_EQ(got["advantage/max"],
+              std::pair(*std::max_element(a.begin(), a.end()), double{TENON_METRIC_MAX}));
+  }
+  EXPECT_TRUE(reported(AdvantageMetrics()).empty()) << "of nothing there is no mean";
 }
 
 }  // namespace
