@@ -31,8 +31,10 @@ class Reinforce {
       if (!r.valid(i)) continue;
       for (uint64_t t = r.begin(i); t < r.end(i); ++t) {
         if (!r.scored(t)) continue;
-        const double slope = -r.weight(t) * r.advantage(t);
-        out.add(t, slope * r.lp_new(t), slope);
+        const double slope = -r.weight(t) * r.advantage(t), loss = slope * r.lp_new(t);
+        if (!std::isfinite(loss))
+          throw tenon::Error("sample " + std::to_string(r.sample_id(i)) + ": the loss is not finite");
+        out.add(t, loss, slope);
       }
     }
   }

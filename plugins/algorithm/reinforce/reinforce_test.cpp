@@ -83,6 +83,13 @@ TEST(ReinforceGradient, AnySplitIntoMicroBatchesGivesTheSame) {
   helpers::expect_any_split_gives_the_same(reinforce.algorithm, reinforce.rollout(3));
 }
 
+TEST(ReinforceGradient, ANumberThatIsNotFiniteIsAnErrorThatNamesTheSample) {
+  const Reinforce reinforce(kGroup);
+  Rollout r = reinforce.rollout(3);
+  r.lp_new.assign(r.tokens(), std::numeric_limits<float>::infinity());
+  EXPECT_THAT(reinforce.error_of(r), testing::HasSubstr("sample 10"));
+}
+
 TEST(ReinforceInfo, OnlyABaselineNeedsGroups) {
   EXPECT_EQ(Reinforce(kGroup).algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS});
   EXPECT_EQ(Reinforce(kNone).algorithm.info().needs, 0u);

@@ -14,12 +14,14 @@
 
 namespace tenon::optimizer_support {
 
-// Two matrices and two vectors that start at cos(i + 3k) and get the gradients sin(0.7 i + 1.3 k + 0.37 step)
+// Two matrices and two vectors that start at cos(i + 3k) and get the gradients sin(0.7 i + bend i² + 1.3 k + 0.37 step)
 // · (1 + k) at steps 1, 2, …, rounded to fp32 from double: what optimizer_fixture.py gives torch.optim.
 class Problem {
  public:
-  Problem() {
-    const std::vector<std::vector<int64_t>> shapes = {{5, 7}, {7}, {3, 4}, {1}};
+  using Shapes = std::vector<std::vector<int64_t>>;
+  static Shapes usual() { return {{5, 7}, {7}, {3, 4}, {1}}; }
+  // bend: 0 gives matrices of rank 2.
+  explicit Problem(const Shapes& shapes = usual(), double bend = 0) : bend_(bend) {
     for (size_t k = 0; k < shapes.size(); ++k) {
       int64_t n = 1;
       for (int64_t d : shapes[k]) n *= d;
@@ -47,8 +49,8 @@ class Problem {
     for (size_t k = 0; k < grads.size(); ++k)
       for (size_t i = 0; i < grads[k].size(); ++i)
         grads[k][i] =
-            static_cast<float>(std::sin(0.7 * static_cast<double>(i) + 1.3 * static_cast<double>(k) +
-                                        0.37 * static_cast<double>(step)) *
+            static_cast<float>(std::sin(0.7 * static_cast<double>(i) + bend_ * static_cast<double>(i * i) +
+                                        1.3 * static_cast<double>(k) + 0.37 * static_cast<double>(step)) *
                                static_cast<double>(1 + k));
   }
   std::vector<std::vector<float>> values, grads;
@@ -57,6 +59,7 @@ class Problem {
   std::vector<const tenon_param*> pointers;
 
  private:
+  double bend_;
   std::vector<std::vector<int64_t>> shapes_;
   std::vector<DLTensor> tensors_;
 };
@@ -64,8 +67,9 @@ class Problem {
 // A bound optimizer on a problem.
 class Bound : public testing::Instance<tenon_optimizer_vt> {
  public:
-  Bound(const tenon_plugin* plugin, std::map<std::string, std::string> options, uint64_t total)
-      : Instance(testing::component_of(plugin), std::move(options)) {
+  Bound(const tenon_plugin* plugin, std::map<std::string, std::string> options, uint64_t total,
+        const Problem::Shapes& shapes = Problem::usual(), double bend = 0)
+      : Instance(testing::component_of(plugin), std::move(options)), problem(shapes, bend) {
     ErrorBuffer err;
     err.check(vt->bind(self, problem.pointers.data(), problem.pointers.size(), total, err));
   }
@@ -111,11 +115,13 @@ inline std::vector<double> expected(const std::string& file, const std::string& 
   throw Error(file + " has no line \"" + wanted + " " + std::to_string(step) + "\"");
 }
 
-// Runs 100 steps and compares with the fixture where it has a line.
+// Runs up to 100 steps and compares with the fixture where it has a line.
 inline void compare(const tenon_plugin* plugin, const std::string& file, const std::string& name,
-                    std::map<std::string, std::string> options) {
-  Bound run(plugin, std::move(options), 100);
-  for (uint64_t step = 1; step <= 100; ++step) {
+                    std::map<std::string, std::string> options,
+                    const Problem::Shapes& shapes = Problem::usual(), double bend = 0,
+                    double tolerance = 1e-6, uint64_t steps = 100) {
+  Bound run(plugin, std::move(options), 100, shapes, bend);
+  for (uint64_t step = 1; step <= steps; ++step) {
     run.step();
     if (step != 1 && step != 10 && step != 100) continue;
     auto want = expected(file, name, step);
@@ -123,7 +129,7 @@ inline void compare(const tenon_plugin* plugin, const std::string& file, const s
     for (const auto& p : run.problem.values)
       for (float x : p) {
         ASSERT_LT(at, want.size());
-        EXPECT_NEAR(x, want[at], 1e-6) << name << " step " << step << " value " << at;
+        EXPECT_NEAR(x, want[at], tolerance) << name << " step " << step << " value " << at;
         ++at;
       }
     EXPECT_EQ(at, want.size());

@@ -9,10 +9,8 @@
 
 namespace tenon::optimizer_support {
 
-Schedule::Schedule(const Host& host)
-    : peak_(host.f64("learning_rate")),
-      final_(host.f64("final")),
-      warmup_(static_cast<uint64_t>(host.i64("warmup"))) {
+Schedule::Schedule(const Host& host, const char* rate)
+    : peak_(host.f64(rate)), final_(host.f64("final")), warmup_(static_cast<uint64_t>(host.i64("warmup"))) {
   std::string shape = host.str("schedule");
   if (shape == "constant") {
     shape_ = Shape::kConstant;
@@ -102,16 +100,18 @@ void OptimizerBase::bind(std::span<const tenon_param* const> params, uint64_t to
                            data_of(p->grad, p->name, "gradient"), (p->flags & TENON_P_MATRIX) != 0});
   }
   if (parameters_.empty()) throw Error(TENON_E_INVALID, "the model has no trainable parameter");
-  for (StateColumn& column : columns_)
-    for (const Parameter& p : parameters_) {
-      column.values.emplace_back(p.size, 0.0f);
-      tensor_names_.push_back(column.prefix + "/" + p.name);
+  for (size_t c = 0; c < columns_.size(); ++c)
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      const Parameter& p = parameters_[i];
+      const bool has_it = columns_[c].of == Of::kAll || (columns_[c].of == Of::kMatrices) == p.matrix;
+      columns_[c].values.emplace_back(has_it ? p.size : 0, 0.0f);
+      if (has_it) tensors_.push_back({columns_[c].prefix + "/" + p.name, c, i});
     }
   bound_ = true;
 }
 
-size_t OptimizerBase::add_state(const char* prefix) {
-  columns_.push_back({prefix, {}});
+size_t OptimizerBase::add_state(const char* prefix, Of of) {
+  columns_.push_back({prefix, of, {}});
   return columns_.size() - 1;
 }
 
@@ -161,9 +161,10 @@ void OptimizerBase::load(Reader& in, uint32_t version) {
 
 void OptimizerBase::tensor(uint64_t i, const char** name, DLTensor* view) {
   if (!bound_) throw Error(TENON_E_STATE, "the optimizer is not bound to parameters");
-  Parameter& p = parameters_[i % parameters_.size()];
-  *name = tensor_names_[i].c_str();
-  *view = DLTensor{state(i / parameters_.size(), i % parameters_.size()),
+  const StateTensor& t = tensors_[i];
+  Parameter& p = parameters_[t.parameter];
+  *name = t.name.c_str();
+  *view = DLTensor{state(t.column, t.parameter),
                    {kDLCPU, 0},
                    static_cast<int32_t>(p.shape.size()),
                    {kDLFloat, 32, 1},
@@ -175,12 +176,11 @@ void OptimizerBase::tensor(uint64_t i, const char** name, DLTensor* view) {
 const tenon_state_tensors* OptimizerBase::state_tensors() {
   static constexpr tenon_state_tensors kTable{
       sizeof(tenon_state_tensors), 0,
-      [](void* self) -> uint64_t { return static_cast<OptimizerBase*>(self)->tensor_names_.size(); },
+      [](void* self) -> uint64_t { return static_cast<OptimizerBase*>(self)->tensors_.size(); },
       [](void* self, uint64_t i, const char** name, DLTensor* view, tenon_error* err) -> int32_t {
         return guard(err, [&] {
           auto& o = *static_cast<OptimizerBase*>(self);
-          if (i >= o.tensor_names_.size())
-            throw Error(TENON_E_INVALID, "no state tensor " + std::to_string(i));
+          if (i >= o.tensors_.size()) throw Error(TENON_E_INVALID, "no state tensor " + std::to_string(i));
           o.tensor(i, name, view);
         });
       }};

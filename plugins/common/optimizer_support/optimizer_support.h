@@ -38,7 +38,8 @@ inline constexpr tenon_option kWeightDecay =
 // step it stays where it ended.
 class Schedule {
  public:
-  explicit Schedule(const Host& host);
+  // rate: the option that has the highest learning rate.
+  explicit Schedule(const Host& host, const char* rate = "learning_rate");
   // Throws where the warm-up takes all of total_steps.
   void check_length(uint64_t total_steps) const;
   // Checks and fixes the length.
@@ -62,10 +63,14 @@ struct Parameter {
   bool matrix;  // TENON_P_MATRIX: weight decay applies
 };
 
+// Which parameters have a column of state.
+enum class Of { kAll, kMatrices, kOthers };
+
 // A column of state per parameter ("m", "v"), zero at first, in the order and shape of the parameters.
 struct StateColumn {
   std::string prefix;  // tensors are called "<prefix>/<parameter>"
-  std::vector<std::vector<float>> values;
+  Of of;
+  std::vector<std::vector<float>> values;  // empty for a parameter that has none
 };
 
 // The part of an optimizer that is the same in all. The derived class calls begin_step, updates each of
@@ -92,7 +97,7 @@ class OptimizerBase {
   // torch.nn.utils.clip_grad_norm_'s: min(1, clip / (norm + 1e-6)).
   Step begin_step(tenon_optimizer_stats& stats);
   // Adds a column of state, and returns its number for state(). Before bind.
-  size_t add_state(const char* prefix);
+  size_t add_state(const char* prefix, Of of = Of::kAll);
   float* state(size_t column, size_t parameter) { return columns_[column].values[parameter].data(); }
   const std::vector<Parameter>& parameters() const { return parameters_; }
   const tenon_executor* executor() const { return &executor_; }
@@ -111,7 +116,11 @@ class OptimizerBase {
   uint64_t steps_ = 0;
   std::vector<Parameter> parameters_;
   std::vector<StateColumn> columns_;
-  std::vector<std::string> tensor_names_;
+  struct StateTensor {
+    std::string name;
+    size_t column, parameter;
+  };
+  std::vector<StateTensor> tensors_;
   tenon_executor executor_{};
 };
 
