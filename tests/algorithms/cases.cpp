@@ -4,6 +4,7 @@
 #include <dlfcn.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <sstream>
 
 #include "tenon/json.hpp"
@@ -79,6 +80,10 @@ constexpr Variant kVariants[] = {
 };
 
 }  // namespace
+
+const tenon_component* load_component(const std::string& file) {
+  return std::filesystem::exists(file) ? open_plugin(file)->components[0] : nullptr;
+}
 
 const tenon_component* find_algorithm(const std::string& id) {
   for (const tenon_component* c : algorithms())

@@ -24,6 +24,8 @@ inline std::ostream& operator<<(std::ostream& out, const Case& c) {
 // Opens the plugins; throws Error for one that cannot be opened.
 std::vector<Case> all_cases();
 
+// The component that a plugin's file has; NULL if there is no such file. Throws Error if it cannot be opened.
+const tenon_component* load_component(const std::string& file);
 // The component of algorithm `id`; NULL if the build has none.
 const tenon_component* find_algorithm(const std::string& id);
 // With its defaults, a preset of its own, or options; throws Error if the build has no such algorithm or it has no such preset.
