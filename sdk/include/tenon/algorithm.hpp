@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <map>
 #include <numeric>
 #include <span>
@@ -48,10 +49,11 @@ class RolloutView {
   template <class F>
   void for_runs(uint64_t i, F&& f) const {
     for (uint64_t t = begin(i), stop = end(i); t < stop;) {
-      while (t < stop && r_->mask[t] == 0) ++t;
       const uint64_t first = t;
-      while (t < stop && r_->mask[t] != 0) ++t;
+      const void* zero = std::memchr(r_->mask + t, 0, stop - t);  // the next token that is not scored
+      t = zero == nullptr ? stop : static_cast<uint64_t>(static_cast<const uint8_t*>(zero) - r_->mask);
       if (t > first) f(first, t);
+      while (t < stop && r_->mask[t] == 0) ++t;
     }
   }
 
