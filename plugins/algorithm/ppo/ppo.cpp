@@ -31,6 +31,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "algorithm_support/explain.h"
 #include "algorithm_support/kl.h"
 #include "algorithm_support/policy_loss.h"
 #include "algorithm_support/token_columns.h"
@@ -232,24 +233,23 @@ class Ppo {
 
   void explain_gradient(const tenon::RolloutView& r, uint64_t t, double advantage,
                         const tenon::Explanation& out) const {
-    if (r.advantage(t) != advantage)
-      out.link("advantage used", r.advantage(t), "times the stage's importance weight");
+    support::explain_importance(r, t, advantage, out);
     const support::ValueLoss value =
         support::value_loss(r.raw().value[t], r.raw().value_old[t], r.raw().value_target[t], value_clip_);
     const double w = r.weight(t);
     out.link("weight", w, "of the token in the loss");
     out.link("value now", r.raw().value[t], "of the critic in this update");
-    out.link("value gradient", w * value_coef_ * value.slope,
+    out.link("gradient by value", w * value_coef_ * value.slope,
              value.clipped > 0 ? "0: the value is beyond its bound"
                                : "weight · value_coef · (value now − value target)");
-    if (entropy_coef_ != 0) out.link("entropy gradient", -w * entropy_coef_, "−weight · entropy_coef");
+    if (entropy_coef_ != 0) out.link("gradient by entropy", -w * entropy_coef_, "−weight · entropy_coef");
     double ratio = 0;
     support::exp_of_differences(r.raw().lp_new + t, r.raw().lp_old + t, 1, &ratio);
     const support::TokenLoss loss =
         support::clipped_surrogate(r.advantage(t), ratio, clip_low_, clip_high_, dual_clip_);
     out.link("ratio", ratio, "exp(lp_new − lp_old)");
-    out.link("slope", loss.slope,
-             loss.below + loss.above > 0 ? "0: the ratio is beyond its bound" : "−ratio · advantage");
+    support::explain_clip(r.advantage(t), ratio, 1 - clip_low_, 1 + clip_high_, dual_clip_, out);
+    out.link("slope", loss.slope, "−ratio · advantage inside the bounds, else 0");
     out.link("gradient", static_cast<float>(w * loss.slope), "weight · slope: of the loss, by lp_new");
   }
 

@@ -424,8 +424,8 @@ TEST(PpoExplain, EndsInTheGradient) {
       const std::map<std::string, double> link(links.begin(), links.end());
       EXPECT_NEAR(link.at("delta"), link.at("r") + link.at("next value") - link.at("value"), 1e-12);
       EXPECT_EQ(link.at("value target"), r.value_target[t]);
-      EXPECT_NEAR(link.at("value gradient"), gradient.d_value[t], 1e-6 * std::abs(gradient.d_value[t]));
-      EXPECT_EQ(static_cast<float>(link.at("entropy gradient")), gradient.d_entropy[t]);
+      EXPECT_NEAR(link.at("gradient by value"), gradient.d_value[t], 1e-6 * std::abs(gradient.d_value[t]));
+      EXPECT_EQ(static_cast<float>(link.at("gradient by entropy")), gradient.d_entropy[t]);
     }
 }
 

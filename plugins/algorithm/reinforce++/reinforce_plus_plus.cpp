@@ -27,6 +27,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "algorithm_support/explain.h"
 #include "algorithm_support/kl.h"
 #include "algorithm_support/policy_loss.h"
 #include "algorithm_support/token_columns.h"
@@ -184,14 +185,13 @@ class ReinforcePlusPlus {
 
   void explain_gradient(const tenon::RolloutView& r, uint64_t t, double advantage,
                         const tenon::Explanation& out) const {
-    if (r.advantage(t) != advantage)
-      out.link("advantage used", r.advantage(t), "times the stage's importance weight");
+    support::explain_importance(r, t, advantage, out);
     double ratio = 0;
     support::exp_of_differences(r.raw().lp_new + t, r.raw().lp_old + t, 1, &ratio);
     const support::TokenLoss loss = support::clipped_surrogate(r.advantage(t), ratio, clip_low_, clip_high_);
     out.link("ratio", ratio, "exp(lp_new − lp_old)");
-    out.link("slope", loss.slope,
-             loss.below + loss.above > 0 ? "0: the ratio is beyond its bound" : "−ratio · advantage");
+    support::explain_clip(r.advantage(t), ratio, 1 - clip_low_, 1 + clip_high_, support::kNoCap, out);
+    out.link("slope", loss.slope, "−ratio · advantage inside the bounds, else 0");
     double slope = loss.slope;
     if (has_baseline_ && beta_ != 0) {
       const double pull = beta_ * r.kl_scale() * (r.lp_new(t) - r.lp_ref(t));
