@@ -183,11 +183,11 @@ std::string rewards_text(const json::object& s) {
                     number(reward.at("weight")), std::isnan(value) ? "not ok, or does not apply" : ""});
   }
   const double seen = s.at("reward").to_number<double>();
-  rows.push_back(
-      {"  reward", number(s.at("reward")), "", "",
-       seen == sum || !s.at("valid").as_bool()
-           ? "the sum"
-           : "as the algorithm saw it: not the sum, " + number(sum) + ", but normalised by the stage"});
+  rows.push_back({"  reward", number(s.at("reward")), "", "",
+                  !s.at("valid").as_bool() ? "it is not valid"
+                  : seen == sum            ? "the sum"
+                                           : "as the algorithm saw it: not the sum, " + number(sum) +
+                                      ", but normalised by the stage"});
   std::string text = table(rows, {true, false, true, false, true});
   text += "group " + count(s.at("group")) + "\n";
   rows.clear();
