@@ -409,6 +409,34 @@ TEST(Peers05b, peers_05b_10_importance_is_of_the_sampler) {
   for (double factor : plain) EXPECT_EQ(factor, 1);
 }
 
+// verl's numbers for truncated and masked weights, through the stage: the sampler and the model are apart by log(ratio).
+TEST(Vectors, ImportanceWeights) {
+  const tenon_component* rl = plugin("stage", "rl");
+  NEED_PLUGIN(rl);
+  std::ifstream in(TENON_VECTORS "/importance.json");
+  const boost::json::value vectors = boost::json::parse(std::string(std::istreambuf_iterator<char>(in), {}));
+  for (const boost::json::value& v : vectors.as_array()) {
+    Lab lab(rl, std::string(kSmall) + R"(, "max_logprob_diff": 10, "importance": )" +
+                    boost::json::serialize(v.at("importance")) + R"(, "importance_min": )" +
+                    boost::json::serialize(v.at("min")) + R"(, "importance_max": )" +
+                    boost::json::serialize(v.at("max")));
+    lab.model.logprob_error = static_cast<float>(std::log(v.at("ratio").to_number<double>()));
+    tenon_ref ref = lab.model.ref("policy");
+    ref.flags = TENON_C_DETERMINISTIC;
+    lab.host.slot("model", ref);
+    lab.run();
+    size_t tokens = 0;
+    for (const Spy::Seen& seen : lab.spy.seen)
+      for (size_t i = 0; i < seen.sample_id.size(); ++i)
+        for (size_t t = seen.offsets[i]; t < seen.offsets[i + 1]; ++t)
+          if (const double a = lab.spy.computed.at(seen.sample_id[i]); seen.mask[t] != 0 && a != 0) {
+            EXPECT_NEAR(seen.advantage[t] / a, v.at("weight").to_number<double>(), 1e-5) << v.at("source");
+            ++tokens;
+          }
+    EXPECT_GT(tokens, 20u);
+  }
+}
+
 TEST(Peers05b, peers_05b_11_advantages_stay_with_their_sample) {
   const tenon_component* rl = plugin("stage", "rl");
   NEED_PLUGIN(rl);
