@@ -1,3 +1,4 @@
+// Opening plugins and listing the rows of the matrix.
 // SPDX-License-Identifier: Apache-2.0
 #include "cases.h"
 

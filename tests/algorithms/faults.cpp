@@ -1,3 +1,4 @@
+// The forwarding vtable that falsifies answers.
 // SPDX-License-Identifier: Apache-2.0
 #include "faults.h"
 

@@ -1,3 +1,4 @@
+// Judging one row of the matrix.
 // SPDX-License-Identifier: Apache-2.0
 #include "matrix.h"
 

@@ -1,4 +1,5 @@
-// Prints the matrix algorithm × test, and what is red in it. SPDX-License-Identifier: Apache-2.0
+// Prints the matrix algorithm × test, and what is red in it.
+// SPDX-License-Identifier: Apache-2.0
 #include <unistd.h>
 
 #include <algorithm>

@@ -1,3 +1,4 @@
+// Which reference is for which algorithm.
 // SPDX-License-Identifier: Apache-2.0
 #include "reference/references.h"
 
