@@ -71,7 +71,7 @@ constexpr Variant kVariants[] = {
     {"grpo", "gmpo-kl",
      R"({"objective": "gmpo", "ratio": "geometric-mean", "aggregation": "sequence-mean", "beta": 0.04})"},
     {"ppo", "all",
-     R"({"gamma": 0.97, "lambda": 0.9, "beta": 0.05, "dual_clip": 1.5, "value_clip": 0.2, "entropy_coef": 0.01, "aggregation": "sequence-mean"})"},
+     R"({"gamma": 0.97, "lambda": 0.9, "beta": 0.05, "dual_clip": 1.5, "value_clip": 0.2, "entropy": 0.01, "aggregation": "sequence-mean"})"},
     {"ppo", "plain", R"({"whiten": false, "value_coef": 1})"},
     {"reinforce", "no-baseline", R"({"baseline": "none"})"},
     {"reinforce++", "discount",

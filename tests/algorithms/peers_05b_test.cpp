@@ -341,7 +341,7 @@ TEST(Peers05b, peers_05b_09_every_option_acts) {
                                         {"delta", "1.3", {}},
                                         {"std_epsilon", "0.5", {}},
                                         {"entropy", "0.01", {}},
-                                        {"entropy_coef", "0.01", {}},
+                                        {"entropy", "0.01", {}},
                                         {"gamma", "0.8", {}},
                                         {"lambda", "0.8", {}},
                                         {"value_clip", "0.01", {}},

@@ -12,13 +12,13 @@
 //
 //   ρ_t  = exp(lp_new − lp_old)
 //   L_t  = −min(ρ_t Â_t, clip(ρ_t, 1 − clip_low, 1 + clip_high) Â_t)
-//          + value_coef/2 max((v_t − R_t)², (clip(v_t, V_t ± value_clip) − R_t)²) − entropy_coef H_t
+//          + value_coef/2 max((v_t − R_t)², (clip(v_t, V_t ± value_clip) − R_t)²) − entropy H_t
 //   L    = Σ_t w_t L_t                                            w: the host's normaliser (`aggregation`)
 //
 //   dL/d lp_new = −w_t m_t ρ_t Â_t,  m_t = 0 outside the bound on the side of Â's sign, else 1; with
 //                 `dual_clip` c (Ye et al., arXiv 1912.09729) also 0 for Â < 0 and ρ > c, where L_t is −c Â
 //   dL/d v      =  w_t value_coef (v_t − R_t), 0 where the clipped square is the larger one
-//   dL/d H      = −w_t entropy_coef
+//   dL/d H      = −w_t entropy
 //
 // What differs from others, and why:
 //  - t + 1 is the next scored token: V and A are carried over tokens that are not scored, as in verl.
@@ -82,11 +82,11 @@ class Ppo {
         dual_clip_(host.f64_if("dual_clip").value_or(support::kNoCap)),
         value_clip_(host.f64_if("value_clip").value_or(support::kNoValueClip)),
         value_coef_(host.f64("value_coef")),
-        entropy_coef_(host.f64("entropy_coef")),
+        entropy_(host.f64("entropy")),
         info_(support::read_info(host)) {
     info_.needs &= ~static_cast<uint32_t>(TENON_NEEDS_GROUPS);
     info_.needs |= TENON_NEEDS_VALUE;
-    if (entropy_coef_ != 0) info_.needs |= TENON_NEEDS_ENTROPY;
+    if (entropy_ != 0) info_.needs |= TENON_NEEDS_ENTROPY;
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
@@ -139,7 +139,7 @@ class Ppo {
       const tenon_rollout one = only(r, i);
       support::add_clipped_losses(tenon::RolloutView(&one), out, ratios, clip_low_, clip_high_, dual_clip_);
       support::add_value_losses(r, i, value_coef_, value_clip_, out, values);
-      if (entropy_coef_ != 0) add_entropy_bonus(r, i, out);
+      if (entropy_ != 0) add_entropy_bonus(r, i, out);
     }
     ratios.report(out);
     values.report(out, value_clip_ != support::kNoValueClip);
@@ -192,7 +192,7 @@ class Ppo {
     double sum = 0;
     r.for_runs(i, [&](uint64_t begin, uint64_t end) {
       for (uint64_t t = begin; t < end; ++t) {
-        const double slope = -r.weight(t) * entropy_coef_;
+        const double slope = -r.weight(t) * entropy_;
         sum += slope * static_cast<double>(r.raw().entropy[t]);
         out.d_entropy()[t] = static_cast<float>(slope);
       }
@@ -210,7 +210,7 @@ class Ppo {
     support::need_gradient_columns(r);
     support::need(r.raw().value, "value"), support::need(r.raw().value_old, "value_old");
     support::need(r.raw().value_target, "value_target"), support::need(out.d_value(), "d_value");
-    if (entropy_coef_ != 0)
+    if (entropy_ != 0)
       support::need(r.raw().entropy, "entropy"), support::need(out.d_entropy(), "d_entropy");
   }
 
@@ -242,7 +242,7 @@ class Ppo {
     out.link("gradient by value", w * value_coef_ * value.slope,
              value.clipped > 0 ? "0: the value is beyond its bound"
                                : "weight · value_coef · (value now − value target)");
-    if (entropy_coef_ != 0) out.link("gradient by entropy", -w * entropy_coef_, "−weight · entropy_coef");
+    if (entropy_ != 0) out.link("gradient by entropy", -w * entropy_, "−weight · entropy");
     double ratio = 0;
     support::exp_of_differences(r.raw().lp_new + t, r.raw().lp_old + t, 1, &ratio);
     const support::TokenLoss loss =
@@ -255,7 +255,7 @@ class Ppo {
 
   double gamma_, lambda_, beta_;
   bool whiten_;
-  double clip_low_, clip_high_, dual_clip_, value_clip_, value_coef_, entropy_coef_;
+  double clip_low_, clip_high_, dual_clip_, value_clip_, value_coef_, entropy_;
   tenon_algorithm_info info_;
 };
 
@@ -284,5 +284,5 @@ TENON_ALGORITHM_PLUGIN(
         "How far a value may go from that before the first update and still learn; absent: any distance.",
         {.min = "0"}),
     tenon::number("value_coef", "0.1", "Weight of the critic's loss.", {.min = "0"}),
-    tenon::number("entropy_coef", "0", "Weight of the entropy bonus; 0: none.", {.min = "0"}),
+    tenon::number("entropy", "0", "Weight of the entropy bonus; 0: none.", {.min = "0"}),
     support::kAggregation, support::kLength)

@@ -251,7 +251,7 @@ const Case kCases[] = {{{}},
                                     {"dual_clip", "1.4"},
                                     {"value_clip", "0.3"},
                                     {"value_coef", "1"},
-                                    {"entropy_coef", "0.02"},
+                                    {"entropy", "0.02"},
                                     {"aggregation", "\"sequence-mean\""}},
                         .low = .1,
                         .high = .3,
@@ -395,7 +395,7 @@ TEST(PpoGradient, AnySplitIntoMicroBatchesGivesTheSame) {
 
 TEST(PpoGradient, NumbersThatAreNotFiniteAreErrorsThatNameTheToken) {
   auto error_of = [](const std::function<void(Rollout&)>& spoil) {
-    const Ppo ppo(Options{{"entropy_coef", "0.1"}});
+    const Ppo ppo(Options{{"entropy", "0.1"}});
     Rollout r = helpers::one_group({1, 0});
     r.value = r.value_old = r.entropy = std::vector<float>(r.tokens(), 0.0f);
     ppo.estimate(r), ppo.weigh(r);
@@ -412,7 +412,7 @@ TEST(PpoGradient, NumbersThatAreNotFiniteAreErrorsThatNameTheToken) {
 }
 
 TEST(PpoExplain, EndsInTheGradient) {
-  const Ppo ppo({{"lambda", "0.9"}, {"beta", "0.1"}, {"value_clip", "0.4"}, {"entropy_coef", "0.01"}});
+  const Ppo ppo({{"lambda", "0.9"}, {"beta", "0.1"}, {"value_clip", "0.4"}, {"entropy", "0.01"}});
   const Rollout r = ppo.batch(4);
   helpers::expect_explanations_agree(ppo, r);
   Algorithm::Metrics metrics;
@@ -431,7 +431,7 @@ TEST(PpoExplain, EndsInTheGradient) {
 
 TEST(PpoInfo, FollowsTheOptions) {
   EXPECT_EQ(Ppo().algorithm.info().needs, uint32_t{TENON_NEEDS_VALUE});
-  EXPECT_EQ(Ppo({{"beta", "0.1"}, {"entropy_coef", "0.1"}}).algorithm.info().needs,
+  EXPECT_EQ(Ppo({{"beta", "0.1"}, {"entropy", "0.1"}}).algorithm.info().needs,
             uint32_t{TENON_NEEDS_VALUE | TENON_NEEDS_REFERENCE | TENON_NEEDS_ENTROPY});
   EXPECT_EQ(Ppo().algorithm.info().aggregation, TENON_TOKEN_MEAN);
 }

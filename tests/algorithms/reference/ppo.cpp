@@ -19,7 +19,7 @@ class PpoReference : public Reference {
               given.num_or("dual_clip", std::numeric_limits<double>::infinity())},
         value_clip_(given.num_or("value_clip", std::numeric_limits<double>::infinity())),
         value_coef_(given.num("value_coef")),
-        entropy_coef_(given.num("entropy_coef")) {}
+        entropy_(given.num("entropy")) {}
 
   void advantages(const Rollout& r, std::vector<double>& advantage,
                   std::vector<double>& target) const override {
@@ -48,9 +48,9 @@ class PpoReference : public Reference {
                    bounded = std::pow(std::clamp(v, old - value_clip_, old + value_clip_) - target, 2);
       out.loss += w * value_coef_ * std::max(free, bounded) / 2;
       out.d_value[t] = free >= bounded ? w * value_coef_ * (v - target) : 0;
-      if (entropy_coef_ != 0) {
-        out.loss -= w * entropy_coef_ * r.entropy[t];
-        out.d_entropy[t] = -w * entropy_coef_;
+      if (entropy_ != 0) {
+        out.loss -= w * entropy_ * r.entropy[t];
+        out.d_entropy[t] = -w * entropy_;
       }
     });
   }
@@ -59,7 +59,7 @@ class PpoReference : public Reference {
   double gamma_, lambda_, beta_;
   bool whiten_;
   Clip clip_;
-  double value_clip_, value_coef_, entropy_coef_;
+  double value_clip_, value_coef_, entropy_;
 };
 
 }  // namespace
