@@ -104,20 +104,14 @@ class Ppo {
     std::vector<support::Moments> advantage(r.sequences()), target(r.sequences());
     support::ScoredTokens tokens;
     support::Estimates e;
-    std::vector<double> goal;
     double kl = 0, sequences = 0;
     for (uint64_t i : r.by_sample()) {
       tokens.find(r, i);
       estimate(r, i, tokens, e);
-      goal.resize(e.value.size());
-      for (size_t k = 0; k < goal.size(); ++k) goal[k] = e.advantage[k] + e.value[k];
-      const double *a = e.advantage.data(), *g = goal.data();
-      tokens.for_runs([&](uint64_t begin, uint64_t end) {
-        for (uint64_t t = begin; t < end; ++t) out.set_token(t, *a++);
-        for (uint64_t t = begin; t < end; ++t) out.set_value_target(t, *g++);
-      });
+      support::put(tokens, e.advantage, out.advantage());
+      if (out.value_target() != nullptr) support::put(tokens, e.target, out.value_target());
       advantage[i] = support::Moments::of(e.advantage.data(), e.advantage.size());
-      target[i] = support::Moments::of(goal.data(), goal.size());
+      target[i] = support::Moments::of(e.target.data(), e.target.size());
       if (beta_ != 0) kl += support::sequence_kl(r, i), sequences += 1;
     }
     const support::Moments all = support::advantage_moments(r, advantage);
@@ -129,16 +123,19 @@ class Ppo {
     if (beta_ != 0) out.metric("kl", kl, sequences);
   }
 
-  // Sequence by sequence, so that the critic's part finds the columns in the cache.
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
     need_gradient_columns(r, out);
     support::RatioMetrics ratios;
     support::ValueMetrics values;
     for (uint64_t i = 0; i < r.sequences(); ++i) {
       if (!r.valid(i)) continue;
-      const tenon_rollout one = only(r, i);
-      support::add_clipped_losses(tenon::RolloutView(&one), out, ratios, clip_low_, clip_high_, dual_clip_);
-      support::add_value_losses(r, i, value_coef_, value_clip_, out, values);
+      support::ClippedLosses policy(clip_low_, clip_high_, dual_clip_);
+      support::ValueLosses critic(value_coef_, value_clip_);
+      support::for_blocks(r, i, [&](uint64_t at, uint64_t n) {
+        policy.add(r, at, n, out);
+        critic.add(r, at, n, out);
+      });
+      policy.end(r, i, out, ratios), critic.end(r, i, out, values);
       if (entropy_ != 0) add_entropy_bonus(r, i, out);
     }
     ratios.report(out);
@@ -179,15 +176,6 @@ class Ppo {
     e.estimate(gamma_, lambda_);
   }
 
-  // Sequence i as a rollout of its own.
-  static tenon_rollout only(const tenon::RolloutView& r, uint64_t i) {
-    tenon_rollout one = r.raw();
-    one.n_seq = 1, one.offsets += i;
-    if (one.sample_id != nullptr) one.sample_id += i;
-    if (one.valid != nullptr) one.valid += i;
-    return one;
-  }
-
   void add_entropy_bonus(const tenon::RolloutView& r, uint64_t i, tenon::Gradient& out) const {
     double sum = 0;
     r.for_runs(i, [&](uint64_t begin, uint64_t end) {
@@ -210,8 +198,7 @@ class Ppo {
     support::need_gradient_columns(r);
     support::need(r.raw().value, "value"), support::need(r.raw().value_old, "value_old");
     support::need(r.raw().value_target, "value_target"), support::need(out.d_value(), "d_value");
-    if (entropy_ != 0)
-      support::need(r.raw().entropy, "entropy"), support::need(out.d_entropy(), "d_entropy");
+    if (entropy_ != 0) support::need(r.raw().entropy, "entropy"), support::need(out.d_entropy(), "d_entropy");
   }
 
   void explain_estimate(const tenon::RolloutView& r, uint64_t i, uint64_t t, const support::Estimates& e,
@@ -228,7 +215,7 @@ class Ppo {
              "at the next scored token; 0 after the last");
     out.link("delta", e.delta[k], "r + gamma · next value − value");
     out.link("A", e.advantage[k], "delta + gamma · lambda · A of the next scored token");
-    out.link("value target", e.advantage[k] + e.value[k], "A + value");
+    out.link("value target", e.target[k], "A + value");
   }
 
   void explain_gradient(const tenon::RolloutView& r, uint64_t t, double advantage,

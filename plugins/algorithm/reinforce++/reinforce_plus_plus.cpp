@@ -84,10 +84,7 @@ class ReinforcePlusPlus {
     for (uint64_t i : r.by_sample()) {
       tokens.find(r, i);
       token_advantages(r, i, tokens, outcome, a);
-      const double* next = a.data();
-      tokens.for_runs([&](uint64_t begin, uint64_t end) {
-        for (uint64_t t = begin; t < end; ++t) out.set_token(t, *next++);
-      });
+      support::put(tokens, a, out.advantage());
       moments[i] = support::Moments::of(a.data(), a.size());
       if (beta_ != 0 && !has_baseline_) kl += support::sequence_kl(r, i), sequences += 1;
     }

@@ -84,6 +84,16 @@ inline void check_above_zero(const Host& host, Findings& findings, const char* o
     findings.error(option, std::string(option) + " is 0, but must be above 0: " + else_what);
 }
 
+// What is done with the scored tokens of sequence i in vector code, is done by blocks of at most kBlock: few enough that the processor reads the
+// columns of the next block while it computes with those of this one. f(at, n) for tokens [at, at + n).
+inline constexpr uint64_t kBlock = 64;
+template <class F>
+void for_blocks(const RolloutView& r, uint64_t i, F&& f) {
+  r.for_runs(i, [&](uint64_t begin, uint64_t end) {
+    for (uint64_t at = begin; at < end; at += kBlock) f(at, std::min(kBlock, end - at));
+  });
+}
+
 // Of token t of sequence i.
 [[noreturn]] inline void throw_not_finite(const RolloutView& r, uint64_t i, uint64_t t) {
   std::string text = "the loss is not finite at token " + std::to_string(t - r.begin(i)) + " of sample " +

@@ -4,10 +4,11 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <limits>
 
 #include "algorithm_support/algorithm_support.h"
+#include "algorithm_support/lanes.h"
 #include "algorithm_support/ratios.h"
 
 namespace tenon::algorithm_support {
@@ -70,26 +71,22 @@ inline bool is_usable(double loss, double slope, double ratio) {
 // returns a TokenLoss. Throws throw_not_finite's error for a token whose loss or slope is not finite.
 template <class Term>
 void add_token_losses(const RolloutView& r, Gradient& out, RatioMetrics& metrics, Term&& term) {
-  constexpr uint64_t kBlock = 512;
-  std::array<double, kBlock> ratio;
+  double ratio[kBlock];
   float* slopes = out.d_logprob();
   for (uint64_t i = 0; i < r.sequences(); ++i) {
     if (!r.valid(i)) continue;
     double sum = 0;
     RatioMetrics of_this;  // whose address nobody has: it stays in registers
-    r.for_runs(i, [&](uint64_t begin, uint64_t end) {
-      for (uint64_t at = begin; at < end; at += kBlock) {
-        const uint64_t n = std::min(kBlock, end - at);
-        exp_of_differences(r.raw().lp_new + at, r.raw().lp_old + at, n, ratio.data());
-        for (uint64_t k = 0; k < n; ++k) {
-          const uint64_t t = at + k;
-          const TokenLoss token = term(i, t, ratio[k]);
-          const double w = r.weight(t), loss = w * token.loss, slope = w * token.slope;
-          if (!is_usable(loss, slope, ratio[k])) throw_not_finite(r, i, t);
-          sum += loss;
-          slopes[t] = static_cast<float>(slope);
-          of_this.add(ratio[k], r.lp_new(t) - r.lp_old(t), token);
-        }
+    for_blocks(r, i, [&](uint64_t at, uint64_t n) {
+      exp_of_differences(r.raw().lp_new + at, r.raw().lp_old + at, n, ratio);
+      for (uint64_t k = 0; k < n; ++k) {
+        const uint64_t t = at + k;
+        const TokenLoss token = term(i, t, ratio[k]);
+        const double w = r.weight(t), loss = w * token.loss, slope = w * token.slope;
+        if (!is_usable(loss, slope, ratio[k])) throw_not_finite(r, i, t);
+        sum += loss;
+        slopes[t] = static_cast<float>(slope);
+        of_this.add(ratio[k], r.lp_new(t) - r.lp_old(t), token);
       }
     });
     metrics.add(of_this);
@@ -101,6 +98,35 @@ void add_token_losses(const RolloutView& r, Gradient& out, RatioMetrics& metrics
 // loss and metrics but for the order in which they are added up, which depends on the sequence alone.
 void add_clipped_losses(const RolloutView& r, Gradient& out, RatioMetrics& metrics, double low, double high,
                         double cap = kNoCap);
+
+// The same of one sequence, block by block: for algorithms that have more columns to go through, whose reading then goes on while ratios are computed.
+// Blocks are for_blocks', in its order.
+class ClippedLosses {
+ public:
+  struct Bounds {
+    double low, high, cap;  // of the ratio
+  };
+  // Ratios are not negative, so their bits as integers are in their order; the least of integers can be found in any order.
+  struct Counts {
+    int64_t below = 0, above = 0;
+    int64_t least = std::bit_cast<int64_t>(std::numeric_limits<double>::infinity()), most = 0;
+  };
+  struct Sums {
+    Lanes loss, ratio, log_ratio;
+  };
+
+  ClippedLosses(double low, double high, double cap) : bounds_{1 - low, 1 + high, cap} {}
+  // Derivatives of tokens [at, at + n) to `out`.
+  void add(const RolloutView& r, uint64_t at, uint64_t n, Gradient& out);
+  // The loss of sequence i to `out`, after the last block. Throws throw_not_finite's error.
+  void end(const RolloutView& r, uint64_t i, Gradient& out, RatioMetrics& metrics) const;
+
+ private:
+  Bounds bounds_;
+  Counts counts_;
+  Sums sums_;
+  uint64_t tokens_ = 0;
+};
 
 // The ratio of a whole completion: the product of its tokens' (DeepSeek-R1, arXiv 2501.12948, eq. 1), or their geometric mean (GSPO, arXiv 2507.18071,
 // eq. 7), over its scored tokens.

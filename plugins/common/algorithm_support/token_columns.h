@@ -31,21 +31,25 @@ class ScoredTokens {
 // A column at the tokens.
 void gather(const ScoredTokens& tokens, const float* column, std::vector<double>& out);
 
+// values, one for each of the tokens, into a column.
+void put(const ScoredTokens& tokens, const std::vector<double>& values, double* column);
+
 // What each of the scored tokens of sequence i earns: its token reward (if any), less kl_weight · (lp_old − lp_ref), which is k1 of the divergence;
 // the last one also the reward of i. kl_weight other than 0 needs lp_old and lp_ref.
 void token_rewards(const RolloutView& r, uint64_t i, const ScoredTokens& tokens, double kl_weight,
                    std::vector<double>& out);
 
-// x[k] += decay · x[k + 1], from the last but one down to the first: discounted sums to come. The products are taken four at a time, so that one
-// does not wait for the other; the bits depend on the numbers alone.
+// x[k] += decay · x[k + 1], from the last but one down to the first: discounted sums to come. Blocks of tokens are summed up by themselves first, so
+// that one does not wait for the other; the bits depend on the numbers alone.
 void discounted_sums(std::vector<double>& x, double decay);
 
 // Generalised advantage estimation (Schulman et al., arXiv 1506.02438, eq. 16) of one completion:
 //   delta_k = reward_k + gamma · value_{k+1} − value_k        advantage_k = delta_k + gamma · lambda · advantage_{k+1}
+//   target_k = advantage_k + value_k
 // with 0 after the last token.
 struct Estimates {
-  std::vector<double> reward, value, delta, advantage;
-  // Fills delta and advantage from reward and value.
+  std::vector<double> reward, value, delta, advantage, target;
+  // Fills delta, advantage and target from reward and value.
   void estimate(double gamma, double lambda);
 };
 

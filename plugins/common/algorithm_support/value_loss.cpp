@@ -2,36 +2,49 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "algorithm_support/value_loss.h"
 
-#include "algorithm_support/lanes.h"
-
 namespace tenon::algorithm_support {
 namespace {
 
-struct Sums {
-  Lanes loss, weighted, clipped, largest;
-};
+using Sums = ValueLosses::Sums;
 
-// value_loss and its sums for tokens t … t + n, n <= kLanes.
-inline __attribute__((always_inline)) void add_lanes(const tenon_rollout& r, uint64_t t, uint64_t n,
-                                                     double coef, double clip, float* d_value, Sums& sums) {
-  for (uint64_t l = 0; l < n; ++l) {
-    const ValueLoss one = value_loss(r.value[t + l], r.value_old[t + l], r.value_target[t + l], clip);
-    const double w = coef * r.weight[t + l], slope = w * one.slope, size = std::fabs(slope);
-    sums.loss.at[l] += one.loss, sums.weighted.at[l] += w * one.loss, sums.clipped.at[l] += one.clipped;
-    sums.largest.at[l] = size > sums.largest.at[l] ? size : sums.largest.at[l];
-    d_value[t + l] = static_cast<float>(slope);
+// coef · w · value_loss of n tokens; returns how many of them are clipped.
+TENON_FOR_EACH_PROCESSOR
+uint64_t clipped_block(const float* __restrict value, const float* __restrict old,
+                       const double* __restrict target, const double* __restrict weight, uint64_t n,
+                       double coef, double clip, double* __restrict losses, double* __restrict weighted,
+                       float* __restrict d_value) {
+  uint64_t clipped = 0;
+  for (uint64_t k = 0; k < n; ++k) {
+    const ValueLoss one = value_loss(value[k], old[k], target[k], clip);
+    const double w = coef * weight[k];
+    losses[k] = one.loss, weighted[k] = w * one.loss;
+    d_value[k] = static_cast<float>(w * one.slope);
+    clipped += one.clipped > 0 ? 1 : 0;
+  }
+  return clipped;
+}
+
+// The same with kNoValueClip, for which value_old need not be read.
+TENON_FOR_EACH_PROCESSOR
+void free_block(const float* __restrict value, const double* __restrict target,
+                const double* __restrict weight, uint64_t n, double coef, double* __restrict losses,
+                double* __restrict weighted, float* __restrict d_value) {
+  for (uint64_t k = 0; k < n; ++k) {
+    const double off = value[k] - target[k], loss = off * off / 2, w = coef * weight[k];
+    losses[k] = loss, weighted[k] = w * loss;
+    d_value[k] = static_cast<float>(w * off);
   }
 }
 
 TENON_FOR_EACH_PROCESSOR
-void add_run(const tenon_rollout& rollout, uint64_t begin, uint64_t end, double coef, double clip,
-             float* d_value, Sums* in_out) {
-  const tenon_rollout r = rollout;
-  Sums sums = *in_out;
-  uint64_t t = begin;
-  for (; t + kLanes <= end; t += kLanes) add_lanes(r, t, kLanes, coef, clip, d_value, sums);
-  add_lanes(r, t, end - t, coef, clip, d_value, sums);
-  *in_out = sums;
+void sum_block(const double* losses, const double* weighted, uint64_t n, Sums* in_out) {
+  add_to_lanes(losses, n, in_out->loss);
+  add_to_lanes(weighted, n, in_out->weighted);
+}
+
+TENON_FOR_EACH_PROCESSOR
+bool slopes_are_finite(const float* slopes, uint64_t n) {
+  return all_are_finite(slopes, n);
 }
 
 // The first token whose loss is not a number, or the one with the largest.
@@ -52,29 +65,31 @@ void add_run(const tenon_rollout& rollout, uint64_t begin, uint64_t end, double 
 
 }  // namespace
 
-// What add_value_losses does; a class, as ValueMetrics has it for a friend.
-class ValueLosses {
- public:
-  static void add(const RolloutView& r, uint64_t i, double coef, double clip, Gradient& out,
-                  ValueMetrics& metrics) {
-    Sums sums;
-    r.for_runs(i, [&](uint64_t begin, uint64_t end) {
-      add_run(r.raw(), begin, end, coef, clip, out.d_value(), &sums);
-      metrics.tokens_ += static_cast<double>(end - begin);
-    });
-    double largest = 0;
-    for (double x : sums.largest.at) largest = std::max(largest, x);
-    const double loss = sums.loss.sum();
-    if (!std::isfinite(loss) || largest > std::numeric_limits<float>::max())
-      throw_value_not_finite(r, i, clip);
-    out.add_loss(sums.weighted.sum());
-    metrics.loss_ += loss, metrics.clipped_ += sums.clipped.sum();
-  }
-};
+void ValueLosses::add(const RolloutView& r, uint64_t at, uint64_t n, Gradient& out) {
+  double losses[kBlock], weighted[kBlock];
+  const tenon_rollout& c = r.raw();
+  const float* value = c.value + at;
+  const double *target = c.value_target + at, *weight = c.weight + at;
+  float* d_value = out.d_value() + at;
+  if (clip_ == kNoValueClip)
+    free_block(value, target, weight, n, coef_, losses, weighted, d_value);
+  else
+    clipped_ +=
+        clipped_block(value, c.value_old + at, target, weight, n, coef_, clip_, losses, weighted, d_value);
+  sum_block(losses, weighted, n, &sums_);
+  tokens_ += n;
+}
 
-void add_value_losses(const RolloutView& r, uint64_t i, double coef, double clip, Gradient& out,
-                      ValueMetrics& metrics) {
-  ValueLosses::add(r, i, coef, clip, out, metrics);
+void ValueLosses::end(const RolloutView& r, uint64_t i, Gradient& out, ValueMetrics& metrics) const {
+  const double loss = sums_.loss.sum();
+  bool is_finite = std::isfinite(loss);
+  r.for_runs(i, [&](uint64_t begin, uint64_t end) {
+    is_finite = slopes_are_finite(out.d_value() + begin, end - begin) && is_finite;
+  });
+  if (!is_finite) throw_value_not_finite(r, i, clip_);
+  out.add_loss(sums_.weighted.sum());
+  metrics.tokens_ += static_cast<double>(tokens_), metrics.loss_ += loss;
+  metrics.clipped_ += static_cast<double>(clipped_);
 }
 
 }  // namespace tenon::algorithm_support

@@ -2,30 +2,33 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "algorithm_support/whitening.h"
 
+#include <bit>
+
 #include "algorithm_support/lanes.h"
 
 namespace tenon::algorithm_support {
 namespace {
 
-struct Sums {
-  Lanes sum, least, most;
-};
-
-inline __attribute__((always_inline)) void add_lanes(const double* x, uint64_t n, Sums& sums) {
-  for (uint64_t l = 0; l < n; ++l) {
-    sums.sum.at[l] += x[l];
-    sums.least.at[l] = x[l] < sums.least.at[l] ? x[l] : sums.least.at[l];
-    sums.most.at[l] = x[l] > sums.most.at[l] ? x[l] : sums.most.at[l];
-  }
+// The order of integers is that of the numbers whose bits they are: the least of integers can be found in any order, so in vector code. Its own
+// inverse.
+inline int64_t in_order(int64_t bits) {
+  return bits ^ static_cast<int64_t>(static_cast<uint64_t>(bits >> 63) >> 1);
 }
 
 TENON_FOR_EACH_PROCESSOR
-void add_all(const double* x, uint64_t n, Sums* in_out) {
-  Sums sums = *in_out;
-  uint64_t k = 0;
-  for (; k + kLanes <= n; k += kLanes) add_lanes(x + k, kLanes, sums);
-  add_lanes(x + k, n - k, sums);
-  *in_out = sums;
+void add_all(const double* x, uint64_t n, Lanes* in_out) {
+  add_to_lanes(x, n, *in_out);
+}
+
+TENON_FOR_EACH_PROCESSOR
+void find_range(const double* x, uint64_t n, double* least_out, double* most_out) {
+  int64_t least = std::numeric_limits<int64_t>::max(), most = std::numeric_limits<int64_t>::min();
+  for (uint64_t k = 0; k < n; ++k) {
+    const int64_t order = in_order(std::bit_cast<int64_t>(x[k]));
+    least = order < least ? order : least;
+    most = order > most ? order : most;
+  }
+  *least_out = std::bit_cast<double>(in_order(least)), *most_out = std::bit_cast<double>(in_order(most));
 }
 
 TENON_FOR_EACH_PROCESSOR
@@ -38,17 +41,20 @@ void add_squares(const double* x, uint64_t n, double mean, Lanes* in_out) {
   *in_out = squares;
 }
 
+TENON_FOR_EACH_PROCESSOR
+void whiten(double* a, uint64_t n, double mean, double factor) {
+  for (uint64_t k = 0; k < n; ++k) a[k] = (a[k] - mean) * factor;
+}
+
 }  // namespace
 
 Moments Moments::of(const double* x, uint64_t n) {
   Moments m;
   if (n == 0) return m;
-  Sums sums;
-  for (uint64_t l = 0; l < kLanes; ++l) sums.least.at[l] = m.least, sums.most.at[l] = m.most;
-  add_all(x, n, &sums);
-  for (double least : sums.least.at) m.least = std::min(m.least, least);
-  for (double most : sums.most.at) m.most = std::max(m.most, most);
-  m.count = static_cast<double>(n), m.mean = sums.sum.sum() / m.count;
+  Lanes sum;
+  add_all(x, n, &sum);
+  find_range(x, n, &m.least, &m.most);
+  m.count = static_cast<double>(n), m.mean = sum.sum() / m.count;
   Lanes squares;
   add_squares(x, n, m.mean, &squares);
   m.squares = squares.sum();
@@ -96,7 +102,7 @@ void Whitening::apply(const RolloutView& r, Advantages& out) const {
   for (uint64_t i = 0; i < r.sequences(); ++i) {
     if (!r.valid(i)) continue;
     r.for_runs(i, [&](uint64_t begin, uint64_t end) {
-      for (uint64_t t = begin; t < end; ++t) out.set_token(t, (*this)(out.at(t)));
+      whiten(out.advantage() + begin, end - begin, mean_, factor_);
     });
   }
 }

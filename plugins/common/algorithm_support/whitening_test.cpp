@@ -77,7 +77,7 @@ TEST(Whitening, EqualNumbersBecomeZeroExactly) {
 }
 
 TEST(DiscountedSums, AreThoseOfTheirDefinition) {
-  for (uint64_t n : {0, 1, 3, 4, 5, 8, 31})
+  for (uint64_t n : {0, 1, 3, 4, 5, 7, 8, 9, 31, 64})
     for (double decay : {0.0, .5, 1.0}) {
       const std::vector<double> x = numbers(n, 0);
       std::vector<double> got = x;
@@ -111,6 +111,9 @@ TEST(ScoredTokens, AreFoundByPlace) {
   std::vector<double> out;
   gather(tokens, column.data(), out);
   EXPECT_THAT(out, ElementsAre(11, 12, 15));
+  std::vector<double> back(6, -1);
+  put(tokens, out, back.data());
+  EXPECT_THAT(back, ElementsAre(-1, 11, 12, -1, -1, 15));
 }
 
 // v, the value before, what it should be, how far it may go.
@@ -128,4 +131,63 @@ TEST(ValueLoss, IsTheLargerOfTwoSquares) {
 }
 
 }  // namespace
+// One sequence of n tokens that all count, with the columns of a critic.
+struct Critic {
+  std::vector<uint64_t> offsets;
+  std::vector<uint8_t> mask;
+  std::vector<float> value, old, d_value;
+  std::vector<double> target, weight;
+  tenon_gradient_out out{};
+
+  explicit Critic(uint64_t n) : offsets{0, n}, mask(n, 1), d_value(n), weight(numbers(n, 0)) {
+    for (double x : numbers(n, 1)) {
+      value.push_back(static_cast<float>(x)), old.push_back(static_cast<float>(.4 * x));
+      target.push_back((x - 1) * (x - 1));
+    }
+    out.d_value = d_value.data();
+  }
+  void run(double clip) {
+    tenon_rollout raw{};
+    raw.struct_size = sizeof raw;
+    raw.n_seq = 1, raw.n_tok = mask.size(), raw.offsets = offsets.data(), raw.mask = mask.data();
+    raw.value = value.data(), raw.value_old = old.data(), raw.value_target = target.data();
+    raw.weight = weight.data();
+    const RolloutView r(&raw);
+    Gradient to(&out);
+    ValueMetrics metrics;
+    ValueLosses losses(.5, clip);
+    for_blocks(r, 0, [&](uint64_t at, uint64_t n) { losses.add(r, at, n, to); });
+    losses.end(r, 0, to, metrics);
+  }
+};
+
+TEST(ValueLosses, AreTheSumOfTheLossesOfTheTokens) {
+  for (uint64_t n : {1, 15, 63, 64, 65, 200})
+    for (double clip : {.01, .5, kNoValueClip}) {
+      Critic c(n);
+      c.run(clip);
+      double sum = 0;
+      for (uint64_t t = 0; t < n; ++t) {
+        const ValueLoss one = value_loss(c.value[t], c.old[t], c.target[t], clip);
+        sum += .5 * c.weight[t] * one.loss;
+        EXPECT_EQ(c.d_value[t], static_cast<float>(.5 * c.weight[t] * one.slope)) << n << " " << t;
+      }
+      EXPECT_NEAR(c.out.loss, sum, 1e-12 * n);
+    }
+}
+
+TEST(ValueLosses, WhatIsNotFiniteIsAnErrorThatNamesTheToken) {
+  for (float bad : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()})
+    for (double clip : {.5, kNoValueClip}) {
+      Critic c(100);
+      c.value[70] = bad;
+      try {
+        c.run(clip);
+        ADD_FAILURE() << "nothing was thrown";
+      } catch (const Error& e) {
+        EXPECT_THAT(e.what(), testing::HasSubstr("at token 70 of sample 0")) << clip;
+      }
+    }
+}
+
 }  // namespace tenon::algorithm_support

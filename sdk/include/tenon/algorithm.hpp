@@ -94,6 +94,9 @@ class Advantages {
   void set_value_target(uint64_t t, double value) {
     if (out_->value_target != nullptr) out_->value_target[t] = value;
   }
+  // The columns themselves, for whoever fills them in runs; value_target is null where nobody asks for it.
+  double* advantage() const { return out_->advantage; }
+  double* value_target() const { return out_->value_target; }
   // Adds to the metric: recorded is Σ sum / Σ count.
   void metric(const char* name, double sum, double count = 1) const { report(name, TENON_METRIC_MEAN, sum, count); }
   // Recorded is the smallest, the largest of all.
