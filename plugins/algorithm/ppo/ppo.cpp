@@ -104,12 +104,13 @@ class Ppo {
     std::vector<support::Moments> advantage(r.sequences()), target(r.sequences());
     support::ScoredTokens tokens;
     support::Estimates e;
+    support::ColumnWriter writer;
     double kl = 0, sequences = 0;
     for (uint64_t i : r.by_sample()) {
       tokens.find(r, i);
       estimate(r, i, tokens, e);
-      support::put(tokens, e.advantage, out.advantage());
-      if (out.value_target() != nullptr) support::put(tokens, e.target, out.value_target());
+      writer.put(tokens, e.advantage, out.advantage());
+      if (out.value_target() != nullptr) writer.put(tokens, e.target, out.value_target());
       advantage[i] = support::Moments::of(e.advantage.data(), e.advantage.size());
       target[i] = support::Moments::of(e.target.data(), e.target.size());
       if (beta_ != 0) kl += support::sequence_kl(r, i), sequences += 1;
@@ -155,7 +156,9 @@ class Ppo {
     tokens.find(r, i);
     estimate(r, i, tokens, e);
     const uint64_t k = tokens.place_of(t);
-    explain_estimate(r, i, t, e, k, out);
+    std::vector<double> reward;
+    support::token_rewards(r, i, tokens, beta_ * r.kl_scale(), reward);
+    explain_estimate(r, i, t, reward[k], e, k, out);
     double advantage = e.advantage[k];
     if (whiten_) {
       const support::Whitening whitening(support::advantage_moments(r, moments));
@@ -171,7 +174,7 @@ class Ppo {
  private:
   void estimate(const tenon::RolloutView& r, uint64_t i, const support::ScoredTokens& tokens,
                 support::Estimates& e) const {
-    support::token_rewards(r, i, tokens, beta_ * r.kl_scale(), e.reward);
+    support::token_rewards(r, i, tokens, beta_ * r.kl_scale(), e.advantage);
     support::gather(tokens, r.raw().value_old, e.value);
     e.estimate(gamma_, lambda_);
   }
@@ -201,19 +204,20 @@ class Ppo {
     if (entropy_ != 0) support::need(r.raw().entropy, "entropy"), support::need(out.d_entropy(), "d_entropy");
   }
 
-  void explain_estimate(const tenon::RolloutView& r, uint64_t i, uint64_t t, const support::Estimates& e,
-                        uint64_t k, const tenon::Explanation& out) const {
+  // earned: r_t of token t, the k-th of the scored ones.
+  void explain_estimate(const tenon::RolloutView& r, uint64_t i, uint64_t t, double earned,
+                        const support::Estimates& e, uint64_t k, const tenon::Explanation& out) const {
     out.link("reward", r.reward(i), "of the completion, earned at its last scored token");
     if (r.has_token_reward(t)) out.link("token reward", r.token_reward(t));
     if (beta_ != 0) {
       out.link("k1", r.lp_old(t) - r.lp_ref(t), "lp_old − lp_ref");
       out.link("kl weight", beta_ * r.kl_scale(), "beta · kl_scale");
     }
-    out.link("r", e.reward[k], "what this token earns, the divergence taken off");
+    const double next = k + 1 < e.value.size() ? e.value[k + 1] : 0;
+    out.link("r", earned, "what this token earns, the divergence taken off");
     out.link("value", e.value[k], "of the critic before the first update");
-    out.link("next value", k + 1 < e.value.size() ? e.value[k + 1] : 0,
-             "at the next scored token; 0 after the last");
-    out.link("delta", e.delta[k], "r + gamma · next value − value");
+    out.link("next value", next, "at the next scored token; 0 after the last");
+    out.link("delta", earned + gamma_ * next - e.value[k], "r + gamma · next value − value");
     out.link("A", e.advantage[k], "delta + gamma · lambda · A of the next scored token");
     out.link("value target", e.target[k], "A + value");
   }

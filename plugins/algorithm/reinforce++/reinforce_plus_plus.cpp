@@ -80,11 +80,12 @@ class ReinforcePlusPlus {
     std::vector<support::Moments> moments(r.sequences());
     support::ScoredTokens tokens;
     std::vector<double> a;
+    support::ColumnWriter writer;
     double kl = 0, sequences = 0;
     for (uint64_t i : r.by_sample()) {
       tokens.find(r, i);
       token_advantages(r, i, tokens, outcome, a);
-      support::put(tokens, a, out.advantage());
+      writer.put(tokens, a, out.advantage());
       moments[i] = support::Moments::of(a.data(), a.size());
       if (beta_ != 0 && !has_baseline_) kl += support::sequence_kl(r, i), sequences += 1;
     }

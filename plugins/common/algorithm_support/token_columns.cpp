@@ -16,11 +16,10 @@ void widen(const float* __restrict from, uint64_t n, double* __restrict to) {
   for (uint64_t k = 0; k < n; ++k) to[k] = from[k];
 }
 
-// delta_k = reward_k + gamma · value_{k+1} − value_k for k < n.
+// reward_k += gamma · value_{k+1} − value_k for k < n.
 TENON_FOR_EACH_PROCESSOR
-void find_deltas(const double* __restrict reward, const double* __restrict value, uint64_t n, double gamma,
-                 double* __restrict delta) {
-  for (uint64_t k = 0; k < n; ++k) delta[k] = reward[k] + gamma * value[k + 1] - value[k];
+void make_deltas(double* __restrict reward, const double* __restrict value, uint64_t n, double gamma) {
+  for (uint64_t k = 0; k < n; ++k) reward[k] = reward[k] + gamma * value[k + 1] - value[k];
 }
 
 TENON_FOR_EACH_PROCESSOR
@@ -28,39 +27,42 @@ void add(const double* __restrict a, const double* __restrict b, uint64_t n, dou
   for (uint64_t k = 0; k < n; ++k) sum[k] = a[k] + b[k];
 }
 
-// The sums to come of a block by themselves, half by half, then what comes after the block: only this waits for the block before. `sums` may be x.
+// The sums to come of a block by themselves, half by half, then what comes after the block: only this waits for the block before.
 TENON_FOR_EACH_PROCESSOR
-void add_discounted(const double* x, uint64_t n, double decay, double* sums) {
-  constexpr uint64_t kHalf = 4, kBlock = 2 * kHalf;
-  double power[kBlock + 1];  // decay to the kBlock - l
-  power[kBlock] = 1;
-  for (uint64_t l = kBlock; l-- > 0;) power[l] = power[l + 1] * decay;
+void sum_up(double* x, uint64_t n, double decay) {
+  constexpr uint64_t kHalf = 4, kWhole = 2 * kHalf;
+  double power[kWhole + 1];  // [l]: decay to the kWhole − l
+  power[kWhole] = 1;
+  for (uint64_t l = kWhole; l-- > 0;) power[l] = power[l + 1] * decay;
   double next = 0;
   uint64_t k = n;
-  for (; k >= kBlock; k -= kBlock) {
-    double y[kBlock];
-    for (uint64_t l = 0; l < kBlock; ++l) y[l] = x[k - kBlock + l];
+  for (; k >= kWhole; k -= kWhole) {
+    double* block = x + (k - kWhole);
+    double y[kWhole];
+    for (uint64_t l = 0; l < kWhole; ++l) y[l] = block[l];
     for (uint64_t l = kHalf - 1; l-- > 0;) y[l] += decay * y[l + 1], y[kHalf + l] += decay * y[kHalf + l + 1];
     for (uint64_t l = 0; l < kHalf; ++l) y[l] += power[kHalf + l] * y[kHalf];
-    for (uint64_t l = 0; l < kBlock; ++l) sums[k - kBlock + l] = y[l] + power[l] * next;
+    for (uint64_t l = 0; l < kWhole; ++l) block[l] = y[l] + power[l] * next;
     next = y[0] + power[0] * next;
   }
-  while (k-- > 0) sums[k] = next = x[k] + decay * next;
+  while (k-- > 0) next = x[k] += decay * next;
 }
 
 #if defined(__SSE2__)
-// Copies past the caches: a column that is larger than they are is otherwise read from memory before it is written.
-void stream(const double* from, uint64_t n, double* to) {
+void write_past_caches(const double* from, uint64_t n, double* to) {
   uint64_t k = 0;
   for (; k < n && reinterpret_cast<uintptr_t>(to + k) % 16 != 0; ++k) to[k] = from[k];
   for (; k + 2 <= n; k += 2) _mm_stream_pd(to + k, _mm_loadu_pd(from + k));
   for (; k < n; ++k) to[k] = from[k];
-  _mm_sfence();  // such writes keep no order of their own
+}
+void order_writes() {
+  _mm_sfence();
 }
 #else
-void stream(const double* from, uint64_t n, double* to) {
+void write_past_caches(const double* from, uint64_t n, double* to) {
   std::copy(from, from + n, to);
 }
+void order_writes() {}
 #endif
 
 }  // namespace
@@ -92,10 +94,14 @@ void gather(const ScoredTokens& tokens, const float* column, std::vector<double>
   });
 }
 
-void put(const ScoredTokens& tokens, const std::vector<double>& values, double* column) {
+ColumnWriter::~ColumnWriter() {
+  order_writes();
+}
+
+void ColumnWriter::put(const ScoredTokens& tokens, const std::vector<double>& values, double* column) {
   const double* from = values.data();
   tokens.for_runs([&](uint64_t begin, uint64_t end) {
-    stream(from, end - begin, column + begin);
+    write_past_caches(from, end - begin, column + begin);
     from += end - begin;
   });
 }
@@ -117,17 +123,17 @@ void token_rewards(const RolloutView& r, uint64_t i, const ScoredTokens& tokens,
 }
 
 void discounted_sums(std::vector<double>& x, double decay) {
-  add_discounted(x.data(), x.size(), decay, x.data());
+  sum_up(x.data(), x.size(), decay);
 }
 
 void Estimates::estimate(double gamma, double lambda) {
   const uint64_t n = value.size();
-  delta.resize(n), advantage.resize(n), target.resize(n);
   if (n != 0) {
-    find_deltas(reward.data(), value.data(), n - 1, gamma, delta.data());
-    delta[n - 1] = reward[n - 1] - value[n - 1];
+    make_deltas(advantage.data(), value.data(), n - 1, gamma);
+    advantage[n - 1] -= value[n - 1];
   }
-  add_discounted(delta.data(), n, gamma * lambda, advantage.data());
+  discounted_sums(advantage, gamma * lambda);
+  target.resize(n);
   add(advantage.data(), value.data(), n, target.data());
 }
 

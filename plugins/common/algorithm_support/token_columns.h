@@ -31,8 +31,17 @@ class ScoredTokens {
 // A column at the tokens.
 void gather(const ScoredTokens& tokens, const float* column, std::vector<double>& out);
 
-// values, one for each of the tokens, into a column.
-void put(const ScoredTokens& tokens, const std::vector<double>& values, double* column);
+// Writes columns past the caches where the processor can: a column is larger than they are, and would be read from memory before it is written. Other
+// threads may read it once the writer is gone.
+class ColumnWriter {
+ public:
+  ColumnWriter() = default;
+  ~ColumnWriter();
+  ColumnWriter(const ColumnWriter&) = delete;
+  ColumnWriter& operator=(const ColumnWriter&) = delete;
+  // values, one for each of the tokens, into a column.
+  void put(const ScoredTokens& tokens, const std::vector<double>& values, double* column);
+};
 
 // What each of the scored tokens of sequence i earns: its token reward (if any), less kl_weight · (lp_old − lp_ref), which is k1 of the divergence;
 // the last one also the reward of i. kl_weight other than 0 needs lp_old and lp_ref.
@@ -48,8 +57,8 @@ void discounted_sums(std::vector<double>& x, double decay);
 //   target_k = advantage_k + value_k
 // with 0 after the last token.
 struct Estimates {
-  std::vector<double> reward, value, delta, advantage, target;
-  // Fills delta, advantage and target from reward and value.
+  std::vector<double> value, advantage, target;
+  // Fills advantage and target from value and the rewards, which are in `advantage` before: fewer arrays stay in the cache.
   void estimate(double gamma, double lambda);
 };
 

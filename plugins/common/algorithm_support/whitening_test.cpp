@@ -112,7 +112,7 @@ TEST(ScoredTokens, AreFoundByPlace) {
   gather(tokens, column.data(), out);
   EXPECT_THAT(out, ElementsAre(11, 12, 15));
   std::vector<double> back(6, -1);
-  put(tokens, out, back.data());
+  ColumnWriter().put(tokens, out, back.data());
   EXPECT_THAT(back, ElementsAre(-1, 11, 12, -1, -1, 15));
 }
 
