@@ -85,9 +85,14 @@ json::object token_of(const Trace& trace, uint64_t i, uint64_t t, const TokenTex
   return o;
 }
 
+// Such a loss is made of what is in the loss alone; what is not may still be in another algorithm's baseline.
+bool has_loss_of_groups(const Instance& algorithm) {
+  return (Algorithm(algorithm.ref()).info().needs & TENON_WHOLE_GROUPS) != 0;
+}
+
 json::array links(const tenon_explain& table, const Instance& algorithm, const Trace& trace,
                   const Trace::Update* update, uint64_t i, uint64_t t) {
-  const Rollout rollout = trace.whole(update);
+  const Rollout rollout = trace.whole(update, has_loss_of_groups(algorithm));
   const tenon_rollout raw = rollout.raw();
   const tenon_call call{sizeof call, kDLCPU, 0, 0, trace.step, 0, nullptr};
   json::array out;
@@ -106,6 +111,7 @@ json::value chain_of(const Trace& trace, uint64_t i, uint64_t t, const Instance&
   if (!TENON_FN(table, tenon_explain, explain)) return nullptr;
   json::array chain;
   if (trace.rollout.valid[i] == 0 || trace.rollout.mask[t] == 0) return chain;
+  if (trace.trained[i] == 0 && has_loss_of_groups(algorithm)) return chain;
   for (size_t u = 0; u < trace.updates.size(); ++u)
     if (trace.updates[u].place(i))
       chain.push_back(

@@ -206,6 +206,13 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
     }
   }
   for (uint64_t i = 0; i < in.n; ++i) {
+    bool finite = std::isfinite(total[i]);
+    for (uint64_t t = first_token(in, i), end = first_token(in, i + 1); t < end; ++t)
+      finite = finite && !std::isinf(tokens[t]);
+    if (!finite) {
+      failed[i] = 1;
+      count_reason("the weighted sum of the rewards is not finite");
+    }
     const bool valid = applied[i] != 0 && failed[i] == 0;
     if (applied[i] == 0 && failed[i] == 0) count_reason("no reward applies" + not_applicable[i]);
     put_token_rewards(in, i, valid, tokens, total[i], out);

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstring>
+#include <tuple>
 
 #include "host/json_text.h"
 #include "host/run_error.h"
@@ -141,6 +142,7 @@ Trace::Update read_update(const File& file, const Rollout& r, uint64_t number) {
   file.need(prefix + "lp_new", tokens, u.lp_new), file.need(prefix + "d_logprob", tokens, u.d_logprob);
   file.need(prefix + "weight", tokens, u.weight);
   file.get(prefix + "value", tokens, u.value), file.get(prefix + "entropy", tokens, u.entropy);
+  file.get(prefix + "d_value", tokens, u.d_value), file.get(prefix + "d_entropy", tokens, u.d_entropy);
   return u;
 }
 
@@ -213,8 +215,9 @@ Rollout Trace::of_update(const Update& u) const {
   return out;
 }
 
-Rollout Trace::whole(const Update* u) const {
+Rollout Trace::whole(const Update* u, bool in_loss) const {
   Rollout all = rollout;
+  if (in_loss) all.valid = trained;
   all.advantage = corrected(*this);
   all.lp_new = all.lp_old;
   all.value = all.value_old;
@@ -243,17 +246,28 @@ std::optional<std::string> first_difference(const Trace& trace, const Algorithm&
   algorithm.advantages(&call, again, ignored);
   if (const auto t = first_unequal(trace.rollout.advantage, again.advantage))
     return difference_at(again, *t, "the advantage", trace.rollout.advantage[*t], again.advantage[*t]);
-  if (again.value_target.size() == trace.rollout.value_target.size())
-    if (const auto t = first_unequal(trace.rollout.value_target, again.value_target))
-      return difference_at(again, *t, "the value target", trace.rollout.value_target[*t],
-                           again.value_target[*t]);
+  if (again.value_target.size() != trace.rollout.value_target.size())
+    return "the trace has " + std::to_string(trace.rollout.value_target.size()) +
+           " value targets, and the algorithm gives " + std::to_string(again.value_target.size());
+  if (const auto t = first_unequal(trace.rollout.value_target, again.value_target))
+    return difference_at(again, *t, "the value target", trace.rollout.value_target[*t],
+                         again.value_target[*t]);
   for (size_t u = 0; u < trace.updates.size(); ++u) {
     const Rollout r = trace.of_update(trace.updates[u]);
-    const std::vector<float> d = algorithm.gradient(&call, r, ignored).d_logprob;
-    const std::vector<float>& recorded = trace.updates[u].d_logprob;
-    if (const auto t = first_unequal(recorded, d))
-      return difference_at(r, *t, "update " + std::to_string(u) + ": d_logprob",
-                           static_cast<double>(recorded[*t]), static_cast<double>(d[*t]));
+    const Algorithm::Columns d = algorithm.gradient(&call, r, ignored);
+    const Trace::Update& recorded = trace.updates[u];
+    const std::tuple<const char*, const std::vector<float>&, const std::vector<float>&> columns[] = {
+        {"d_logprob", recorded.d_logprob, d.d_logprob},
+        {"d_value", recorded.d_value, d.d_value},
+        {"d_entropy", recorded.d_entropy, d.d_entropy}};
+    for (const auto& [name, was, is] : columns) {
+      const std::string column = "update " + std::to_string(u) + ": " + name;
+      if (was.size() != is.size())
+        return column + " has " + std::to_string(was.size()) + " numbers in the trace, and " +
+               std::to_string(is.size()) + " computed again";
+      if (const auto t = first_unequal(was, is))
+        return difference_at(r, *t, column, static_cast<double>(was[*t]), static_cast<double>(is[*t]));
+    }
   }
   return std::nullopt;
 }

@@ -19,7 +19,7 @@ struct Trace {
     std::vector<uint64_t> rows;
     std::vector<uint64_t>
         offsets;  // where each row's tokens begin in the columns below; one more for the end
-    std::vector<float> lp_new, value, entropy, d_logprob;  // value and entropy may be empty
+    std::vector<float> lp_new, value, entropy, d_logprob, d_value, d_entropy;  // all but lp_new and d_logprob may be empty
     std::vector<double> weight;
     // Where the tokens of sequence i begin; nothing: it had no part.
     std::optional<uint64_t> place(uint64_t i) const;
@@ -45,7 +45,8 @@ struct Trace {
   Rollout of_update(const Update& u) const;
   // The whole rollout with the columns of both functions, for explanations: those of update u where a sequence had a part in it;
   // elsewhere, and everywhere without an update, the policy before the first update, and weight 0.
-  Rollout whole(const Update* u) const;
+  // in_loss: samples that are not in the loss count as not valid, as `gradient` sees them.
+  Rollout whole(const Update* u, bool in_loss) const;
 };
 
 // Calls the algorithm with the trace's inputs. The first number whose bits are not the recorded ones, as a sentence; nothing: all are equal.

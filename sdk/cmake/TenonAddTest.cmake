@@ -1,7 +1,8 @@
 # tenon_add_test(): one GoogleTest binary, each of its cases a test of CTest's.
 #
-#   tenon_add_test(<name> SOURCES <file>... [LINKS <target>...] [LABELS <label>...] [TORCH])
+#   tenon_add_test(<name> SOURCES <file>... [LINKS <target>...] [LABELS <label>...] [TIMEOUT <seconds>] [TORCH])
 #
+# A test case may take 300 seconds, if TIMEOUT says nothing else.
 # Labels: unit (the default), abi, e2e, package, gpu, slow. TORCH adds tenon::torch, the shared precompiled header and
 # the label torch, and leaves the test out where there is no LibTorch. Nothing happens with TENON_BUILD_TESTS=OFF.
 # The test's working directory is its source folder.
@@ -20,7 +21,10 @@ function(tenon_add_test name)
   if(NOT TENON_BUILD_TESTS)
     return()
   endif()
-  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "" "SOURCES;LINKS;LABELS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "TORCH" "TIMEOUT" "SOURCES;LINKS;LABELS")
+  if(NOT arg_TIMEOUT)
+    set(arg_TIMEOUT 300)
+  endif()
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "tenon_add_test(${name}): arguments not understood: ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -43,7 +47,7 @@ function(tenon_add_test name)
   endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
   gtest_discover_tests(${name} DISCOVERY_MODE PRE_TEST TEST_PREFIX ${name}.
-    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT 300)
+    WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR} DISCOVERY_TIMEOUT 60 PROPERTIES TIMEOUT ${arg_TIMEOUT})
   # gtest_discover_tests would keep the first of several labels only; CTest reads this after the tests are discovered.
   set(labels ${CMAKE_CURRENT_BINARY_DIR}/${name}_labels.cmake)
   file(CONFIGURE OUTPUT ${labels} @ONLY CONTENT

@@ -349,6 +349,8 @@ void PlainReinforce::gradient(const RolloutView& in, Gradient& out) {
   if (in.raw().lp_ref != nullptr) copy.lp_ref.assign(in.raw().lp_ref, in.raw().lp_ref + in.tokens());
   if (in.raw().token_reward != nullptr)
     copy.token_reward.assign(in.raw().token_reward, in.raw().token_reward + in.tokens());
+  if (in.raw().value_target != nullptr)
+    copy.value_target.assign(in.raw().value_target, in.raw().value_target + in.tokens());
   copy.mask.assign(in.raw().mask, in.raw().mask + in.tokens());
   copy.group_id.assign(in.raw().group_id, in.raw().group_id + in.sequences());
   copy.valid.assign(in.raw().valid, in.raw().valid + in.sequences());

@@ -82,6 +82,9 @@ class Dpo {
   static void check(tenon::Host host, tenon::Findings& findings) {
     if (host.f64("beta") == 0)
       findings.error("beta", "must be above 0: without it no sample is preferred (0.1 is usual)");
+    if (host.f64("label_smoothing") >= 0.5)
+      findings.error("label_smoothing",
+                     "must be below 0.5: with half of the labels wrong there is no preference");
     if (host.str("loss") == "ipo")
       findings.no_effect("label_smoothing", "only loss: sigmoid has labels to smooth");
   }

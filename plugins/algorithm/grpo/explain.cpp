@@ -45,8 +45,9 @@ void Grpo::explain_reward(const RolloutView& r, uint64_t i, uint64_t t, const Ex
       out.link("scale", whose.deviation * whose.scale + o_.std_epsilon,
                std::string(o_.std == Std::kSample ? "sample" : "population") + " deviation of the " +
                    (o_.batch_scale ? "batch" : "group") + " + std_epsilon");
-    for (const Step& step : steps(r, i))
-      if (step.t >= t) advantage += normalised(step.reward, m, batch);
+    const std::vector<Step> earned = steps(r, i);  // backwards, as set_process adds them
+    for (auto step = earned.rbegin(); step != earned.rend(); ++step)
+      if (step->t >= t) advantage += normalised(step->reward, m, batch);
   }
   const char* how = o_.std == Std::kNone ? "reward − mean" : "(reward − mean) / scale";
   out.link("advantage", advantage,

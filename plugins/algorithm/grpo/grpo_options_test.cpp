@@ -116,7 +116,9 @@ TEST(GrpoCheck, OptionsWithoutEffectAreFound) {
   EXPECT_THAT(findings({{"kl", json("k3")}, {"kl_in", json("loss")}}),
               ElementsAre("kl: with beta: 0 there is no divergence to estimate",
                           "kl_in: with beta: 0 there is no divergence to estimate"));
-  EXPECT_THAT(findings({{"kl", json("k1")}, {"beta", "0.1"}}), ElementsAre());
+  EXPECT_THAT(findings({{"kl", json("k1")}, {"beta", "0.1"}}),
+              ElementsAre(HasSubstr("warning: kl: as a loss k1 has a gradient of mean 0")));
+  EXPECT_THAT(findings({{"kl", json("k2")}, {"beta", "0.1"}}), ElementsAre());
   EXPECT_THAT(findings({{"kl", json("k1")}, {"kl_in", json("reward")}, {"beta", "0.1"}}),
               ElementsAre("kl: in the reward it is k1, the log-ratio itself"));
 }

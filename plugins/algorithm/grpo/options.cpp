@@ -84,6 +84,10 @@ void check_kl(const Host& host, Findings& findings) {
   if (host.f64("beta") == 0) {
     for (const char* option : {"kl", "kl_in"})
       findings.no_effect(option, "with beta: 0 there is no divergence to estimate");
+  } else if (host.str("kl_in") == "loss" && host.str("kl") == "k1") {
+    findings.warning("kl",
+                     "as a loss k1 has a gradient of mean 0, which holds nothing back and adds noise: use k2 "
+                     "or k3, or kl_in: reward");
   } else if (host.str("kl_in") == "reward") {
     findings.no_effect("kl", "in the reward it is k1, the log-ratio itself");
     if (host.str("advantage") == "process")

@@ -90,11 +90,14 @@ class Ppo {
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
+    for (const char* bound : {"clip_low", "clip_high"})
+      support::check_above_zero(host, findings, bound, "it would leave no room for the ratio to move");
     support::check_aggregation(host, findings, "1: the sum over a completion's tokens");
     if (auto c = host.f64_if("dual_clip"); c && *c <= 1 + host.f64("clip_high"))
       findings.error("dual_clip", "must be above 1 + clip_high, the bound where the advantage is positive");
-    if (host.f64("value_coef") == 0)
-      findings.no_effect("value_clip", "with value_coef: 0 the critic does not learn");
+    support::check_above_zero(host, findings, "value_coef", "the critic would not learn");
+    if (host.f64_if("value_clip"))
+      support::check_above_zero(host, findings, "value_clip", "it would leave no room for values to move");
   }
 
   tenon_algorithm_info info() const { return info_; }
@@ -137,8 +140,8 @@ class Ppo {
         critic.add(r, at, n, out);
       });
       policy.end(r, i, out, ratios), critic.end(r, i, out, values);
-      if (entropy_ != 0) add_entropy_bonus(r, i, out);
     }
+    if (entropy_ != 0) support::add_entropy_bonus(r, out, entropy_);
     ratios.report(out);
     values.report(out, value_clip_ != support::kNoValueClip);
   }
@@ -177,20 +180,6 @@ class Ppo {
     support::token_rewards(r, i, tokens, beta_ * r.kl_scale(), e.advantage);
     support::gather(tokens, r.raw().value_old, e.value);
     e.estimate(gamma_, lambda_);
-  }
-
-  void add_entropy_bonus(const tenon::RolloutView& r, uint64_t i, tenon::Gradient& out) const {
-    double sum = 0;
-    r.for_runs(i, [&](uint64_t begin, uint64_t end) {
-      for (uint64_t t = begin; t < end; ++t) {
-        const double slope = -r.weight(t) * entropy_;
-        sum += slope * static_cast<double>(r.raw().entropy[t]);
-        out.d_entropy()[t] = static_cast<float>(slope);
-      }
-    });
-    if (!std::isfinite(sum))
-      throw tenon::Error("an entropy of sample " + std::to_string(r.sample_id(i)) + " is not finite");
-    out.add_loss(sum);
   }
 
   void need_advantage_columns(const tenon::RolloutView& r) const {

@@ -443,8 +443,10 @@ TEST(PpoCheck, FindsMistakes) {
   EXPECT_THAT(findings({}), ElementsAre());
   EXPECT_THAT(findings({{"dual_clip", "1.1"}}),
               ElementsAre(HasSubstr("dual_clip: must be above 1 + clip_high")));
-  EXPECT_THAT(findings({{"value_coef", "0"}, {"value_clip", "0.2"}}),
-              ElementsAre(HasSubstr("value_clip: with value_coef: 0")));
+  EXPECT_THAT(findings({{"value_coef", "0"}}), ElementsAre(HasSubstr("value_coef: value_coef is 0")));
+  EXPECT_THAT(findings({{"value_clip", "0"}}), ElementsAre(HasSubstr("value_clip: value_clip is 0")));
+  for (const char* bound : {"clip_low", "clip_high"})
+    EXPECT_THAT(findings({{bound, "0"}}), ElementsAre(HasSubstr("must be above 0")));
   EXPECT_THAT(findings({{"aggregation", "\"constant-length\""}}), ElementsAre(HasSubstr("length")));
 }
 

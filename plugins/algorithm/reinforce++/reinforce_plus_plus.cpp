@@ -67,6 +67,8 @@ class ReinforcePlusPlus {
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
+    for (const char* bound : {"clip_low", "clip_high"})
+      support::check_above_zero(host, findings, bound, "it would leave no room for the ratio to move");
     support::check_aggregation(host, findings, "1: the sum over a completion's tokens");
     if (host.str("baseline") == "group")
       findings.no_effect("gamma", "with baseline: group all tokens of a completion have its advantage");
@@ -168,11 +170,12 @@ class ReinforcePlusPlus {
   // A of the scored tokens of sequence i.
   void token_advantages(const tenon::RolloutView& r, uint64_t i, const support::ScoredTokens& tokens,
                         const std::vector<double>& outcome, std::vector<double>& a) const {
+    if (has_baseline_) {
+      a.assign(tokens.count(), outcome[i]);
+      return;
+    }
     support::token_rewards(r, i, tokens, beta_ * r.kl_scale(), a);
-    if (has_baseline_)
-      std::fill(a.begin(), a.end(), outcome[i]);
-    else
-      support::discounted_sums(a, gamma_);
+    support::discounted_sums(a, gamma_);
   }
 
   void need_advantage_columns(const tenon::RolloutView& r) const {

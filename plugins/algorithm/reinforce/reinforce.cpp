@@ -33,7 +33,9 @@ class Reinforce {
         if (!r.scored(t)) continue;
         const double slope = -r.weight(t) * r.advantage(t), loss = slope * r.lp_new(t);
         if (!std::isfinite(loss))
-          throw tenon::Error("sample " + std::to_string(r.sample_id(i)) + ": the loss is not finite");
+          throw tenon::Error("the loss is not finite at token " + std::to_string(t - r.begin(i)) +
+                             " of sample " + std::to_string(r.sample_id(i)) +
+                             ": lower the learning rate or the rewards");
         out.add(t, loss, slope);
       }
     }

@@ -60,8 +60,6 @@ class AdvantageMetrics {
     n_ += 1, sum_ += from, squares_ += from * from;
     least_ = std::min(least_, a), most_ = std::max(most_, a);
   }
-  // All of a[0 … n).
-  void add(const double* a, uint64_t n);
   double count() const { return n_; }
   void report(const Advantages& out) const {
     if (n_ == 0) return;

@@ -166,7 +166,8 @@ constexpr tenon_component kComponent{
     &kLife,
     &kTable,
     1,
-    0};
+    0,
+    nullptr};
 
 }  // namespace
 }  // namespace tenon::transformer

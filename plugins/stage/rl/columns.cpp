@@ -32,10 +32,8 @@ std::optional<double> mean_kl(const Rollout& r) {
   return tokens > 0 ? std::optional(sum / tokens) : std::nullopt;
 }
 
-}  // namespace
-
-void check_finite(const Rollout& r, std::span<const float> column, const char* name,
-                  const std::string& whose) {
+template <class T>
+void check_column(const Rollout& r, std::span<const T> column, const char* name, const std::string& whose) {
   for (uint64_t i = 0; i < r.size(); ++i)
     for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t)
       if (r.valid[i] != 0 && r.mask[t] != 0 && !std::isfinite(column[t]))
@@ -43,8 +41,18 @@ void check_finite(const Rollout& r, std::span<const float> column, const char* n
                     std::to_string(t - r.ids.offsets[i] - r.prompt_len[i]) + " of the completion of sample " +
                     std::to_string(r.sample_id[i]) + " is " + std::to_string(column[t]) + ", from " + whose +
                     ": the update is not made. Weights or gradients have run away: go on from the last "
-                    "checkpoint with a "
-                    "lower learning rate");
+                    "checkpoint with a lower learning rate");
+}
+
+}  // namespace
+
+void check_finite(const Rollout& r, std::span<const float> column, const char* name,
+                  const std::string& whose) {
+  check_column(r, column, name, whose);
+}
+void check_finite(const Rollout& r, std::span<const double> column, const char* name,
+                  const std::string& whose) {
+  check_column(r, column, name, whose);
 }
 
 // lp_old is of the trained policy. Its pass and the sampler's are one where sampler and trainer are (columns are then checked to be equal in the first

@@ -18,6 +18,16 @@ std::string options(const std::string& more) {
          (more.empty() ? "" : ", " + more) + "}";
 }
 
+// A column of a trace.
+template <class T>
+std::vector<T> column(const safetensors::File& file, const std::string& name) {
+  const safetensors::View* view = file.find(name);
+  if (view == nullptr) throw Error("the trace has no " + name);
+  std::vector<T> out(view->elements);
+  std::memcpy(out.data(), view->data.data(), view->data.size());
+  return out;
+}
+
 TEST(RlImportance, OneEngineHasWeightOne) {
   Lab lab(options(R"("importance": "sequence-mask")")), usual(options(""));
   lab.run();
@@ -105,9 +115,24 @@ double only_first_prompt(const Sample& s) {
   return s.prompt == "1+2=" ? static_cast<double>(s.id % 2) : 1;
 }
 
+TEST(RlKlController, RefusesWhatItCannotSteer) {
+  const auto found = [](const std::string& more) {
+    return check_findings(plugin_component(), FakeHost(plugin_component(), options(more)));
+  };
+  EXPECT_THAT(found(R"("kl_target": 0.1, "kl_horizon": 15)"),
+              ElementsAre(HasSubstr("kl_horizon: is shorter than one rollout")));
+  EXPECT_THAT(found(R"("kl_target": 0.1, "kl_horizon": 16)"), ElementsAre());
+  Lab pairs(options(R"("kl_target": 0.1)"));
+  pairs.algorithm.needs = TENON_NEEDS_REFERENCE | TENON_FIXED_ADVANTAGE;
+  HashModel reference(pairs.host, 23, 48);
+  pairs.host.slot("reference", reference.ref("reference"));
+  EXPECT_THAT(pairs.run_and_fail(), HasSubstr("kl_target: the algorithm's beta is no weight"));
+}
+
 TEST(RlRefills, ReplaceGroupsThatTeachNothing) {
   Lab lab(
       R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 10, "samples_per_step": 8})");
+  lab.algorithm.needs = TENON_NEEDS_GROUPS;
   lab.reward.f = only_first_prompt;
   lab.run();
   // Prompts come round every four rows: 1+2=, 7= | 1+2-3= | 9-9= | 1+2=.
@@ -122,14 +147,21 @@ TEST(RlRefills, ReplaceGroupsThatTeachNothing) {
   EXPECT_EQ(step.samples.size(), 8u);
 }
 
+TEST(RlRefills, AreRefusedWhereFlatGroupsTeach) {
+  Lab lab(options(R"("refills": 2)"));
+  EXPECT_THAT(lab.run_and_fail(), HasSubstr("refills: with these options"));
+}
+
 TEST(RlRefills, AreBounded) {
   Lab lab(R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 2})");
+  lab.algorithm.needs = TENON_NEEDS_GROUPS;
   lab.reward.f = only_first_prompt;
   lab.run();
   EXPECT_EQ(lab.io.steps[0].metric("refill/rounds"), 2);
   EXPECT_EQ(lab.algorithm.seen.at(0).sample_id.size(), 4u) << "goes on with the one group there is";
 
   Lab none(R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 2})");
+  none.algorithm.needs = TENON_NEEDS_GROUPS;
   none.reward.f = [](const Sample&) { return 1.0; };
   none.run();
   EXPECT_EQ(none.io.steps[0].metric("updates"), 0);
@@ -196,6 +228,7 @@ TEST(RlRewards, AreNormalisedApart) {
 
 TEST(RlCurriculum, IsToldHowItsRowsWent) {
   Lab lab(R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 1})");
+  lab.algorithm.needs = TENON_NEEDS_GROUPS;
   lab.data.is_curriculum = true;
   lab.host.slot("data", lab.data.ref("sums"));
   lab.reward.f = [](const Sample& s) -> double {
@@ -245,10 +278,14 @@ TEST(RlCritic, AModelOfItsOwnLearnsTheValues) {
   std::vector<float> values = one.critic.value_weight;
   one.run();
   const Rollout& seen = one.algorithm.seen.at(0);
-  double moved = 0;
-  for (size_t k = 0; k < values.size(); ++k)
-    moved += std::fabs(double{one.critic.value_weight[k]} - values[k]);
-  EXPECT_GT(moved, 0);
+  const auto ids = column<int32_t>(safetensors::File(one.io.folder + "/trace/000000.safetensors"), "ids");
+  std::vector<double> expected(values.begin(), values.end());
+  for (size_t t = 1; t < seen.mask.size(); ++t)
+    if (seen.mask[t] != 0)
+      expected[static_cast<size_t>(ids.at(t - 1))] -=
+          one.critic_sgd.learning_rate * seen.weight[t] *
+          (double{values[static_cast<size_t>(ids.at(t - 1))]} - seen.value_target[t]);
+  for (size_t k = 0; k < values.size(); ++k) EXPECT_NEAR(one.critic.value_weight[k], expected[k], 1e-6) << k;
   EXPECT_EQ(seen.sample_id.size(), 16u) << "completions without an advantage still teach values";
 }
 
@@ -329,15 +366,18 @@ TEST(RlNumbers, ThatAreNotFiniteStopTheStepAndNameTheirToken) {
 
 TEST(RlMetrics, OfLengthsAndEntropy) {
   Lab lab(options(""));
+  HashModel reference(lab.host, 23, 48);
+  lab.host.slot("reference", reference.ref("reference"));
+  lab.algorithm.needs = TENON_NEEDS_REFERENCE;  // so that completions without an advantage are seen, too
   lab.run();
   const FakeIo::Step& step = lab.io.steps.at(0);
   const Rollout& seen = lab.algorithm.seen.at(0);
   double surprise = 0, tokens = 0;
   for (size_t t = 0; t < seen.mask.size(); ++t)
     if (seen.mask[t] != 0) surprise -= seen.lp_old[t], tokens += 1;
-  if (seen.sample_id.size() == 16u) {
-    EXPECT_NEAR(step.metric("entropy"), surprise / tokens, 1e-12);
-  }
+  ASSERT_EQ(seen.sample_id.size(), 16u)
+      << "all are in the gradient, so nothing was sampled that is not seen here";
+  EXPECT_NEAR(step.metric("entropy"), surprise / tokens, 1e-12);
   EXPECT_GT(step.metric("entropy"), 0);
   EXPECT_LE(step.metric("completion/length_min"), step.metric("completion/terminated_length_min"));
   EXPECT_LE(step.metric("completion/terminated_length_mean"),
@@ -345,15 +385,6 @@ TEST(RlMetrics, OfLengthsAndEntropy) {
 }
 
 // ---- traces ----
-
-template <class T>
-std::vector<T> column(const safetensors::File& file, const std::string& name) {
-  const safetensors::View* view = file.find(name);
-  if (view == nullptr) throw Error("the trace has no " + name);
-  std::vector<T> out(view->elements);
-  std::memcpy(out.data(), view->data.data(), view->data.size());
-  return out;
-}
 
 TEST(RlTrace, HoldsWhatTheOptimizerSaw) {
   Lab lab(

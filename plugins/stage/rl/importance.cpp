@@ -19,6 +19,11 @@ LogWeight log_weight(const Rollout& r, uint64_t i) {
   return out;
 }
 
+// Beyond e^700 a weight is as good as infinite, and its mean would be; NaN stays NaN.
+double bounded_exp(double x) {
+  return std::exp(x > 700 ? 700 : x);
+}
+
 }  // namespace
 
 Importance read_importance(const std::string& name) {
@@ -41,9 +46,9 @@ ImportanceWeights importance_weights(const Rollout& r, const Importance& how) {
     for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) {
       if (r.mask[t] == 0) continue;
       const double w =
-          std::exp(how.level == ImportanceLevel::kToken      ? double{r.lp_old[t]} - double{r.lp_sample[t]}
-                   : how.level == ImportanceLevel::kSequence ? whole.sum
-                                                             : whole.sum / whole.tokens);
+          bounded_exp(how.level == ImportanceLevel::kToken      ? double{r.lp_old[t]} - double{r.lp_sample[t]}
+                      : how.level == ImportanceLevel::kSequence ? whole.sum
+                                                                : whole.sum / whole.tokens);
       if (std::isnan(w))
         throw Error("the importance weight of token " +
                     std::to_string(t - r.ids.offsets[i] - r.prompt_len[i]) + " of sample " +

@@ -7,7 +7,7 @@
 namespace tenon::rl {
 
 // Ziegler et al., "Fine-Tuning Language Models from Human Preferences", arXiv 1909.08593, 2.2: after a rollout of n sequences with the mean
-// divergence kl, the factor of β is multiplied by 1 + clip(kl / target − 1, −0.2, 0.2) · n / horizon.
+// divergence kl, the factor of β is multiplied by 1 + clip(kl / target − 1, −0.2, 0.2) · n / horizon. It stays above 0 for n <= horizon.
 class KlController {
  public:
   KlController(double target, double horizon) : target_(target), horizon_(horizon) {}

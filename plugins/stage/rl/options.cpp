@@ -78,7 +78,13 @@ void Rl::check(Host host, Findings& findings) {
   check_importance(host, findings);
   if (host.i64("reference_interval") == 0)
     findings.no_effect("reference_mix", "with reference_interval: 0 the reference does not change");
-  if (!host.f64_if("kl_target")) findings.no_effect("kl_horizon", "without kl_target there is no controller");
+  const int64_t sequences = host.i64("prompts") * host.i64("group_size");
+  if (!host.f64_if("kl_target"))
+    findings.no_effect("kl_horizon", "without kl_target there is no controller");
+  else if (host.f64("kl_horizon") < static_cast<double>(sequences))
+    findings.error("kl_horizon",
+                   "is shorter than one rollout of prompts * group_size = " + std::to_string(sequences) +
+                       " completions: the controller would overshoot; give at least that, 10000 is usual");
   if (host.i64("trace_interval") == 0)
     findings.no_effect("trace_limit", "with trace_interval: 0 nothing is traced");
   if (host.i64("group_size") == 1) {

@@ -19,6 +19,9 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
     stats.dropped_groups = drop_small_groups(rollout);
     complete_columns(&now, rollout, stats);
     algorithm_.advantages(&now, rollout, stats.metrics);  // of whole groups, before they are shuffled apart
+    check_finite(rollout, rollout.advantage, "advantage", "the algorithm");
+    if (!rollout.value_target.empty())
+      check_finite(rollout, rollout.value_target, "value_target", "the algorithm");
     Rollout trained = what_is_trained(rollout, stats);
     trace_ = Trace::of_step(host_, options_, io, &now, batch, trained, stats.importance.weight);
 
@@ -27,7 +30,8 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
       for (const auto& rows : mini_batches(rollout, step * options_.epochs + epoch))
         update(&now, trained.select(rows), rows, version_ == sampled_by, stats);
 
-    if (controller_ && stats.kl) controller_->update(*stats.kl, static_cast<double>(rollout.size()));
+    if (controller_ && stats.kl && trains_policy(&now))
+      controller_->update(*stats.kl, static_cast<double>(rollout.size()));
     if (trace_) trace_->write(host_);
     report(batch, drawn, stats, watch.seconds());
     warn_of_skipped(rollout, stats, step + 1);

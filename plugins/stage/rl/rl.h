@@ -111,5 +111,7 @@ class Rl {
 // whose: "the policy", "algorithm grpo".
 void check_finite(const Rollout& r, std::span<const float> column, const char* name,
                   const std::string& whose);
+void check_finite(const Rollout& r, std::span<const double> column, const char* name,
+                  const std::string& whose);
 
 }  // namespace tenon::rl

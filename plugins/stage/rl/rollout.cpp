@@ -60,6 +60,7 @@ stages::Sampled Rl::draw(const tenon_call* call, uint64_t prompts, Drawn& drawn)
   sampler_.score(call, batch);
   drawn.prompts += prompts;
   drawn.add(batch);
+  if (options_.normalize_rewards) normalize_rewards(batch.rollout, batch.terms, reward_weights_);
   tell_curriculum(call, batch);
   return batch;
 }
@@ -88,7 +89,6 @@ stages::Sampled Rl::sample_and_score(const tenon_call* call, Drawn& drawn) {
     drawn.thrown_away = drawn.prompts - groups;
     if (groups > 0) batch = std::move(kept);
   }
-  if (options_.normalize_rewards) normalize_rewards(batch.rollout, batch.terms, reward_weights_);
   return batch;
 }
 

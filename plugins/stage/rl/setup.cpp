@@ -24,9 +24,21 @@ Rl::Rl(Host host)
 }
 
 void Rl::check_algorithm() const {
+  const double longest = static_cast<double>(host_.i64("max_new_tokens"));
+  if (info_.aggregation == TENON_CONSTANT_LENGTH && info_.constant > longest)
+    host_.warn("the algorithm divides the loss by a constant length of " +
+               std::to_string(static_cast<uint64_t>(info_.constant)) +
+               " tokens, and no completion is longer than max_new_tokens = " +
+               std::to_string(static_cast<uint64_t>(longest)) +
+               ": gradients are that much smaller; give its option `length`");
   auto refuse = [](const std::string& text) { throw Error(TENON_E_INVALID, text); };
   if (needs(TENON_NEEDS_GROUPS) && options_.group_size == 1)
     refuse("group_size: 1, and the algorithm compares the completions of a group: give at least 2");
+  if (!needs(TENON_NEEDS_GROUPS) && options_.refills > 0)
+    refuse(
+        "refills: with these options the algorithm compares nothing within a group, and learns from one "
+        "whose completions all earned the "
+        "same: leave the option out");
   if (needs(TENON_WHOLE_GROUPS) && options_.prompts % options_.mini_batches != 0)
     refuse("mini_batches: " + std::to_string(options_.mini_batches) + " do not divide prompts = " +
            std::to_string(options_.prompts) + ", and the algorithm's loss is of whole groups");
@@ -85,6 +97,10 @@ void Rl::set_up_reference() {
     refuse(std::string("reference_interval") + none);
   else if (options_.kl_target)
     refuse(std::string("kl_target") + none);
+  if (options_.kl_target && needs(TENON_FIXED_ADVANTAGE))
+    refuse(
+        "kl_target: the algorithm's beta is no weight of a divergence that a controller could steer: leave "
+        "the option out");
   if (options_.kl_target) controller_.emplace(*options_.kl_target, options_.kl_horizon);
 }
 

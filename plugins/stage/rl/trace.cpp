@@ -21,7 +21,7 @@ struct RewardName {
 
 // Bytes of the trace of a rollout whose tokens all take part in each of `passes` passes.
 uint64_t estimated_bytes(const Rollout& r, uint64_t passes) {
-  constexpr uint64_t kPerToken = 4 + 1 + 8 + 4 * 4 + 4 * 8, kPerUpdate = 4 * 4 + 8;
+  constexpr uint64_t kPerToken = 4 + 1 + 8 + 4 * 4 + 4 * 8, kPerUpdate = 6 * 4 + 8;
   return r.tokens() * (kPerToken + passes * kPerUpdate) + r.size() * 8 * 8;
 }
 
@@ -76,13 +76,15 @@ void Trace::begin_update(std::vector<uint64_t> rows) {
   updates_.emplace_back().rows = std::move(rows);
 }
 
-void Trace::add(const Rollout& part, const std::vector<float>& d_logprob) {
+void Trace::add(const Rollout& part, const Algorithm::Columns& columns) {
   Update& u = updates_.back();
   u.lp_new.insert(u.lp_new.end(), part.lp_new.begin(), part.lp_new.end());
   u.entropy.insert(u.entropy.end(), part.entropy.begin(), part.entropy.end());
   u.value.insert(u.value.end(), part.value.begin(), part.value.end());
   u.weight.insert(u.weight.end(), part.weight.begin(), part.weight.end());
-  u.d_logprob.insert(u.d_logprob.end(), d_logprob.begin(), d_logprob.end());
+  u.d_logprob.insert(u.d_logprob.end(), columns.d_logprob.begin(), columns.d_logprob.end());
+  u.d_entropy.insert(u.d_entropy.end(), columns.d_entropy.begin(), columns.d_entropy.end());
+  u.d_value.insert(u.d_value.end(), columns.d_value.begin(), columns.d_value.end());
 }
 
 void Trace::write(const Host& host) const {
@@ -107,6 +109,8 @@ void Trace::write(const Host& host) const {
     columns.add(prefix + "lp_new", updates_[u].lp_new), columns.add(prefix + "entropy", updates_[u].entropy);
     columns.add(prefix + "value", updates_[u].value),
         columns.add(prefix + "d_logprob", updates_[u].d_logprob);
+    columns.add(prefix + "d_entropy", updates_[u].d_entropy),
+        columns.add(prefix + "d_value", updates_[u].d_value);
   }
   std::string names, weights;
   for (uint64_t k = 0; k < host.count("rewards"); ++k) {

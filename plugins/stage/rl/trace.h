@@ -17,7 +17,7 @@ namespace tenon::rl {
 //   reward before its weight (NaN: not OK); valid, trained U8 [n], counts in baselines, in the loss; ids I32, mask U8, version U64 [T]
 //   lp_sample, lp_old, lp_ref?, value_old? F32 [T]; token_reward?, advantage, importance?, value_target? F64 [T]; kl_scale F64 [1]
 // and for each optimizer update u, over the sequences update/<u>/rows U64 [m] that had a part in it and their tokens, one after the other:
-//   update/<u>/lp_new, entropy?, value?, d_logprob F32; weight F64
+//   update/<u>/lp_new, entropy?, value?, d_logprob, d_entropy?, d_value? F32; weight F64
 // Metadata: format "tenon-trace/1", step, updates, rewards (names) and weights (JSON lists).
 class Trace {
  public:
@@ -28,13 +28,13 @@ class Trace {
 
   // An update begins with the sequences `rows` of the rollout, in this order; then come their micro-batches.
   void begin_update(std::vector<uint64_t> rows);
-  void add(const Rollout& part, const std::vector<float>& d_logprob);
+  void add(const Rollout& part, const Algorithm::Columns& columns);
   void write(const Host& host) const;
 
  private:
   struct Update {
     std::vector<uint64_t> rows;
-    std::vector<float> lp_new, entropy, value, d_logprob;
+    std::vector<float> lp_new, entropy, value, d_logprob, d_entropy, d_value;
     std::vector<double> weight;
   };
   Trace() = default;

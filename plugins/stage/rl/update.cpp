@@ -63,7 +63,7 @@ void Rl::update(const tenon_call* call, Rollout batch, std::span<const uint64_t>
     Rollout part = batch.select(part_rows);
     const Algorithm::Columns columns = micro_batch(call, part, on_policy, stats);
     stats.loss += columns.loss;
-    if (trace_) trace_->add(part, columns.d_logprob);
+    if (trace_) trace_->add(part, columns);
   }
   if (trains_policy(call)) {
     const tenon_optimizer_stats step = stages::optimizer_step(call, model_, optimizer_, ++version_);

@@ -95,7 +95,8 @@ inline RewardTerms score_rewards(const Host& host, const char* slot, const tenon
   tenon_reward_in in{sizeof in,         0, r.size(), r.sample_id.data(), r.group_id.data(), prompts.raw(), completions.raw(), meta.raw(), tokens.raw(),
                      r.finish.data()};
   RewardTerms terms{std::vector<double>(r.size()), {}};
-  std::vector<double> all(host.count(slot) * r.size()), earned(tokens.values.size());
+  const double none = std::nan("");  // what a host that knows these columns not leaves
+  std::vector<double> all(host.count(slot) * r.size(), none), earned(tokens.values.size(), none);
   r.reward.assign(r.size(), 0.0);
   r.valid.assign(r.size(), 0);
   tenon_scored out{sizeof out, 0, r.reward.data(), r.valid.data(), terms.first.data(), earned.data(), all.data()};

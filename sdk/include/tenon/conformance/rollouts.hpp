@@ -18,7 +18,7 @@ namespace tenon::conformance {
 struct Shape {
   uint64_t groups = 6;       // of 1 to group_size sequences
   uint64_t group_size = 6;   // at most
-  uint64_t tokens = 8;       // of a completion, at most; some completions are empty
+  uint64_t tokens = 8;       // of a completion, at most; some completions are empty, and one has 75 more
   double drift = 0.3;        // most |lp_new − lp_old|; of one token in eight it is up to far_drift
   double far_drift = 3;      // e^3 = 20 times as likely
   double extreme = 1e6;      // |reward| of a group with extreme rewards
@@ -73,6 +73,8 @@ inline Rollout random_rollout(uint32_t needs, uint64_t seed, const Shape& shape 
   Rollout r;
   for (uint64_t i = 0; i < group.size(); ++i) {
     std::vector<int32_t> prompt(1 + below(3), 1), completion(below(shape.tokens + 1), 2);
+    // One is long enough for loops that work in blocks, and for what is left of them.
+    if (shape.tokens > 0 && i + 1 == group.size()) completion.resize(shape.tokens + 75, 2);
     std::vector<float> logprobs(completion.size());
     for (float& lp : logprobs) lp = static_cast<float>(uniform(-3, -0.1));
     r.push(prompt, completion, logprobs, 9000 + 17 * (group[i] ^ 5), 700001 + 13 * sample[i], below(4) == 0 ? TENON_FINISH_LENGTH : TENON_FINISH_STOP);
