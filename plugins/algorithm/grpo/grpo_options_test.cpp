@@ -10,6 +10,7 @@ extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
 namespace {
 
 using testing::ElementsAre;
+using testing::HasSubstr;
 namespace helpers = tenon::testing;
 using Options = std::map<std::string, std::string>;
 
