@@ -226,6 +226,23 @@ TEST(RlRewards, AreNormalisedApart) {
   EXPECT_THAT(lab.io.steps[0].samples.at(1), HasSubstr("\"reward\":0,")) << "and so in samples: id 4";
 }
 
+// Three rewards of which each completion earns one, so that their sum is 1 everywhere; normalised apart, the one that two of four earn is worth less.
+TEST(RlRewards, DynamicSamplingSeesWhatTheAlgorithmSees) {
+  const auto thrown_away = [](const std::string& more) {
+    LambdaReward second{[](const Sample& s) { return s.id % 4 == 1 ? 1.0 : 0.0; }};
+    LambdaReward third{[](const Sample& s) { return s.id % 4 == 2 ? 1.0 : 0.0; }};
+    Lab lab(options(more));
+    lab.algorithm.needs = TENON_NEEDS_GROUPS;
+    lab.reward.f = [](const Sample& s) { return s.id % 4 == 0 || s.id % 4 == 3 ? 1.0 : 0.0; };
+    lab.host.slot("rewards/1", second.ref("second"));
+    lab.host.slot("rewards/2", third.ref("third"));
+    lab.run();
+    return lab.io.steps[0].metric("refill/groups_thrown_away");
+  };
+  EXPECT_EQ(thrown_away(R"("refills": 2)"), 12);
+  EXPECT_EQ(thrown_away(R"("refills": 2, "reward_normalization": "group")"), 0);
+}
+
 TEST(RlCurriculum, IsToldHowItsRowsWent) {
   Lab lab(R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 1})");
   lab.algorithm.needs = TENON_NEEDS_GROUPS;
@@ -305,6 +322,17 @@ TEST(RlCritic, WarmsUpAlone) {
   EXPECT_EQ(lab.critic_sgd.total_steps, 3u);
   EXPECT_EQ(lab.io.steps[0].metric("updates"), 0);
   EXPECT_TRUE(std::isnan(lab.io.steps[0].metric("grad_norm")));
+}
+
+TEST(RlCritic, WarmingUpLeavesTheKlControllerAlone) {
+  CriticLab lab(
+      R"({"steps": 2, "prompts": 4, "group_size": 4, "max_new_tokens": 10, "critic_warmup": 1, "kl_target": 5})");
+  HashModel reference(lab.host, 23, 48);
+  lab.host.slot("reference", reference.ref("reference"));
+  lab.algorithm.needs |= TENON_NEEDS_REFERENCE;
+  lab.run();
+  EXPECT_EQ(lab.io.steps[0].metric("kl_scale"), 1.0) << "the policy cannot answer yet";
+  EXPECT_LT(lab.io.steps[1].metric("kl_scale"), 1.0);
 }
 
 TEST(RlCritic, OrIsThePolicysOwnHead) {
