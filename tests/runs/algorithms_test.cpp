@@ -48,6 +48,16 @@ class Algorithms : public testing::Test {
   fs::path dir_;
 };
 
+TEST_F(Algorithms, TheirConfigurationsAreRight) {
+  for (const char* file : {"algorithms.yaml", "dapo.yaml", "ppo-vs-grpo/compare.yaml"}) {
+    const std::string out = (dir_ / "out.txt").string();
+    const int status = std::system((std::string("'" TENON_PROGRAM "' check --create '" TENON_CONFIGS "/") +
+                                    file + "' > '" + out + "' 2>&1")
+                                       .c_str());
+    EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0) << read_file(out);
+  }
+}
+
 TEST_F(Algorithms, AllLearn) {
   constexpr int kSeeds = 3;
   std::map<std::string, double> mean;
