@@ -39,8 +39,8 @@ class Algorithms : public testing::Test {
                         .c_str());
     EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0) << read_file(dir_ / "out.txt");
     std::map<std::string, double> out;
-    for (const auto& [model, benchmarks] :
-         json::parse(read_file(dir_ / name / "eval.json")).at("table").as_object())
+    const json::value results = json::parse(read_file(dir_ / name / "eval.json"));
+    for (const auto& [model, benchmarks] : results.at("table").as_object())
       out[model] = benchmarks.at("sums").at("accuracy").to_number<double>();
     return out;
   }
