@@ -584,7 +584,9 @@ enum {
   TENON_NEEDS_VALUE = 4,
   TENON_NEEDS_GROUPS = 8,    /* a group of one gives no signal */
   TENON_WHOLE_GROUPS = 16,   /* the loss is of groups, not of sequences: a group is never divided, neither over mini-batches nor over calls of gradient */
-  TENON_FIXED_ADVANTAGE = 32 /* the policy's loss is not proportional to the advantages, so that the stage cannot correct it by importance weights */
+  TENON_FIXED_ADVANTAGE = 32, /* the policy's loss is not proportional to the advantages, so that the stage cannot correct it by importance weights */
+  TENON_ON_POLICY = 64,       /* the loss has no ratio of new to old policy: from the second update on, a rollout is of another policy and nothing corrects it */
+  TENON_NEEDS_TOKEN_REWARD = 128 /* rewards of single tokens; without any it is the same as without the option that asks for them */
 };
 enum {
   TENON_TOKEN_MEAN = 0,     /* 1 / Σ tokens of the mini-batch */

@@ -22,7 +22,8 @@ inline std::string info_is_fixed(const tenon_ref& ref) {
   const Algorithm algorithm(ref);
   const tenon_algorithm_info a = algorithm.info(), b = algorithm.info();
   if (a.needs != b.needs || a.aggregation != b.aggregation || a.constant != b.constant) return "info() differs from call to call";
-  const uint32_t known = TENON_NEEDS_REFERENCE | TENON_NEEDS_ENTROPY | TENON_NEEDS_VALUE | TENON_NEEDS_GROUPS | TENON_WHOLE_GROUPS | TENON_FIXED_ADVANTAGE;
+  const uint32_t known = TENON_NEEDS_REFERENCE | TENON_NEEDS_ENTROPY | TENON_NEEDS_VALUE | TENON_NEEDS_GROUPS | TENON_WHOLE_GROUPS | TENON_FIXED_ADVANTAGE |
+                         TENON_ON_POLICY | TENON_NEEDS_TOKEN_REWARD;
   if ((a.needs & ~known) != 0) return "info().needs has bits that mean nothing: " + std::to_string(a.needs & ~known);
   if (a.aggregation < TENON_TOKEN_MEAN || a.aggregation > TENON_CONSTANT_LENGTH) return "info().aggregation is " + std::to_string(a.aggregation) + ", not TENON_TOKEN_MEAN or its like";
   if (a.aggregation == TENON_CONSTANT_LENGTH && !(a.constant > 0)) return "info().constant is " + detail::number(a.constant) + "; the loss is divided by it";
