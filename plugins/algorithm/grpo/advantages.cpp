@@ -13,6 +13,10 @@
 //
 // An outcome is so a completion's only step, and both are computed as one. `scale: batch` has the std of all
 // rewards of the rollout in place of std(r) and the mean of the group, as TRL's scale_rewards="batch".
+//
+// Rewards are compared as differences from the group's first, which are exact where rewards are near each other: a
+// mean of rounded numbers would leave deviations that are rounding alone. A group whose rewards differ by no more than
+// rounding (is_flat) has Â = 0.
 #include <cmath>
 
 #include "grpo.h"
@@ -24,8 +28,12 @@ namespace support = algorithm_support;
 std::vector<Grpo::Step> Grpo::steps(const RolloutView& r, uint64_t i) const {
   if (!o_.process) {
     const bool shaped = o_.beta != 0 && o_.kl_in_reward;
-    return {
-        {r.end(i), r.total_reward(i) - (shaped ? o_.beta * r.kl_scale() * support::sequence_kl(r, i) : 0)}};
+    const double kl = shaped ? support::sequence_kl(r, i) : 0;
+    if (!std::isfinite(kl))
+      throw Error("grpo: the divergence of sample " + std::to_string(r.sample_id(i)) +
+                  " from the reference is " + support::number_text(kl) +
+                  ": lp_old or lp_ref has a token that is not a finite number");
+    return {{r.end(i), r.total_reward(i) - o_.beta * r.kl_scale() * kl}};
   }
   std::vector<Step> out;
   uint64_t last = r.end(i);
@@ -48,16 +56,21 @@ std::vector<double> Grpo::rewards(const RolloutView& r, const std::vector<uint64
 
 // scale: 0, or what to use in place of the rewards' own.
 Grpo::Moments Grpo::moments(const std::vector<double>& rewards, double scale) const {
-  double low = rewards[0], high = low;
-  for (double x : rewards) low = std::min(low, x), high = std::max(high, x);
-  if (low == high) return {};
-  if (scale == 0) scale = std::exp2(std::ilogb(std::max(std::abs(low), std::abs(high))));
-  const double n = static_cast<double>(rewards.size());
+  if (support::is_flat(rewards)) return {};
+  if (scale == 0) {
+    double largest = 0;
+    for (double x : rewards) largest = std::max(largest, std::abs(x));
+    scale = std::exp2(std::ilogb(largest));
+  }
+  const double n = static_cast<double>(rewards.size()), origin = rewards[0] / scale;
   double sum = 0, squares = 0;
-  for (double x : rewards) sum += x / scale;
+  for (double x : rewards) sum += x / scale - origin;
   const double mean = sum / n;
-  for (double x : rewards) squares += (x / scale - mean) * (x / scale - mean);
-  return {scale, mean, std::sqrt(squares / (o_.std == Std::kPopulation ? n : n - 1))};
+  for (double x : rewards) {
+    const double centred = x / scale - origin - mean;
+    squares += centred * centred;
+  }
+  return {scale, origin, mean, std::sqrt(squares / (o_.std == Std::kPopulation ? n : n - 1))};
 }
 
 Grpo::Moments Grpo::batch_moments(const RolloutView& r,
@@ -68,19 +81,28 @@ Grpo::Moments Grpo::batch_moments(const RolloutView& r,
       const std::vector<double> part = rewards(r, group);
       all.insert(all.end(), part.begin(), part.end());
     }
-  return all.empty() ? Moments{} : moments(all, 0);
+  return moments(all, 0);
 }
 
 Grpo::Moments Grpo::group_moments(const RolloutView& r, const std::vector<uint64_t>& group,
                                   const Moments& batch) const {
+  if (o_.batch_scale && batch.scale == 0) return {};
   return moments(rewards(r, group), batch.scale);
 }
 
 double Grpo::normalised(double reward, const Moments& group, const Moments& batch) const {
   if (group.scale == 0) return 0;
-  const double centred = reward / group.scale - group.mean;
+  const double centred = reward / group.scale - group.origin - group.mean;
   if (o_.std == Std::kNone) return centred * group.scale;
   return centred / ((o_.batch_scale ? batch : group).deviation + o_.std_epsilon / group.scale);
+}
+
+// a: an advantage of sequence i. reward: of what it was made last.
+void Grpo::check_finite(const RolloutView& r, uint64_t i, double a, double reward) {
+  if (!std::isfinite(a))
+    throw Error("grpo: the advantage of sample " + std::to_string(r.sample_id(i)) + " is " +
+                support::number_text(a) + ": the reward " + support::number_text(reward) +
+                " is too far from the others of its group; scale rewards down");
 }
 
 // Goes backwards, so that each token meets the steps at or after it in turn.
@@ -90,7 +112,10 @@ void Grpo::set_process(const RolloutView& r, uint64_t i, const Moments& group, c
   auto next = steps.rbegin();
   double sum = 0;
   for (uint64_t t = r.end(i); t-- > r.begin(i);) {
-    for (; next != steps.rend() && next->t >= t; ++next) sum += normalised(next->reward, group, batch);
+    for (; next != steps.rend() && next->t >= t; ++next) {
+      sum += normalised(next->reward, group, batch);
+      check_finite(r, i, sum, next->reward);
+    }
     if (r.scored(t)) out.set_token(t, sum);
   }
 }
@@ -98,6 +123,7 @@ void Grpo::set_process(const RolloutView& r, uint64_t i, const Moments& group, c
 void Grpo::advantages(const RolloutView& r, Advantages& out) const {
   const bool shaped = o_.beta != 0 && o_.kl_in_reward;
   if (shaped) support::need(r.raw().lp_ref, "lp_ref"), support::need(r.raw().lp_old, "lp_old");
+  support::check_rewards(r);
   const auto groups = r.groups();
   const Moments batch = batch_moments(r, groups);
   support::AdvantageMetrics metrics;
@@ -115,9 +141,7 @@ void Grpo::advantages(const RolloutView& r, Advantages& out) const {
         continue;
       }
       const double reward = steps(r, i)[0].reward, a = normalised(reward, m, batch);
-      if (!std::isfinite(a))
-        throw Error("grpo: the advantage of sample " + std::to_string(r.sample_id(i)) +
-                    " is not finite: reward " + std::to_string(reward));
+      check_finite(r, i, a, reward);
       out.set(i, a);
       metrics.add(a);
     }

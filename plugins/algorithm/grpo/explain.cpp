@@ -37,10 +37,11 @@ void Grpo::explain_reward(const RolloutView& r, uint64_t i, uint64_t t, const Ex
              "tokens with a reward; the outcome is the last token's");
   double advantage = 0;
   if (m.scale == 0) {
-    out.link("group mean", all[0], "all rewards are equal: no signal");
+    out.link("group mean", all[0], "all rewards are equal but for rounding: no signal");
   } else {
     const Moments& whose = o_.batch_scale ? batch : m;
-    out.link("group mean", m.mean * m.scale, o_.process ? "of all step rewards" : "the baseline");
+    out.link("group mean", (m.origin + m.mean) * m.scale,
+             o_.process ? "of all step rewards" : "the baseline");
     if (o_.std != Std::kNone)
       out.link("scale", whose.deviation * whose.scale + o_.std_epsilon,
                std::string(o_.std == Std::kSample ? "sample" : "population") + " deviation of the " +
@@ -72,13 +73,13 @@ void Grpo::explain_loss(const RolloutView& r, uint64_t i, uint64_t t, const Expl
            : o_.ratio == Ratio::kSequence             ? "e^log-ratio of the completion"
                                                       : "e^(log-ratio of the completion / its tokens)");
   const bool logs = o_.objective == Objective::kGmpo;
-  const double low = logs ? std::exp(-o_.clip_low) : 1 - o_.clip_low,
-               high = logs ? std::exp(o_.clip_high) : 1 + o_.clip_high;
+  const double low = logs ? std::exp(-o_.clip.low) : 1 - o_.clip.low,
+               high = logs ? std::exp(o_.clip.high) : 1 + o_.clip.high;
   if (o_.objective == Objective::kCispo)
     out.link("clip", std::min(std::max(ratio, low), high),
              "the ratio inside its bounds: a constant weight, which takes no gradient away");
   else
-    support::explain_clip(a, ratio, low, high, o_.cap, out);
+    support::explain_clip(a, ratio, low, high, o_.clip.cap, out);
   if (o_.has_kl_loss()) {
     double lp = r.lp_new(t), ref = r.lp_ref(t);
     if (o_.ratio == Ratio::kSequence) {
@@ -89,7 +90,7 @@ void Grpo::explain_loss(const RolloutView& r, uint64_t i, uint64_t t, const Expl
     const support::KlTerm kl =
         support::kl_term(o_.kl, lp, ref, o_.ratio == Ratio::kSequence ? ratio : std::exp(x));
     out.link("divergence", kl.value,
-             "from the reference; its slope by lp_new is " + std::to_string(kl.slope));
+             "from the reference; its slope by lp_new is " + support::number_text(kl.slope));
     out.link("beta", o_.beta * r.kl_scale(), "its weight");
   }
   support::explain_gradient(*this, r, i, t, out);

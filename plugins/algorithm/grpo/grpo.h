@@ -20,6 +20,7 @@
 
 #include "algorithm_support/kl.h"
 #include "algorithm_support/policy_loss.h"
+#include "algorithm_support/rewards.h"
 #include "presets.h"
 
 namespace tenon::grpo {
@@ -37,9 +38,8 @@ struct Options {
   bool process;  // advantage: process
   Std std;
   double std_epsilon;
-  bool batch_scale;  // scale: batch
-  double clip_low, clip_high;
-  double cap;  // of dual_clip or delta; infinity without
+  bool batch_scale;              // scale: batch
+  algorithm_support::Clip clip;  // cap: of dual_clip or delta
   double beta;
   algorithm_support::Kl kl;
   bool kl_in_reward;
@@ -60,7 +60,7 @@ class Grpo {
   static void check(Host host, Findings& findings);
   tenon_algorithm_info info() const { return info_; }
 
-  // Â. A group without signal (all rewards equal, or a single valid sample) has Â = 0 exactly.
+  // Â. A group without signal (all rewards equal but for rounding, or a single valid sample) has Â = 0 exactly.
   void advantages(const RolloutView& r, Advantages& out) const;
   void gradient(const RolloutView& r, Gradient& out) const;
   // The loss with what is inside a stop-gradient taken from `frozen` (tenon_surrogate).
@@ -74,10 +74,11 @@ class Grpo {
     uint64_t t;
     double reward;
   };
-  // Mean and deviation of rewards in units of `scale`, the power of two at the largest |reward|: exact, and no
-  // finite reward overflows. scale 0: no signal, all rewards are equal.
+  // Of rewards in units of `scale`, the power of two at the largest |reward| (exact, and no finite reward
+  // overflows): the first of them, the mean of all less that, and their deviation. scale 0: no signal, all rewards
+  // are equal but for rounding.
   struct Moments {
-    double scale = 0, mean = 0, deviation = 0;
+    double scale = 0, origin = 0, mean = 0, deviation = 0;
   };
   std::vector<Step> steps(const RolloutView& r, uint64_t i) const;
   std::vector<double> rewards(const RolloutView& r, const std::vector<uint64_t>& group) const;
@@ -85,6 +86,7 @@ class Grpo {
   Moments batch_moments(const RolloutView& r, const std::vector<std::vector<uint64_t>>& groups) const;
   Moments group_moments(const RolloutView& r, const std::vector<uint64_t>& group, const Moments& batch) const;
   double normalised(double reward, const Moments& group, const Moments& batch) const;
+  static void check_finite(const RolloutView& r, uint64_t i, double a, double reward);
   void set_process(const RolloutView& r, uint64_t i, const Moments& group, const Moments& batch,
                    Advantages& out) const;
 

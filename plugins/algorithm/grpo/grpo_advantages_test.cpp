@@ -11,8 +11,10 @@ namespace {
 
 using tenon::Algorithm;
 using tenon::Rollout;
+using testing::AllOf;
 using testing::DoubleNear;
 using testing::ElementsAre;
+using testing::HasSubstr;
 namespace helpers = tenon::testing;
 using Options = std::map<std::string, std::string>;
 
@@ -52,6 +54,90 @@ TEST(GrpoAdvantages, AGroupWithoutSignalIsExactlyZero) {
       ElementsAre(0, 0, 0));
   EXPECT_THAT(helpers::advantages_of(with({{"std_epsilon", "0"}}).algorithm, helpers::one_group({3})),
               ElementsAre(0));
+}
+
+// The same rewards added up in another order differ in their last bits; that is no signal, whatever they are divided by.
+TEST(GrpoAdvantages, RoundingIsNoSignal) {
+  const std::vector<std::vector<double>> groups{{.1 + .2, .3},
+                                                {1.1 + 2.2, 3.3, 3.3},
+                                                {-.3, -.1 - .2, -.3, -.3},
+                                                {1e-300 * 3, 1e-300 + 2e-300},
+                                                {.7, .1 + .6}};
+  for (const char* std : {"sample", "population", "none"})
+    for (const char* scale : {"group", "batch"})
+      for (const char* advantage : {"outcome", "process"}) {
+        if (std == std::string("none") && scale == std::string("batch")) continue;
+        const Grpo grpo = with({{"std", "\"" + std::string(std) + "\""},
+                                {"std_epsilon", "0"},
+                                {"scale", "\"" + std::string(scale) + "\""},
+                                {"advantage", "\"" + std::string(advantage) + "\""}});
+        for (const std::vector<double>& rewards : groups)
+          for (double a : helpers::advantages_of(grpo.algorithm, helpers::one_group(rewards)))
+            EXPECT_EQ(a, 0) << std << " " << scale << " " << advantage << " " << rewards[0];
+      }
+}
+
+// Rewards that differ by little, but by more than rounding: advantages are those of the differences, and add up to 0.
+TEST(GrpoAdvantages, SmallDifferencesOfLargeRewardsAreExact) {
+  const double step = 0x1p-39;
+  for (double base : {1.0, 3.3, 1e9}) {
+    const double up = base + base * step, difference = up - base;
+    const auto with_none = helpers::advantages_of(with({{"std", "\"none\""}}).algorithm,
+                                                  helpers::one_group({base, up, base, base}));
+    EXPECT_THAT(with_none,
+                ElementsAre(-difference / 4, difference * 3 / 4, -difference / 4, -difference / 4));
+    EXPECT_THAT(helpers::advantages_of(with({{"std", "\"population\""}, {"std_epsilon", "0"}}).algorithm,
+                                       helpers::one_group({up, base, base, up})),
+                ElementsAre(1, -1, -1, 1));
+  }
+}
+
+// A group that is flat beside another that is not: the batch's deviation is not 0, its advantages are.
+TEST(GrpoAdvantages, AFlatGroupOfABatchWithSignalIsZero) {
+  Rollout r = helpers::one_group({.1 + .2, .3, 1, 0});
+  r.group_id = {1, 1, 2, 2};
+  const auto a = helpers::advantages_of(with({{"scale", "\"batch\""}}).algorithm, r);
+  EXPECT_EQ(a[0], 0);
+  EXPECT_EQ(a[1], 0);
+  EXPECT_GT(a[2], 1);
+  EXPECT_EQ(a[3], -a[2]);
+}
+
+std::string advantages_error(const Grpo& grpo, Rollout r) {
+  Algorithm::Metrics metrics;
+  try {
+    grpo.algorithm.advantages(nullptr, r, metrics);
+  } catch (const tenon::Error& e) {
+    return e.what();
+  }
+  return "no error";
+}
+
+// Also in a group whose other rewards are equal, and of a sample that is not the first.
+TEST(GrpoAdvantages, ARewardThatIsNoNumberIsAnErrorThatNamesIt) {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  for (const char* advantage : {"\"outcome\"", "\"process\""}) {
+    const Grpo grpo = with({{"advantage", advantage}});
+    for (double bad : {nan, inf, -inf})
+      for (uint64_t at = 0; at < 3; ++at) {
+        Rollout r = helpers::one_group({1, 1, 1});
+        r.reward[at] = bad;
+        EXPECT_THAT(advantages_error(grpo, r),
+                    AllOf(HasSubstr("column reward of sample " + std::to_string(at) + " is "),
+                          HasSubstr(std::isnan(bad) ? "nan"
+                                    : bad > 0       ? "is inf"
+                                                    : "is -inf")));
+        r.valid[at] = 0;
+        EXPECT_EQ(advantages_error(grpo, r), "no error") << "not valid: not looked at";
+      }
+    Rollout r = helpers::one_group({1, 1, 1});
+    r.token_reward.assign(r.tokens(), nan);
+    EXPECT_EQ(advantages_error(grpo, r), "no error") << "no token has a reward";
+    r.token_reward[3] = -inf;
+    EXPECT_THAT(advantages_error(grpo, r), HasSubstr("column token_reward at token 1 of sample 1 is -inf"));
+    r.mask[3] = 0;
+    EXPECT_EQ(advantages_error(grpo, r), "no error") << "not scored: not looked at";
+  }
 }
 
 TEST(GrpoAdvantages, ExtremeRewardsDoNotOverflow) {

@@ -132,7 +132,7 @@ TEST(GrpoCheck, MeaninglessCombinationsAreErrors) {
   } cases[] = {
       {{{"clip_low", "0"}}, "clip_low: clip_low is 0, but must be above 0"},
       {{{"clip_high", "0"}}, "clip_high: clip_high is 0, but must be above 0"},
-      {{{"dual_clip", "1"}}, "dual_clip: dual_clip is 1.0, but must be above 1"},
+      {{{"dual_clip", "1"}}, "dual_clip: dual_clip is 1, but must be above 1: "},
       {{{"delta", "1.2"}}, "delta: delta is 1.2, but must be above 1 + clip_high = 1.2"},
       {{{"delta", "4"}, {"dual_clip", "3"}}, "delta: delta and dual_clip bound the same ratios"},
       {{{"dual_clip", "3"}, {"objective", json("cispo")}},

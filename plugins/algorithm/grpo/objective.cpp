@@ -32,8 +32,8 @@ using support::TokenLoss;
 
 TokenLoss Grpo::policy_loss(double a, double ratio, double lp_new) const {
   if (o_.objective == Objective::kClip)
-    return support::clipped_surrogate(a, ratio, o_.clip_low, o_.clip_high, o_.cap);
-  const double low = 1 - o_.clip_low, high = 1 + o_.clip_high;
+    return support::clipped_surrogate(a, ratio, o_.clip.low, o_.clip.high, o_.clip.cap);
+  const double low = 1 - o_.clip.low, high = 1 + o_.clip.high;
   const double slope = -a * (ratio < low ? low : ratio > high ? high : ratio);
   return {slope * lp_new, slope, ratio < low ? 1.0 : 0.0, ratio > high ? 1.0 : 0.0};
 }
@@ -48,7 +48,7 @@ KlTerm Grpo::token_kl(const RolloutView& r, uint64_t t, double ratio, double bet
 void Grpo::token_gradient(const RolloutView& r, Gradient& out, support::RatioMetrics& metrics,
                           KlSum& kl) const {
   if (o_.objective == Objective::kClip && !o_.has_kl_loss())
-    return support::add_clipped_losses(r, out, metrics, o_.clip_low, o_.clip_high, o_.cap);
+    return support::add_clipped_losses(r, out, metrics, o_.clip.low, o_.clip.high, o_.clip.cap);
   const double beta = o_.beta * r.kl_scale();
   support::add_token_losses(r, out, metrics, [&](uint64_t, uint64_t t, double ratio) {
     TokenLoss loss = policy_loss(r.advantage(t), ratio, r.lp_new(t));
@@ -105,10 +105,10 @@ void Grpo::geometric_gradient(const RolloutView& r, Gradient& out, support::Rati
     each([&](uint64_t t, double) {
       side = side == 0 ? r.advantage(t) : side, tokens += 1, weighted += r.weight(t) * r.advantage(t);
     });
-    const auto below = [&](double x) { return side < 0 && x < -o_.clip_low; };
-    const auto above = [&](double x) { return side > 0 && x > o_.clip_high; };
+    const auto below = [&](double x) { return side < 0 && x < -o_.clip.low; };
+    const auto above = [&](double x) { return side > 0 && x > o_.clip.high; };
     each([&](uint64_t, double x) {
-      log_mean += (below(x) ? -o_.clip_low : above(x) ? o_.clip_high : x) / tokens;
+      log_mean += (below(x) ? -o_.clip.low : above(x) ? o_.clip.high : x) / tokens;
     });
     const double policy =
         weighted == 0 ? 0 : -weighted * std::exp(log_mean);  // also its derivative by log_mean

@@ -23,12 +23,6 @@ constexpr const char* kStds[] = {"sample", "population", "none", nullptr};
 constexpr const char* kScales[] = {"group", "batch", nullptr};
 constexpr const char* kKlPlaces[] = {"loss", "reward", nullptr};
 
-std::string number_text(double x) {
-  std::string text = std::to_string(x);
-  text.erase(text.find_last_not_of('0') + 1);
-  return text.back() == '.' ? text + "0" : text;
-}
-
 // What the ratio and the objective allow each other, and the aggregation and the advantage that go with them.
 void check_objective(const Host& host, Findings& findings) {
   const std::string ratio = host.str("ratio"), objective = host.str("objective");
@@ -52,16 +46,15 @@ void check_objective(const Host& host, Findings& findings) {
 }
 
 void check_bounds(const Host& host, Findings& findings) {
-  for (const char* bound : {"clip_low", "clip_high"})
-    support::check_above_zero(host, findings, bound, "it would leave no room for the ratio to move");
+  support::check_clip(host, findings);
+  support::check_dual_clip(host, findings);
   const auto dual = host.f64_if("dual_clip"), delta = host.f64_if("delta");
-  if (dual && *dual <= 1)
-    findings.error("dual_clip", "dual_clip is " + number_text(*dual) +
-                                    ", but must be above 1: on-policy every token would be cut");
   if (delta && *delta <= 1 + host.f64("clip_high"))
-    findings.error("delta", "delta is " + number_text(*delta) + ", but must be above 1 + clip_high = " +
-                                number_text(1 + host.f64("clip_high")) +
-                                ": below that bound it changes nothing, or takes its place");
+    findings.error("delta", "delta is " + support::number_text(*delta) +
+                                ", but must be above 1 + clip_high = " +
+                                support::number_text(1 + host.f64("clip_high")) +
+                                ": below that bound it changes nothing, or takes its place. INTELLECT-2's "
+                                "value is 4");
   if (dual && delta)
     findings.error(
         "delta", "delta and dual_clip bound the same ratios, those above 1 of negative advantages: give one");
@@ -106,9 +99,7 @@ Options::Options(const Host& host)
       std(choice_of<Std>(host, "std", kStds)),
       std_epsilon(host.f64("std_epsilon")),
       batch_scale(host.str("scale") == "batch"),
-      clip_low(host.f64("clip_low")),
-      clip_high(host.f64("clip_high")),
-      cap(host.f64_if("dual_clip").value_or(host.f64_if("delta").value_or(support::kNoCap))),
+      clip(support::read_clip(host, host.f64_if(host.f64_if("dual_clip") ? "dual_clip" : "delta"))),
       beta(host.f64("beta")),
       kl(support::read_kl(host.str("kl"))),
       kl_in_reward(host.str("kl_in") == "reward"),
@@ -156,14 +147,8 @@ TENON_ALGORITHM_PLUGIN(
     tenon::choice("scale", kScales, "\"group\"",
                   "Whose standard deviation it is: the group's, or that of all rewards of the rollout. The "
                   "mean is the group's in any case."),
-    tenon::number("clip_low", "0.2",
-                  "Above 0. The ratio's lower bound is 1 − this; from 1 on it never binds.", {.min = "0"}),
-    tenon::number("clip_high", "0.2",
-                  "Above 0. The ratio's upper bound is 1 + this (DAPO 0.28, DeepSeek-R1 10).", {.min = "0"}),
-    tenon::number(
-        "dual_clip", nullptr,
-        "Above 1. Upper bound of the ratio where the advantage is negative (arXiv 1912.09729; verl 3).",
-        {.min = "1"}),
+    tenon::algorithm_support::kClipLow, tenon::algorithm_support::kClipHigh,
+    tenon::algorithm_support::kDualClip,
     tenon::number(
         "delta", nullptr,
         "Above 1 + clip_high. The same bound under INTELLECT-2's name (arXiv 2505.07291: 4), as TRL has it.",

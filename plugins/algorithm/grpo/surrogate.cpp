@@ -22,7 +22,7 @@ double clip(double x, double low, double high) {
 }  // namespace
 
 double Grpo::surrogate(const RolloutView& at, const RolloutView& frozen) const {
-  const double low = 1 - o_.clip_low, high = 1 + o_.clip_high, beta = o_.beta * at.kl_scale();
+  const double low = 1 - o_.clip.low, high = 1 + o_.clip.high, beta = o_.beta * at.kl_scale();
   double loss = 0;
   for (uint64_t i = 0; i < at.sequences(); ++i) {
     if (!at.valid(i)) continue;
@@ -31,7 +31,7 @@ double Grpo::surrogate(const RolloutView& at, const RolloutView& frozen) const {
     for_scored(at, i, [&](uint64_t t) {
       const double x_t = at.lp_new(t) - at.lp_old(t);
       tokens += 1, x += x_t, x_frozen += frozen.lp_new(t) - at.lp_old(t);
-      bounded += side > 0 ? std::min(x_t, o_.clip_high) : side < 0 ? std::max(x_t, -o_.clip_low) : x_t;
+      bounded += side > 0 ? std::min(x_t, o_.clip.high) : side < 0 ? std::max(x_t, -o_.clip.low) : x_t;
       if (o_.has_kl_loss()) d += at.lp_ref(t) - at.lp_new(t);
     });
     for_scored(at, i, [&](uint64_t t) {
@@ -45,7 +45,7 @@ double Grpo::surrogate(const RolloutView& at, const RolloutView& frozen) const {
       double term = 0;
       if (o_.objective == Objective::kClip)
         term = -std::min(ratio * a, clip(ratio, low, high) * a),
-        term = a < 0 ? std::min(term, -a * o_.cap) : term;
+        term = a < 0 ? std::min(term, -a * o_.clip.cap) : term;
       else if (o_.objective == Objective::kCispo)
         term = -clip(std::exp(frozen.lp_new(t) - at.lp_old(t)), low, high) * a * at.lp_new(t);
       else

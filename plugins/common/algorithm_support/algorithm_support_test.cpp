@@ -15,6 +15,7 @@
 
 #include "algorithm_support/kl.h"
 #include "algorithm_support/policy_loss.h"
+#include "algorithm_support/rewards.h"
 
 namespace tenon::algorithm_support {
 namespace {
@@ -64,6 +65,40 @@ TEST(AlgorithmSupport, ALossThatIsNotFiniteNamesItsTokenAndNumbers) {
   EXPECT_THAT(said(), ::testing::Not(HasSubstr("lp_ref")));
   c.raw.lp_ref = c.lp_ref.data();
   EXPECT_THAT(said(), HasSubstr("lp_ref -9.0"));
+}
+
+TEST(Numbers, AreAsShortAsTheyCanBe) {
+  EXPECT_EQ(number_text(-1.1f), "-1.1");
+  EXPECT_EQ(number_text(1e-9), "1e-09");
+  EXPECT_EQ(number_text(.1 + .2), "0.30000000000000004");
+  EXPECT_EQ(number_text(3), "3");
+  EXPECT_EQ(number_text(1e300), "1e+300");
+  EXPECT_EQ(number_text(-std::numeric_limits<double>::infinity()), "-inf");
+  EXPECT_EQ(number_text(std::nan("")), "nan");
+}
+
+TEST(Rewards, FlatIsWhatDiffersByRoundingAlone) {
+  const auto flat = [](std::vector<double> rewards) { return is_flat(rewards); };
+  EXPECT_TRUE(flat({}));
+  EXPECT_TRUE(flat({5}));
+  EXPECT_TRUE(flat({0, 0, -0.0}));
+  EXPECT_TRUE(flat({.1 + .2, .3}));
+  EXPECT_TRUE(flat({-3.3, -1.1 - 2.2}));
+  EXPECT_TRUE(flat({1e300, 1e300 * (1 + 0x1p-41)}));
+  EXPECT_FALSE(flat({1, 1 + 0x1p-39}));
+  EXPECT_FALSE(flat({0, 5e-324})) << "relative: the smallest reward there is counts beside 0";
+  EXPECT_FALSE(flat({1.7e308, -1.7e308}));
+}
+
+TEST(Rewards, ASumThatOverflowsIsAnError) {
+  Columns c;
+  std::vector<double> reward{1e308, 1e308}, token_reward{std::nan(""), 1e308, std::nan(""), std::nan("")};
+  std::vector<uint8_t> mask{0, 1, 0, 1};
+  c.raw.reward = reward.data(), c.raw.mask = mask.data();
+  check_rewards(RolloutView(&c.raw));
+  c.raw.token_reward = token_reward.data(), reward[0] = 1.7e308;
+  EXPECT_THAT(message_of([&] { check_rewards(RolloutView(&c.raw)); }),
+              HasSubstr("column reward + token_reward of sample 70 is inf"));
 }
 
 // How many representable numbers lie between two of one sign; 0 for two NaNs.
@@ -290,10 +325,8 @@ TEST(AdvantageMetrics, KeepsADeviationThatIsSmallBesideTheMean) {
   MetricValues got = reported(metrics);
   EXPECT_NEAR(got["advantage/mean"].first, mean, 1e-6);
   EXPECT_NEAR(got["advantage/std"].first, std::sqrt(squares), 1e-6);
-  EXPECT_EQ(got["advantage/min"],
-            std::pair(*std::min_element(a.begin(), a.end()), double{TENON_METRIC_MIN}));
-  EXPECT_EQ(got["advantage/max"],
-            std::pair(*std::max_element(a.begin(), a.end()), double{TENON_METRIC_MAX}));
+  EXPECT_EQ(got["advantage/min"], std::pair(*std::min_element(a.begin(), a.end()), double{TENON_METRIC_MIN}));
+  EXPECT_EQ(got["advantage/max"], std::pair(*std::max_element(a.begin(), a.end()), double{TENON_METRIC_MAX}));
   EXPECT_TRUE(reported(AdvantageMetrics()).empty()) << "of nothing there is no mean";
 }
 

@@ -8,12 +8,11 @@
 #include <limits>
 
 #include "algorithm_support/algorithm_support.h"
+#include "algorithm_support/clip.h"
 #include "algorithm_support/lanes.h"
 #include "algorithm_support/ratios.h"
 
 namespace tenon::algorithm_support {
-
-inline constexpr double kNoCap = std::numeric_limits<double>::infinity();
 
 // The loss of one token before its weight, and its derivative by lp_new. below, above: 1 where the ratio's lower or upper bound removed the
 // gradient, else 0.
