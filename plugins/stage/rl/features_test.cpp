@@ -12,6 +12,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 std::string options(const std::string& more) {
   return R"({"steps": 1, "prompts": 4, "group_size": 4, "max_new_tokens": 10)" +
@@ -129,6 +130,57 @@ TEST(RlKlController, RefusesWhatItCannotSteer) {
   EXPECT_THAT(pairs.run_and_fail(), HasSubstr("kl_target: the algorithm's beta is no weight"));
 }
 
+std::vector<std::string> warnings(const Lab& lab) {
+  std::vector<std::string> said;
+  for (const auto& [level, text] : lab.host.logs)
+    if (level == TENON_LOG_WARN) said.push_back(text);
+  return said;
+}
+
+TEST(RlWarns, OfSecondUpdatesWithALossThatHasNoRatio) {
+  const auto said = [](uint32_t needs, const std::string& more) {
+    Lab lab(options(more));
+    lab.algorithm.needs = needs;
+    lab.run();
+    return warnings(lab);
+  };
+  EXPECT_THAT(said(TENON_ON_POLICY, R"("mini_batches": 2, "epochs": 2)"),
+              ElementsAre(HasSubstr("4 updates of each rollout")));
+  EXPECT_THAT(said(TENON_ON_POLICY, ""), IsEmpty());
+  EXPECT_THAT(said(0, R"("mini_batches": 2, "epochs": 2)"), IsEmpty());
+}
+
+TEST(RlWarns, OfProcessSupervisionWithoutRewardsOfTokens) {
+  Lab lab(options(""));
+  lab.algorithm.needs = TENON_NEEDS_TOKEN_REWARD;
+  lab.run();
+  EXPECT_THAT(warnings(lab), ElementsAre(HasSubstr("none of `rewards` gives any")));
+
+  Lab given(options(""));
+  given.algorithm.needs = TENON_NEEDS_TOKEN_REWARD;
+  given.reward.f = [](const Sample& s) {
+    s.token_reward(0, 0.5);
+    return static_cast<double>(s.id % 2);
+  };
+  given.run();
+  EXPECT_THAT(warnings(given), IsEmpty());
+}
+
+TEST(RlWarns, OfAReferenceThatIsThePolicyAtEveryRollout) {
+  const auto said = [](const std::string& more) {
+    Lab lab(options(more));
+    lab.algorithm.needs = TENON_NEEDS_REFERENCE;
+    HashModel reference(lab.host, 23, 48);
+    lab.host.slot("reference", reference.ref("reference"));
+    lab.run();
+    return warnings(lab);
+  };
+  EXPECT_THAT(said(R"("reference_interval": 1, "kl_target": 0.1)"),
+              ElementsAre(HasSubstr("kl_target is never reached")));
+  EXPECT_THAT(said(R"("reference_interval": 1, "reference_mix": 0.6)"), IsEmpty());
+  EXPECT_THAT(said(R"("reference_interval": 2)"), IsEmpty());
+}
+
 TEST(RlRefills, ReplaceGroupsThatTeachNothing) {
   Lab lab(
       R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 10, "samples_per_step": 8})");
@@ -166,6 +218,22 @@ TEST(RlRefills, AreBounded) {
   none.run();
   EXPECT_EQ(none.io.steps[0].metric("updates"), 0);
   EXPECT_EQ(none.io.steps[0].metric("refill/groups_thrown_away"), 6);
+}
+
+// As of answers that are all right and of unequal length, which a second reward punishes.
+TEST(RlRefills, ByAccuracyAGroupDoesNotStayForWhatItsOtherRewardsDifferIn) {
+  const auto step = [](const std::string& by) {
+    LambdaReward length{[](const Sample& s) { return -0.1 * static_cast<double>(s.id % 4); }};
+    Lab lab(R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 10)" + by + "}");
+    lab.algorithm.needs = TENON_NEEDS_GROUPS;
+    lab.reward.f = only_first_prompt;
+    lab.host.slot("rewards/1", length.ref("length"));
+    lab.run();
+    return lab.io.steps.at(0);
+  };
+  EXPECT_EQ(step("").metric("refill/groups_thrown_away"), 0);
+  EXPECT_EQ(step(R"(, "refill_by": "accuracy")").metric("refill/groups_thrown_away"), 3);
+  EXPECT_EQ(step(R"(, "refill_by": "accuracy")").metric("refill/rounds"), 3);
 }
 
 TEST(RlGroups, AGroupWithOneRewardLeftIsDroppedAndCounted) {

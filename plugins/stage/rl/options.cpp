@@ -61,6 +61,7 @@ Options::Options(const Host& host)
       critic_warmup(count(host, "critic_warmup")),
       trace_interval(count(host, "trace_interval")),
       trace_limit(count(host, "trace_limit")),
+      refill_by_accuracy(host.str("refill_by") == "accuracy"),
       mask_overlong(host.str("overlong") == "mask"),
       normalize_rewards(host.str("reward_normalization") == "group"),
       max_logprob_diff(host.f64("max_logprob_diff")),
@@ -85,6 +86,8 @@ void Rl::check(Host host, Findings& findings) {
     findings.error("kl_horizon",
                    "is shorter than one rollout of prompts * group_size = " + std::to_string(sequences) +
                        " completions: the controller would overshoot; give at least that, 10000 is usual");
+  if (host.i64("refills") == 0)
+    findings.no_effect("refill_by", "with refills: 0 all groups are kept");
   if (host.i64("trace_interval") == 0)
     findings.no_effect("trace_limit", "with trace_interval: 0 nothing is traced");
   if (host.i64("group_size") == 1) {

@@ -8,6 +8,7 @@
 namespace tenon::rl {
 
 inline constexpr const char* kOverlong[] = {"keep", "mask", nullptr};
+inline constexpr const char* kRefillBy[] = {"reward", "accuracy", nullptr};
 inline constexpr const char* kNormalizations[] = {"none", "group", nullptr};
 inline constexpr const char* kImportance[] = {
     "none",          "token-truncate",     "token-mask",     "sequence-truncate",
@@ -59,6 +60,10 @@ inline constexpr OptionTable kOptions{
         "is thrown away, and as many new prompts are sampled, at most so many times a step; then the step "
         "goes on with the groups there are. 0: off.",
         {.min = "0", .max = "1000", .unit = "rounds"}),
+    choice("refill_by", kRefillBy, "\"reward\"",
+           "What a group must differ in to be kept: reward: the sum of its rewards, as the algorithm sees it; "
+           "accuracy: the first reward of the list alone, so that a group of right answers does not stay for "
+           "their lengths (DAPO, eq. 11)."),
     choice("reward_normalization", kNormalizations, "\"none\"",
            "group: each reward of the list is brought to mean 0 and deviation 1 within its group before the "
            "weighted sum (GDPO, arXiv 2601.05242)."),
@@ -110,7 +115,7 @@ struct Options {
   explicit Options(const Host& host);
   uint64_t steps, prompts, group_size, mini_batches, epochs, micro_batch_tokens, samples_per_step, refills,
       reference_interval, critic_warmup, trace_interval, trace_limit;
-  bool mask_overlong, normalize_rewards;
+  bool refill_by_accuracy, mask_overlong, normalize_rewards;
   double max_logprob_diff, reference_mix, kl_horizon;
   std::optional<double> kl_target;
   Importance importance;

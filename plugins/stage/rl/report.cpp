@@ -130,11 +130,27 @@ void Rl::warn_of_skipped(const Rollout& rollout, const UpdateStats& stats, uint6
   skipped_ += stats.skipped;
   if (warned_ || skipped_ <= made_ || (steps_done < kFirst && steps_done < options_.steps)) return;
   warned_ = true;
+  const char* const why = needs(TENON_NEEDS_GROUPS)
+                              ? "within a group all rewards were equal. The problems are too hard or too "
+                                "easy for the model, or group_size is too small"
+                              : "all rewards were 0, or equal to what the algorithm compares them with. "
+                                "The problems are too hard or too easy for the model";
   host_.warn(std::to_string(skipped_) + " of the first " + std::to_string(skipped_ + made_) +
-             " updates were skipped, as no completion had an advantage: within a group all rewards were "
-             "equal. The problems are too hard "
-             "or too easy for the model, or group_size is too small. The learning-rate schedule counts the "
-             "updates that were made");
+             " updates were skipped, as no completion had an advantage: " + why +
+             ". The learning-rate schedule counts the updates that were made");
+}
+
+// Once, at the first rollout with a valid reward.
+void Rl::warn_of_missing_token_rewards(const Rollout& rollout) {
+  if (!needs(TENON_NEEDS_TOKEN_REWARD) || warned_of_token_rewards_) return;
+  if (std::find(rollout.valid.begin(), rollout.valid.end(), 1) == rollout.valid.end()) return;
+  warned_of_token_rewards_ = true;
+  if (std::any_of(rollout.token_reward.begin(), rollout.token_reward.end(),
+                  [](double x) { return !std::isnan(x); }))
+    return;
+  host_.warn(
+      "the algorithm asks for rewards of single tokens (process supervision), and none of `rewards` gives "
+      "any: each completion's outcome counts as its only step, as with supervision of outcomes");
 }
 
 }  // namespace tenon::rl

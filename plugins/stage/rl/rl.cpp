@@ -35,6 +35,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
     if (trace_) trace_->write(host_);
     report(batch, drawn, stats, watch.seconds());
     warn_of_skipped(rollout, stats, step + 1);
+    warn_of_missing_token_rewards(rollout);
     io.step_end(step);
   }
 }

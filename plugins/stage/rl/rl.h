@@ -85,6 +85,7 @@ class Rl {
   void report_updates(const UpdateStats& stats) const;
   void tell_curriculum(const tenon_call* call, const stages::Sampled& batch) const;
   void warn_of_skipped(const Rollout& rollout, const UpdateStats& stats, uint64_t steps_done);
+  void warn_of_missing_token_rewards(const Rollout& rollout);
 
   Host host_;
   Options options_;
@@ -103,7 +104,7 @@ class Rl {
   uint64_t critic_version_ = 0;
   uint64_t refreshed_ = 0;           // multiples of reference_interval that the reference has seen
   uint64_t made_ = 0, skipped_ = 0;  // updates of this process
-  bool warned_ = false;
+  bool warned_ = false, warned_of_token_rewards_ = false;
   std::optional<Trace> trace_;  // of this step, if it is traced
 };
 

@@ -8,19 +8,13 @@
 namespace tenon::rl {
 namespace {
 
-// The valid sequences of each group earned the same, or fewer than two are valid.
-bool is_flat(const Rollout& r, uint64_t begin, uint64_t end) {
-  std::optional<double> first;
-  uint64_t valid = 0;
-  bool differs = false;
-  for (uint64_t i = begin; i < end; ++i) {
-    if (r.valid[i] == 0) continue;
-    const double earned = r.total_reward(i);
-    differs = differs || (first && earned != *first);
-    first = first.value_or(earned);
-    ++valid;
-  }
-  return valid < 2 || !differs;
+// The valid sequences [begin, end) of a group earned the same, or fewer than two are valid. by_accuracy: in the first reward alone.
+bool is_flat(const stages::Sampled& batch, uint64_t begin, uint64_t end, bool by_accuracy) {
+  std::vector<double> earned;
+  for (uint64_t i = begin; i < end; ++i)
+    if (batch.rollout.valid[i] != 0)
+      earned.push_back(by_accuracy ? batch.first[i] : batch.rollout.total_reward(i));
+  return earned.size() < 2 || std::equal(earned.begin() + 1, earned.end(), earned.begin());
 }
 
 // f(begin, end) for each group, whose sequences are neighbours.
@@ -74,7 +68,7 @@ stages::Sampled Rl::sample_and_score(const tenon_call* call, Drawn& drawn) {
     uint64_t groups = 0;
     auto keep = [&](const stages::Sampled& from) {
       for_groups(from.rollout, [&](uint64_t begin, uint64_t end) {
-        if (is_flat(from.rollout, begin, end)) return;
+        if (is_flat(from, begin, end, options_.refill_by_accuracy)) return;
         ++groups;
         for (uint64_t i = begin; i < end; ++i) kept.push(from, i);
       });

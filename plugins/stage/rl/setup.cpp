@@ -31,6 +31,12 @@ void Rl::check_algorithm() const {
                " tokens, and no completion is longer than max_new_tokens = " +
                std::to_string(static_cast<uint64_t>(longest)) +
                ": gradients are that much smaller; give its option `length`");
+  if (const uint64_t updates = options_.mini_batches * options_.epochs;
+      needs(TENON_ON_POLICY) && updates > 1)
+    host_.warn("mini_batches * epochs makes " + std::to_string(updates) +
+               " updates of each rollout, and the algorithm's loss has no ratio of the new policy to the one "
+               "that sampled: from the second update on its gradient is biased. One update a rollout, or an "
+               "algorithm with a ratio (grpo, ppo, rloo with loss: clipped), would be exact");
   auto refuse = [](const std::string& text) { throw Error(TENON_E_INVALID, text); };
   if (needs(TENON_NEEDS_GROUPS) && options_.group_size == 1)
     refuse("group_size: 1, and the algorithm compares the completions of a group: give at least 2");
@@ -101,6 +107,14 @@ void Rl::set_up_reference() {
     refuse(
         "kl_target: the algorithm's beta is no weight of a divergence that a controller could steer: leave "
         "the option out");
+  const uint64_t updates = options_.mini_batches * options_.epochs;
+  if (reference_ && options_.reference_mix == 1 && options_.reference_interval > 0 &&
+      options_.reference_interval <= updates)
+    host_.warn("reference_interval: " + std::to_string(options_.reference_interval) +
+               " is not more than the " + std::to_string(updates) +
+               " updates of a rollout (mini_batches * epochs): the reference is the policy at the start of "
+               "every rollout, so the divergence from it holds nothing back" +
+               (options_.kl_target ? ", and kl_target is never reached" : ""));
   if (options_.kl_target) controller_.emplace(*options_.kl_target, options_.kl_horizon);
 }
 
