@@ -7,6 +7,7 @@
 #include "host/command_line.h"
 #include "host/last_words.h"
 #include "host/option_reader.h"
+#include "host/presets.h"
 
 namespace tenon::host {
 
@@ -90,26 +91,16 @@ struct FindingContext {
   Diagnostics& diagnostics;
 };
 
-// The place of the option, of the nearest one around it that the file states, or of the component.
-Mark place_of(const Spec& spec, std::string path) {
-  while (true) {
-    auto written = spec.marks.find(path);
-    if (written != spec.marks.end()) return written->second;
-    size_t dot = path.rfind('.');
-    if (dot == std::string::npos) return spec.mark;
-    path.resize(dot);
-  }
-}
-
 void report_finding(void* ctx, const char* path, int32_t severity, const char* message) {
   auto& context = *static_cast<FindingContext*>(ctx);
   const std::string option = path != nullptr ? path : "";
-  const std::string text = message != nullptr ? message : "is refused without a reason";
+  std::string text = message != nullptr ? message : "is refused without a reason";
   if (severity == TENON_FINDING_NO_EFFECT && !context.spec.marks.contains(option)) {
     context.spec.idle.insert(option);
     return;
   }
-  const Mark mark = place_of(context.spec, option);
+  const auto [mark, of_preset] = context.spec.blame(option);
+  if (of_preset) text += kFromPreset;
   const std::string full = option.empty() ? context.path : context.path + "." + option;
   if (severity == TENON_FINDING_WARNING) {
     context.diagnostics.warning(mark, full, text);

@@ -9,6 +9,7 @@
 #include "host/json_text.h"
 #include "host/last_words.h"
 #include "host/option_values.h"
+#include "host/presets.h"
 #include "host/services.h"
 #include "host/sha256.h"
 #include "tenon/error.hpp"
@@ -21,18 +22,6 @@ namespace {
 std::string dotted(std::string path) {
   std::replace(path.begin(), path.end(), '/', '.');
   return path;
-}
-
-// The place of the option that an error's text begins with ("file: …", "models/0.tokenizer: …"), or of the nearest around it that the file states; else the
-// component's.
-const Mark& blamed(const Spec& spec, const std::string& text) {
-  std::string path = dotted(text.substr(0, text.find(':')));
-  while (true) {
-    if (auto written = spec.marks.find(path); written != spec.marks.end()) return written->second;
-    const size_t dot = path.rfind('.');
-    if (dot == std::string::npos) return spec.mark;
-    path.resize(dot);
-  }
 }
 
 // What a slot may be called besides the option's path.
@@ -77,7 +66,10 @@ void Instance::create() {
     err.check(spec_.component->life->create(&table_, &self_, err));
     created_ = true;
   } catch (const Error& e) {
-    throw UserError(blamed(spec_, e.what()), title() + ": " + e.what());
+    // Its text begins with the option, if it is about one ("file: …", "models/0.tokenizer: …").
+    const std::string text = e.what();
+    const auto [mark, of_preset] = spec_.blame(dotted(text.substr(0, text.find(':'))));
+    throw UserError(mark, title() + ": " + text + (of_preset ? kFromPreset : ""));
   }
   if (kind() == "model")
     model_ =

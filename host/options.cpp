@@ -135,7 +135,10 @@ class Checker {
   }
 
   Result check_absent(const tenon_option& option, const std::string& path, const Mark& mark) {
-    if (const Value* preset = preset_value(path)) return check_value(option, *preset, path, true);
+    if (const Value* preset = preset_value(path)) {
+      out_.preset_marks[path] = preset->mark;
+      return check_value(option, *preset, path, true);
+    }
     if (option.default_json != nullptr)
       return check_value(option, parse_yaml("", option.default_json), path, true);
     if (option.flags & TENON_O_REQUIRED)

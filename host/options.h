@@ -27,9 +27,10 @@ struct Reference {
 };
 
 struct CheckedOptions {
-  boost::json::object values;         // as Spec::options
-  std::map<std::string, Mark> marks;  // as Spec::marks
-  std::vector<Reference> references;  // in the order of the table
+  boost::json::object values;                // as Spec::options
+  std::map<std::string, Mark> marks;         // as Spec::marks
+  std::map<std::string, Mark> preset_marks;  // as Spec::preset_marks
+  std::vector<Reference> references;         // in the order of the table
 };
 
 // Where a component's options stand, for messages and for what is missing.

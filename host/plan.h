@@ -35,8 +35,17 @@ struct Slot {
   Mark mark;
 };
 
+// Whom a message about an option is for.
+struct Blame {
+  Mark mark;
+  bool of_preset = false;  // the file does not state the option: a preset named at `mark` does
+};
+
 // One component as configured.
 struct Spec {
+  // The place of the option at `path`, of the nearest one around it, or of the component.
+  Blame blame(std::string path) const;
+
   const tenon_component* component = nullptr;
   const LoadedPlugin* plugin = nullptr;
   std::string name;    // in the configuration ("policy"); the plugin's id if it was written in place
@@ -49,6 +58,8 @@ struct Spec {
   // Where each option stands that the file states, by path ("rewards.0.weight"), so that one nobody reads can
   // be reported.
   std::map<std::string, Mark> marks;
+  // Of the options that have their value from a preset: where its name stands.
+  std::map<std::string, Mark> preset_marks;
   // Options that the file does not state and that, says the component, have no effect with the others.
   std::set<std::string> idle;
   std::vector<Slot> slots;  // in the order of the option table

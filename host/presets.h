@@ -20,6 +20,9 @@ std::vector<const tenon_preset*> presets_of(const tenon_component& component);
 // of `options_json` must be one of the component's table and have a value that the table allows.
 std::string check_presets(const tenon_component& component);
 
+// Ends a message about an option's value that stands in no file.
+inline constexpr char kFromPreset[] = " (this preset gives the option; state it to change it)";
+
 // A preset that a configuration names.
 struct PresetChoice {
   const tenon_preset* preset = nullptr;

@@ -84,6 +84,7 @@ std::shared_ptr<Spec> Resolver::make_spec(const SpecRequest& request) {
   CheckedOptions checked = check_options(registered->component->options, options, context, diagnostics_);
   spec->options = std::move(checked.values);
   spec->marks = std::move(checked.marks);
+  spec->preset_marks = std::move(checked.preset_marks);
 
   for (const Reference& reference : checked.references) {
     if (skipped_ && reference.mark == *skipped_) continue;

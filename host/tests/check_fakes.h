@@ -47,6 +47,14 @@ inline int32_t check_vine(const tenon_host* host, const tenon_diag* diag) {
 inline constexpr tenon_life kVineLife{sizeof(tenon_life), 0,       create,  destroy,
                                       check_vine,         nullptr, nullptr, nullptr};
 
+// A stage that refuses a number of its own, whoever gives it.
+inline int32_t check_rl(const tenon_host* host, const tenon_diag* diag) {
+  if (Host(host).i64("steps") == 13) Findings(diag).error("steps", "thirteen is refused");
+  return TENON_OK;
+}
+inline constexpr tenon_life kRlLife{sizeof(tenon_life), 0,       create,  destroy,
+                                    check_rl,           nullptr, nullptr, nullptr};
+
 // What only the host fills in.
 template <class Vtable>
 void leave_to_host(Vtable&) {}
@@ -120,6 +128,7 @@ inline constexpr Presets kVinePresets{
     preset("wide", "A wide clip (a paper, 2026).", R"({"clip": 0.4, "schedule": {"kind": "linear"}})",
            R"({"steps": 30, "timeout": "20s"})"),
     preset("whole", "Whole sequences.", R"({"ratio": "sequence", "clip": 0.3})", R"({"turns": 4})"),
+    preset("unlucky", "A number that its stage refuses.", "{}", R"({"steps": 13})"),
     preset("endless", "More steps than a stage may have.", "{}", R"({"steps": 0})")};
 inline constexpr Presets kSternPresets{
     preset("long", "Needs time.", "{}", R"({"steps": 31, "timeout": "20s"})")};
@@ -148,7 +157,7 @@ inline const tenon_plugin* plugin() {
       component<tenon_reward_vt>("reward", "named", kNamed, &kLife, kSternPresets),
       component<tenon_optimizer_vt>("optimizer", "adamw", kAdamw, &kOptimizerLife),
       component<tenon_stage_vt>("stage", "pretrain", kPretrain),
-      component<tenon_stage_vt>("stage", "rl", kRl, &kLife, kRlPresets),
+      component<tenon_stage_vt>("stage", "rl", kRl, &kRlLife, kRlPresets),
       component<tenon_stage_vt>("stage", "evaluate", kEvaluate),
       component<tenon_sink_vt>("sink", "console", kNone),
       component<tenon_sink_vt>("sink", "jsonl", kNone)};

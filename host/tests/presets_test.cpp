@@ -131,14 +131,15 @@ TEST_F(Preset, OneThatIsNotThereIsNamedWithThoseThatAre) {
   plan_of(config("rewards: [{use: answer, preset: strict}], algorithm: {use: vine, preset: wied}"));
   EXPECT_THAT(messages(),
               HasSubstr("c.yaml:7:124: error: pipeline.zero.algorithm.preset: vine 1.0.0 has no preset "
-                        "\"wied\". Did you mean \"wide\"? Its presets: wide, whole, endless."));
+                        "\"wied\". Did you mean \"wide\"? Its presets: wide, whole, unlucky, endless."));
   EXPECT_THAT(messages(),
               HasSubstr("pipeline.zero.rewards.0.preset: answer 1.0.0 has no preset \"strict\". It has no "
                         "presets."));
   diagnostics = {};
   plan_of(config("rewards: [answer], algorithm: {use: vine, preset: [wide]}"));
-  EXPECT_THAT(messages(),
-              HasSubstr("takes the name of a preset, not a list. Its presets: wide, whole, endless."));
+  EXPECT_THAT(
+      messages(),
+      HasSubstr("takes the name of a preset, not a list. Its presets: wide, whole, unlucky, endless."));
 }
 
 TEST_F(Preset, AnOptionCalledPresetStaysTheComponentsOwn) {
@@ -162,6 +163,13 @@ TEST_F(Preset, WhatTheStageHasNoOptionForIsAWarning) {
 TEST_F(Preset, WhatTheStageRefusesIsReportedAtThePreset) {
   plan_of(config("rewards: [answer], algorithm: {use: vine, preset: endless}"));
   EXPECT_THAT(messages(), HasSubstr("c.yaml:7:101: error: pipeline.zero.steps: 0 is out of range"));
+  diagnostics = {};
+  plan_of(config("rewards: [answer], algorithm: {use: vine, preset: unlucky}"));
+  EXPECT_THAT(messages(), HasSubstr("c.yaml:7:101: error: pipeline.zero.steps: thirteen is refused (this "
+                                    "preset gives the option; state it to change it)"));
+  diagnostics = {};
+  plan_of(config("rewards: [answer], steps: 13, algorithm: {use: vine, preset: unlucky}"));
+  EXPECT_THAT(messages(), HasSubstr("c.yaml:7:70: error: pipeline.zero.steps: thirteen is refused\n"));
 }
 
 TEST_F(Preset, TwoThatContradictEachOtherAreAMistakeUntilTheStageSaysWhich) {
