@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "algorithm_support/rewards.h"
 #include "tenon/algorithm.hpp"
 
 namespace tenon::rl {
@@ -19,15 +20,17 @@ void normalize_rewards(Rollout& r, std::span<const std::vector<double>> terms,
       std::vector<uint64_t> judged;
       for (uint64_t i : group)
         if (!std::isnan(terms[k][i])) judged.push_back(i);
-      const double n = static_cast<double>(judged.size());
+      std::vector<double> earned;
+      for (uint64_t i : judged) earned.push_back(terms[k][i]);
+      if (algorithm_support::is_flat(earned)) continue;
+      // Less the first, which changes no deviation: rewards that are near each other lose nothing to the rounding of their mean.
+      const double n = static_cast<double>(judged.size()), first = earned[0];
       double mean = 0, squares = 0;
-      for (uint64_t i : judged) mean += terms[k][i] / n;
-      for (uint64_t i : judged) squares += (terms[k][i] - mean) * (terms[k][i] - mean);
-      const bool is_flat = std::all_of(judged.begin(), judged.end(),
-                                       [&](uint64_t i) { return terms[k][i] == terms[k][judged[0]]; });
-      if (is_flat) continue;
+      for (double& x : earned) x -= first, mean += x / n;
+      for (double x : earned) squares += (x - mean) * (x - mean);
       const double deviation = std::sqrt(squares / (n - 1)) + kEpsilon;
-      for (uint64_t i : judged) total[i] += weights[k] * (terms[k][i] - mean) / deviation;
+      for (size_t j = 0; j < judged.size(); ++j)
+        total[judged[j]] += weights[k] * (earned[j] - mean) / deviation;
     }
   r.reward = std::move(total);
 }

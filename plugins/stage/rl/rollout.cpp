@@ -2,19 +2,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <numeric>
 
+#include "algorithm_support/rewards.h"
 #include "normalize.h"
 #include "rl.h"
 
 namespace tenon::rl {
 namespace {
 
-// The valid sequences [begin, end) of a group earned the same, or fewer than two are valid. by_accuracy: in the first reward alone.
+// Whether the valid sequences [begin, end) of a group teach nothing by what they earned; by_accuracy: by the first reward alone.
 bool is_flat(const stages::Sampled& batch, uint64_t begin, uint64_t end, bool by_accuracy) {
   std::vector<double> earned;
   for (uint64_t i = begin; i < end; ++i)
     if (batch.rollout.valid[i] != 0)
       earned.push_back(by_accuracy ? batch.first[i] : batch.rollout.total_reward(i));
-  return earned.size() < 2 || std::equal(earned.begin() + 1, earned.end(), earned.begin());
+  return algorithm_support::is_flat(earned);
 }
 
 // f(begin, end) for each group, whose sequences are neighbours.
