@@ -16,7 +16,11 @@ class Reinforce {
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
     for (const std::vector<uint64_t>& group : r.groups()) {
       double sum = 0;
-      for (uint64_t i : group) sum += r.total_reward(i);
+      for (uint64_t i : group) {
+        if (!std::isfinite(r.total_reward(i)))
+          throw tenon::Error("sample " + std::to_string(r.sample_id(i)) + ": the reward is not a number");
+        sum += r.total_reward(i);
+      }
       for (uint64_t i : group) out.set(i, r.total_reward(i) - sum / static_cast<double>(group.size()));
     }
   }

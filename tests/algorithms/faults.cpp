@@ -7,10 +7,15 @@
 namespace tenon::test {
 namespace {
 
-constexpr std::pair<Fault, const char*> kNames[] = {{Fault::kSign, "sign"},
-                                                    {Fault::kMissingMask, "missing-mask"},
-                                                    {Fault::kMeanOfMeans, "mean-of-means"},
-                                                    {Fault::kSwappedClip, "swapped-clip"}};
+constexpr std::pair<Fault::Kind, const char*> kKinds[] = {{Fault::kSign, "sign"},
+                                                          {Fault::kMissingMask, "missing-mask"},
+                                                          {Fault::kMeanOfMeans, "mean-of-means"},
+                                                          {Fault::kSwappedClip, "swapped-clip"}};
+constexpr std::pair<Fault::Column, const char*> kColumns[] = {{Fault::kLogprob, "d_logprob"},
+                                                              {Fault::kEntropy, "d_entropy"},
+                                                              {Fault::kValue, "d_value"},
+                                                              {Fault::kAdvantage, "advantage"},
+                                                              {Fault::kTarget, "value_target"}};
 
 // Derivatives of one call, and where they go.
 struct Aside {
@@ -48,15 +53,31 @@ struct Scaled {
 
 }  // namespace
 
-const char* name_of(Fault fault) {
-  for (const auto& [f, name] : kNames)
-    if (f == fault) return name;
-  return "none";
+const std::vector<Fault>& all_faults() {
+  static const std::vector<Fault> all = [] {
+    std::vector<Fault> out;
+    for (const auto& [kind, name] : kKinds)
+      for (const auto& [column, text] : kColumns)
+        if (kind != Fault::kSwappedClip || column == Fault::kLogprob) out.push_back({kind, column});
+    return out;
+  }();
+  return all;
+}
+std::string name_of(Fault fault) {
+  std::string out;
+  for (const auto& [kind, name] : kKinds)
+    if (fault.kind == kind) out = name;
+  for (const auto& [column, name] : kColumns)
+    if (fault.column == column) out += std::string(":") + name;
+  return out;
 }
 Fault fault_of(std::string_view name) {
-  for (const auto& [f, text] : kNames)
-    if (name == text) return f;
-  return Fault::kNone;
+  for (const Fault& fault : all_faults()) {
+    const std::string full = name_of(fault);
+    if (name == full || (fault.column == Fault::kLogprob && name == full.substr(0, full.find(':'))))
+      return fault;
+  }
+  return {};
 }
 
 struct FaultyTable {
@@ -81,7 +102,7 @@ struct FaultyTable {
       },
       [](void* p, const tenon_call* call, const tenon_rollout* in, tenon_advantages_out* out,
          tenon_error* err) -> int32_t {
-        return self(p).vt().advantages(self(p).real_.self, call, in, out, err);
+        return guard(err, [&]() -> int32_t { return self(p).advantages(call, *in, *out, err); });
       },
       [](void* p, const tenon_call* call, const tenon_rollout* in, tenon_gradient_out* out,
          tenon_error* err) -> int32_t {
@@ -130,7 +151,7 @@ int32_t Faulty::swapped_surrogate(const tenon_call* call, const tenon_rollout& a
     const Scaled a(at, factor), f(frozen, factor);
     return surrogate_->loss(real_.self, call, &a.raw, &f.raw, out, err);
   };
-  if (fault_ != Fault::kSwappedClip) return with(1, loss);
+  if (fault_.kind != Fault::kSwappedClip) return with(1, loss);
   if (!clips_) return with(-1, loss);
   double rest = 0, minus = 0;
   if (const int32_t rc = with(0, &rest); rc < 0) return rc;
@@ -139,23 +160,54 @@ int32_t Faulty::swapped_surrogate(const tenon_call* call, const tenon_rollout& a
   return TENON_OK;
 }
 
+int32_t Faulty::advantages(const tenon_call* call, const tenon_rollout& in, tenon_advantages_out& out,
+                           tenon_error* err) const {
+  if (const int32_t rc = vt().advantages(real_.self, call, &in, &out, err); rc < 0) return rc;
+  if (fault_.column == Fault::kAdvantage) falsify(in, out.advantage);
+  if (fault_.column == Fault::kTarget) falsify(in, out.value_target);
+  return TENON_OK;
+}
+
 int32_t Faulty::gradient(const tenon_call* call, const tenon_rollout& in, tenon_gradient_out& out,
                          tenon_error* err) const {
-  if (fault_ == Fault::kSwappedClip) return swapped(call, in, out, err);
+  if (fault_.kind == Fault::kSwappedClip) return swapped(call, in, out, err);
   if (const int32_t rc = vt().gradient(real_.self, call, &in, &out, err); rc < 0) return rc;
-  const double n = static_cast<double>(in.n_seq);
-  for (uint64_t i = 0; i < in.n_seq; ++i) {
-    float last = 0;
+  if (fault_.column == Fault::kLogprob) falsify(in, out.d_logprob);
+  if (fault_.column == Fault::kEntropy) falsify(in, out.d_entropy);
+  if (fault_.column == Fault::kValue) falsify(in, out.d_value);
+  if (fault_ == Fault{Fault::kMeanOfMeans, Fault::kLogprob} && in.n_seq > 0)
+    out.loss /= static_cast<double>(in.n_seq);
+  return TENON_OK;
+}
+
+template <class T>
+void Faulty::falsify(const tenon_rollout& in, T* column) const {
+  for (uint64_t i = 0; i < in.n_seq && column != nullptr; ++i) {
+    T last = 0;
     for (uint64_t t = in.offsets[i]; t < in.offsets[i + 1]; ++t) {
-      float& d = out.d_logprob[t];
-      if (fault_ == Fault::kSign) d = -d;
-      if (fault_ == Fault::kMeanOfMeans) d = static_cast<float>(d / n);
-      if (fault_ == Fault::kMissingMask && in.mask[t] == 0) d = last;
-      last = d;
+      T& x = column[t];
+      if (fault_.kind == Fault::kSign) x = -x;
+      if (fault_.kind == Fault::kMeanOfMeans)
+        x = static_cast<T>(static_cast<double>(x) / static_cast<double>(in.n_seq));
+      if (fault_.kind == Fault::kMissingMask && in.mask[t] == 0) x = last;
+      last = x;
     }
   }
-  if (fault_ == Fault::kMeanOfMeans && in.n_seq > 0) out.loss /= n;
-  return TENON_OK;
+}
+
+bool Faulty::falsifies() const {
+  const conformance::detail::Subject s(real_);
+  auto is_written = [](const auto& column) {
+    return std::any_of(column.begin(), column.end(), [](auto x) { return x != 0; });
+  };
+  for (Rollout r : s.rollouts()) {
+    const Algorithm::Columns c = s.gradient(r).columns;
+    s.advantages(r);
+    const bool found[] = {is_written(c.d_logprob), is_written(c.d_entropy), is_written(c.d_value),
+                          is_written(r.advantage), is_written(r.value_target)};
+    if (found[fault_.column]) return true;
+  }
+  return false;
 }
 
 // Where nothing is clipped, the policy's part is odd in the advantages.

@@ -93,35 +93,42 @@ std::vector<std::string> columns() {
 }
 
 std::vector<Verdict> judge(const Case& of, Fault fault) {
-  const testing::Instance<tenon_algorithm_vt> instance(of.component, of.options);
-  const Faulty faulty(instance.ref(), fault);
-  const tenon_ref ref = fault == Fault::kNone ? instance.ref() : faulty.ref();
   std::vector<Verdict> out;
   auto add = [&](const std::string& text) {
     out.push_back({text.empty() ? Verdict::kGreen : Verdict::kRed, text});
   };
-  add(mistakes(of));
-  for (const auto& check : conformance::kAlgorithmChecks) add(check.run(ref));
+  try {
+    const testing::Instance<tenon_algorithm_vt> instance(of.component, of.options);
+    const Faulty faulty(instance.ref(), fault);
+    const tenon_ref ref = fault.kind == Fault::kNone ? instance.ref() : faulty.ref();
+    add(mistakes(of));
+    for (const auto& check : conformance::kAlgorithmChecks) add(check.run(ref));
 
-  reference::Given given(of.component, of.options);
-  const auto reference = reference::make_reference(of.component->id, given);
-  if (reference == nullptr) {
-    out.insert(out.end(), 2, {Verdict::kNone, ""});
-    return out;
-  }
-  const conformance::detail::Subject s(ref);
-  for (auto* compare : {wrong_advantages, wrong_gradient}) {
-    if (const std::string option = given.unknown(); !option.empty()) {
-      add("the reference does not know the option " + option);
-      continue;
+    reference::Given given(of.component, of.options);
+    const auto reference = reference::make_reference(of.component->id, given);
+    if (reference == nullptr) {
+      out.insert(out.end(), 2, {Verdict::kNone, ""});
+      return out;
     }
-    try {
-      add(compare(s, *reference));
-    } catch (const std::exception& e) {
-      add(std::string("an error on a good rollout: ") + e.what());
+    if (const std::string option = given.unknown(); !option.empty())
+      throw Error("the reference does not know the option " + option);
+    const conformance::detail::Subject s(ref);
+    for (auto* compare : {wrong_advantages, wrong_gradient}) {
+      try {
+        add(compare(s, *reference));
+      } catch (const std::exception& e) {
+        add(std::string("an error on a good rollout: ") + e.what());
+      }
     }
+  } catch (const std::exception& e) {  // no instance, or no reference: nothing of what is left can be judged
+    while (out.size() < columns().size()) add(e.what());
   }
   return out;
+}
+
+bool has_fault(const Case& of, Fault fault) {
+  const testing::Instance<tenon_algorithm_vt> instance(of.component, of.options);
+  return Faulty(instance.ref(), fault).falsifies();
 }
 
 }  // namespace tenon::test

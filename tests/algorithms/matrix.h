@@ -17,7 +17,9 @@ struct Verdict {
   enum { kGreen, kRed, kNone } is;  // kNone: no reference is written for the algorithm
   std::string text;                 // what is wrong, of kRed
 };
-// One verdict for each of columns(). fault: put into the algorithm before it is judged.
-std::vector<Verdict> judge(const Case& of, Fault fault = Fault::kNone);
+// One verdict for each of columns(). fault: put into the algorithm before it is judged. Throws nothing: what an error keeps from being judged is red.
+std::vector<Verdict> judge(const Case& of, Fault fault = {});
+// Whether the algorithm writes anything into the column of the fault; throws Error if it cannot be made.
+bool has_fault(const Case& of, Fault fault);
 
 }  // namespace tenon::test

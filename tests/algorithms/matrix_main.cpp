@@ -13,10 +13,14 @@ namespace {
 using namespace tenon::test;
 
 constexpr const char* kUsage =
-    "algorithm_matrix [--fault sign|missing-mask|mean-of-means|swapped-clip] [ROW...]\n"
+    "algorithm_matrix [--fault FAULT] [ROW...]\n"
     "Checks every algorithm plugin of the build, or the rows named (grpo, grpo/dapo), and prints the table; "
     "exit code 1 if anything is red.\n"
-    "--fault puts that mistake into each algorithm first: then every row should be red.\n";
+    "--fault puts that mistake into each algorithm first; then every row should be red whose algorithm "
+    "writes "
+    "the column. FAULT is sign, missing-mask or mean-of-means, of a column (sign:d_value; d_logprob, "
+    "d_entropy, "
+    "d_value, advantage, value_target; d_logprob if none is named), or swapped-clip.\n";
 
 std::string cell(const Verdict& v, size_t width) {
   static const bool in_colour = isatty(STDOUT_FILENO) != 0;
@@ -33,13 +37,18 @@ int run(const std::vector<std::string>& rows, Fault fault) {
                   [&](const Case& c) { return std::find(rows.begin(), rows.end(), c.name) == rows.end(); });
   if (cases.empty()) throw tenon::Error("no such row; run algorithm_matrix without arguments to see them");
   size_t name_width = 0;
+  if (fault != Fault{}) name_width = name_of(fault).size();
   for (const Case& c : cases) name_width = std::max(name_width, c.name.size());
-  std::printf("%-*s", static_cast<int>(name_width), fault == Fault::kNone ? "" : name_of(fault));
+  std::printf("%-*s", static_cast<int>(name_width), fault == Fault{} ? "" : name_of(fault).c_str());
   for (const std::string& column : columns()) std::printf("  %s", column.c_str());
   std::printf("\n");
   std::string said;
   size_t red_rows = 0;
   for (const Case& c : cases) {
+    if (fault != Fault{} && !has_fault(c, fault)) {
+      std::printf("%-*s  does not write it\n", static_cast<int>(name_width), c.name.c_str());
+      continue;
+    }
     const std::vector<Verdict> verdicts = judge(c, fault);
     std::printf("%-*s", static_cast<int>(name_width), c.name.c_str());
     bool red = false;
@@ -47,7 +56,7 @@ int run(const std::vector<std::string>& rows, Fault fault) {
       std::printf("%s", cell(verdicts[k], columns()[k].size()).c_str());
       if (verdicts[k].is != Verdict::kRed) continue;
       red = true;
-      if (fault == Fault::kNone) said += c.name + ", " + columns()[k] + ": " + verdicts[k].text + "\n";
+      if (fault == Fault{}) said += c.name + ", " + columns()[k] + ": " + verdicts[k].text + "\n";
     }
     std::printf("\n");
     red_rows += red ? 1 : 0;
@@ -61,10 +70,10 @@ int run(const std::vector<std::string>& rows, Fault fault) {
 
 int main(int argc, char** argv) {
   std::vector<std::string> rows;
-  Fault fault = Fault::kNone;
+  Fault fault;
   for (int k = 1; k < argc; ++k) {
     const std::string argument = argv[k];
-    if (argument == "--fault" && k + 1 < argc && fault_of(argv[k + 1]) != Fault::kNone) {
+    if (argument == "--fault" && k + 1 < argc && fault_of(argv[k + 1]) != Fault{}) {
       fault = fault_of(argv[++k]);
     } else if (argument.starts_with("-")) {
       std::fputs(kUsage, argument == "--help" ? stdout : stderr);

@@ -669,7 +669,7 @@ typedef struct tenon_explanation {
 } tenon_explanation;
 typedef struct tenon_explain {
   uint32_t struct_size, _pad;
-  /* [call] Token t (0 <= t < n_tok, mask 1) of valid sequence i, from its reward to d_logprob. The rollout is whole and has the columns of both functions. */
+  /* [call] Token t (mask 1) of valid sequence i, from its reward to d_logprob, the last link, `gradient`. Names: conformance/explanations.hpp. The rollout is whole and has the columns of both functions. */
   int32_t(TENON_CALL *explain)(void *self, const tenon_call *, const tenon_rollout *, uint64_t i, uint64_t t, const tenon_explanation *, tenon_error *);
 } tenon_explain;
 

@@ -11,6 +11,8 @@
 
 #include <array>
 
+#include "tenon/conformance/bad_numbers.hpp"
+#include "tenon/conformance/explanations.hpp"
 #include "tenon/conformance/subject.hpp"
 
 namespace tenon::conformance {
@@ -134,6 +136,7 @@ inline std::string masked_tokens_have_no_part(const tenon_ref& ref) {
           return column.empty() || column[t] == 0 ? std::string() : std::string(name) + " of " + detail::place(r, t) + why + ", is " + detail::number(column[t]) + ", not 0";
         };
         std::string text = r.mask[t] == 0 ? nonzero("the advantage", given.advantage) : "";
+        if (text.empty() && r.mask[t] == 0) text = nonzero("the value target", given.value_target);
         if (text.empty()) text = nonzero("d_logprob", c.d_logprob);
         if (text.empty()) text = nonzero("d_entropy", c.d_entropy);
         if (text.empty()) text = nonzero("d_value", c.d_value);
@@ -148,81 +151,36 @@ inline std::string masked_tokens_have_no_part(const tenon_ref& ref) {
       if (r.valid[i] != 0) valid.push_back(i);
     Rollout left = r.select(valid);
     s.advantages(left);
-    for (uint64_t k = 0, t = 0; k < valid.size(); ++k)
-      for (uint64_t from = r.ids.offsets[valid[k]]; from < r.ids.offsets[valid[k] + 1]; ++from, ++t)
-        if (!detail::same(given.advantage[from], left.advantage[t]))
-          return "the advantage of " + detail::place(r, from) + " is " + detail::number(given.advantage[from]) + ", and " + detail::number(left.advantage[t]) +
-                 " without the samples that are not valid";
-    text = detail::split_changes(s, r, {valid}, "without the samples that are not valid");
+    auto kept = [&](const auto& column) {
+      std::vector<double> out(column.empty() ? 0 : r.tokens(), 0.0);
+      for (uint64_t k = 0, t = 0; k < valid.size() && !column.empty(); ++k)
+        for (uint64_t to = r.ids.offsets[valid[k]]; to < r.ids.offsets[valid[k] + 1]; ++to, ++t) out[to] = column[t];
+      return out;
+    };
+    auto of_valid = [&](std::vector<double> column) {
+      for (uint64_t t = 0; t < column.size(); ++t)
+        if (r.valid[sequence_of(r, t)] == 0) column[t] = 0;
+      return column;
+    };
+    const std::string without = "without the samples that are not valid";
+    text = detail::difference(r, "the advantage", of_valid(given.advantage), kept(left.advantage), without);
+    if (text.empty()) text = detail::difference(r, "the value target", of_valid(given.value_target), kept(left.value_target), without);
+    if (!text.empty()) return text;
+    text = detail::split_changes(s, r, {valid}, without);
     if (!text.empty()) return text;
   }
   return "";
 }
 
-// NaN and infinity in a column at a token that counts, or as a reward: an error that names the sample, or no effect on others and finite numbers. (A number of a
-// sample's group or of the whole rollout may reach others through `advantages`; then the error may name one of those.)
+// NaN and infinity in a column at a token that counts, and a log-probability so far off that no ratio holds: an error that names the sample, or no effect on
+// others and finite numbers, metrics among them. (A number of a sample's group or of the whole rollout may reach others through `advantages`; then the error may
+// name one of those.) A reward of a valid sample that is not finite is always an error that names that very sample: a group of which one is NaN has no baseline,
+// and an algorithm that goes on has taken it for something.
 inline std::string nothing_that_is_not_finite_comes_out(const tenon_ref& ref) {
   const detail::Subject s(ref);
-  const double kBad[] = {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity(), -std::numeric_limits<double>::infinity()};
   const Rollout good = s.rollout(3, {.extreme = 30, .token_rewards = true});
-  const Algorithm::Columns before = s.gradient(good).columns;
-  std::vector<uint64_t> tokens;
-  for_counting_tokens(good, [&](uint64_t, uint64_t t) {
-    if (before.d_logprob[t] != 0) tokens.push_back(t);
-  });
-  if (tokens.empty()) return "no token of a random rollout has a derivative";
-
-  // "" if `text` names sample i or, where others are reached, any.
-  auto names = [&](const std::string& text, uint64_t i, bool any) {
-    for (uint64_t k = 0; k < good.size(); ++k)
-      if ((any || k == i || (s.has(TENON_WHOLE_GROUPS) && good.group_id[k] == good.group_id[i])) && text.find(std::to_string(good.sample_id[k])) != std::string::npos) return true;
-    return false;
-  };
-  // Both functions on r, which has a bad number in the column `name` at token t.
-  auto judge = [&](Rollout r, const std::string& name, double bad, uint64_t t, bool early) -> std::string {
-    const uint64_t i = sequence_of(good, t);
-    const std::string what = detail::number(bad) + " as " + name + " of " + detail::place(good, t);
-    Algorithm::Columns c;
-    try {
-      if (early) s.advantages(r);
-      c = s.gradient(r).columns;
-    } catch (const Error& e) {
-      if (names(e.what(), i, early)) return "";
-      return what + " is an error that does not name the sample: " + e.what();
-    }
-    std::string where;
-    if (!detail::all_finite(r, c, where)) return "with " + what + ", " + where + " and there is no error";
-    if (early) return "";
-    for (uint64_t u = 0; u < good.tokens(); ++u) {
-      const uint64_t k = sequence_of(good, u);
-      const bool own = k == i || (s.has(TENON_WHOLE_GROUPS) && good.group_id[k] == good.group_id[i]);
-      const float d = c.d_logprob[u];
-      if (!own && d != before.d_logprob[u]) return "with " + what + ", d_logprob of " + detail::place(good, u) + " changes, which is another sample";
-      if (own && std::isnan(bad) && d != 0 && d != before.d_logprob[u])
-        return what + " makes d_logprob of " + detail::place(good, u) + " " + detail::number(d) + " instead of " + detail::number(before.d_logprob[u]) + " and there is no error";
-    }
-    return "";
-  };
-  std::string text;
-  for (uint64_t pick : {tokens.front(), tokens[tokens.size() / 2], tokens.back()})
-    for (double bad : kBad) {
-      Rollout r = good;
-      detail::for_columns(r, [&](const char* name, auto& column, bool early) {
-        if (!text.empty() || (std::isnan(bad) && std::string_view(name) == "token_reward")) return;
-        const auto kept = column[pick];
-        for (bool with_advantages : {false, true}) {
-          if (with_advantages && !early) continue;
-          column[pick] = static_cast<std::remove_reference_t<decltype(column[pick])>>(bad);
-          if (text.empty()) text = judge(r, name, bad, pick, with_advantages);
-        }
-        column[pick] = kept;
-      });
-      const uint64_t i = sequence_of(good, pick);
-      r.reward[i] = bad;
-      if (text.empty()) text = judge(r, "reward", bad, pick, true);
-      if (!text.empty()) return text;
-    }
-  return "";
+  std::string text = detail::bad_columns_come_out(s, good);
+  return text.empty() ? detail::bad_rewards_come_out(s, good) : text;
 }
 
 // Both functions are pure: the same bits at each call, whatever was called in between, and their inputs as they were.
@@ -259,14 +217,11 @@ inline std::string metrics_are_what_they_say(const tenon_ref& ref) {
   for (const Rollout& r : s.rollouts()) {
     Rollout given = r;
     for (const Algorithm::Metrics& m : {s.advantages(given), s.gradient(r).metrics}) {
+      if (std::string bad = detail::metric_that_is_not_finite(m); !bad.empty()) return bad;
       for (const auto& [name, sum] : m.sums) {
-        if (!std::isfinite(sum.first)) return "metric " + name + " is " + detail::number(sum.first);
-        if (!(sum.second >= 0) || !std::isfinite(sum.second)) return "metric " + name + " is a mean over " + detail::number(sum.second);
+        if (!(sum.second >= 0)) return "metric " + name + " is a mean over " + detail::number(sum.second);
         if (sum.second == 0 && sum.first != 0) return "metric " + name + " is " + detail::number(sum.first) + " over nothing";
       }
-      auto is_finite = [](const auto& entry) { return std::isfinite(entry.second); };
-      for (const auto* extremes : {&m.least, &m.most})
-        if (auto bad = std::find_if_not(extremes->begin(), extremes->end(), is_finite); bad != extremes->end()) return "metric " + bad->first + " is " + detail::number(bad->second);
       for (const auto& [name, low] : m.least) {
         if (!name.ends_with("/min")) continue;
         const std::string family = name.substr(0, name.size() - 3);
@@ -345,13 +300,8 @@ inline std::string nothing_gives_nothing(const tenon_ref& ref) {
     for (const auto* column : {&a.columns.d_logprob, &a.columns.d_entropy, &a.columns.d_value})
       for (float d : *column)
         if (d != 0) return "a derivative of " + what + " is " + detail::number(d) + ", not 0";
-    for (const auto* m : {&early, &a.metrics}) {
-      for (const auto& [name, sum] : m->sums)
-        if (!std::isfinite(sum.first) || !std::isfinite(sum.second)) return "metric " + name + " of " + what + " is not finite";
-      for (const auto* extremes : {&m->least, &m->most})
-        for (const auto& [name, value] : *extremes)
-          if (!std::isfinite(value)) return "metric " + name + " of " + what + " is not finite";
-    }
+    for (const auto* m : {&early, &a.metrics})
+      if (const std::string bad = detail::metric_that_is_not_finite(*m); !bad.empty()) return "of " + what + ", " + bad;
     return "";
   };
   Rollout invalid = random_rollout(s.info.needs, 1), masked = invalid, empty;
@@ -387,35 +337,6 @@ inline std::string nothing_gives_nothing(const tenon_ref& ref) {
   return gradient.loss == 0 ? "" : "the loss of no sequences is " + detail::number(gradient.loss) + ", not 0";
 }
 
-// Where the algorithm explains itself (tenon.ext.explain/1): the chain of every token that counts has finite numbers, and one of its links has the derivative
-// by the log-probability that `gradient` gives.
-inline std::string explanations_give_the_derivative(const tenon_ref& ref) {
-  if (ref.life == nullptr || !TENON_FN(ref.life, tenon_life, extension)) return "";
-  const auto* table = static_cast<const tenon_explain*>(ref.life->extension(ref.self, TENON_EXT_EXPLAIN));
-  if (!TENON_FN(table, tenon_explain, explain)) return "";
-  const detail::Subject s(ref);
-  for (const Rollout& r : s.rollouts()) {
-    const std::vector<float> d = s.gradient(r).columns.d_logprob;
-    std::string text;
-    for_counting_tokens(r, [&](uint64_t i, uint64_t t) {
-      if (!text.empty()) return;
-      std::vector<std::pair<std::string, double>> links;
-      const tenon_explanation out{sizeof out, 0, &links, [](void* ctx, const char* quantity, double value, const char*) {
-                                    static_cast<decltype(links)*>(ctx)->emplace_back(quantity, value);
-                                  }};
-      const tenon_rollout raw = r.raw();
-      ErrorBuffer err;
-      err.check(table->explain(ref.self, nullptr, &raw, i, t, &out, err));
-      for (const auto& [quantity, value] : links)
-        if (!std::isfinite(value)) text = quantity + " in the explanation of " + detail::place(r, t) + " is " + detail::number(value);
-      const bool given = std::any_of(links.begin(), links.end(), [&](const auto& link) { return std::abs(link.second - d[t]) <= 1e-6 * std::abs(double{d[t]}); });
-      if (text.empty() && !given) text = "no link of the explanation of " + detail::place(r, t) + " is its d_logprob, " + detail::number(d[t]);
-    });
-    if (!text.empty()) return text;
-  }
-  return "";
-}
-
 // A check and its name in tables.
 struct AlgorithmCheck {
   const char* name;
@@ -445,7 +366,7 @@ inline constexpr std::array kAlgorithmChecks = {
     AlgorithmCheck{"weights", weights_are_factors},
     AlgorithmCheck{"scale", advantages_are_factors},
     AlgorithmCheck{"nothing", nothing_gives_nothing},
-    AlgorithmCheck{"explain", explanations_give_the_derivative},
+    AlgorithmCheck{"explain", explanations_give_the_derivatives},
 };
 
 }  // namespace tenon::conformance
