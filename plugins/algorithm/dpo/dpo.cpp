@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Rafailov et al., arXiv 2305.18290, eq. 7. Of two samples of a prompt, the one with the higher total reward is
-// the chosen one c, the other the rejected one r; equal rewards make no pair. With sums over scored tokens
+// the chosen one c, the other the rejected one r; rewards that are equal, or differ by rounding alone, make no pair.
+// With sums over scored tokens
 //
 //   s_i = Σ_t (lp_new − lp_ref)                        u = β (s_c − s_r), the margin of a pair
 //   loss: sigmoid   ℓ(u) = −(1 − ε) log σ(u) − ε log σ(−u)       ε: label_smoothing (Mitchell's cDPO); the paper's: 0
@@ -25,10 +26,12 @@
 //    those that a stage masks in between.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "algorithm_support/algorithm_support.h"
 #include "algorithm_support/ratios.h"
+#include "algorithm_support/rewards.h"
 
 namespace {
 
@@ -68,10 +71,16 @@ class Dpo {
       "preferred. A mini-batch must hold whole groups.";
 
   static constexpr tenon::Presets kPresets{
-      tenon::preset("ipo", "Identity preference optimization (arXiv 2310.12036), with its τ = 0.1.",
-                    R"({"loss": "ipo", "beta": 0.1})"),
-      tenon::preset("cdpo", "Conservative DPO: one label in ten is taken to be wrong (Mitchell, 2023).",
-                    R"({"label_smoothing": 0.1})")};
+      tenon::preset(
+          "ipo",
+          "Identity preference optimization (arXiv 2310.12036, eq. 17); its τ is beta, and 0.1 is TRL's "
+          "default, not the paper's.",
+          R"({"loss": "ipo", "beta": 0.1})"),
+      tenon::preset(
+          "cdpo",
+          "Conservative DPO (Mitchell, 2023): one label in ten is taken to be wrong, an example, as the "
+          "share is that of the data's mistakes.",
+          R"({"label_smoothing": 0.1})")};
 
   explicit Dpo(tenon::Host host)
       : beta_(host.f64("beta")),
@@ -97,7 +106,7 @@ class Dpo {
   }
 
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
-    support::need(r.raw().reward, "reward");
+    support::check_rewards(r);
     support::AdvantageMetrics metrics;
     double pairs = 0, groups = 0;
     for (const auto& members : r.groups()) {
@@ -117,6 +126,7 @@ class Dpo {
 
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
     need_gradient_columns(r);
+    support::check_rewards(r);
     Metrics all;
     for (const auto& members : r.groups()) {
       const Group g = compared(r, members);
@@ -188,18 +198,20 @@ class Dpo {
     if (best_worst_) {  // of several, the one that was sampled first
       auto [worst, best] = std::pair(std::min_element(g.reward.begin(), g.reward.end()),
                                      std::max_element(g.reward.begin(), g.reward.end()));
-      if (*worst < *best)
+      if (differ(*worst, *best))
         g.pairs.push_back({static_cast<uint64_t>(best - g.reward.begin()),
                            static_cast<uint64_t>(worst - g.reward.begin())});
       return g;
     }
     for (uint64_t a = 0; a < g.members.size(); ++a)
       for (uint64_t b = a + 1; b < g.members.size(); ++b) {
-        if (g.reward[a] > g.reward[b]) g.pairs.push_back({a, b});
-        if (g.reward[b] > g.reward[a]) g.pairs.push_back({b, a});
+        if (!differ(g.reward[a], g.reward[b])) continue;
+        g.pairs.push_back(g.reward[a] > g.reward[b] ? Pair{a, b} : Pair{b, a});
       }
     return g;
   }
+  // By more than rounding.
+  static bool differ(double a, double b) { return !support::is_flat(std::array{a, b}); }
 
   PairLoss pair_loss(double u) const {
     if (is_ipo_) {
@@ -248,7 +260,8 @@ class Dpo {
         if (r.scored(t) && !std::isfinite(r.lp_new(t) - r.lp_ref(t)))
           throw tenon::Error("the loss is not finite at token " + std::to_string(t - r.begin(i)) +
                              " of sample " + std::to_string(r.sample_id(i)) + ": lp_new " +
-                             std::to_string(r.lp_new(t)) + ", lp_ref " + std::to_string(r.lp_ref(t)));
+                             support::number_text(r.lp_new(t)) + ", lp_ref " +
+                             support::number_text(r.lp_ref(t)));
     }
     throw tenon::Error(
         "the loss of the group of sample " + std::to_string(r.sample_id(g.members[0])) +

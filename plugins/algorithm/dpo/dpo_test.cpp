@@ -37,6 +37,36 @@ TEST(DpoAdvantages, AreWinsLessDefeats) {
   EXPECT_THAT(of({}, {7}), ElementsAre(0));
 }
 
+TEST(DpoAdvantages, RewardsThatDifferByRoundingMakeNoPair) {
+  for (const char* pairs : {"\"all\"", "\"best-worst\""}) {
+    const Dpo dpo(Options{{"pairs", pairs}});
+    EXPECT_THAT(helpers::advantages_of(dpo.algorithm, helpers::one_group({1.1 + 2.2, 3.3})),
+                ElementsAre(0, 0));
+  }
+}
+
+TEST(DpoAdvantages, ARewardThatIsNotFiniteIsAnErrorThatNamesTheSample) {
+  const Dpo dpo({});
+  Rollout r = helpers::one_group({1, std::nan(""), 1});
+  dpo.weigh(r);
+  EXPECT_THAT(dpo.error_of(r), HasSubstr("column reward of sample 1 is nan"));
+  Algorithm::Metrics metrics;
+  EXPECT_THROW(dpo.algorithm.advantages(nullptr, r, metrics), tenon::Error);
+}
+
+// The loss of Bradley and Terry at a margin of 0.3: −log σ(0.3), and its derivative by the margin.
+TEST(DpoGradient, GoldenNumbers) {
+  const Dpo dpo(Options{{"beta", "1"}});
+  Rollout r = helpers::one_group({1, 0});
+  dpo.weigh(r);
+  r.lp_new[1] = 0, r.lp_ref[1] = -.3f, r.lp_new[3] = r.lp_ref[3] = -1;
+  Algorithm::Metrics metrics;
+  const auto got = dpo.algorithm.gradient(nullptr, r, metrics);
+  EXPECT_NEAR(got.loss, .5543552445, 1e-8) << "lp_ref is a float";
+  EXPECT_NEAR(got.d_logprob[1], -.4255574832, 1e-7);
+  EXPECT_NEAR(got.d_logprob[3], .4255574832, 1e-7);
+}
+
 // At the reference all margins are 0: the loss is log 2, and beta/2 of the pair's weight goes to each side.
 TEST(DpoGradient, AtTheReference) {
   const Dpo dpo({});

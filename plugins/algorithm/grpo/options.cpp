@@ -105,7 +105,7 @@ Options::Options(const Host& host)
       kl_in_reward(host.str("kl_in") == "reward"),
       entropy(host.f64("entropy")) {}
 
-Grpo::Grpo(Host host) : o_(host), info_(support::read_info(host)) {
+Grpo::Grpo(Host host) : o_(host), info_(support::read_info(host, TENON_NEEDS_GROUPS)) {
   if (o_.entropy != 0) info_.needs |= TENON_NEEDS_ENTROPY;
 }
 

@@ -34,6 +34,7 @@
 #include "algorithm_support/explain.h"
 #include "algorithm_support/kl.h"
 #include "algorithm_support/policy_loss.h"
+#include "algorithm_support/rewards.h"
 #include "algorithm_support/token_columns.h"
 #include "algorithm_support/value_loss.h"
 #include "algorithm_support/whitening.h"
@@ -50,19 +51,23 @@ class Ppo {
       "gives values, or the policy's own value head.";
 
   static constexpr tenon::Presets kPresets{
-      tenon::preset("trl", "The defaults of TRL's PPOTrainer.",
+      tenon::preset("trl", "The defaults of TRL's (experimental) PPOTrainer.",
                     R"({"gamma": 1, "lambda": 0.95, "beta": 0.05, "clip_low": 0.2, "clip_high": 0.2,)"
                     R"( "value_clip": 0.2, "value_coef": 0.1, "whiten": true})",
                     R"({"epochs": 4, "temperature": 0.7})"),
       tenon::preset(
-          "verl", "The defaults of verl's PPO.",
+          "verl",
+          "The defaults of verl's PPO; the bound of negative advantages is clip_ratio_c of its policy loss.",
           R"({"gamma": 1, "lambda": 1, "beta": 0, "clip_low": 0.2, "clip_high": 0.2, "dual_clip": 3,)"
           R"( "value_clip": 0.5, "value_coef": 1, "whiten": true})",
           R"({"epochs": 1})"),
-      tenon::preset("openrlhf", "The defaults of OpenRLHF's PPO.",
-                    R"({"gamma": 1, "lambda": 1, "beta": 0.01, "clip_low": 0.2, "clip_high": 0.2,)"
-                    R"( "value_clip": 0.5, "value_coef": 1, "whiten": true})",
-                    R"({"epochs": 1})"),
+      tenon::preset(
+          "openrlhf",
+          "The defaults of OpenRLHF's PPO, but for two that are no option here: it clips rewards to "
+          "±10, and divides by the biased deviation.",
+          R"({"gamma": 1, "lambda": 1, "beta": 0.01, "clip_low": 0.2, "clip_high": 0.2,)"
+          R"( "value_clip": 0.5, "value_coef": 1, "whiten": true})",
+          R"({"epochs": 1})"),
       tenon::preset(
           "r1-lambda-0.95",
           "The weaker PPO of DeepSeek-R1's comparison with GRPO (arXiv 2501.12948v2, A.3, figure 4).",
@@ -77,24 +82,18 @@ class Ppo {
         lambda_(host.f64("lambda")),
         beta_(host.f64("beta")),
         whiten_(host.boolean("whiten")),
-        clip_low_(host.f64("clip_low")),
-        clip_high_(host.f64("clip_high")),
-        dual_clip_(host.f64_if("dual_clip").value_or(support::kNoCap)),
+        clip_(support::read_clip(host, host.f64_if("dual_clip"))),
         value_clip_(host.f64_if("value_clip").value_or(support::kNoValueClip)),
         value_coef_(host.f64("value_coef")),
         entropy_(host.f64("entropy")),
-        info_(support::read_info(host)) {
-    info_.needs &= ~static_cast<uint32_t>(TENON_NEEDS_GROUPS);
-    info_.needs |= TENON_NEEDS_VALUE;
+        info_(support::read_info(host, TENON_NEEDS_VALUE)) {
     if (entropy_ != 0) info_.needs |= TENON_NEEDS_ENTROPY;
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    for (const char* bound : {"clip_low", "clip_high"})
-      support::check_above_zero(host, findings, bound, "it would leave no room for the ratio to move");
+    support::check_clip(host, findings);
+    support::check_dual_clip(host, findings);
     support::check_aggregation(host, findings, "1: the sum over a completion's tokens");
-    if (auto c = host.f64_if("dual_clip"); c && *c <= 1 + host.f64("clip_high"))
-      findings.error("dual_clip", "must be above 1 + clip_high, the bound where the advantage is positive");
     support::check_above_zero(host, findings, "value_coef", "the critic would not learn");
     if (host.f64_if("value_clip"))
       support::check_above_zero(host, findings, "value_clip", "it would leave no room for values to move");
@@ -104,6 +103,7 @@ class Ppo {
 
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
     need_advantage_columns(r);
+    support::check_rewards(r);
     std::vector<support::Moments> advantage(r.sequences()), target(r.sequences());
     support::ScoredTokens tokens;
     support::Estimates e;
@@ -133,7 +133,7 @@ class Ppo {
     support::ValueMetrics values;
     for (uint64_t i = 0; i < r.sequences(); ++i) {
       if (!r.valid(i)) continue;
-      support::ClippedLosses policy(clip_low_, clip_high_, dual_clip_);
+      support::ClippedLosses policy(clip_.low, clip_.high, clip_.cap);
       support::ValueLosses critic(value_coef_, value_clip_);
       support::for_blocks(r, i, [&](uint64_t at, uint64_t n) {
         policy.add(r, at, n, out);
@@ -223,19 +223,14 @@ class Ppo {
              value.clipped > 0 ? "0: the value is beyond its bound"
                                : "weight · value_coef · (value now − value target)");
     if (entropy_ != 0) out.link("gradient by entropy", -w * entropy_, "−weight · entropy");
-    double ratio = 0;
-    support::exp_of_differences(r.raw().lp_new + t, r.raw().lp_old + t, 1, &ratio);
-    const support::TokenLoss loss =
-        support::clipped_surrogate(r.advantage(t), ratio, clip_low_, clip_high_, dual_clip_);
-    out.link("ratio", ratio, "exp(lp_new − lp_old)");
-    support::explain_clip(r.advantage(t), ratio, 1 - clip_low_, 1 + clip_high_, dual_clip_, out);
-    out.link("slope", loss.slope, "−ratio · advantage inside the bounds, else 0");
-    out.link("gradient", static_cast<float>(w * loss.slope), "weight · slope: of the loss, by lp_new");
+    const double slope = support::explain_surrogate(r, t, clip_, out);
+    out.link("gradient", static_cast<float>(w * slope), "weight · slope: of the loss, by lp_new");
   }
 
   double gamma_, lambda_, beta_;
   bool whiten_;
-  double clip_low_, clip_high_, dual_clip_, value_clip_, value_coef_, entropy_;
+  support::Clip clip_;
+  double value_clip_, value_coef_, entropy_;
   tenon_algorithm_info info_;
 };
 
@@ -254,11 +249,7 @@ TENON_ALGORITHM_PLUGIN(
         {.min = "0"}),
     tenon::boolean("whiten", "true",
                    "Advantages are brought to mean 0 and variance 1 over the rollout's tokens."),
-    tenon::number("clip_low", "0.2", "The ratio's lower bound is 1 − this; from 1 on it never binds.",
-                  {.min = "0"}),
-    tenon::number("clip_high", "0.2", "The ratio's upper bound is 1 + this.", {.min = "0"}),
-    tenon::number("dual_clip", nullptr,
-                  "The ratio's upper bound where the advantage is negative; absent: none.", {.min = "1"}),
+    support::kClipLow, support::kClipHigh, support::kDualClip,
     tenon::number(
         "value_clip", nullptr,
         "How far a value may go from that before the first update and still learn; absent: any distance.",

@@ -27,6 +27,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "algorithm_support/baseline.h"
 #include "algorithm_support/explain.h"
 #include "algorithm_support/kl.h"
 #include "algorithm_support/policy_loss.h"
@@ -45,30 +46,30 @@ class ReinforcePlusPlus {
       "normalised over the whole rollout; no critic.";
 
   static constexpr tenon::Presets kPresets{
-      tenon::preset("general",
-                    "REINFORCE++ (arXiv 2501.03262, §3.1): one completion a prompt, k1 in the reward.",
-                    R"({"baseline": "none", "gamma": 1, "beta": 0.01, "clip_low": 0.2, "clip_high": 0.2})",
-                    R"({"group_size": 1})"),
       tenon::preset(
-          "baseline",
-          "REINFORCE++ with the group's mean as baseline (arXiv 2501.03262, §3.2): four completions a "
-          "prompt, k2 in the loss.",
-          R"({"baseline": "group", "beta": 0.001, "clip_low": 0.2, "clip_high": 0.2})",
-          R"({"group_size": 4})")};
+          "general",
+          "REINFORCE++ (arXiv 2501.03262, §3.1): one completion a prompt, k1 in the reward. Its weight of "
+          "0.01 is OpenRLHF's default (init_kl_coef), the clip PPO's.",
+          R"({"baseline": "none", "gamma": 1, "beta": 0.01, "clip_low": 0.2, "clip_high": 0.2})",
+          R"({"group_size": 1})"),
+      tenon::preset("baseline",
+                    "REINFORCE++ with the group's mean as baseline (arXiv 2501.03262, §3.2): k2 in the loss. "
+                    "Its weight of "
+                    "0.001 is that of OpenRLHF's script train_reinforce_baseline_llama_ray_agent_async.sh, "
+                    "which has eight "
+                    "completions a prompt; four is a choice of this preset.",
+                    R"({"baseline": "group", "beta": 0.001, "clip_low": 0.2, "clip_high": 0.2})",
+                    R"({"group_size": 4})")};
 
   explicit ReinforcePlusPlus(tenon::Host host)
       : has_baseline_(host.str("baseline") == "group"),
         gamma_(host.f64("gamma")),
         beta_(host.f64("beta")),
-        clip_low_(host.f64("clip_low")),
-        clip_high_(host.f64("clip_high")),
-        info_(support::read_info(host)) {
-    if (!has_baseline_) info_.needs &= ~static_cast<uint32_t>(TENON_NEEDS_GROUPS);
-  }
+        clip_(support::read_clip(host)),
+        info_(support::read_info(host, has_baseline_ ? TENON_NEEDS_GROUPS : 0)) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    for (const char* bound : {"clip_low", "clip_high"})
-      support::check_above_zero(host, findings, bound, "it would leave no room for the ratio to move");
+    support::check_clip(host, findings);
     support::check_aggregation(host, findings, "1: the sum over a completion's tokens");
     if (host.str("baseline") == "group")
       findings.no_effect("gamma", "with baseline: group all tokens of a completion have its advantage");
@@ -78,6 +79,7 @@ class ReinforcePlusPlus {
 
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
     need_advantage_columns(r);
+    support::check_rewards(r);
     const std::vector<double> outcome = outcomes(r);
     std::vector<support::Moments> moments(r.sequences());
     support::ScoredTokens tokens;
@@ -101,13 +103,13 @@ class ReinforcePlusPlus {
     support::need_gradient_columns(r);
     support::RatioMetrics ratios;
     if (beta_ == 0 || !has_baseline_) {
-      support::add_clipped_losses(r, out, ratios, clip_low_, clip_high_);
+      support::add_clipped_losses(r, out, ratios, clip_.low, clip_.high);
     } else {
       support::need(r.raw().lp_ref, "lp_ref");
       double kl = 0, tokens = 0;
       const double beta = beta_ * r.kl_scale();
       support::add_token_losses(r, out, ratios, [&](uint64_t, uint64_t t, double ratio) {
-        support::TokenLoss loss = support::clipped_surrogate(r.advantage(t), ratio, clip_low_, clip_high_);
+        support::TokenLoss loss = support::clipped_surrogate(r.advantage(t), ratio, clip_.low, clip_.high);
         const support::KlTerm k2 = support::kl_term(support::Kl::kK2, r.lp_new(t), r.lp_ref(t), ratio);
         loss.loss += beta * k2.value, loss.slope += beta * k2.slope;
         kl += k2.value, tokens += 1;
@@ -154,15 +156,16 @@ class ReinforcePlusPlus {
   const void* extension(std::string_view id) { return tenon::explain_extension<ReinforcePlusPlus>(id); }
 
  private:
-  // With baseline: group, A of each valid sequence: exactly 0 where the group's rewards are equal. Without, empty.
+  // With baseline: group, A of each valid sequence: exactly 0 where the group's rewards are equal but for rounding.
+  // Without, empty.
   std::vector<double> outcomes(const tenon::RolloutView& r) const {
     std::vector<double> a(has_baseline_ ? r.sequences() : 0);
     if (!has_baseline_) return a;
     for (const auto& group : r.groups()) {
-      const double first = r.total_reward(group[0]);
-      double sum = 0;
-      for (uint64_t i : group) a[i] = r.total_reward(i) - first, sum += a[i];
-      for (uint64_t i : group) a[i] -= sum / static_cast<double>(group.size());
+      std::vector<double> rewards;
+      for (uint64_t i : group) rewards.push_back(r.total_reward(i));
+      rewards = support::less_mean(rewards);
+      for (size_t k = 0; k < group.size(); ++k) a[group[k]] = rewards[k];
     }
     return a;
   }
@@ -187,13 +190,7 @@ class ReinforcePlusPlus {
   void explain_gradient(const tenon::RolloutView& r, uint64_t t, double advantage,
                         const tenon::Explanation& out) const {
     support::explain_importance(r, t, advantage, out);
-    double ratio = 0;
-    support::exp_of_differences(r.raw().lp_new + t, r.raw().lp_old + t, 1, &ratio);
-    const support::TokenLoss loss = support::clipped_surrogate(r.advantage(t), ratio, clip_low_, clip_high_);
-    out.link("ratio", ratio, "exp(lp_new − lp_old)");
-    support::explain_clip(r.advantage(t), ratio, 1 - clip_low_, 1 + clip_high_, support::kNoCap, out);
-    out.link("slope", loss.slope, "−ratio · advantage inside the bounds, else 0");
-    double slope = loss.slope;
+    double slope = support::explain_surrogate(r, t, clip_, out);
     if (has_baseline_ && beta_ != 0) {
       const double pull = beta_ * r.kl_scale() * (r.lp_new(t) - r.lp_ref(t));
       out.link("slope of the divergence", pull, "beta · kl_scale · (lp_new − lp_ref)");
@@ -204,7 +201,8 @@ class ReinforcePlusPlus {
   }
 
   bool has_baseline_;
-  double gamma_, beta_, clip_low_, clip_high_;
+  double gamma_, beta_;
+  support::Clip clip_;
   tenon_algorithm_info info_;
 };
 
@@ -223,7 +221,4 @@ TENON_ALGORITHM_PLUGIN(
         "beta", "0",
         "Weight of the divergence from the reference model; 0: none, and no reference model is made.",
         {.min = "0"}),
-    tenon::number("clip_low", "0.2", "The ratio's lower bound is 1 − this; from 1 on it never binds.",
-                  {.min = "0"}),
-    tenon::number("clip_high", "0.2", "The ratio's upper bound is 1 + this.", {.min = "0"}),
-    support::kAggregation, support::kLength)
+    support::kClipLow, support::kClipHigh, support::kAggregation, support::kLength)

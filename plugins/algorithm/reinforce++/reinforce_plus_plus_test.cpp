@@ -39,6 +39,29 @@ TEST(ReinforcePlusPlusAdvantages, ByHand) {
         << "exactly";
 }
 
+TEST(ReinforcePlusPlusAdvantages, RewardsThatDifferByRoundingTeachNothing) {
+  EXPECT_THAT(
+      helpers::advantages_of(ReinforcePlusPlus(kGroup).algorithm, helpers::one_group({1.1 + 2.2, 3.3, 3.3})),
+      ElementsAre(0, 0, 0));
+}
+
+TEST(ReinforcePlusPlusAdvantages, NumbersThatAreNotFiniteAreErrorsThatNameTheSample) {
+  for (const Options& options : {Options{{"beta", "0.1"}}, kGroup}) {
+    const ReinforcePlusPlus algorithm(options);
+    Algorithm::Metrics metrics;
+    Rollout r = helpers::one_group({1, std::nan(""), 1});
+    const auto advantages = [&] { algorithm.algorithm.advantages(nullptr, r, metrics); };
+    EXPECT_THAT(advantages,
+                testing::ThrowsMessage<tenon::Error>(HasSubstr("column reward of sample 1 is nan")));
+    r.reward[1] = 0;
+    EXPECT_NO_THROW(advantages());
+    if (options.count("beta") == 0) continue;
+    r.lp_ref[5] = std::nanf("");
+    EXPECT_THAT(advantages,
+                testing::ThrowsMessage<tenon::Error>(HasSubstr("sample 2, lp_ref is nan at token 1")));
+  }
+}
+
 // A by its definition, then mean and variance in two passes, over tokens.
 std::vector<double> reference(const Rollout& r, bool baseline, double gamma, double beta) {
   std::vector<double> a(r.tokens());

@@ -34,6 +34,22 @@ TEST(ReinforceAdvantages, ByHand) {
   EXPECT_THAT(helpers::advantages_of(Reinforce(kGroup).algorithm, helpers::one_group({3})), ElementsAre(0));
 }
 
+TEST(ReinforceAdvantages, RewardsThatDifferByRoundingTeachNothing) {
+  EXPECT_THAT(helpers::advantages_of(Reinforce(kGroup).algorithm, helpers::one_group({1.1 + 2.2, 3.3, 3.3})),
+              ElementsAre(0, 0, 0));
+}
+
+TEST(ReinforceAdvantages, ARewardThatIsNotFiniteIsAnErrorThatNamesTheSample) {
+  for (const char* baseline : {kGroup, kNone})
+    for (double bad : {std::nan(""), std::numeric_limits<double>::infinity()}) {
+      const Reinforce reinforce(baseline);
+      Algorithm::Metrics metrics;
+      Rollout r = helpers::one_group({1, bad});
+      EXPECT_THAT([&] { reinforce.algorithm.advantages(nullptr, r, metrics); },
+                  testing::ThrowsMessage<tenon::Error>(testing::HasSubstr("reward of sample 1 is ")));
+    }
+}
+
 TEST(ReinforceAdvantages, TokenRewardsCount) {
   Rollout r = helpers::one_group({1, 0});
   r.token_reward = {5, .5, 5, std::nan("")};  // of a prompt token, a completion token, a prompt token, none
@@ -90,9 +106,18 @@ TEST(ReinforceGradient, ANumberThatIsNotFiniteIsAnErrorThatNamesTheSample) {
   EXPECT_THAT(reinforce.error_of(r), testing::HasSubstr("sample 10"));
 }
 
+// A loss of 0 whose derivative no float holds.
+TEST(ReinforceGradient, ADerivativeThatIsNotFiniteIsAnErrorThatNamesTheToken) {
+  const Reinforce reinforce(kNone);
+  Rollout r = helpers::one_group({1e39});
+  r.lp_new.assign(r.tokens(), 0.0f);
+  r = reinforce.prepared(r);
+  EXPECT_THAT(reinforce.error_of(r), testing::HasSubstr("token 1 of sample 0: advantage 1e+39, lp_new 0"));
+}
+
 TEST(ReinforceInfo, OnlyABaselineNeedsGroups) {
-  EXPECT_EQ(Reinforce(kGroup).algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS});
-  EXPECT_EQ(Reinforce(kNone).algorithm.info().needs, 0u);
+  EXPECT_EQ(Reinforce(kGroup).algorithm.info().needs, uint32_t{TENON_NEEDS_GROUPS | TENON_ON_POLICY});
+  EXPECT_EQ(Reinforce(kNone).algorithm.info().needs, uint32_t{TENON_ON_POLICY});
   EXPECT_EQ(Reinforce(kGroup).algorithm.info().aggregation, TENON_TOKEN_MEAN);
 }
 

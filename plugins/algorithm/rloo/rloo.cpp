@@ -26,9 +26,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "algorithm_support/baseline.h"
 #include "algorithm_support/explain.h"
 #include "algorithm_support/kl.h"
 #include "algorithm_support/policy_loss.h"
+#include "algorithm_support/token_columns.h"
 
 namespace {
 
@@ -40,9 +42,11 @@ class Rloo {
       "Back to Basics (arXiv 2402.14740) §3.2. As printed: preset: back-to-basics; as TRL has it: preset: "
       "trl.";
   static constexpr tenon::Presets kPresets{
-      tenon::preset("back-to-basics",
-                    "arXiv 2402.14740, §3.2: REINFORCE, the sum over a completion's tokens.",
-                    R"({"loss": "reinforce", "aggregation": "constant-length", "length": 1})"),
+      tenon::preset(
+          "back-to-basics",
+          "arXiv 2402.14740, §3.2: REINFORCE, the sum over a completion's tokens. The paper's weight "
+          "of the divergence differs by task: give beta.",
+          R"({"loss": "reinforce", "aggregation": "constant-length", "length": 1})"),
       tenon::preset(
           "trl", "The defaults of TRL 1.16's RLOOTrainer.",
           R"({"ratio": "sequence", "clip_low": 0.2, "clip_high": 0.2, "beta": 0.05, "aggregation": "sequence-mean"})",
@@ -51,15 +55,15 @@ class Rloo {
   explicit Rloo(tenon::Host host)
       : clipped_(host.str("loss") == "clipped"),
         sequence_(host.str("ratio") == "sequence"),
-        clip_low_(host.f64("clip_low")),
-        clip_high_(host.f64("clip_high")),
+        clip_(support::read_clip(host)),
         beta_(host.f64("beta")),
-        info_(support::read_info(host)) {}
+        info_(support::read_info(host, TENON_NEEDS_GROUPS)) {
+    if (!clipped_) info_.needs |= TENON_ON_POLICY;
+  }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     support::check_aggregation(host, findings, "the paper's sum over tokens: 1");
-    for (const char* bound : {"clip_low", "clip_high"})
-      support::check_above_zero(host, findings, bound, "it would leave no room for the ratio to move");
+    support::check_clip(host, findings);
     if (host.str("loss") != "clipped") {
       findings.no_effect("ratio", "loss: reinforce has no ratio");
       for (const char* bound : {"clip_low", "clip_high"})
@@ -75,21 +79,20 @@ class Rloo {
   tenon_algorithm_info info() const { return info_; }
   const void* extension(std::string_view id) const { return tenon::explain_extension<Rloo>(id); }
 
-  // A_i. A group whose r' are all equal, or with a single valid sample, has A = 0 exactly.
+  // A_i. A group whose r' are all equal but for rounding, or with a single valid sample, has A = 0 exactly.
   void advantages(const tenon::RolloutView& r, tenon::Advantages& out) const {
+    support::check_rewards(r);
     if (beta_ != 0) support::need(r.raw().lp_ref, "lp_ref"), support::need(r.raw().lp_old, "lp_old");
     support::AdvantageMetrics metrics;
     double kl = 0;
     for (const auto& group : r.groups()) {
-      const std::vector<double> rewards = shaped_rewards(r, group);
+      const std::vector<double> divergence = divergences(r, group),
+                                a = leave_one_out(shaped_rewards(r, group, divergence));
       for (size_t k = 0; k < group.size(); ++k) {
-        const double a = leave_one_out(rewards, k);
-        if (!std::isfinite(a))
-          throw tenon::Error("rloo: the advantage of sample " + std::to_string(r.sample_id(group[k])) +
-                             " is not finite: reward " + std::to_string(r.total_reward(group[k])));
-        if (beta_ != 0) kl += support::sequence_kl(r, group[k]);
-        out.set(group[k], a);
-        metrics.add(a);
+        if (!std::isfinite(a[k])) throw_not_finite(r, group[k]);
+        kl += divergence[k];
+        out.set(group[k], a[k]);
+        metrics.add(a[k]);
       }
     }
     metrics.report(out);
@@ -104,28 +107,29 @@ class Rloo {
         return support::TokenLoss{-r.advantage(t) * r.lp_new(t), -r.advantage(t)};
       });
     else if (!sequence_)
-      support::add_clipped_losses(r, out, metrics, clip_low_, clip_high_);
+      support::add_clipped_losses(r, out, metrics, clip_.low, clip_.high);
     else
       support::add_completion_losses(
           r, out, metrics, support::Whole::kProduct, [&](uint64_t, uint64_t t, double ratio) {
             return support::CompletionLoss{
-                support::clipped_surrogate(r.advantage(t), ratio, clip_low_, clip_high_), {}};
+                support::clipped_surrogate(r.advantage(t), ratio, clip_.low, clip_.high), {}};
           });
     metrics.report(out, clipped_);
   }
 
   void explain(const tenon::RolloutView& r, uint64_t i, uint64_t t, const tenon::Explanation& out) const {
     support::need_gradient_columns(r);
-    out.link("reward", r.total_reward(i), "of the completion and its tokens");
+    out.link("total reward", r.total_reward(i), "of the completion and its tokens");
     for (const auto& group : r.groups()) {
       if (r.group(group[0]) != r.group(i)) continue;
       const size_t k = static_cast<size_t>(std::find(group.begin(), group.end(), i) - group.begin());
-      const std::vector<double> rewards = shaped_rewards(r, group);
+      const std::vector<double> divergence = divergences(r, group),
+                                rewards = shaped_rewards(r, group, divergence);
       if (beta_ != 0) {
-        out.link("divergence", support::sequence_kl(r, i), "k1: Σ (lp_old − lp_ref) over its tokens");
-        out.link("shaped reward", rewards[k], "reward − beta · divergence");
+        out.link("divergence", divergence[k], "k1: Σ (lp_old − lp_ref) over its tokens");
+        out.link("shaped reward", rewards[k], "reward − beta · kl_scale · divergence");
       }
-      const double a = leave_one_out(rewards, k);
+      const double a = leave_one_out(rewards)[k];
       out.link("group size", static_cast<double>(group.size()), "valid completions of the same prompt");
       out.link("baseline", rewards[k] - a, "the mean reward of the others");
       out.link("advantage", a, "reward − baseline");
@@ -137,30 +141,44 @@ class Rloo {
       const double ratio =
           sequence_ ? support::completion_of(r, i).ratio(support::Whole::kProduct) : std::exp(x);
       out.link("ratio", ratio, sequence_ ? "e^Σ log-ratio of the completion" : "e^log-ratio");
-      support::explain_clip(r.advantage(t), ratio, 1 - clip_low_, 1 + clip_high_, support::kNoCap, out);
+      support::explain_clip(r.advantage(t), ratio, 1 - clip_.low, 1 + clip_.high, support::kNoCap, out);
     }
     support::explain_gradient(*this, r, i, t, out);
   }
 
  private:
-  // r' of each of the group.
-  std::vector<double> shaped_rewards(const tenon::RolloutView& r, const std::vector<uint64_t>& group) const {
-    std::vector<double> out;
-    for (uint64_t i : group)
-      out.push_back(r.total_reward(i) - (beta_ != 0 ? beta_ * r.kl_scale() * support::sequence_kl(r, i) : 0));
+  // k1 of each of the group; 0 without a reference.
+  std::vector<double> divergences(const tenon::RolloutView& r, const std::vector<uint64_t>& group) const {
+    std::vector<double> out(group.size());
+    if (beta_ == 0) return out;
+    for (size_t k = 0; k < out.size(); ++k) {
+      out[k] = support::sequence_kl(r, group[k]);
+      if (!std::isfinite(out[k])) throw_not_finite(r, group[k]);
+    }
     return out;
   }
-  static double leave_one_out(const std::vector<double>& rewards, size_t k) {
-    const auto [low, high] = std::minmax_element(rewards.begin(), rewards.end());
-    if (*low == *high) return 0;
+  // r' of each of the group.
+  std::vector<double> shaped_rewards(const tenon::RolloutView& r, const std::vector<uint64_t>& group,
+                                     const std::vector<double>& divergence) const {
+    std::vector<double> out;
+    for (size_t k = 0; k < group.size(); ++k)
+      out.push_back(r.total_reward(group[k]) - beta_ * r.kl_scale() * divergence[k]);
+    return out;
+  }
+  static std::vector<double> leave_one_out(const std::vector<double>& rewards) {
+    std::vector<double> out = support::less_mean(rewards);
     const double g = static_cast<double>(rewards.size());
-    double mean = 0;
-    for (double x : rewards) mean += x / g;
-    return g / (g - 1) * (rewards[k] - mean);
+    for (double& a : out) a *= g > 1 ? g / (g - 1) : 0;
+    return out;
+  }
+  [[noreturn]] static void throw_not_finite(const tenon::RolloutView& r, uint64_t i) {
+    throw tenon::Error("the advantage of sample " + std::to_string(r.sample_id(i)) + " is not finite: " +
+                       support::what_is_not_finite(r, i, "its reward is too far from those of its group"));
   }
 
   bool clipped_, sequence_;
-  double clip_low_, clip_high_, beta_;
+  support::Clip clip_;
+  double beta_;
   tenon_algorithm_info info_;
 };
 
@@ -175,11 +193,7 @@ TENON_ALGORITHM_PLUGIN(
                   "clipped: PPO's bound on the ratio; reinforce: −A log p, as printed."),
     tenon::choice("ratio", kRatios, "\"token\"",
                   "Of clipped: new over old probability of each token, or of the whole completion (TRL)."),
-    tenon::number("clip_low", "0.2",
-                  "Of clipped, above 0: the ratio's lower bound is 1 − this; from 1 on it never binds.",
-                  {.min = "0"}),
-    tenon::number("clip_high", "0.2", "Of clipped, above 0: the ratio's upper bound is 1 + this.",
-                  {.min = "0"}),
+    support::kClipLow, support::kClipHigh,
     tenon::number("beta", "0",
                   "Weight of the divergence from the reference model (k1) in the reward; 0: none, and no "
                   "reference model is made.",

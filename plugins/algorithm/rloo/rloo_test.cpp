@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <functional>
+
 #include "algorithm_test/rollouts.h"
 
 extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
@@ -59,6 +61,37 @@ TEST(RlooAdvantages, LeaveOneOutOnUnevenGroups) {
               << "seed " << seed << " sequence " << i;
       }
     }
+}
+
+TEST(RlooAdvantages, RewardsThatDifferByRoundingTeachNothing) {
+  EXPECT_THAT(helpers::advantages_of(Rloo().algorithm, helpers::one_group({1.1 + 2.2, 3.3, 3.3})),
+              ElementsAre(0, 0, 0));
+  EXPECT_THAT(helpers::advantages_of(Rloo().algorithm, helpers::one_group({1e6 + 1, 1e6, 1e6})),
+              ElementsAre(1, -.5, -.5))
+      << "what rewards have in common is not rounded into their differences";
+}
+
+TEST(RlooAdvantages, NumbersThatAreNotFiniteAreErrorsThatNameTheSample) {
+  const Rloo rloo(Options{{"beta", "0.1"}});
+  const auto error_of = [&](const std::function<void(Rollout&)>& spoil) -> std::string {
+    Rollout r = helpers::one_group({1, 1, 0});
+    r.token_reward.assign(r.tokens(), std::nan(""));
+    spoil(r);
+    Algorithm::Metrics metrics;
+    try {
+      rloo.algorithm.advantages(nullptr, r, metrics);
+    } catch (const tenon::Error& e) {
+      return e.what();
+    }
+    return "no error";
+  };
+  EXPECT_EQ(error_of([](Rollout&) {}), "no error");
+  EXPECT_THAT(error_of([](Rollout& r) { r.reward[2] = std::nan(""); }),
+              testing::HasSubstr("column reward of sample 2 is nan"));
+  EXPECT_THAT(error_of([](Rollout& r) { r.token_reward[3] = HUGE_VAL; }),
+              testing::HasSubstr("column token_reward at token 1 of sample 1 is inf"));
+  EXPECT_THAT(error_of([](Rollout& r) { r.lp_ref[3] = std::nanf(""); }),
+              testing::HasSubstr("sample 1 is not finite: lp_ref is nan at token 1"));
 }
 
 TEST(RlooAdvantages, OverflowIsAnError) {
@@ -158,18 +191,7 @@ TEST(RlooGradient, AnySplitAndAnyOrderGiveTheSameAndExplanationsAgree) {
   }
 }
 
-// TRL 1.16's RLOOConfig: beta 0.05, epsilon 0.2, num_generations 2.
-TEST(RlooPresets, HaveTheirSourcesValues) {
-  const helpers::PresetOptions trl = helpers::preset_options(tenon_plugin_query_v1(nullptr), "trl");
-  EXPECT_EQ(trl.component, (Options{{"ratio", json("sequence")},
-                                    {"clip_low", "0.2"},
-                                    {"clip_high", "0.2"},
-                                    {"beta", "0.05"},
-                                    {"aggregation", json("sequence-mean")}}));
-  EXPECT_EQ(trl.stage, (Options{{"group_size", "2"}}));
-  EXPECT_EQ(
-      preset("back-to-basics"),
-      (Options{{"loss", json("reinforce")}, {"aggregation", json("constant-length")}, {"length", "1"}}));
+TEST(RlooPresets, AreOptionsWithoutMistakes) {
   for (const char* name : {"trl", "back-to-basics"})
     EXPECT_THAT(helpers::findings_of(helpers::component_of(tenon_plugin_query_v1(nullptr)), preset(name)),
                 ElementsAre());
@@ -196,6 +218,8 @@ TEST(RlooGradient, OverflowIsAnErrorThatNamesTheSample) {
 
 TEST(RlooInfo, FollowsTheOptions) {
   helpers::expect_info_follows_the_options(tenon_plugin_query_v1(nullptr));
+  EXPECT_EQ(with({{"loss", json("reinforce")}}).algorithm.info().needs,
+            uint32_t{TENON_NEEDS_GROUPS | TENON_ON_POLICY});
 }
 
 TEST(RlooAdvantages, AMissingReferenceIsAnError) {

@@ -28,11 +28,11 @@ inline void check_aggregation(const Host& host, Findings& findings, const std::s
     findings.error("length", "aggregation: constant-length divides by `length`; give it (" + usual + ")");
 }
 
-// What the two options and `beta`, the weight of the divergence from the reference, say of an algorithm that
-// compares the samples of a group.
-inline tenon_algorithm_info read_info(const Host& host) {
+// What the two options and `beta`, the weight of the divergence from the reference, say of an algorithm. needs: TENON_NEEDS_… that it has with any
+// options.
+inline tenon_algorithm_info read_info(const Host& host, uint32_t needs) {
   tenon_algorithm_info info{};
-  info.needs = TENON_NEEDS_GROUPS;
+  info.needs = needs;
   if (host.f64("beta") != 0) info.needs |= TENON_NEEDS_REFERENCE;
   const std::string aggregation = host.str("aggregation");
   info.aggregation = aggregation == "token-mean"      ? TENON_TOKEN_MEAN

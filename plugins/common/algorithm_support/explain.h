@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "algorithm_support/algorithm_support.h"
+#include "algorithm_support/policy_loss.h"
 
 namespace tenon::algorithm_support {
 
@@ -27,6 +27,17 @@ inline void explain_clip(double a, double ratio, double low, double high, double
     out.link("clip", cap, "the bound of negative advantages: this token's policy gradient is 0");
   else
     out.link("clip", ratio, "inside the bounds");
+}
+
+// The clipped surrogate of token t with the token's own ratio: ratio, bound, slope. Returns the slope by lp_new, before the weight.
+inline double explain_surrogate(const RolloutView& r, uint64_t t, const Clip& clip, const Explanation& out) {
+  double ratio = 0;
+  exp_of_differences(r.raw().lp_new + t, r.raw().lp_old + t, 1, &ratio);
+  out.link("ratio", ratio, "exp(lp_new − lp_old)");
+  explain_clip(r.advantage(t), ratio, 1 - clip.low, 1 + clip.high, clip.cap, out);
+  const double slope = clipped_surrogate(r.advantage(t), ratio, clip.low, clip.high, clip.cap).slope;
+  out.link("slope", slope, "−ratio · advantage inside the bounds, else 0");
+  return slope;
 }
 
 // The weight of token t, and its derivatives as `algorithm.gradient` gives them to the optimizer: the very function, on sequence i alone.

@@ -7,6 +7,7 @@
 #endif
 
 #include "algorithm_support/lanes.h"
+#include "algorithm_support/text.h"
 
 namespace tenon::algorithm_support {
 namespace {
@@ -83,6 +84,17 @@ uint64_t ScoredTokens::place_of(uint64_t t) const {
     else if (t >= begin)
       before += t - begin;
   return before;
+}
+
+std::string what_is_not_finite(const RolloutView& r, uint64_t i, const std::string& otherwise) {
+  const std::pair<const char*, const float*> columns[] = {
+      {"lp_old", r.raw().lp_old}, {"lp_ref", r.raw().lp_ref}, {"value_old", r.raw().value_old}};
+  for (uint64_t t = r.begin(i); t < r.end(i); ++t)
+    for (const auto& [name, column] : columns)
+      if (r.scored(t) && column != nullptr && !std::isfinite(column[t]))
+        return std::string(name) + " is " + number_text(column[t]) + " at token " +
+               std::to_string(t - r.begin(i));
+  return otherwise;
 }
 
 void gather(const ScoredTokens& tokens, const float* column, std::vector<double>& out) {

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -27,6 +28,10 @@ class ScoredTokens {
   std::vector<std::pair<uint64_t, uint64_t>> runs_;
   uint64_t count_ = 0;
 };
+
+// Why an advantage of sequence i is not finite, for messages: "lp_ref is nan at token 3", of the first scored token that has such a lp_old, lp_ref or
+// value_old; `otherwise` if all are numbers.
+std::string what_is_not_finite(const RolloutView& r, uint64_t i, const std::string& otherwise);
 
 // A column at the tokens.
 void gather(const ScoredTokens& tokens, const float* column, std::vector<double>& out);

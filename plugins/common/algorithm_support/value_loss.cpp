@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "algorithm_support/value_loss.h"
 
+#include "algorithm_support/text.h"
+
 namespace tenon::algorithm_support {
 namespace {
 
@@ -58,9 +60,9 @@ bool slopes_are_finite(const float* slopes, uint64_t n) {
     if (!(loss <= largest)) largest = loss, worst = t;
   }
   throw Error("the critic's loss is not finite at token " + std::to_string(worst - r.begin(i)) +
-              " of sample " + std::to_string(r.sample_id(i)) + ": value " + std::to_string(c.value[worst]) +
-              ", value_old " + std::to_string(c.value_old[worst]) + ", value_target " +
-              std::to_string(c.value_target[worst]) + ". Lower the critic's learning rate");
+              " of sample " + std::to_string(r.sample_id(i)) + ": value " + number_text(c.value[worst]) +
+              ", value_old " + number_text(c.value_old[worst]) + ", value_target " +
+              number_text(c.value_target[worst]) + ". Lower the critic's learning rate");
 }
 
 }  // namespace

@@ -2,9 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "algorithm_support/whitening.h"
 
+#include <array>
 #include <bit>
 
 #include "algorithm_support/lanes.h"
+#include "algorithm_support/rewards.h"
+#include "algorithm_support/text.h"
+#include "algorithm_support/token_columns.h"
 
 namespace tenon::algorithm_support {
 namespace {
@@ -87,16 +91,18 @@ Moments advantage_moments(const RolloutView& r, const std::vector<Moments>& of_s
                                       : std::numeric_limits<double>::infinity();
     if (m.count > 0 && size > largest) largest = size, worst = i;
   }
-  throw Error("the advantages are not finite, or too large to take their variance: those of sample " +
-              std::to_string(r.sample_id(worst)) + " reach from " + std::to_string(of_sequence[worst].least) +
-              " to " + std::to_string(of_sequence[worst].most) + "; its reward is " +
-              std::to_string(r.total_reward(worst)));
+  const Moments& m = of_sequence[worst];
+  throw Error("the advantages are not finite, or too large to take their variance: of sample " +
+              std::to_string(r.sample_id(worst)) + ", " +
+              what_is_not_finite(r, worst,
+                                 "they reach from " + number_text(m.least) + " to " + number_text(m.most) +
+                                     ", and its reward is " + number_text(r.total_reward(worst))));
 }
 
 Whitening::Whitening(const Moments& m)
     : mean_(m.mean),
       deviation_(std::sqrt(m.sample_variance() + 1e-8)),
-      factor_(m.least < m.most ? 1 / deviation_ : 0) {}
+      factor_(is_flat(std::array{m.least, m.most}) ? 0 : 1 / deviation_) {}
 
 void Whitening::apply(const RolloutView& r, Advantages& out) const {
   for (uint64_t i = 0; i < r.sequences(); ++i) {

@@ -33,7 +33,7 @@ Moments moments_by_sample(const RolloutView& r, const std::vector<Moments>& of_s
 Moments advantage_moments(const RolloutView& r, const std::vector<Moments>& of_sequence);
 
 // A ↦ (A − mean) / sqrt(variance + 1e-8) with Bessel's variance, as `masked_whiten` of TRL and verl. Everything becomes 0, exactly, where all
-// numbers are equal.
+// numbers are equal but for rounding (is_flat).
 class Whitening {
  public:
   explicit Whitening(const Moments& m);

@@ -76,6 +76,13 @@ TEST(Whitening, EqualNumbersBecomeZeroExactly) {
   EXPECT_EQ(Whitening(Moments::of(x.data(), 1))(.1), 0);
 }
 
+TEST(Whitening, NumbersThatDifferByRoundingBecomeZeroExactly) {
+  const std::vector<double> x{1.1 + 2.2, 3.3, 3.3};
+  ASSERT_NE(x[0], x[1]);
+  const Whitening whitening(Moments::of(x.data(), x.size()));
+  for (double a : x) EXPECT_EQ(whitening(a), 0);
+}
+
 TEST(DiscountedSums, AreThoseOfTheirDefinition) {
   for (uint64_t n : {0, 1, 3, 4, 5, 7, 8, 9, 31, 64})
     for (double decay : {0.0, .5, 1.0}) {
