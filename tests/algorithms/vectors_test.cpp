@@ -85,13 +85,38 @@ TEST(Vectors, Divergences) {
                                      {{"beta", "1"}, {"kl", js::serialize(v.at("kl"))}});
     Rollout r;
     add_sequence(r, 1);
-    r.lp_new[1] = r.lp_old[1] = static_cast<float>(v.at("lp").to_number<double>());
+    r.lp_new[1] = static_cast<float>(v.at("lp").to_number<double>());
+    r.lp_old[1] = static_cast<float>(v.at("lp_old").to_number<double>());
     r.lp_ref[1] = static_cast<float>(v.at("lp_ref").to_number<double>());
     r.advantage = {0, 0}, r.weight = {0, 1};
     Algorithm::Metrics metrics;
     const Algorithm::Columns c = Algorithm(instance.ref()).gradient(nullptr, r, metrics);
-    EXPECT_NEAR(c.loss, v.at("value").to_number<double>(), 1e-7) << v.at("kl");
-    EXPECT_NEAR(c.d_logprob[1], v.at("slope").to_number<double>(), 1e-7) << v.at("kl");
+    EXPECT_NEAR(c.loss, v.at("value").to_number<double>(), 1e-7) << v.at("source");
+    EXPECT_NEAR(c.d_logprob[1], v.at("slope").to_number<double>(), 1e-7) << v.at("source");
+  }
+}
+
+// One pair: the first sample is chosen, each side is [lp_new, lp_ref] of its one token.
+TEST(Vectors, Preferences) {
+  if (find_algorithm("dpo") == nullptr) GTEST_SKIP() << "dpo is not built";
+  for (const js::value& v : vectors("preferences")) {
+    std::map<std::string, std::string> options;
+    for (const auto& option : v.at("options").as_object())
+      options[option.key()] = option.value().as_string().c_str();
+    const AlgorithmInstance instance(find_algorithm("dpo"), options);
+    Rollout r;
+    add_sequence(r, 1), add_sequence(r, 1);
+    r.reward = {1, 0};
+    for (uint64_t i = 0; i < 2; ++i) {
+      const std::vector<double> lp = numbers(v.at(i == 0 ? "chosen" : "rejected"));
+      r.lp_new[2 * i + 1] = static_cast<float>(lp[0]), r.lp_ref[2 * i + 1] = static_cast<float>(lp[1]);
+    }
+    r.advantage = {0, 1, 0, -1}, r.weight = {0, 0.5, 0, 0.5};  // two samples
+    Algorithm::Metrics metrics;
+    const Algorithm::Columns c = Algorithm(instance.ref()).gradient(nullptr, r, metrics);
+    EXPECT_NEAR(c.loss, v.at("loss").to_number<double>(), 1e-7) << v.at("source");
+    EXPECT_NEAR(c.d_logprob[1], v.at("d_chosen").to_number<double>(), 1e-7) << v.at("source");
+    EXPECT_NEAR(c.d_logprob[3], v.at("d_rejected").to_number<double>(), 1e-7) << v.at("source");
   }
 }
 
