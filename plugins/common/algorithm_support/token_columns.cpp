@@ -17,6 +17,19 @@ void widen(const float* __restrict from, uint64_t n, double* __restrict to) {
   for (uint64_t k = 0; k < n; ++k) to[k] = from[k];
 }
 
+// A token_reward column, 0 where there is none.
+TENON_FOR_EACH_PROCESSOR
+void take_rewards(const double* __restrict from, uint64_t n, double* __restrict to) {
+  for (uint64_t k = 0; k < n; ++k) to[k] = from[k] == from[k] ? from[k] : 0;
+}
+
+TENON_FOR_EACH_PROCESSOR
+void take_off_divergence(const float* __restrict lp, const float* __restrict lp_ref, uint64_t n,
+                         double weight, double* __restrict from) {
+  for (uint64_t k = 0; k < n; ++k)
+    from[k] -= weight * (static_cast<double>(lp[k]) - static_cast<double>(lp_ref[k]));
+}
+
 // reward_k += gamma · value_{k+1} − value_k for k < n.
 TENON_FOR_EACH_PROCESSOR
 void make_deltas(double* __restrict reward, const double* __restrict value, uint64_t n, double gamma) {
@@ -122,15 +135,14 @@ void token_rewards(const RolloutView& r, uint64_t i, const ScoredTokens& tokens,
                    std::vector<double>& out) {
   out.assign(tokens.count(), 0.0);
   if (out.empty()) return;
-  if (r.raw().token_reward != nullptr || kl_weight != 0) {
-    double* to = out.data();
-    tokens.for_runs([&](uint64_t begin, uint64_t end) {
-      for (uint64_t t = begin; t < end; ++t, ++to) {
-        if (r.has_token_reward(t)) *to = r.token_reward(t);
-        if (kl_weight != 0) *to -= kl_weight * (r.lp_old(t) - r.lp_ref(t));
-      }
-    });
-  }
+  double* to = out.data();
+  const tenon_rollout& c = r.raw();
+  tokens.for_runs([&](uint64_t begin, uint64_t end) {
+    const uint64_t n = end - begin;
+    if (c.token_reward != nullptr) take_rewards(c.token_reward + begin, n, to);
+    if (kl_weight != 0) take_off_divergence(c.lp_old + begin, c.lp_ref + begin, n, kl_weight, to);
+    to += n;
+  });
   out.back() += r.reward(i);
 }
 

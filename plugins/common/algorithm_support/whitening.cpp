@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "algorithm_support/whitening.h"
 
+#include <algorithm>
 #include <array>
-#include <bit>
 
 #include "algorithm_support/lanes.h"
 #include "algorithm_support/rewards.h"
@@ -13,36 +13,27 @@
 namespace tenon::algorithm_support {
 namespace {
 
-// The order of integers is that of the numbers whose bits they are: the least of integers can be found in any order, so in vector code. Its own
-// inverse.
-inline int64_t in_order(int64_t bits) {
-  return bits ^ static_cast<int64_t>(static_cast<uint64_t>(bits >> 63) >> 1);
+// What is added up of numbers x: x − origin and its square, least and largest.
+struct Sums {
+  Lanes from, squares;
+  double least[kLanes], most[kLanes];
+};
+
+inline __attribute__((always_inline)) void add_one(double x, double origin, uint64_t l, Sums& sums) {
+  const double from = x - origin;
+  sums.from.at[l] += from, sums.squares.at[l] += from * from;
+  sums.least[l] = x < sums.least[l] ? x : sums.least[l];
+  sums.most[l] = x > sums.most[l] ? x : sums.most[l];
 }
 
 TENON_FOR_EACH_PROCESSOR
-void add_all(const double* x, uint64_t n, Lanes* in_out) {
-  add_to_lanes(x, n, *in_out);
-}
-
-TENON_FOR_EACH_PROCESSOR
-void find_range(const double* x, uint64_t n, double* least_out, double* most_out) {
-  int64_t least = std::numeric_limits<int64_t>::max(), most = std::numeric_limits<int64_t>::min();
-  for (uint64_t k = 0; k < n; ++k) {
-    const int64_t order = in_order(std::bit_cast<int64_t>(x[k]));
-    least = order < least ? order : least;
-    most = order > most ? order : most;
-  }
-  *least_out = std::bit_cast<double>(in_order(least)), *most_out = std::bit_cast<double>(in_order(most));
-}
-
-TENON_FOR_EACH_PROCESSOR
-void add_squares(const double* x, uint64_t n, double mean, Lanes* in_out) {
-  Lanes squares = *in_out;
+void add_all(const double* x, uint64_t n, double origin, Sums* in_out) {
+  Sums sums = *in_out;
   uint64_t k = 0;
   for (; k + kLanes <= n; k += kLanes)
-    for (uint64_t l = 0; l < kLanes; ++l) squares.at[l] += (x[k + l] - mean) * (x[k + l] - mean);
-  for (uint64_t l = 0; l < n - k; ++l) squares.at[l] += (x[k + l] - mean) * (x[k + l] - mean);
-  *in_out = squares;
+    for (uint64_t l = 0; l < kLanes; ++l) add_one(x[k + l], origin, l, sums);
+  for (uint64_t l = 0; k + l < n; ++l) add_one(x[k + l], origin, l, sums);
+  *in_out = sums;
 }
 
 TENON_FOR_EACH_PROCESSOR
@@ -52,16 +43,20 @@ void whiten(double* a, uint64_t n, double mean, double factor) {
 
 }  // namespace
 
+// One pass: with a number of the array as origin, |mean − origin| is at most sqrt(n) deviations, so that no more than log10(n) of 16 digits are lost.
 Moments Moments::of(const double* x, uint64_t n) {
   Moments m;
   if (n == 0) return m;
-  Lanes sum;
-  add_all(x, n, &sum);
-  find_range(x, n, &m.least, &m.most);
-  m.count = static_cast<double>(n), m.mean = sum.sum() / m.count;
-  Lanes squares;
-  add_squares(x, n, m.mean, &squares);
-  m.squares = squares.sum();
+  Sums sums;
+  std::fill(std::begin(sums.least), std::end(sums.least), x[0]);
+  std::fill(std::begin(sums.most), std::end(sums.most), x[0]);
+  add_all(x, n, x[0], &sums);
+  m.count = static_cast<double>(n);
+  const double from = sums.from.sum() / m.count;
+  m.mean = x[0] + from;
+  m.squares = std::max(0.0, sums.squares.sum() - m.count * from * from);
+  m.least = *std::min_element(std::begin(sums.least), std::end(sums.least));
+  m.most = *std::max_element(std::begin(sums.most), std::end(sums.most));
   return m;
 }
 
