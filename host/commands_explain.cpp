@@ -211,6 +211,8 @@ int explain_command(const ExplainArguments& a) {
   } catch (const Error& e) {
     throw RunError(algorithm.title() + ": " + e.what());
   }
+  if (difference) difference = "computed again, the step is not what the optimizer saw: " + *difference;
+  if (!difference) difference = chain_difference(answer);
   const std::vector<std::string> others = others_than_then(at);
   if (a.json) {
     json::object all{{"run", run.string()},
@@ -232,7 +234,7 @@ int explain_command(const ExplainArguments& a) {
     return kExitOk;
   }
   std::cout.flush();
-  std::cerr << "error: computed again, the step is not what the optimizer saw: " << *difference << '\n';
+  std::cerr << "error: " << *difference << '\n';
   for (const std::string& other : others) std::cerr << "  stage " << at.stage->name << " " << other << '\n';
   return kExitFailed;
 }

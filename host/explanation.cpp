@@ -288,6 +288,28 @@ json::object explain_sample(const Trace& trace, uint64_t i, std::optional<uint64
   return out;
 }
 
+std::optional<std::string> chain_difference(const json::object& sample) {
+  const json::value* chain = sample.if_contains("chain");
+  if (chain == nullptr || chain->is_null()) return std::nullopt;
+  const json::array& updates = sample.at("tokens").at(0).at("updates").as_array();
+  for (const json::value& step : chain->as_array()) {
+    const auto had = std::find_if(updates.begin(), updates.end(), [&](const json::value& update) {
+      return update.at("update") == step.at("update");
+    });
+    if (had == updates.end()) continue;
+    const std::string which = "the explanation of update " + count(step.at("update")) + " ends ";
+    const json::array& links = step.at("links").as_array();
+    if (links.empty() || links.back().at("quantity").as_string() != "gradient")
+      return which + "without a link `gradient`";
+    const double said = links.back().at("value").to_number<double>(),
+                 was = had->at("d_logprob").to_number<double>();
+    if (!(std::abs(said - was) <= 1e-6 * std::abs(was)))
+      return which + "in the gradient " + json_number(said) + ", and the optimizer's update had " +
+             json_number(was);
+  }
+  return std::nullopt;
+}
+
 std::string explanation_text(const json::object& sample) {
   return heading(sample) + rewards_text(sample) +
          (sample.contains("chain") ? chain_text(sample) : tokens_text(sample));

@@ -24,6 +24,10 @@ using TokenText = std::function<std::optional<std::string>(int32_t id)>;
 boost::json::object explain_sample(const Trace& trace, uint64_t i, std::optional<uint64_t> token,
                                    const Instance& algorithm, const TokenText& text);
 
+// Of explain_sample's answer about one token: the first update whose chain does not end in the link `gradient` with the d_logprob that the update had, to
+// 1e-6 of it, as the end of a sentence; nothing: all do, or there is no chain.
+std::optional<std::string> chain_difference(const boost::json::object& sample);
+
 // For people: the sample, and its tokens in a table or the chain of one.
 std::string explanation_text(const boost::json::object& sample);
 

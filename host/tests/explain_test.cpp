@@ -247,6 +247,15 @@ TEST_F(Explain, AnAlgorithmThatDoesNotExplainItselfGivesItsNumbers) {
                     HasSubstr("d_logprob\n"), HasSubstr("Equal to what the optimizer saw")));
 }
 
+TEST_F(Explain, AnAlgorithmThatExplainsAnotherGradientIsFoundOut) {
+  make_run("{use: toy-algorithm, scale: 2, boast: 1.5}");
+  const Outcome answer = explain(4, 10, 0);
+  EXPECT_EQ(answer.code, 1);
+  EXPECT_THAT(answer.err, HasSubstr("error: the explanation of update 0 ends in the gradient 0.75, and the "
+                                    "optimizer's update had 0.5"));
+  EXPECT_EQ(explain(4, 10).code, 0) << "no token, no explanation";
+}
+
 TEST_F(Explain, WhatIsNotThereIsSaidWithWhatIs) {
   make_run();
   struct Case {

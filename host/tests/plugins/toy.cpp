@@ -196,7 +196,7 @@ constexpr OptionTable kRewardOptions{integer("crash_every", "0", "Crash for thes
 
 // Reward minus the group's mean, times `scale`; the loss is −w A e^(lp_new − lp_old).
 struct ToyAlgorithm {
-  explicit ToyAlgorithm(Host h) : scale(h.f64("scale")), silent(h.boolean("silent")) {}
+  explicit ToyAlgorithm(Host h) : scale(h.f64("scale")), boast(h.f64("boast")), silent(h.boolean("silent")) {}
   tenon_algorithm_info info() const {
     return {sizeof(tenon_algorithm_info), TENON_NEEDS_GROUPS, TENON_TOKEN_MEAN, 0, 0};
   }
@@ -225,15 +225,16 @@ struct ToyAlgorithm {
     out.link("advantage", advantage(r, i), "scale · (reward − mean)");
     out.link("ratio", std::exp(r.lp_new(t) - r.lp_old(t)), "e^(lp_new − lp_old)");
     out.link("weight", r.weight(t), "the normaliser");
-    out.link("gradient", slope(r, t), "−w A ratio");
+    out.link("gradient", boast * slope(r, t), "−w A ratio");
   }
   const void* extension(std::string_view id) {
     return silent ? nullptr : explain_extension<ToyAlgorithm>(id);
   }
-  double scale;
+  double scale, boast;
   bool silent;
 };
 constexpr OptionTable kAlgorithmOptions{number("scale", "1", "Factor of advantages."),
+                                        number("boast", "1", "Factor of the gradient that is told."),
                                         boolean("silent", "false", "Do not explain.")};
 
 constexpr OptionTable kWeight{number("weight", "1.0", "Weight in the sum.")};
