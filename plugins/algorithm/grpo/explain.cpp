@@ -19,7 +19,7 @@ void Grpo::explain(const RolloutView& r, uint64_t i, uint64_t t, const Explanati
 void Grpo::explain_reward(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const {
   out.link("reward", r.reward(i), "of the completion");
   if (!o_.process && r.total_reward(i) != r.reward(i))
-    out.link("with its tokens' rewards", r.total_reward(i), "the completion's and those of its tokens");
+    out.link("total reward", r.total_reward(i), "the completion's and those of its tokens");
   if (o_.beta != 0 && o_.kl_in_reward) {
     out.link("divergence", support::sequence_kl(r, i), "k1: Σ (lp_old − lp_ref) over its tokens");
     out.link("shaped reward", steps(r, i)[0].reward, "reward − beta · divergence");
@@ -57,21 +57,18 @@ void Grpo::explain_reward(const RolloutView& r, uint64_t i, uint64_t t, const Ex
 }
 
 void Grpo::explain_loss(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const {
-  const bool whole = o_.ratio != Ratio::kToken;
+  const bool is_whole = o_.ratio != Ratio::kToken;
   const double a = r.advantage(t), x = r.lp_new(t) - r.lp_old(t);
   const support::Completion c = support::completion_of(r, i);
-  const double ratio =
-      whole && o_.objective != Objective::kGmpo
-          ? c.ratio(o_.ratio == Ratio::kSequence ? support::Whole::kProduct : support::Whole::kGeometricMean)
-          : std::exp(x);
+  const double ratio = is_whole && o_.objective != Objective::kGmpo ? c.ratio(whole()) : std::exp(x);
   out.link("log-ratio", x, "lp_new − lp_old of the token");
-  if (whole)
+  if (is_whole)
     out.link("log-ratio of the completion", c.log_ratio,
              "Σ over its " + std::to_string(static_cast<uint64_t>(c.tokens)) + " tokens");
   out.link("ratio", ratio,
-           !whole || o_.objective == Objective::kGmpo ? "e^log-ratio"
-           : o_.ratio == Ratio::kSequence             ? "e^log-ratio of the completion"
-                                                      : "e^(log-ratio of the completion / its tokens)");
+           !is_whole || o_.objective == Objective::kGmpo ? "e^log-ratio"
+           : o_.ratio == Ratio::kSequence                ? "e^log-ratio of the completion"
+                                                         : "e^(log-ratio of the completion / its tokens)");
   const bool logs = o_.objective == Objective::kGmpo;
   const double low = logs ? std::exp(-o_.clip.low) : 1 - o_.clip.low,
                high = logs ? std::exp(o_.clip.high) : 1 + o_.clip.high;

@@ -18,8 +18,7 @@
 #include <string_view>
 #include <vector>
 
-#include "algorithm_support/kl.h"
-#include "algorithm_support/policy_loss.h"
+#include "algorithm_support/completion_loss.h"
 #include "algorithm_support/rewards.h"
 #include "presets.h"
 
@@ -90,18 +89,7 @@ class Grpo {
   void set_process(const RolloutView& r, uint64_t i, const Moments& group, const Moments& batch,
                    Advantages& out) const;
 
-  struct KlSum {
-    double value = 0, count = 0;
-  };
-  algorithm_support::TokenLoss policy_loss(double a, double ratio, double lp_new) const;
-  algorithm_support::KlTerm token_kl(const RolloutView& r, uint64_t t, double ratio, double beta,
-                                     KlSum& sum) const;
-  void token_gradient(const RolloutView& r, Gradient& out, algorithm_support::RatioMetrics& metrics,
-                      KlSum& kl) const;
-  void completion_gradient(const RolloutView& r, Gradient& out, algorithm_support::RatioMetrics& metrics,
-                           KlSum& kl) const;
-  void geometric_gradient(const RolloutView& r, Gradient& out, algorithm_support::RatioMetrics& metrics,
-                          KlSum& kl) const;
+  algorithm_support::Whole whole() const;
 
   void explain_reward(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const;
   void explain_loss(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const;

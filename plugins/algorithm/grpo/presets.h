@@ -21,8 +21,8 @@ inline constexpr Presets kPresets{
     preset(
         "dapo", "DAPO, arXiv 2503.14476, section 4.1. Its soft punishment of length is the reward `length`.",
         R"({"clip_low": 0.2, "clip_high": 0.28, "aggregation": "token-mean"})",
-        R"({"prompts": 512, "group_size": 16, "mini_batches": 16, "epochs": 1, "refills": 10, "overlong": "mask",
-               "max_new_tokens": 20480})"),
+        R"({"prompts": 512, "group_size": 16, "mini_batches": 16, "epochs": 1, "refills": 10,
+               "refill_by": "accuracy", "overlong": "mask", "max_new_tokens": 20480})"),
     preset(
         "gspo", "GSPO, arXiv 2507.18071, eq. 5 to 7 and section 5.1.",
         R"({"ratio": "geometric-mean", "clip_low": 3e-4, "clip_high": 4e-4, "aggregation": "sequence-mean"})",

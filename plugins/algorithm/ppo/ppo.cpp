@@ -133,7 +133,7 @@ class Ppo {
     support::ValueMetrics values;
     for (uint64_t i = 0; i < r.sequences(); ++i) {
       if (!r.valid(i)) continue;
-      support::ClippedLosses policy(clip_.low, clip_.high, clip_.cap);
+      support::PolicyLosses policy({clip_});
       support::ValueLosses critic(value_coef_, value_clip_);
       support::for_blocks(r, i, [&](uint64_t at, uint64_t n) {
         policy.add(r, at, n, out);

@@ -103,19 +103,12 @@ class ReinforcePlusPlus {
     support::need_gradient_columns(r);
     support::RatioMetrics ratios;
     if (beta_ == 0 || !has_baseline_) {
-      support::add_clipped_losses(r, out, ratios, clip_.low, clip_.high);
+      support::add_policy_losses(r, out, ratios, {clip_});
     } else {
       support::need(r.raw().lp_ref, "lp_ref");
-      double kl = 0, tokens = 0;
-      const double beta = beta_ * r.kl_scale();
-      support::add_token_losses(r, out, ratios, [&](uint64_t, uint64_t t, double ratio) {
-        support::TokenLoss loss = support::clipped_surrogate(r.advantage(t), ratio, clip_.low, clip_.high);
-        const support::KlTerm k2 = support::kl_term(support::Kl::kK2, r.lp_new(t), r.lp_ref(t), ratio);
-        loss.loss += beta * k2.value, loss.slope += beta * k2.slope;
-        kl += k2.value, tokens += 1;
-        return loss;
-      });
-      out.metric("kl", kl, tokens);
+      support::KlMetric kl;
+      support::add_policy_losses(r, out, ratios, {clip_}, {support::Kl::kK2, beta_ * r.kl_scale()}, kl);
+      kl.report(out);
     }
     ratios.report(out);
   }

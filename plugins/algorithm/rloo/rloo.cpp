@@ -27,9 +27,9 @@
 #include <cmath>
 
 #include "algorithm_support/baseline.h"
+#include "algorithm_support/completion_loss.h"
 #include "algorithm_support/explain.h"
 #include "algorithm_support/kl.h"
-#include "algorithm_support/policy_loss.h"
 #include "algorithm_support/token_columns.h"
 
 namespace {
@@ -102,18 +102,11 @@ class Rloo {
   void gradient(const tenon::RolloutView& r, tenon::Gradient& out) const {
     support::need_gradient_columns(r);
     support::RatioMetrics metrics;
-    if (!clipped_)
-      support::add_token_losses(r, out, metrics, [&](uint64_t, uint64_t t, double) {
-        return support::TokenLoss{-r.advantage(t) * r.lp_new(t), -r.advantage(t)};
-      });
-    else if (!sequence_)
-      support::add_clipped_losses(r, out, metrics, clip_.low, clip_.high);
+    const support::PolicyLoss loss = clipped_ ? support::PolicyLoss{clip_} : support::kReinforce;
+    if (clipped_ && sequence_)
+      support::add_completion_losses(r, out, metrics, support::Whole::kProduct, loss);
     else
-      support::add_completion_losses(
-          r, out, metrics, support::Whole::kProduct, [&](uint64_t, uint64_t t, double ratio) {
-            return support::CompletionLoss{
-                support::clipped_surrogate(r.advantage(t), ratio, clip_.low, clip_.high), {}};
-          });
+      support::add_policy_losses(r, out, metrics, loss);
     metrics.report(out, clipped_);
   }
 

@@ -8,6 +8,7 @@
 #include <limits>
 #include <string>
 
+#include "algorithm_support/text.h"
 #include "tenon/algorithm.hpp"
 
 namespace tenon::algorithm_support {
@@ -92,14 +93,36 @@ void for_blocks(const RolloutView& r, uint64_t i, F&& f) {
   });
 }
 
-// Of token t of sequence i.
-[[noreturn]] inline void throw_not_finite(const RolloutView& r, uint64_t i, uint64_t t) {
+// Throws if a column that a loss is made of is not finite at a scored token of sequence i: of the first such token.
+inline void check_loss_columns(const RolloutView& r, uint64_t i) {
+  constexpr const char* kModels =
+      ", but a log-probability must be a finite number: weights or activations of the model are not finite "
+      "any "
+      "more. Go on from the last checkpoint with a lower learning rate";
+  for (uint64_t t = r.begin(i); t < r.end(i); ++t) {
+    if (!r.scored(t)) continue;
+    const auto check = [&](const char* name, double value, const char* then) {
+      if (!std::isfinite(value))
+        throw Error(std::string(name) + " is " + number_text(value) + " at token " +
+                    std::to_string(t - r.begin(i)) + " of sample " + std::to_string(r.sample_id(i)) + then);
+    };
+    check("lp_new", r.lp_new(t), kModels), check("lp_old", r.lp_old(t), kModels);
+    if (r.raw().lp_ref != nullptr) check("lp_ref", r.lp_ref(t), kModels);
+    check("advantage", r.advantage(t), ", but must be a finite number: see the rewards of its group");
+    check("weight", r.weight(t), ", but must be a finite number");
+  }
+}
+
+// Of the loss of sequence i, which is not finite: names the first token that has a column which is not, or else token t, whose numbers are too large.
+// of_completion: what its loss goes by beside its own columns.
+[[noreturn]] inline void throw_not_finite(const RolloutView& r, uint64_t i, uint64_t t,
+                                          const std::string& of_completion = "") {
+  check_loss_columns(r, i);
   std::string text = "the loss is not finite at token " + std::to_string(t - r.begin(i)) + " of sample " +
-                     std::to_string(r.raw().sample_id != nullptr ? r.raw().sample_id[i] : i) +
-                     ": advantage " + std::to_string(r.advantage(t)) + ", lp_new " +
-                     std::to_string(r.lp_new(t)) + ", lp_old " + std::to_string(r.lp_old(t));
-  if (r.raw().lp_ref != nullptr) text += ", lp_ref " + std::to_string(r.lp_ref(t));
-  throw Error(text + ". The policy has moved too far in one step; lower the learning rate");
+                     std::to_string(r.sample_id(i)) + ": advantage " + number_text(r.advantage(t)) +
+                     ", lp_new " + number_text(r.lp_new(t)) + ", lp_old " + number_text(r.lp_old(t));
+  if (r.raw().lp_ref != nullptr) text += ", lp_ref " + number_text(r.lp_ref(t));
+  throw Error(text + of_completion + ". The policy has moved too far in one step; lower the learning rate");
 }
 
 // Adds −coefficient Σ w_t H_t to the loss, over the scored tokens of the valid sequences: a bonus for entropy, with the loss's own weights.

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <string>
 
+#include "algorithm_support/ratios.h"
 #include "tenon/algorithm.hpp"
 
 namespace tenon::algorithm_support {
@@ -41,11 +42,31 @@ inline Kl read_kl(const std::string& name) {
   return name == "k1" ? Kl::kK1 : name == "k2" ? Kl::kK2 : name == "k3" ? Kl::kK3 : Kl::kK3Ratio;
 }
 
+// The divergence in a loss, β kl; by default there is none. β may be 0, where the stage's controller says so: then it is only measured.
+struct KlLoss {
+  KlLoss() = default;
+  KlLoss(Kl estimator, double weight) : is_there(true), kind(estimator), beta(weight) {}
+
+  bool is_there = false;
+  Kl kind = Kl::kK3;
+  double beta = 0;
+};
+
+// The metric `kl`: the mean of a divergence over what it was taken of.
+class KlMetric {
+ public:
+  void add(double value, double count) { value_ += value, count_ += count; }
+  void report(const Gradient& out) const { out.metric("kl", value_, count_); }
+
+ private:
+  double value_ = 0, count_ = 0;
+};
+
 // Σ_t (lp_old − lp_ref) over the scored tokens of sequence i: k1 of the whole completion.
 inline double sequence_kl(const RolloutView& r, uint64_t i) {
   double sum = 0;
   r.for_runs(i, [&](uint64_t begin, uint64_t end) {
-    for (uint64_t t = begin; t < end; ++t) sum += r.lp_old(t) - r.lp_ref(t);
+    sum += sum_of_differences(r.raw().lp_old + begin, r.raw().lp_ref + begin, end - begin);
   });
   return sum;
 }
