@@ -177,8 +177,11 @@ std::vector<std::string> others_than_then(const Traced& at) {
 }
 
 std::string checked_text(const Trace& trace) {
-  return "advantages of " + std::to_string(trace.rollout.size()) + " completions and gradients of " +
-         std::to_string(trace.updates.size()) + " updates";
+  const auto counted = [](uint64_t n, const char* what) {
+    return std::to_string(n) + " " + what + (n == 1 ? "" : "s");
+  };
+  return "advantages of " + counted(trace.rollout.size(), "completion") + " and gradients of " +
+         counted(trace.updates.size(), "update");
 }
 
 }  // namespace

@@ -106,6 +106,15 @@ json::array links(const tenon_explain& table, const Instance& algorithm, const T
   return out;
 }
 
+// Without an update there is no weight, no ratio and no gradient to explain.
+json::array up_to_advantage(json::array links) {
+  const auto last = std::find_if(links.begin(), links.end(), [](const json::value& link) {
+    return link.at("quantity").as_string() == "advantage";
+  });
+  if (last != links.end()) links.erase(last + 1, links.end());
+  return links;
+}
+
 json::value chain_of(const Trace& trace, uint64_t i, uint64_t t, const Instance& algorithm) {
   const auto* table = static_cast<const tenon_explain*>(algorithm.extension(TENON_EXT_EXPLAIN));
   if (!TENON_FN(table, tenon_explain, explain)) return nullptr;
@@ -117,8 +126,8 @@ json::value chain_of(const Trace& trace, uint64_t i, uint64_t t, const Instance&
       chain.push_back(
           json::object{{"update", u}, {"links", links(*table, algorithm, trace, &trace.updates[u], i, t)}});
   if (chain.empty())
-    chain.push_back(
-        json::object{{"update", nullptr}, {"links", links(*table, algorithm, trace, nullptr, i, t)}});
+    chain.push_back(json::object{{"update", nullptr},
+                                 {"links", up_to_advantage(links(*table, algorithm, trace, nullptr, i, t))}});
   return chain;
 }
 

@@ -218,8 +218,31 @@ TEST_F(Explain, SamplesThatWereLeftOutSaySo) {
               AllOf(HasSubstr("  the stage left it out of the loss; it counts in baselines\n"),
                     HasSubstr("   sample 13  0  not valid\n"), HasSubstr("→  sample 12  5  not trained\n"),
                     HasSubstr("no optimizer update of the step had this sample"),
-                    HasSubstr("  group mean   5  the baseline\n")));
+                    HasSubstr("  group mean  5  the baseline\n  advantage   0  scale · (reward − mean)\n"),
+                    Not(HasSubstr("weight")), Not(HasSubstr("gradient  "))));
   EXPECT_THAT(explain(4, 12).out, HasSubstr("It had no part in any of the step's 2 optimizer updates."));
+}
+
+// Where the loss is of groups, a sample that the stage left out after `advantages` (overlong: mask) is in no group of the loss: the mean of the others
+// is 2, while that of the advantages was 3.
+TEST_F(Explain, ALossOfGroupsIsExplainedWithoutWhatTheStageLeftOut) {
+  TraceFile trace = good_trace();
+  trace.u64("group_id", {7, 7, 7, 8});
+  trace.f64("advantage", {0, -4, -4, 0, 0, 0, 0, 4, 4, 0, 0, 0});
+  trace.f64("importance", std::vector<double>(12, 1));
+  trace.f32("update/0/lp_new", std::vector<float>(6, -1));
+  trace.f32("update/0/d_logprob", {0, -0.5f, -0.5f, 0, 0.5f, 0.5f});
+  trace.header.replace(trace.header.find("\"updates\":\"2\""), 13, "\"updates\":\"1\"");
+  for (const char* column : {"rows", "lp_new", "weight", "d_logprob"})
+    trace.columns.erase(std::string("update/1/") + column);
+  make_run("{use: toy-algorithm, scale: 2, whole: true}", trace);
+  const Outcome answer = explain(4, 10, 0);
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  EXPECT_THAT(answer.out, AllOf(HasSubstr("  group mean     2  the baseline\n"),
+                                HasSubstr("  gradient     0.5  −w A ratio\n"),
+                                HasSubstr("advantages of 4 completions and gradients of 1 update.\n")));
+  EXPECT_THAT(explain(4, 12, 0).out,
+              AllOf(HasSubstr("the stage left it out of the loss"), Not(HasSubstr("group mean"))));
 }
 
 TEST_F(Explain, TokenRewardsAndNormalisedRewardsAreShown) {

@@ -196,9 +196,14 @@ constexpr OptionTable kRewardOptions{integer("crash_every", "0", "Crash for thes
 
 // Reward minus the group's mean, times `scale`; the loss is −w A e^(lp_new − lp_old).
 struct ToyAlgorithm {
-  explicit ToyAlgorithm(Host h) : scale(h.f64("scale")), boast(h.f64("boast")), silent(h.boolean("silent")) {}
+  explicit ToyAlgorithm(Host h)
+      : scale(h.f64("scale")),
+        boast(h.f64("boast")),
+        silent(h.boolean("silent")),
+        whole(h.boolean("whole")) {}
   tenon_algorithm_info info() const {
-    return {sizeof(tenon_algorithm_info), TENON_NEEDS_GROUPS, TENON_TOKEN_MEAN, 0, 0};
+    const uint32_t needs = TENON_NEEDS_GROUPS | (whole ? TENON_WHOLE_GROUPS : 0u);
+    return {sizeof(tenon_algorithm_info), needs, TENON_TOKEN_MEAN, 0, 0};
   }
   double mean(const RolloutView& r, uint64_t group) const {
     double sum = 0, n = 0;
@@ -209,8 +214,9 @@ struct ToyAlgorithm {
   double advantage(const RolloutView& r, uint64_t i) const {
     return scale * (r.total_reward(i) - mean(r, r.group(i)));
   }
-  double slope(const RolloutView& r, uint64_t t) const {
-    return -r.weight(t) * r.advantage(t) * std::exp(r.lp_new(t) - r.lp_old(t));
+  // whole: by the mean of the group that is given now.
+  double slope(const RolloutView& r, uint64_t i, uint64_t t) const {
+    return -r.weight(t) * (whole ? advantage(r, i) : r.advantage(t)) * std::exp(r.lp_new(t) - r.lp_old(t));
   }
   void advantages(const RolloutView& r, Advantages& out) const {
     for (const uint64_t i : r.by_sample()) out.set(i, advantage(r, i));
@@ -218,24 +224,25 @@ struct ToyAlgorithm {
   void gradient(const RolloutView& r, Gradient& out) const {
     for (uint64_t i = 0; i < r.sequences(); ++i)
       for (uint64_t t = r.begin(i); t < r.end(i); ++t)
-        if (r.valid(i) && r.scored(t)) out.add(t, slope(r, t), slope(r, t));
+        if (r.valid(i) && r.scored(t)) out.add(t, slope(r, i, t), slope(r, i, t));
   }
   void explain(const RolloutView& r, uint64_t i, uint64_t t, const Explanation& out) const {
     out.link("group mean", mean(r, r.group(i)), "the baseline");
     out.link("advantage", advantage(r, i), "scale · (reward − mean)");
     out.link("ratio", std::exp(r.lp_new(t) - r.lp_old(t)), "e^(lp_new − lp_old)");
     out.link("weight", r.weight(t), "the normaliser");
-    out.link("gradient", boast * slope(r, t), "−w A ratio");
+    out.link("gradient", boast * slope(r, i, t), "−w A ratio");
   }
   const void* extension(std::string_view id) {
     return silent ? nullptr : explain_extension<ToyAlgorithm>(id);
   }
   double scale, boast;
-  bool silent;
+  bool silent, whole;
 };
 constexpr OptionTable kAlgorithmOptions{number("scale", "1", "Factor of advantages."),
                                         number("boast", "1", "Factor of the gradient that is told."),
-                                        boolean("silent", "false", "Do not explain.")};
+                                        boolean("silent", "false", "Do not explain."),
+                                        boolean("whole", "false", "A loss of whole groups.")};
 
 constexpr OptionTable kWeight{number("weight", "1.0", "Weight in the sum.")};
 
