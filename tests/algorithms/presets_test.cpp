@@ -64,7 +64,7 @@ const Row kRows[] = {
     {"grpo/dapo", "stage.mini_batches", 512.0 * 16 / 512, "4.1: mini-batch size 512, 16 updates a rollout"},
     {"grpo/dapo", "stage.epochs", 1.0, "4.1: 16 gradient updates for each rollout step"},
     {"grpo/dapo", "stage.refills", 10.0, "3.2 has no bound; max_num_gen_batches of verl's recipe"},
-    {"grpo/dapo", "stage.refill_by", "accuracy", "eq. 11: 0 < right answers < G"},
+    {"grpo/dapo", "stage.refill_by", "accuracy", "eq. 11: more than 0 and fewer than G correct answers"},
     {"grpo/dapo", "stage.overlong", "mask", "3.4: overlong filtering"},
     {"grpo/dapo", "stage.max_new_tokens", 16384.0 + 4096, "4.1: expected length and soft punishment cache"},
 
