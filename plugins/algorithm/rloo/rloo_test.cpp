@@ -216,6 +216,21 @@ TEST(RlooGradient, OverflowIsAnErrorThatNamesTheSample) {
   EXPECT_THAT(rloo.error_of(r), testing::HasSubstr("sample 1"));
 }
 
+// The product of a completion's ratios has no token of its own: an error names the one that is to blame.
+TEST(RlooGradient, ANumberOfACompletionThatIsNotFiniteNamesItsToken) {
+  const Rloo rloo({{"ratio", json("sequence")}, {"aggregation", json("sequence-mean")}});
+  Rollout r;
+  const std::vector<int32_t> prompt{1}, completion{2, 2, 2};
+  for (uint64_t i = 0; i < 2; ++i) {
+    r.push(prompt, completion, std::vector<float>{-1, -1, -1}, 4, i, TENON_FINISH_STOP);
+    r.reward.back() = static_cast<double>(i);
+  }
+  r.lp_old = r.lp_new = r.lp_ref = r.lp_sample;
+  r = rloo.prepared(r);
+  r.lp_new[6] = std::nanf("");
+  EXPECT_THAT(rloo.error_of(r), testing::HasSubstr("token 2 of sample 1"));
+}
+
 TEST(RlooInfo, FollowsTheOptions) {
   helpers::expect_info_follows_the_options(tenon_plugin_query_v1(nullptr));
   EXPECT_EQ(with({{"loss", json("reinforce")}}).algorithm.info().needs,
