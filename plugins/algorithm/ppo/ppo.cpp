@@ -178,8 +178,7 @@ class Ppo {
   void estimate(const tenon::RolloutView& r, uint64_t i, const support::ScoredTokens& tokens,
                 support::Estimates& e) const {
     support::token_rewards(r, i, tokens, beta_ * r.kl_scale(), e.advantage);
-    support::gather(tokens, r.raw().value_old, e.value);
-    e.estimate(gamma_, lambda_);
+    e.estimate(tokens, r.raw().value_old, gamma_, lambda_);
   }
 
   void need_advantage_columns(const tenon::RolloutView& r) const {
@@ -202,11 +201,11 @@ class Ppo {
       out.link("k1", r.lp_old(t) - r.lp_ref(t), "lp_old − lp_ref");
       out.link("kl weight", beta_ * r.kl_scale(), "beta · kl_scale");
     }
-    const double next = k + 1 < e.value.size() ? e.value[k + 1] : 0;
+    const double next = e.value(k + 1);
     out.link("r", earned, "what this token earns, the divergence taken off");
-    out.link("value", e.value[k], "of the critic before the first update");
+    out.link("value", e.value(k), "of the critic before the first update");
     out.link("next value", next, "at the next scored token; 0 after the last");
-    out.link("delta", earned + gamma_ * next - e.value[k], "r + gamma · next value − value");
+    out.link("delta", earned + gamma_ * next - e.value(k), "r + gamma · next value − value");
     out.link("A", e.advantage[k], "delta + gamma · lambda · A of the next scored token");
     out.link("value target", e.target[k], "A + value");
   }

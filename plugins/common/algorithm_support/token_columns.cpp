@@ -12,11 +12,6 @@
 namespace tenon::algorithm_support {
 namespace {
 
-TENON_FOR_EACH_PROCESSOR
-void widen(const float* __restrict from, uint64_t n, double* __restrict to) {
-  for (uint64_t k = 0; k < n; ++k) to[k] = from[k];
-}
-
 // A token_reward column, 0 where there is none.
 TENON_FOR_EACH_PROCESSOR
 void take_rewards(const double* __restrict from, uint64_t n, double* __restrict to) {
@@ -32,13 +27,14 @@ void take_off_divergence(const float* __restrict lp, const float* __restrict lp_
 
 // reward_k += gamma · value_{k+1} − value_k for k < n.
 TENON_FOR_EACH_PROCESSOR
-void make_deltas(double* __restrict reward, const double* __restrict value, uint64_t n, double gamma) {
-  for (uint64_t k = 0; k < n; ++k) reward[k] = reward[k] + gamma * value[k + 1] - value[k];
+void make_deltas(double* __restrict reward, const float* __restrict value, uint64_t n, double gamma) {
+  for (uint64_t k = 0; k < n; ++k)
+    reward[k] = reward[k] + gamma * static_cast<double>(value[k + 1]) - static_cast<double>(value[k]);
 }
 
 TENON_FOR_EACH_PROCESSOR
-void add(const double* __restrict a, const double* __restrict b, uint64_t n, double* __restrict sum) {
-  for (uint64_t k = 0; k < n; ++k) sum[k] = a[k] + b[k];
+void add(const double* __restrict a, const float* __restrict b, uint64_t n, double* __restrict sum) {
+  for (uint64_t k = 0; k < n; ++k) sum[k] = a[k] + static_cast<double>(b[k]);
 }
 
 // The sums to come of a block by themselves, half by half, then what comes after the block: only this waits for the block before.
@@ -110,13 +106,12 @@ std::string what_is_not_finite(const RolloutView& r, uint64_t i, const std::stri
   return otherwise;
 }
 
-void gather(const ScoredTokens& tokens, const float* column, std::vector<double>& out) {
-  out.resize(tokens.count());
-  double* to = out.data();
-  tokens.for_runs([&](uint64_t begin, uint64_t end) {
-    widen(column + begin, end - begin, to);
-    to += end - begin;
-  });
+const float* gather(const ScoredTokens& tokens, const float* column, std::vector<float>& copy) {
+  if (const auto first = tokens.first_of_one_run()) return column + *first;
+  copy.clear();
+  tokens.for_runs(
+      [&](uint64_t begin, uint64_t end) { copy.insert(copy.end(), column + begin, column + end); });
+  return copy.data();
 }
 
 ColumnWriter::~ColumnWriter() {
@@ -150,15 +145,16 @@ void discounted_sums(std::vector<double>& x, double decay) {
   sum_up(x.data(), x.size(), decay);
 }
 
-void Estimates::estimate(double gamma, double lambda) {
-  const uint64_t n = value.size();
+void Estimates::estimate(const ScoredTokens& tokens, const float* value_old, double gamma, double lambda) {
+  const uint64_t n = tokens.count();
+  value_ = gather(tokens, value_old, gathered_);
   if (n != 0) {
-    make_deltas(advantage.data(), value.data(), n - 1, gamma);
-    advantage[n - 1] -= value[n - 1];
+    make_deltas(advantage.data(), value_, n - 1, gamma);
+    advantage[n - 1] -= static_cast<double>(value_[n - 1]);
   }
   discounted_sums(advantage, gamma * lambda);
   target.resize(n);
-  add(advantage.data(), value.data(), n, target.data());
+  add(advantage.data(), value_, n, target.data());
 }
 
 }  // namespace tenon::algorithm_support

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,10 @@ class ScoredTokens {
   void for_runs(F&& f) const {
     for (const auto& [begin, end] : runs_) f(begin, end);
   }
+  // The first of the tokens if they are neighbours, all in one run.
+  std::optional<uint64_t> first_of_one_run() const {
+    return runs_.size() == 1 ? std::optional(runs_[0].first) : std::nullopt;
+  }
   // Which of the scored tokens t is.
   uint64_t place_of(uint64_t t) const;
 
@@ -33,8 +38,8 @@ class ScoredTokens {
 // value_old; `otherwise` if all are numbers.
 std::string what_is_not_finite(const RolloutView& r, uint64_t i, const std::string& otherwise);
 
-// A column at the tokens.
-void gather(const ScoredTokens& tokens, const float* column, std::vector<double>& out);
+// A column at the tokens: in place where they are neighbours, else in `copy`.
+const float* gather(const ScoredTokens& tokens, const float* column, std::vector<float>& copy);
 
 // Writes columns past the caches where the processor can: a column is larger than they are, and would be read from memory before it is written. Other
 // threads may read it once the writer is gone.
@@ -62,9 +67,16 @@ void discounted_sums(std::vector<double>& x, double decay);
 //   target_k = advantage_k + value_k
 // with 0 after the last token.
 struct Estimates {
-  std::vector<double> value, advantage, target;
-  // Fills advantage and target from value and the rewards, which are in `advantage` before: fewer arrays stay in the cache.
-  void estimate(double gamma, double lambda);
+  std::vector<double> advantage, target;
+  // Fills both, from the column value_old, of which a part may be kept in place, and the rewards, which are in `advantage` before: fewer arrays stay
+  // in the cache.
+  void estimate(const ScoredTokens& tokens, const float* value_old, double gamma, double lambda);
+  // Of the k-th token; 0 after the last.
+  double value(uint64_t k) const { return k < advantage.size() ? static_cast<double>(value_[k]) : 0; }
+
+ private:
+  const float* value_ = nullptr;
+  std::vector<float> gathered_;
 };
 
 }  // namespace tenon::algorithm_support

@@ -99,7 +99,7 @@ TEST(DiscountedSums, AreThoseOfTheirDefinition) {
 
 TEST(Estimates, NothingIsNothing) {
   Estimates e;
-  e.estimate(1, 1);
+  e.estimate(ScoredTokens(), nullptr, 1, 1);
   EXPECT_THAT(e.advantage, ElementsAre());
 }
 
@@ -115,12 +115,16 @@ TEST(ScoredTokens, AreFoundByPlace) {
   EXPECT_EQ(tokens.count(), 3u);
   EXPECT_EQ(tokens.place_of(1), 0u);
   EXPECT_EQ(tokens.place_of(5), 2u);
-  std::vector<double> out;
-  gather(tokens, column.data(), out);
-  EXPECT_THAT(out, ElementsAre(11, 12, 15));
+  std::vector<float> copy;
+  const float* const out = gather(tokens, column.data(), copy);
+  EXPECT_THAT(std::vector<float>(out, out + 3), ElementsAre(11, 12, 15));
   std::vector<double> back(6, -1);
-  ColumnWriter().put(tokens, out, back.data());
+  ColumnWriter().put(tokens, {11, 12, 15}, back.data());
   EXPECT_THAT(back, ElementsAre(-1, 11, 12, -1, -1, 15));
+  const std::vector<uint8_t> one_run{0, 1, 1, 1, 0, 0};
+  raw.mask = one_run.data();
+  tokens.find(RolloutView(&raw), 0);
+  EXPECT_EQ(gather(tokens, column.data(), copy), column.data() + 1) << "in place";
 }
 
 // v, the value before, what it should be, how far it may go.
