@@ -26,14 +26,16 @@ std::string unlike(const Rollout& r, const char* name, const A& is, const B& sho
   return "";
 }
 
-// What the rollouts differ in: extreme rewards, rewards of tokens, a KL controller's factor, a policy that has not moved.
+// What the rollouts differ in: extreme rewards, rewards of tokens, a KL controller's factor, a policy that has not moved, one that is far away.
 std::vector<Rollout> rollouts(uint32_t needs) {
   std::vector<Rollout> out = {
       conformance::random_rollout(needs, 11),
       conformance::random_rollout(needs, 12, {.drift = 0, .far_drift = 0}),
       conformance::random_rollout(needs, 13, {.extreme = 30, .token_rewards = true}),
-      conformance::random_rollout(needs, 14, {.groups = 12, .group_size = 3, .tokens = 20, .extreme = 3})};
-  out[2].kl_scale = 1.7;
+      conformance::random_rollout(needs, 14, {.groups = 12, .group_size = 3, .tokens = 20, .extreme = 3}),
+      conformance::random_rollout(needs, 15, {.drift = 2.5, .extreme = 3, .token_rewards = true})};
+  out[2].kl_scale = 1.7, out[4].kl_scale = 0.5;
+  for (double& reward : out[4].reward) reward *= 1e-9;
   return out;
 }
 
@@ -56,6 +58,9 @@ std::string wrong_advantages(const conformance::detail::Subject& s, const refere
 std::string wrong_gradient(const conformance::detail::Subject& s, const reference::Reference& reference) {
   for (Rollout r : rollouts(s.info.needs)) {
     s.advantages(r), s.weigh(r);
+    // As a stage that corrects for the sampler gives them.
+    if (r.kl_scale != 1 && !s.has(TENON_FIXED_ADVANTAGE))
+      for (uint64_t t = 0; t < r.tokens(); ++t) r.advantage[t] *= 0.5 + static_cast<double>(t % 3);
     conformance::fill_meaningless(r, std::nan(""));
     reference::Loss wanted(r);
     reference.gradient(r, wanted);

@@ -120,16 +120,20 @@ class GrpoReference : public Reference {
   void add_gmpo(const Rollout& r, uint64_t i, Loss& out) const {
     const std::vector<uint64_t> tokens = tokens_of(r, i);
     const double length = static_cast<double>(tokens.size());
-    double sum = 0, weight = 0;
+    double
+        side = 0,
+        sum = 0,
+        gain =
+            0;  // side: the advantages of a completion differ only by the stage's importance weights, not in sign
+    for (uint64_t t : tokens) side += r.advantage[t];
     auto bounded = [&](uint64_t t) {
-      return r.advantage[t] > 0 ? std::min(log_ratio(r, t), clip_.high)
-                                : std::max(log_ratio(r, t), -clip_.low);
+      return side > 0 ? std::min(log_ratio(r, t), clip_.high) : std::max(log_ratio(r, t), -clip_.low);
     };
-    for (uint64_t t : tokens) sum += bounded(t), weight += r.weight[t];
-    const double a = r.advantage[tokens[0]], mean = std::exp(sum / length);
-    out.loss -= weight * mean * a;
+    for (uint64_t t : tokens) sum += bounded(t), gain += r.weight[t] * r.advantage[t];
+    const double mean = std::exp(sum / length);
+    out.loss -= mean * gain;
     for (uint64_t t : tokens)
-      if (bounded(t) == log_ratio(r, t)) out.d_logprob[t] -= weight * mean * a / length;
+      if (bounded(t) == log_ratio(r, t)) out.d_logprob[t] -= mean * gain / length;
   }
 
   void add_divergence(const Rollout& r, uint64_t i, Loss& out) const {

@@ -34,10 +34,12 @@ inline std::string info_is_fixed(const tenon_ref& ref) {
 
 // d_logprob, d_entropy and d_value are the derivatives of the loss by finite differences, to 1e-5 relative (or 1e-8 of the largest of the sequence, of the group
 // with TENON_WHOLE_GROUPS); at a kink they lie between the two slopes. The loss is that of the extension tenon.ext.surrogate/1 where the algorithm has it, else
-// gradient's own.
+// gradient's own; both are the same number where nothing moves.
 inline std::string derivatives_are_those_of_the_loss(const tenon_ref& ref) {
   const detail::Subject s(ref);
   for (const Rollout& r : s.rollouts()) {
+    if (const double given = s.gradient(r).columns.loss, frozen = s.loss(r, r); !(std::abs(given - frozen) <= 1e-11 * (detail::loss_scale(s, r) + 1e-300)))
+      return "the loss is " + detail::number(given) + ", and " + detail::number(frozen) + " of tenon.ext.surrogate/1 for the same policy";
     std::string text = detail::wrong_derivative(s, r, "d_logprob", &Rollout::lp_new, &Algorithm::Columns::d_logprob);
     if (text.empty()) text = detail::wrong_derivative(s, r, "d_entropy", &Rollout::entropy, &Algorithm::Columns::d_entropy);
     if (text.empty()) text = detail::wrong_derivative(s, r, "d_value", &Rollout::value, &Algorithm::Columns::d_value);

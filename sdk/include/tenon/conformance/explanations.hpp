@@ -61,12 +61,9 @@ inline std::string wrong_chain(const std::vector<Link>& links, const Rollout& r,
   if (std::abs(advantage - r.advantage[t]) > 1e-12 * (1 + std::abs(r.advantage[t])))
     return "advantage" + of + (factor != 1 ? " times its importance weight is " : " is ") + number(advantage) + ", not " + number(r.advantage[t]);
 
-  double total = r.reward[i];
-  for (uint64_t u = r.ids.offsets[i]; u < r.ids.offsets[i + 1] && !r.token_reward.empty(); ++u)
-    if (counts(r, i, u) && !std::isnan(r.token_reward[u])) total += r.token_reward[u];
   std::string text = differs("weight", r.weight[t], 1e-12);
   if (text.empty()) text = differs("reward", r.reward[i], 1e-12);
-  if (text.empty()) text = differs("total reward", total, 1e-9);
+  if (text.empty()) text = differs("total reward", r.total_reward(i), 1e-9);
   if (text.empty() && !r.token_reward.empty() && !std::isnan(r.token_reward[t])) text = differs("token reward", r.token_reward[t], 1e-12);
   if (text.empty() && !r.value.empty()) text = differs("value", r.value_old[t], 1e-12);
   if (text.empty() && !r.value.empty()) text = differs("value now", r.value[t], 1e-12);
