@@ -32,6 +32,7 @@ std::vector<std::string> components_of(const fs::path& file) {
   if (parts[1] == "common" && parts[2] == "algorithm_support") {  // who links what writes
     if (parts[3] == "value_loss.h") return {"ppo"};
     if (parts[3] == "whitening.h") return {"ppo", "reinforce++"};
+    if (parts[3] == "kl.h") return {"grpo", "reinforce++"};
     if (parts[3] == "policy_loss.h") return {"grpo", "rloo", "ppo", "reinforce++"};
     return {"grpo", "rloo", "dpo"};
   }
