@@ -41,6 +41,7 @@ TEST(GrpoInfo, FollowsTheOptions) {
     return helpers::AlgorithmInstance(plugin(), std::move(options)).algorithm.info().needs;
   };
   EXPECT_EQ(needs({{"entropy", "0.1"}}), uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_ENTROPY});
+  EXPECT_EQ(needs({{"advantage", json("process")}}), uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_TOKEN_REWARD});
   EXPECT_EQ(needs({{"beta", "0.1"}, {"kl_in", json("reward")}}),
             uint32_t{TENON_NEEDS_GROUPS | TENON_NEEDS_REFERENCE});
 }

@@ -107,6 +107,7 @@ Options::Options(const Host& host)
 
 Grpo::Grpo(Host host) : o_(host), info_(support::read_info(host, TENON_NEEDS_GROUPS)) {
   if (o_.entropy != 0) info_.needs |= TENON_NEEDS_ENTROPY;
+  if (o_.process) info_.needs |= TENON_NEEDS_TOKEN_REWARD;
 }
 
 void Grpo::check(Host host, Findings& findings) {

@@ -23,6 +23,16 @@ void fill_narrow(float x, uint64_t n, float* to) {
   for (uint64_t k = 0; k < n; ++k) to[k] = x;
 }
 
+TENON_FOR_EACH_PROCESSOR
+void add_narrow(double x, const double* __restrict own, uint64_t n, float* __restrict to) {
+  for (uint64_t k = 0; k < n; ++k) to[k] = static_cast<float>(x + own[k]);
+}
+
+TENON_FOR_EACH_PROCESSOR
+void scale(double factor, uint64_t n, double* x) {
+  for (uint64_t k = 0; k < n; ++k) x[k] *= factor;
+}
+
 // One completion, whose ratio is known.
 class CompletionLosses {
  public:
@@ -94,12 +104,12 @@ class CompletionLosses {
   // β kl of each token to its loss; β times its slope to `pull`.
   void add_token_kl(uint64_t at, uint64_t n, double* loss, double* pull) {
     const tenon_rollout& c = r_.raw();
-    double token_ratio[kBlock], value[kBlock], slope[kBlock];
+    double token_ratio[kBlock], value[kBlock];
     if (kl_.kind == Kl::kK3Ratio) exp_of_differences(c.lp_new + at, c.lp_old + at, n, token_ratio);
-    kl_block(kl_.kind, c.lp_new + at, c.lp_ref + at, token_ratio, n, value, slope);
+    kl_block(kl_.kind, c.lp_new + at, c.lp_ref + at, token_ratio, n, value, pull);
     add_block(value, n, &kl_sum_);
     add_scaled(kl_.beta, value, n, loss);
-    for (uint64_t k = 0; k < n; ++k) pull[k] = kl_.beta * slope[k];
+    scale(kl_.beta, n, pull);
   }
 
   // The part of each token in the derivative by the ratio, and its own.
@@ -108,7 +118,8 @@ class CompletionLosses {
     const double* next = own.data();
     r_.for_runs(i_, [&](uint64_t begin, uint64_t end) {
       if (own.empty()) return fill_narrow(static_cast<float>(all), end - begin, slopes + begin);
-      for (uint64_t t = begin; t < end; ++t) slopes[t] = static_cast<float>(all + *next++);
+      add_narrow(all, next, end - begin, slopes + begin);
+      next += end - begin;
     });
   }
 
@@ -164,8 +175,11 @@ void slope_inside(const float* __restrict lp_new, const float* __restrict lp_old
 // GMPO's, of one completion.
 class GeometricLoss {
  public:
-  GeometricLoss(const RolloutView& r, uint64_t i, const Clip& clip, const KlLoss& kl)
-      : r_(r), i_(i), kl_(kl) {
+  // own: to be used again for the next completion, so that it is allocated once.
+  GeometricLoss(const RolloutView& r, uint64_t i, const Clip& clip, const KlLoss& kl,
+                std::vector<double>& own)
+      : r_(r), i_(i), kl_(kl), own_(own) {
+    own.clear();
     double side = 0;
     for (uint64_t t = r.begin(i); t < r.end(i) && side == 0; ++t)
       if (r.scored(t)) side = r.advantage(t);
@@ -194,7 +208,9 @@ class GeometricLoss {
  private:
   void measure(uint64_t at, uint64_t n) {
     const tenon_rollout& c = r_.raw();
-    double ratio[kBlock], of_each[kBlock];
+    double of_each[kBlock];
+    own_.resize(own_.size() + n);
+    double* ratio = own_.data() + own_.size() - n;
     exp_of_differences(c.lp_new + at, c.lp_old + at, n, ratio);
     add_ratios(ratio, c.lp_new + at, c.lp_old + at, n, &ratios_);
     bound_log_ratios(c.lp_new + at, c.lp_old + at, n, low_, high_, of_each);
@@ -208,11 +224,11 @@ class GeometricLoss {
     double slope[kBlock];
     slope_inside(c.lp_new + at, c.lp_old + at, n, low_, high_, share, slope, &ratios_.below, &ratios_.above);
     if (kl_.is_there) {
-      double ratio[kBlock], value[kBlock], pull[kBlock];
-      if (kl_.kind == Kl::kK3Ratio) exp_of_differences(c.lp_new + at, c.lp_old + at, n, ratio);
-      kl_block(kl_.kind, c.lp_new + at, c.lp_ref + at, ratio, n, value, pull);
+      double value[kBlock], pull[kBlock];
+      kl_block(kl_.kind, c.lp_new + at, c.lp_ref + at, own_.data() + done_, n, value, pull);
+      done_ += n;
       add_block(value, n, &kl_sum_);
-      for (uint64_t k = 0; k < n; ++k) value[k] *= kl_.beta, pull[k] *= kl_.beta;
+      scale(kl_.beta, n, value), scale(kl_.beta, n, pull);
       multiply(c.weight + at, n, value), multiply(c.weight + at, n, pull);
       add_block(value, n, &kl_loss_);
       add_scaled(1, pull, n, slope);
@@ -223,7 +239,9 @@ class GeometricLoss {
   const RolloutView& r_;
   uint64_t i_;
   KlLoss kl_;
-  double low_, high_;  // of log-ratios
+  std::vector<double>& own_;  // the ratios of its tokens
+  uint64_t done_ = 0;         // how many of them `differentiate` has used
+  double low_, high_;         // of log-ratios
   PolicyLosses::Ratios ratios_;
   Lanes bounded_, weighted_, kl_loss_, kl_sum_;
 };
@@ -239,8 +257,9 @@ void add_completion_losses(const RolloutView& r, Gradient& out, RatioMetrics& me
 
 void add_geometric_losses(const RolloutView& r, Gradient& out, RatioMetrics& metrics, const Clip& clip,
                           const KlLoss& kl, KlMetric& kl_metric) {
+  std::vector<double> own;
   for (uint64_t i = 0; i < r.sequences(); ++i)
-    if (r.valid(i)) GeometricLoss(r, i, clip, kl).run(out, metrics, kl_metric);
+    if (r.valid(i)) GeometricLoss(r, i, clip, kl, own).run(out, metrics, kl_metric);
 }
 
 }  // namespace tenon::algorithm_support

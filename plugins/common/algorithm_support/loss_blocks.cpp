@@ -38,30 +38,79 @@ inline Range range_of(const Bounds& bounds, double a) {
   return {low, high};
 }
 
-TENON_FOR_EACH_PROCESSOR
-void clip_terms(const double* __restrict ratio, const double* __restrict advantage, uint64_t n, Bounds bounds,
-                double* __restrict loss, double* __restrict slope) {
-  for (uint64_t k = 0; k < n; ++k) {
-    const double a = advantage[k], x = ratio[k];
+// A token's loss and its slope, before the weight.
+struct Term {
+  double loss, slope;
+};
+struct ClipTerm {
+  Bounds bounds;
+  Term operator()(double a, double ratio, float) const {
     const Range range = range_of(bounds, a);
-    const double raised = x < range.low ? range.low : x;
+    const double raised = ratio < range.low ? range.low : ratio;
     const double bounded = raised > range.high ? range.high : raised;
     const double all = -a * bounded;
-    loss[k] = all;
-    slope[k] = bounded == x ? all : 0;
+    return {all, bounded == ratio ? all : 0};
+  }
+};
+struct CispoTerm {
+  Bounds bounds;
+  Term operator()(double a, double ratio, float lp_new) const {
+    const double raised = ratio < bounds.zero.low ? bounds.zero.low : ratio;
+    const double slope = -a * (raised > bounds.zero.high ? bounds.zero.high : raised);
+    return {slope * static_cast<double>(lp_new), slope};
+  }
+};
+
+template <class TermOf>
+__attribute__((always_inline)) inline void terms(TermOf term_of, const double* __restrict ratio,
+                                                 const double* __restrict advantage,
+                                                 const float* __restrict lp_new, uint64_t n,
+                                                 double* __restrict loss, double* __restrict slope) {
+  for (uint64_t k = 0; k < n; ++k) {
+    const Term term = term_of(advantage[k], ratio[k], lp_new[k]);
+    loss[k] = term.loss, slope[k] = term.slope;
   }
 }
-
 TENON_FOR_EACH_PROCESSOR
-void cispo_terms(const double* __restrict ratio, const double* __restrict advantage,
-                 const float* __restrict lp_new, uint64_t n, Range range, double* __restrict loss,
-                 double* __restrict slope) {
-  for (uint64_t k = 0; k < n; ++k) {
-    const double x = ratio[k], raised = x < range.low ? range.low : x;
-    const double all = -advantage[k] * (raised > range.high ? range.high : raised);
-    loss[k] = all * static_cast<double>(lp_new[k]);
-    slope[k] = all;
+void clip_terms(ClipTerm term, const double* ratio, const double* a, const float* lp_new, uint64_t n,
+                double* loss, double* slope) {
+  terms(term, ratio, a, lp_new, n, loss, slope);
+}
+TENON_FOR_EACH_PROCESSOR
+void cispo_terms(CispoTerm term, const double* ratio, const double* a, const float* lp_new, uint64_t n,
+                 double* loss, double* slope) {
+  terms(term, ratio, a, lp_new, n, loss, slope);
+}
+
+template <class TermOf>
+__attribute__((always_inline)) inline void token_losses(TermOf term_of, const TokenBlock& in, uint64_t n,
+                                                        float* __restrict slopes, Lanes* sum) {
+  const double* __restrict ratio = in.ratio, * __restrict advantage = in.advantage, * __restrict weight = in.weight;
+  const double* __restrict more_loss = in.more_loss, * __restrict more_slope = in.more_slope;
+  const float* __restrict lp_new = in.lp_new;
+  double loss[kBlock];
+  if (more_loss == nullptr) {
+    for (uint64_t k = 0; k < n; ++k) {
+      const Term term = term_of(advantage[k], ratio[k], lp_new[k]);
+      loss[k] = weight[k] * term.loss;
+      slopes[k] = static_cast<float>(weight[k] * term.slope);
+    }
+  } else {
+    for (uint64_t k = 0; k < n; ++k) {
+      const Term term = term_of(advantage[k], ratio[k], lp_new[k]);
+      loss[k] = weight[k] * (term.loss + in.beta * more_loss[k]);
+      slopes[k] = static_cast<float>(weight[k] * (term.slope + in.beta * more_slope[k]));
+    }
   }
+  add_to_lanes(loss, n, *sum);
+}
+TENON_FOR_EACH_PROCESSOR
+void clip_losses(ClipTerm term, const TokenBlock* in, uint64_t n, float* slopes, Lanes* sum) {
+  token_losses(term, *in, n, slopes, sum);
+}
+TENON_FOR_EACH_PROCESSOR
+void cispo_losses(CispoTerm term, const TokenBlock* in, uint64_t n, float* slopes, Lanes* sum) {
+  token_losses(term, *in, n, slopes, sum);
 }
 
 TENON_FOR_EACH_PROCESSOR
@@ -101,9 +150,17 @@ void policy_block(const PolicyLoss& policy, const double* ratio, const double* a
                   uint64_t n, double* loss, double* slope) {
   const Bounds bounds = bounds_of_loss(policy);
   if (policy.objective == Objective::kClip)
-    clip_terms(ratio, advantage, n, bounds, loss, slope);
+    clip_terms({bounds}, ratio, advantage, lp_new, n, loss, slope);
   else
-    cispo_terms(ratio, advantage, lp_new, n, bounds.zero, loss, slope);
+    cispo_terms({bounds}, ratio, advantage, lp_new, n, loss, slope);
+}
+
+void add_token_block(const PolicyLoss& policy, const TokenBlock& in, uint64_t n, float* slopes, Lanes* sum) {
+  const Bounds bounds = bounds_of_loss(policy);
+  if (policy.objective == Objective::kClip)
+    clip_losses({bounds}, &in, n, slopes, sum);
+  else
+    cispo_losses({bounds}, &in, n, slopes, sum);
 }
 
 void kl_block(Kl kind, const float* lp_new, const float* lp_ref, const double* ratio, uint64_t n,
@@ -155,15 +212,15 @@ TENON_FOR_EACH_PROCESSOR
 void add_ratios(const double* __restrict ratio, const float* __restrict lp_new,
                 const float* __restrict lp_old, uint64_t n, PolicyLosses::Ratios* __restrict to) {
   double bounded[kBlock], log_ratio[kBlock];
-  for (uint64_t k = 0; k < n; ++k) bounded[k] = ratio[k] < kLargestRatio ? ratio[k] : kLargestRatio;
   int64_t least = to->least, most = to->most;
   for (uint64_t k = 0; k < n; ++k) {
-    const int64_t bits = std::bit_cast<int64_t>(bounded[k]);
+    const double x = ratio[k] < kLargestRatio ? ratio[k] : kLargestRatio;
+    const int64_t bits = std::bit_cast<int64_t>(x);
     least = bits < least ? bits : least;
     most = bits > most ? bits : most;
-  }
-  for (uint64_t k = 0; k < n; ++k)
+    bounded[k] = x;
     log_ratio[k] = static_cast<double>(lp_new[k]) - static_cast<double>(lp_old[k]);
+  }
   add_to_lanes(bounded, n, to->ratio);
   add_to_lanes(log_ratio, n, to->log_ratio);
   to->tokens += n, to->least = least, to->most = most;

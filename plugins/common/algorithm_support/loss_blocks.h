@@ -10,6 +10,15 @@ namespace tenon::algorithm_support {
 void policy_block(const PolicyLoss& policy, const double* ratio, const double* advantage, const float* lp_new,
                   uint64_t n, double* loss, double* slope);
 
+// Σ_k weight_k (policy(A_k, ρ_k, lp_new_k) + beta more_loss_k) to `sum`, and of each its derivative, with more_slope, to `slopes`. more_*: both or neither.
+struct TokenBlock {
+  const double *ratio, *advantage, *weight;
+  const float* lp_new;
+  double beta = 0;
+  const double *more_loss = nullptr, *more_slope = nullptr;
+};
+void add_token_block(const PolicyLoss& policy, const TokenBlock& in, uint64_t n, float* slopes, Lanes* sum);
+
 // kl_term of n tokens: value and slope. ratio: of the tokens, of k3-ratio alone.
 void kl_block(Kl kind, const float* lp_new, const float* lp_ref, const double* ratio, uint64_t n,
               double* value, double* slope);

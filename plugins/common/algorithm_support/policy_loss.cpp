@@ -31,19 +31,16 @@ namespace {
 }  // namespace
 
 void PolicyLosses::add(const RolloutView& r, uint64_t at, uint64_t n, Gradient& out) {
-  double ratio[kBlock], loss[kBlock], slope[kBlock];
+  double ratio[kBlock], value[kBlock], pull[kBlock];
   const tenon_rollout& c = r.raw();
   exp_of_differences(c.lp_new + at, c.lp_old + at, n, ratio);
-  policy_block(policy_, ratio, c.advantage + at, c.lp_new + at, n, loss, slope);
+  TokenBlock block{ratio, c.advantage + at, c.weight + at, c.lp_new + at};
   if (kl_.is_there) {
-    double value[kBlock], pull[kBlock];
     kl_block(kl_.kind, c.lp_new + at, c.lp_ref + at, ratio, n, value, pull);
     add_block(value, n, &kl_sum_);
-    add_scaled(kl_.beta, value, n, loss), add_scaled(kl_.beta, pull, n, slope);
+    block.beta = kl_.beta, block.more_loss = value, block.more_slope = pull;
   }
-  multiply(c.weight + at, n, loss), multiply(c.weight + at, n, slope);
-  narrow(slope, n, out.d_logprob() + at);
-  add_block(loss, n, &loss_);
+  add_token_block(policy_, block, n, out.d_logprob() + at, &loss_);
   count_bounds(policy_, ratio, c.advantage + at, n, &ratios_.below, &ratios_.above);
   add_ratios(ratio, c.lp_new + at, c.lp_old + at, n, &ratios_);
 }
