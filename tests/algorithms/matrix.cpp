@@ -97,8 +97,15 @@ std::vector<std::string> columns() {
   return out;
 }
 
-std::vector<Verdict> judge(const Case& of, Fault fault) {
+std::vector<Verdict> judge(const Case& of, Fault fault, std::string_view only) {
   std::vector<Verdict> out;
+  const std::vector<std::string> names = columns();
+  // Whether the next column is asked for; if not, it has no verdict.
+  auto skip = [&] {
+    const bool is_asked = only.empty() || names[out.size()] == only;
+    if (!is_asked) out.push_back({Verdict::kNone, ""});
+    return !is_asked;
+  };
   auto add = [&](const std::string& text) {
     out.push_back({text.empty() ? Verdict::kGreen : Verdict::kRed, text});
   };
@@ -106,8 +113,9 @@ std::vector<Verdict> judge(const Case& of, Fault fault) {
     const testing::Instance<tenon_algorithm_vt> instance(of.component, of.options);
     const Faulty faulty(instance.ref(), fault);
     const tenon_ref ref = fault.kind == Fault::kNone ? instance.ref() : faulty.ref();
-    add(mistakes(of));
-    for (const auto& check : conformance::kAlgorithmChecks) add(check.run(ref));
+    if (!skip()) add(mistakes(of));
+    for (const auto& check : conformance::kAlgorithmChecks)
+      if (!skip()) add(check.run(ref));
 
     reference::Given given(of.component, of.options);
     const auto reference = reference::make_reference(of.component->id, given);
@@ -119,6 +127,7 @@ std::vector<Verdict> judge(const Case& of, Fault fault) {
       throw Error("the reference does not know the option " + option);
     const conformance::detail::Subject s(ref);
     for (auto* compare : {wrong_advantages, wrong_gradient}) {
+      if (skip()) continue;
       try {
         add(compare(s, *reference));
       } catch (const std::exception& e) {
@@ -126,7 +135,7 @@ std::vector<Verdict> judge(const Case& of, Fault fault) {
       }
     }
   } catch (const std::exception& e) {  // no instance, or no reference: nothing of what is left can be judged
-    while (out.size() < columns().size()) add(e.what());
+    while (out.size() < names.size()) add(e.what());
   }
   return out;
 }

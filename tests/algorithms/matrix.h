@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "cases.h"
@@ -14,11 +15,12 @@ namespace tenon::test {
 std::vector<std::string> columns();
 
 struct Verdict {
-  enum { kGreen, kRed, kNone } is;  // kNone: no reference is written for the algorithm
+  enum { kGreen, kRed, kNone } is;  // kNone: not asked for, or no reference is written for the algorithm
   std::string text;                 // what is wrong, of kRed
 };
 // One verdict for each of columns(). fault: put into the algorithm before it is judged. Throws nothing: what an error keeps from being judged is red.
-std::vector<Verdict> judge(const Case& of, Fault fault = {});
+// only: the one column to judge, the others have kNone then; "": all.
+std::vector<Verdict> judge(const Case& of, Fault fault = {}, std::string_view only = "");
 // Whether the algorithm writes anything into the column of the fault; throws Error if it cannot be made.
 bool has_fault(const Case& of, Fault fault);
 

@@ -51,7 +51,7 @@ TEST_P(Matrix, IsRedWithAnyFault) {
     if (!has_fault(GetParam(), fault)) continue;
     ++faults;
     const auto at = static_cast<size_t>(std::find(names.begin(), names.end(), finder(fault)) - names.begin());
-    EXPECT_EQ(judge(GetParam(), fault).at(at).is, Verdict::kRed)
+    EXPECT_EQ(judge(GetParam(), fault, finder(fault)).at(at).is, Verdict::kRed)
         << name_of(fault) << " is not found by " << finder(fault);
   }
   EXPECT_GE(faults, 7) << "every algorithm writes d_logprob and advantages";

@@ -30,7 +30,7 @@ TEST(GrpoPresets, AreLegalAndNameTheirPaper) {
   for (auto preset = helpers::component_of(plugin())->presets; *preset != nullptr; ++preset, ++n) {
     SCOPED_TRACE((*preset)->name);
     EXPECT_THAT((*preset)->doc, HasSubstr("arXiv"));
-    EXPECT_THAT(findings(helpers::preset_options(plugin(), (*preset)->name).component), ElementsAre());
+    EXPECT_THAT(findings(helpers::preset_options(plugin(), (*preset)->name)), ElementsAre());
   }
   EXPECT_EQ(n, 8u);
 }
