@@ -82,8 +82,9 @@ class CompletionLosses {
   void add(uint64_t at, uint64_t n, float* slopes, std::vector<double>& own) {
     const tenon_rollout& c = r_.raw();
     double loss[kBlock], slope[kBlock], pull[kBlock];
-    policy_block(policy_, ratios_, c.advantage + at, c.lp_new + at, n, loss, slope);
-    count_bounds(policy_, ratios_, c.advantage + at, n, &below_, &above_);
+    policy_block(policy_.objective, Bounds::of_loss(policy_), ratios_, c.advantage + at, c.lp_new + at, n,
+                 loss, slope);
+    count_bounds(Bounds::of_counts(policy_), ratios_, c.advantage + at, n, &below_, &above_);
     const bool has_own_kl = kl_.is_there && whole_ != Whole::kProduct;
     if (has_own_kl) add_token_kl(at, n, loss, pull);
     if (kl_.is_there && whole_ == Whole::kProduct) {

@@ -8,26 +8,7 @@ namespace {
 
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 
-// What a ratio is held in, by the sign of the advantage.
-struct Range {
-  double low, high;
-};
-struct Bounds {
-  Range negative, zero, positive;
-};
-
-// Of the loss: where the advantage is 0, clip's ratio is 1, so that one that overflows does no harm.
-Bounds bounds_of_loss(const PolicyLoss& p) {
-  const Range whole{1 - p.clip.low, 1 + p.clip.high};
-  if (p.objective == Objective::kCispo) return {whole, whole, whole};
-  return {{whole.low, p.clip.cap}, {1, 1}, {-kInfinity, whole.high}};
-}
-// Of the counts: no bound takes anything from an advantage of 0.
-Bounds bounds_of_counts(const PolicyLoss& p) {
-  Bounds bounds = bounds_of_loss(p);
-  if (p.objective == Objective::kClip) bounds.zero = {-kInfinity, kInfinity};
-  return bounds;
-}
+using Range = Bounds::Range;
 
 inline Range range_of(const Bounds& bounds, double a) {
   const bool negative = a<0, positive = a> 0;
@@ -38,91 +19,59 @@ inline Range range_of(const Bounds& bounds, double a) {
   return {low, high};
 }
 
-// A token's loss and its slope, before the weight.
-struct Term {
-  double loss, slope;
-};
-struct ClipTerm {
-  Bounds bounds;
-  Term operator()(double a, double ratio, float) const {
-    const Range range = range_of(bounds, a);
-    const double raised = ratio < range.low ? range.low : ratio;
-    const double bounded = raised > range.high ? range.high : raised;
-    const double all = -a * bounded;
-    return {all, bounded == ratio ? all : 0};
-  }
-};
-struct CispoTerm {
-  Bounds bounds;
-  Term operator()(double a, double ratio, float lp_new) const {
-    const double raised = ratio < bounds.zero.low ? bounds.zero.low : ratio;
-    const double slope = -a * (raised > bounds.zero.high ? bounds.zero.high : raised);
-    return {slope * static_cast<double>(lp_new), slope};
-  }
-};
+// The loops are written out four times: of a body that they share, GCC 12 makes code that is half as fast. clip's bounds that are the same for every
+// policy are constants for the same reason.
+inline double clipped(double a, double ratio, double low, double cap, double high) {
+  const bool negative = a<0, positive = a> 0;
+  double floor = negative ? low : 1, ceiling = negative ? cap : 1;
+  floor = positive ? -kInfinity : floor;
+  ceiling = positive ? high : ceiling;
+  const double raised = ratio < floor ? floor : ratio;
+  return raised > ceiling ? ceiling : raised;
+}
 
-template <class TermOf>
-__attribute__((always_inline)) inline void terms(TermOf term_of, const double* __restrict ratio,
-                                                 const double* __restrict advantage,
-                                                 const float* __restrict lp_new, uint64_t n,
-                                                 double* __restrict loss, double* __restrict slope) {
+TENON_FOR_EACH_PROCESSOR
+void clip_terms(const double* __restrict ratio, const double* __restrict advantage, uint64_t n, double low,
+                double cap, double high, double* __restrict loss, double* __restrict slope) {
   for (uint64_t k = 0; k < n; ++k) {
-    const Term term = term_of(advantage[k], ratio[k], lp_new[k]);
-    loss[k] = term.loss, slope[k] = term.slope;
+    const double a = advantage[k], x = ratio[k], bounded = clipped(a, x, low, cap, high), all = -a * bounded;
+    loss[k] = all;
+    slope[k] = bounded == x ? all : 0;
   }
 }
 TENON_FOR_EACH_PROCESSOR
-void clip_terms(ClipTerm term, const double* ratio, const double* a, const float* lp_new, uint64_t n,
-                double* loss, double* slope) {
-  terms(term, ratio, a, lp_new, n, loss, slope);
-}
-TENON_FOR_EACH_PROCESSOR
-void cispo_terms(CispoTerm term, const double* ratio, const double* a, const float* lp_new, uint64_t n,
-                 double* loss, double* slope) {
-  terms(term, ratio, a, lp_new, n, loss, slope);
-}
-
-template <class TermOf>
-__attribute__((always_inline)) inline void token_losses(TermOf term_of, const TokenBlock& in, uint64_t n,
-                                                        float* __restrict slopes, Lanes* sum) {
-  const double* __restrict ratio = in.ratio, * __restrict advantage = in.advantage, * __restrict weight = in.weight;
-  const double* __restrict more_loss = in.more_loss, * __restrict more_slope = in.more_slope;
-  const float* __restrict lp_new = in.lp_new;
-  double loss[kBlock];
-  if (more_loss == nullptr) {
-    for (uint64_t k = 0; k < n; ++k) {
-      const Term term = term_of(advantage[k], ratio[k], lp_new[k]);
-      loss[k] = weight[k] * term.loss;
-      slopes[k] = static_cast<float>(weight[k] * term.slope);
-    }
-  } else {
-    for (uint64_t k = 0; k < n; ++k) {
-      const Term term = term_of(advantage[k], ratio[k], lp_new[k]);
-      loss[k] = weight[k] * (term.loss + in.beta * more_loss[k]);
-      slopes[k] = static_cast<float>(weight[k] * (term.slope + in.beta * more_slope[k]));
-    }
-  }
-  add_to_lanes(loss, n, *sum);
-}
-TENON_FOR_EACH_PROCESSOR
-void clip_losses(ClipTerm term, const TokenBlock* in, uint64_t n, float* slopes, Lanes* sum) {
-  token_losses(term, *in, n, slopes, sum);
-}
-TENON_FOR_EACH_PROCESSOR
-void cispo_losses(CispoTerm term, const TokenBlock* in, uint64_t n, float* slopes, Lanes* sum) {
-  token_losses(term, *in, n, slopes, sum);
-}
-
-TENON_FOR_EACH_PROCESSOR
-void count(const double* __restrict ratio, const double* __restrict advantage, uint64_t n, Bounds bounds,
-           int64_t* __restrict below_out, int64_t* __restrict above_out) {
-  int64_t below = 0, above = 0;
+void weighted_clip_terms(const double* __restrict ratio, const double* __restrict advantage,
+                         const double* __restrict weight, uint64_t n, double low, double cap, double high,
+                         double* __restrict loss, float* __restrict slope) {
   for (uint64_t k = 0; k < n; ++k) {
-    const Range range = range_of(bounds, advantage[k]);
-    below += ratio[k] < range.low ? 1 : 0;
-    above += ratio[k] > range.high ? 1 : 0;
+    const double a = advantage[k], x = ratio[k], bounded = clipped(a, x, low, cap, high);
+    const double all = weight[k] * (-a * bounded);
+    loss[k] = all;
+    slope[k] = static_cast<float>(bounded == x ? all : 0);
   }
-  *below_out += below, *above_out += above;
+}
+
+TENON_FOR_EACH_PROCESSOR
+void cispo_terms(const double* __restrict ratio, const double* __restrict advantage,
+                 const float* __restrict lp_new, uint64_t n, double low, double high, double* __restrict loss,
+                 double* __restrict slope) {
+  for (uint64_t k = 0; k < n; ++k) {
+    const double x = ratio[k], raised = x < low ? low : x,
+                 all = -advantage[k] * (raised > high ? high : raised);
+    loss[k] = all * static_cast<double>(lp_new[k]);
+    slope[k] = all;
+  }
+}
+TENON_FOR_EACH_PROCESSOR
+void weighted_cispo_terms(const double* __restrict ratio, const double* __restrict advantage,
+                          const double* __restrict weight, const float* __restrict lp_new, uint64_t n,
+                          double low, double high, double* __restrict loss, float* __restrict slope) {
+  for (uint64_t k = 0; k < n; ++k) {
+    const double x = ratio[k], raised = x < low ? low : x;
+    const double all = weight[k] * (-advantage[k] * (raised > high ? high : raised));
+    loss[k] = all * static_cast<double>(lp_new[k]);
+    slope[k] = static_cast<float>(all);
+  }
 }
 
 // Of −d: k1, k2 and the slope that k3-ratio has before its ratio.
@@ -146,21 +95,34 @@ bool are_finite(const float* x, uint64_t n) {
 
 }  // namespace
 
-void policy_block(const PolicyLoss& policy, const double* ratio, const double* advantage, const float* lp_new,
-                  uint64_t n, double* loss, double* slope) {
-  const Bounds bounds = bounds_of_loss(policy);
-  if (policy.objective == Objective::kClip)
-    clip_terms({bounds}, ratio, advantage, lp_new, n, loss, slope);
-  else
-    cispo_terms({bounds}, ratio, advantage, lp_new, n, loss, slope);
+Bounds Bounds::of_loss(const PolicyLoss& p) {
+  const Range whole{1 - p.clip.low, 1 + p.clip.high};
+  if (p.objective == Objective::kCispo) return {whole, whole, whole};
+  return {{whole.low, p.clip.cap}, {1, 1}, {-kInfinity, whole.high}};
 }
 
-void add_token_block(const PolicyLoss& policy, const TokenBlock& in, uint64_t n, float* slopes, Lanes* sum) {
-  const Bounds bounds = bounds_of_loss(policy);
-  if (policy.objective == Objective::kClip)
-    clip_losses({bounds}, &in, n, slopes, sum);
+Bounds Bounds::of_counts(const PolicyLoss& p) {
+  Bounds bounds = of_loss(p);
+  if (p.objective == Objective::kClip) bounds.zero = {-kInfinity, kInfinity};
+  return bounds;
+}
+
+void policy_block(Objective objective, const Bounds& b, const double* ratio, const double* advantage,
+                  const float* lp_new, uint64_t n, double* loss, double* slope) {
+  if (objective == Objective::kClip)
+    clip_terms(ratio, advantage, n, b.negative.low, b.negative.high, b.positive.high, loss, slope);
   else
-    cispo_losses({bounds}, &in, n, slopes, sum);
+    cispo_terms(ratio, advantage, lp_new, n, b.zero.low, b.zero.high, loss, slope);
+}
+
+void weighted_policy_block(Objective objective, const Bounds& b, const double* ratio, const double* advantage,
+                           const double* weight, const float* lp_new, uint64_t n, double* loss,
+                           float* slope) {
+  if (objective == Objective::kClip)
+    weighted_clip_terms(ratio, advantage, weight, n, b.negative.low, b.negative.high, b.positive.high, loss,
+                        slope);
+  else
+    weighted_cispo_terms(ratio, advantage, weight, lp_new, n, b.zero.low, b.zero.high, loss, slope);
 }
 
 void kl_block(Kl kind, const float* lp_new, const float* lp_ref, const double* ratio, uint64_t n,
@@ -203,27 +165,41 @@ void add_block(const double* x, uint64_t n, Lanes* to) {
   add_to_lanes(x, n, *to);
 }
 
-void count_bounds(const PolicyLoss& policy, const double* ratio, const double* advantage, uint64_t n,
-                  int64_t* below, int64_t* above) {
-  count(ratio, advantage, n, bounds_of_counts(policy), below, above);
+TENON_FOR_EACH_PROCESSOR
+void count_bounds(const Bounds& bounds, const double* __restrict ratio, const double* __restrict advantage,
+                  uint64_t n, int64_t* __restrict below_out, int64_t* __restrict above_out) {
+  const Bounds local = bounds;
+  int64_t below = 0, above = 0;
+  for (uint64_t k = 0; k < n; ++k) {
+    const Range range = range_of(local, advantage[k]);
+    below += ratio[k] < range.low ? 1 : 0;
+    above += ratio[k] > range.high ? 1 : 0;
+  }
+  *below_out += below, *above_out += above;
 }
 
 TENON_FOR_EACH_PROCESSOR
 void add_ratios(const double* __restrict ratio, const float* __restrict lp_new,
                 const float* __restrict lp_old, uint64_t n, PolicyLosses::Ratios* __restrict to) {
-  double bounded[kBlock], log_ratio[kBlock];
-  int64_t least = to->least, most = to->most;
+  double values[kBlock];
+  int64_t least = std::bit_cast<int64_t>(kInfinity), most = 0;
   for (uint64_t k = 0; k < n; ++k) {
-    const double x = ratio[k] < kLargestRatio ? ratio[k] : kLargestRatio;
-    const int64_t bits = std::bit_cast<int64_t>(x);
+    const int64_t bits = std::bit_cast<int64_t>(ratio[k]);
     least = bits < least ? bits : least;
     most = bits > most ? bits : most;
-    bounded[k] = x;
-    log_ratio[k] = static_cast<double>(lp_new[k]) - static_cast<double>(lp_old[k]);
   }
-  add_to_lanes(bounded, n, to->ratio);
-  add_to_lanes(log_ratio, n, to->log_ratio);
-  to->tokens += n, to->least = least, to->most = most;
+  constexpr auto kMost = std::bit_cast<int64_t>(kLargestRatio);
+  if (most <= kMost) {
+    add_to_lanes(ratio, n, to->ratio);
+  } else {
+    for (uint64_t k = 0; k < n; ++k) values[k] = ratio[k] < kLargestRatio ? ratio[k] : kLargestRatio;
+    add_to_lanes(values, n, to->ratio);
+    least = std::min(least, kMost), most = kMost;
+  }
+  for (uint64_t k = 0; k < n; ++k)
+    values[k] = static_cast<double>(lp_new[k]) - static_cast<double>(lp_old[k]);
+  add_to_lanes(values, n, to->log_ratio);
+  to->tokens += n, to->least = std::min(to->least, least), to->most = std::max(to->most, most);
 }
 
 bool derivatives_are_finite(const RolloutView& r, uint64_t i, const float* d) {

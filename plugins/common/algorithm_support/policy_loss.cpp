@@ -31,18 +31,28 @@ namespace {
 }  // namespace
 
 void PolicyLosses::add(const RolloutView& r, uint64_t at, uint64_t n, Gradient& out) {
-  double ratio[kBlock], value[kBlock], pull[kBlock];
+  double ratio[kBlock], loss[kBlock];
   const tenon_rollout& c = r.raw();
   exp_of_differences(c.lp_new + at, c.lp_old + at, n, ratio);
-  TokenBlock block{ratio, c.advantage + at, c.weight + at, c.lp_new + at};
-  if (kl_.is_there) {
-    kl_block(kl_.kind, c.lp_new + at, c.lp_ref + at, ratio, n, value, pull);
-    add_block(value, n, &kl_sum_);
-    block.beta = kl_.beta, block.more_loss = value, block.more_slope = pull;
-  }
-  add_token_block(policy_, block, n, out.d_logprob() + at, &loss_);
-  count_bounds(policy_, ratio, c.advantage + at, n, &ratios_.below, &ratios_.above);
+  if (kl_.is_there)
+    add_with_kl(c, at, n, ratio, loss, out.d_logprob() + at);
+  else
+    weighted_policy_block(policy_.objective, bounds_, ratio, c.advantage + at, c.weight + at, c.lp_new + at,
+                          n, loss, out.d_logprob() + at);
+  add_block(loss, n, &loss_);
+  count_bounds(counted_, ratio, c.advantage + at, n, &ratios_.below, &ratios_.above);
   add_ratios(ratio, c.lp_new + at, c.lp_old + at, n, &ratios_);
+}
+
+void PolicyLosses::add_with_kl(const tenon_rollout& c, uint64_t at, uint64_t n, const double* ratio,
+                               double* loss, float* slopes) {
+  double slope[kBlock], value[kBlock], pull[kBlock];
+  policy_block(policy_.objective, bounds_, ratio, c.advantage + at, c.lp_new + at, n, loss, slope);
+  kl_block(kl_.kind, c.lp_new + at, c.lp_ref + at, ratio, n, value, pull);
+  add_block(value, n, &kl_sum_);
+  add_scaled(kl_.beta, value, n, loss), add_scaled(kl_.beta, pull, n, slope);
+  multiply(c.weight + at, n, loss), multiply(c.weight + at, n, slope);
+  narrow(slope, n, slopes);
 }
 
 void PolicyLosses::end(const RolloutView& r, uint64_t i, Gradient& out, RatioMetrics& metrics) const {

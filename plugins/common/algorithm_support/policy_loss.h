@@ -48,6 +48,19 @@ struct PolicyLoss {
   }
 };
 
+// What a ratio is held in, by the sign of the advantage.
+struct Bounds {
+  struct Range {
+    double low, high;
+  };
+  Range negative, zero, positive;
+
+  // Of the loss: where the advantage is 0, clip's ratio is 1, so that one that overflows does no harm.
+  static Bounds of_loss(const PolicyLoss& policy);
+  // Of the counts: no bound of clip takes anything from an advantage of 0.
+  static Bounds of_counts(const PolicyLoss& policy);
+};
+
 // −A lp_new, REINFORCE: every ratio is bounded to 1 and is its constant weight.
 inline constexpr PolicyLoss kReinforce{{0, 0}, Objective::kCispo};
 
@@ -107,7 +120,8 @@ void add_policy_losses(const RolloutView& r, Gradient& out, RatioMetrics& metric
 // Blocks are for_blocks', in its order.
 class PolicyLosses {
  public:
-  explicit PolicyLosses(const PolicyLoss& policy, const KlLoss& kl = {}) : policy_(policy), kl_(kl) {}
+  explicit PolicyLosses(const PolicyLoss& policy, const KlLoss& kl = {})
+      : policy_(policy), kl_(kl), bounds_(Bounds::of_loss(policy)), counted_(Bounds::of_counts(policy)) {}
   // Derivatives of tokens [at, at + n) to `out`.
   void add(const RolloutView& r, uint64_t at, uint64_t n, Gradient& out);
   // The loss of sequence i to `out`, after the last block. Throws throw_not_finite's error.
@@ -129,8 +143,13 @@ class PolicyLosses {
   };
 
  private:
+  // Fills the weighted losses and slopes of a block.
+  void add_with_kl(const tenon_rollout& columns, uint64_t at, uint64_t n, const double* ratio, double* loss,
+                   float* slopes);
+
   PolicyLoss policy_;
   KlLoss kl_;
+  Bounds bounds_, counted_;
   Ratios ratios_;
   Lanes loss_, kl_sum_;
 };
