@@ -4,8 +4,11 @@
 // DeepSeek-R1 (arXiv 2501.12948, §2.2.2): a format reward makes the model put its thinking between tags; its
 // weight is that of the accuracy reward. The paper gives no expression. `strict` accepts what
 // "^<think>\n.*?\n</think>\n<answer>\n.*?\n</answer>$" (open-r1) does, if each tag is there once.
+// A tag inside Markdown code is text: it neither opens, closes nor repeats a block.
 
 #include "answer_text/extract.h"
+#include "reward_support/code_spans.h"
+#include "reward_support/reason.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -26,6 +29,18 @@ bool take(string_view& text, string_view prefix) {
   return true;
 }
 
+// Nothing in it to be seen: ASCII white space, and Unicode's spaces and characters without width.
+bool is_blank(string_view text) {
+  constexpr string_view kInvisible[] = {"\u00A0", "\u200B", "\u200C", "\u200D", "\u200E",
+                                        "\u200F", "\u2060", "\u3000", "\uFEFF", "\u00AD"};
+  for (text = tenon::answer_text::trim(text); !text.empty(); text = tenon::answer_text::trim(text)) {
+    size_t before = text.size();
+    for (string_view invisible : kInvisible) take(text, invisible);
+    if (text.size() == before) return false;
+  }
+  return true;
+}
+
 class ThinkFormat {
  public:
   explicit ThinkFormat(tenon::Host host)
@@ -36,33 +51,50 @@ class ThinkFormat {
         wrong_(host.f64("wrong")) {}
 
   double operator()(const tenon::Sample& sample) const {
-    return well_formed(sample.completion) ? right_ : wrong_;
+    const std::string text = tenon::reward_support::without_code(sample.completion, 'x');
+    const char* fault = fault_of(text);
+    if (fault != nullptr) tenon::reward_support::give_reason(sample, fault);
+    return fault == nullptr ? right_ : wrong_;
   }
 
  private:
-  bool well_formed(string_view text) const {
-    // Each tag exactly once: nested or repeated blocks are how a format reward is gamed.
-    if (count(text, kOpen) != (opened_ ? 0u : 1u) || count(text, kClose) != 1) return false;
-    if (answer_tags_ && (count(text, kAnswer) != 1 || count(text, kEnd) != 1)) return false;
+  // The first thing wrong with the form; null if nothing is.
+  const char* fault_of(string_view text) const {
+    if (const char* fault = fault_of_counts(text)) return fault;
     if (!strict_) text = tenon::answer_text::trim(text);
-    if (!opened_ && !take(text, kOpen)) return false;
+    if (!opened_ && !take(text, kOpen)) return "something stands before <think>";
 
-    size_t close = text.find(kClose);
-    if (!block(text.substr(0, close), opened_)) return false;
+    const size_t close = text.find(kClose);
+    if (close == string_view::npos) return "</think> before <think>";
+    if (const char* fault = fault_of_block(text.substr(0, close), opened_)) return fault;
     text.remove_prefix(close + kClose.size());
-    if (strict_ && !take(text, "\n")) return false;
+    if (strict_ && !take(text, "\n")) return "</think> is not followed by a line break";
 
-    string_view rest = strict_ ? text : tenon::answer_text::trim(text);
-    if (!answer_tags_) return !tenon::answer_text::trim(rest).empty();
-    return take(rest, kAnswer) && rest.ends_with(kEnd) &&
-           block(rest.substr(0, rest.size() - kEnd.size()), false);
+    const string_view rest = strict_ ? text : tenon::answer_text::trim(text);
+    if (!answer_tags_) return is_blank(rest) ? "no answer after </think>" : nullptr;
+    string_view answer = rest;
+    if (!take(answer, kAnswer)) return "something other than <answer> follows </think>";
+    if (!answer.ends_with(kEnd)) return "something stands after </answer>";
+    return fault_of_block(answer.substr(0, answer.size() - kEnd.size()), false);
+  }
+
+  // Each tag exactly once: nested or repeated blocks are how a format reward is gamed.
+  const char* fault_of_counts(string_view text) const {
+    if (opened_ && count(text, kOpen) != 0) return "<think> again, which the prompt has opened";
+    if (!opened_ && count(text, kOpen) != 1) return "not exactly one <think>";
+    if (count(text, kClose) != 1) return "not exactly one </think>";
+    if (!answer_tags_) return nullptr;
+    if (count(text, kAnswer) != 1) return "not exactly one <answer>";
+    return count(text, kEnd) != 1 ? "not exactly one </answer>" : nullptr;
   }
 
   // The content of a block: not blank; strict: on lines of its own. The first line break of a block that the
   // prompt has opened is the prompt's.
-  bool block(string_view inside, bool first_line_is_the_prompts) const {
-    if (tenon::answer_text::trim(inside).empty()) return false;
-    return !strict_ || ((first_line_is_the_prompts || inside.starts_with('\n')) && inside.ends_with('\n'));
+  const char* fault_of_block(string_view inside, bool first_line_is_the_prompts) const {
+    if (is_blank(inside)) return "a block is blank";
+    if (!strict_) return nullptr;
+    if (!first_line_is_the_prompts && !inside.starts_with('\n')) return "a tag is not on a line of its own";
+    return inside.ends_with('\n') ? nullptr : "a tag is not on a line of its own";
   }
 
   bool strict_, opened_, answer_tags_;
@@ -74,7 +106,7 @@ constexpr const char* kModes[] = {"lenient", "strict", nullptr};
 }  // namespace
 
 TENON_REWARD_PLUGIN(
-    ThinkFormat, "think-format", "1.0.0",
+    ThinkFormat, "think-format", "1.1.0",
     "1 if the completion thinks in <think> tags and then answers, else 0.",
     tenon::choice(
         "mode", kModes, "\"lenient\"",

@@ -67,6 +67,44 @@ TEST(ThinkFormat, WithoutAnswerTags) {
   EXPECT_EQ(reward(free, "<think>1+1=2</think>"), 0);
 }
 
+TEST(ThinkFormat, TagsInCodeAreText) {
+  const char* quoted =
+      "<think>\nI write `<think>` and "
+      "`</answer>`.\n```\n<answer>\n1\n</answer>\n```\n</think>\n<answer>\n2\n</answer>";
+  const char* hidden = "```\n<think>\n1\n</think>\n<answer>\n2\n</answer>\n```";
+  const char* half = "<think>\n1\n</think>\n`<answer>\n2\n</answer>`";
+  const char* answer_is_code = "<think>\n1\n</think>\n<answer>\n```\nx\n```\n</answer>";
+  const char* not_closed = "<think>\n```\nx\n</think>\n<answer>\n2\n</answer>";
+  for (const Options& mode : {Options{}, kStrict}) {
+    EXPECT_EQ(reward(mode, quoted), 1);
+    EXPECT_EQ(reward(mode, hidden), 0);
+    EXPECT_EQ(reward(mode, "`<think>`\n1\n</think>\n<answer>\n2\n</answer>"), 0);
+    EXPECT_EQ(reward(mode, half), 0)
+        << "what the line does not close is no code, so the answer has a mark too much";
+    EXPECT_EQ(reward(mode, answer_is_code), 1);
+    EXPECT_EQ(reward(mode, not_closed), 1) << "a fence that nothing closes hides nothing";
+  }
+}
+
+TEST(ThinkFormat, WhatCannotBeSeenIsNoContent) {
+  EXPECT_EQ(reward({}, "<think>\u200B\u00A0</think><answer>2</answer>"), 0);
+  EXPECT_EQ(reward({}, "<think>1</think><answer>\u2060 \uFEFF</answer>"), 0);
+  EXPECT_EQ(reward({}, "<think>\u00E9</think><answer>\u200B2</answer>"), 1);
+}
+
+TEST(ThinkFormat, SaysWhatIsWrong) {
+  auto why = [](Options options, std::string_view completion) {
+    const tenon::testing::Instance<tenon_reward_vt> r(
+        tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+    return tenon::testing::judge(r, completion).why;
+  };
+  EXPECT_EQ(why({}, "<think>1</think><answer>2</answer>"), "");
+  EXPECT_EQ(why({}, "2"), "not exactly one <think>");
+  EXPECT_EQ(why({}, "So <think>1</think><answer>2</answer>"), "something stands before <think>");
+  EXPECT_EQ(why({}, "<think>1</think><answer>2</answer>!"), "something stands after </answer>");
+  EXPECT_EQ(why(kStrict, "<think>1</think>\n<answer>\n2\n</answer>"), "a tag is not on a line of its own");
+}
+
 TEST(ThinkFormat, Values) {
   EXPECT_EQ(reward({{"right", "0.1"}}, "<think>1</think><answer>2</answer>"), 0.1);
   EXPECT_EQ(reward({{"wrong", "-0.5"}}, "2"), -0.5);
