@@ -29,6 +29,7 @@
 //    completion ended.
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "algorithm_support/explain.h"
@@ -122,8 +123,10 @@ class Ppo {
     if (whiten_) support::Whitening(all).apply(r, out);
 
     support::report_token_advantages(out, all);
-    const double spread = support::moments_by_sample(r, target).variance();
-    out.metric("value/explained_variance", spread > 0 ? 1 - all.variance() / spread : 0, spread > 0 ? 1 : 0);
+    const support::Moments targets = support::moments_by_sample(r, target);
+    const bool varies = !support::is_flat(std::array{targets.least, targets.most});
+    out.metric("value/explained_variance", varies ? 1 - all.variance() / targets.variance() : 0,
+               varies ? 1 : 0);
     if (beta_ != 0) out.metric("kl", kl, sequences);
   }
 

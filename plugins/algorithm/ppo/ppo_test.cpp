@@ -116,6 +116,9 @@ TEST(PpoAdvantages, ExplainedVarianceIsOfTheRollout) {
   r.reward = {1, 1, 1, 1};
   r.value_old.assign(r.tokens(), .5f);
   EXPECT_TRUE(std::isnan(share())) << "there is nothing to explain";
+  r.reward = {.3, .3, .3, .3};
+  for (uint64_t t = 0; t < r.tokens(); ++t) r.value_old[t] = .1f * static_cast<float>(t);
+  EXPECT_TRUE(std::isnan(share())) << "what value and advantage round apart is nothing to explain, either";
 }
 
 TEST(PpoAdvantages, NumbersThatAreNotFiniteAreErrorsThatNameTheSample) {

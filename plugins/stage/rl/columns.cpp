@@ -100,10 +100,12 @@ void Rl::refresh_reference(const tenon_call* call) {
              ", after " + std::to_string(version_) + " updates");
 }
 
-// The rollout as the loss sees it: completions cut at max_new_tokens may be left out, though they counted in their group's baseline; advantages carry
-// the importance weights, which every loss that is proportional to its advantages is thereby multiplied by.
-Rollout Rl::what_is_trained(const Rollout& r, UpdateStats& stats) const {
+// The rollout as the loss sees it: completions cut at max_new_tokens may be left out, though they counted in their group's baseline, and all are where
+// dynamic sampling found nothing to keep; advantages carry the importance weights, which every loss that is proportional to its advantages is thereby
+// multiplied by.
+Rollout Rl::what_is_trained(const Rollout& r, const Drawn& drawn, UpdateStats& stats) const {
   Rollout trained = r;
+  if (drawn.none_kept) std::fill(trained.valid.begin(), trained.valid.end(), uint8_t{0});
   if (options_.mask_overlong)
     for (uint64_t i = 0; i < trained.size(); ++i)
       if (trained.finish[i] == TENON_FINISH_LENGTH) trained.valid[i] = 0;

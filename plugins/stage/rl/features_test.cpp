@@ -236,6 +236,43 @@ TEST(RlRefills, ByAccuracyAGroupDoesNotStayForWhatItsOtherRewardsDifferIn) {
   EXPECT_EQ(step(R"(, "refill_by": "accuracy")").metric("refill/rounds"), 3);
 }
 
+TEST(RlRefills, WithNothingToKeepMakeNoUpdate) {
+  LambdaReward length{[](const Sample& s) { return -0.1 * static_cast<double>(s.id % 4); }};
+  Lab lab(
+      R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 1, "refill_by": "accuracy"})");
+  lab.algorithm.needs = TENON_NEEDS_GROUPS;
+  lab.reward.f = [](const Sample&) { return 1.0; };
+  lab.host.slot("rewards/1", length.ref("length"));
+  HashModel before(lab.host, 23, 48);
+  lab.run();
+  const FakeIo::Step& step = lab.io.steps[0];
+  EXPECT_EQ(step.metric("updates"), 0);
+  EXPECT_EQ(step.metric("updates/skipped"), 1);
+  EXPECT_EQ(step.metric("groups/no_signal"), 1);
+  EXPECT_EQ(step.metric("refill/groups_thrown_away"), 4);
+  EXPECT_EQ(lab.model.weight, before.weight);
+  EXPECT_THAT(step.samples.at(0), HasSubstr("\"reward\":1")) << "what it was stays to be seen";
+}
+
+// The accuracy of sample `without` of each four does not apply; the group is judged by the others, and one without any by its reward.
+TEST(RlRefills, ByAccuracyLeaveOutWhereItDoesNotApply) {
+  const auto thrown_away = [](uint64_t without, bool all) {
+    LambdaReward length{[](const Sample& s) { return -0.1 * static_cast<double>(s.id % 4); }};
+    Lab lab(
+        R"({"steps": 1, "prompts": 2, "group_size": 4, "max_new_tokens": 10, "refills": 1, "refill_by": "accuracy"})");
+    lab.algorithm.needs = TENON_NEEDS_GROUPS;
+    lab.reward.f = [&](const Sample& s) -> double {
+      if (all || s.id % 4 == without) not_applicable("no answer to compare with");
+      return 1;
+    };
+    lab.host.slot("rewards/1", length.ref("length"));
+    lab.run();
+    return lab.io.steps[0].metric("refill/groups_thrown_away");
+  };
+  for (uint64_t without = 0; without < 4; ++without) EXPECT_EQ(thrown_away(without, false), 4) << without;
+  EXPECT_EQ(thrown_away(0, true), 0);
+}
+
 TEST(RlGroups, AGroupWithOneRewardLeftIsDroppedAndCounted) {
   Lab lab(options(""));
   lab.algorithm.needs = TENON_NEEDS_GROUPS;

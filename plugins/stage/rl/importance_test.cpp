@@ -94,6 +94,17 @@ TEST(NormalizeRewards, EachRewardAndEachGroupForItself) {
       << "the only length of the second group says nothing";
 }
 
+TEST(NormalizeRewards, ThatCancelLeaveNothing) {
+  Rollout r;
+  const int32_t token = 1;
+  const float lp = -1;
+  for (uint64_t i = 0; i < 4; ++i) r.push({&token, 1}, {&token, 1}, {&lp, 1}, 7, i, TENON_FINISH_STOP);
+  const std::vector<double> up{0.3, 0.7, 0.3, 0.7},
+      down{0.9, 0.5, 0.9, 0.5};  // 0.7 − 0.3 and 0.9 − 0.5 round apart
+  normalize_rewards(r, std::vector<std::vector<double>>{up, down}, std::vector<double>{1, 1});
+  EXPECT_THAT(r.reward, ElementsAre(0, 0, 0, 0));
+}
+
 TEST(KlController, FollowsItsFormula) {
   KlController c(0.1, 1000);
   c.update(0.11, 50);  // 10 % above the target

@@ -13,9 +13,9 @@ namespace tenon::rl {
 void normalize_rewards(Rollout& r, std::span<const std::vector<double>> terms,
                        std::span<const double> weights) {
   constexpr double kEpsilon = 1e-4;
-  std::vector<double> total(r.size(), 0);
+  std::vector<double> total(r.size(), 0), size(r.size(), 0);  // size: Σ_k |weight_k · normalised reward k|
   const tenon_rollout raw = r.raw();
-  for (const auto& group : RolloutView(&raw).groups())
+  for (const auto& group : RolloutView(&raw).groups()) {
     for (size_t k = 0; k < terms.size(); ++k) {
       std::vector<uint64_t> judged;
       for (uint64_t i : group)
@@ -29,9 +29,15 @@ void normalize_rewards(Rollout& r, std::span<const std::vector<double>> terms,
       for (double& x : earned) x -= first, mean += x / n;
       for (double x : earned) squares += (x - mean) * (x - mean);
       const double deviation = std::sqrt(squares / (n - 1)) + kEpsilon;
-      for (size_t j = 0; j < judged.size(); ++j)
-        total[judged[j]] += weights[k] * (earned[j] - mean) / deviation;
+      for (size_t j = 0; j < judged.size(); ++j) {
+        const double part = weights[k] * (earned[j] - mean) / deviation;
+        total[judged[j]] += part, size[judged[j]] += std::abs(part);
+      }
     }
+    // Rewards that cancel leave their rounding, which an algorithm would take for a difference.
+    for (uint64_t i : group)
+      if (std::abs(total[i]) <= 0x1p-40 * size[i]) total[i] = 0;
+  }
   r.reward = std::move(total);
 }
 

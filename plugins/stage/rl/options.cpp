@@ -86,8 +86,7 @@ void Rl::check(Host host, Findings& findings) {
     findings.error("kl_horizon",
                    "is shorter than one rollout of prompts * group_size = " + std::to_string(sequences) +
                        " completions: the controller would overshoot; give at least that, 10000 is usual");
-  if (host.i64("refills") == 0)
-    findings.no_effect("refill_by", "with refills: 0 all groups are kept");
+  if (host.i64("refills") == 0) findings.no_effect("refill_by", "with refills: 0 all groups are kept");
   if (host.i64("trace_interval") == 0)
     findings.no_effect("trace_limit", "with trace_interval: 0 nothing is traced");
   if (host.i64("group_size") == 1) {

@@ -60,10 +60,11 @@ inline constexpr OptionTable kOptions{
         "is thrown away, and as many new prompts are sampled, at most so many times a step; then the step "
         "goes on with the groups there are. 0: off.",
         {.min = "0", .max = "1000", .unit = "rounds"}),
-    choice("refill_by", kRefillBy, "\"reward\"",
-           "What a group must differ in to be kept: reward: the sum of its rewards, as the algorithm sees it; "
-           "accuracy: the first reward of the list alone, so that a group of right answers does not stay for "
-           "their lengths (DAPO, eq. 11)."),
+    choice(
+        "refill_by", kRefillBy, "\"reward\"",
+        "What a group must differ in to be kept: reward: the sum of its rewards, as the algorithm sees it; "
+        "accuracy: the first reward of the list alone, so that a group of right answers does not stay for "
+        "their lengths (DAPO, eq. 11); where it applies to no completion of the group, the sum."),
     choice("reward_normalization", kNormalizations, "\"none\"",
            "group: each reward of the list is brought to mean 0 and deviation 1 within its group before the "
            "weighted sum (GDPO, arXiv 2601.05242)."),

@@ -30,7 +30,7 @@ double most(std::span<const double> values) {
   return values.empty() ? kNone : *std::max_element(values.begin(), values.end());
 }
 
-// Share of the groups in which no completion has an advantage.
+// Share of the groups in which no completion that is trained on has an advantage.
 double groups_without_signal(const Rollout& r) {
   std::map<uint64_t, bool> signal;
   for (uint64_t i = 0; i < r.size(); ++i) {
@@ -46,9 +46,8 @@ double groups_without_signal(const Rollout& r) {
 
 }  // namespace
 
-void Rl::report(const stages::Sampled& batch, const Drawn& drawn, const UpdateStats& stats,
-                double seconds) const {
-  const Rollout& r = batch.rollout;
+void Rl::report(const stages::Sampled& batch, const Rollout& trained, const Drawn& drawn,
+                const UpdateStats& stats, double seconds) const {
   const double n = static_cast<double>(drawn.lengths.size());
   double tokens = 0;
   for (double length : drawn.lengths) tokens += length;
@@ -65,7 +64,7 @@ void Rl::report(const stages::Sampled& batch, const Drawn& drawn, const UpdateSt
   host_.metric("completion/terminated_length_max", most(drawn.terminated));
   host_.metric("completion/truncated", 1 - static_cast<double>(drawn.terminated.size()) / n);
   host_.metric("entropy", drawn.surprise / tokens);
-  host_.metric("groups/no_signal", groups_without_signal(r));
+  host_.metric("groups/no_signal", groups_without_signal(trained));
   host_.metric("tokens", tokens);
   if (needs(TENON_NEEDS_GROUPS)) host_.metric("groups/dropped", static_cast<double>(stats.dropped_groups));
   if (options_.refills > 0) {
@@ -76,8 +75,8 @@ void Rl::report(const stages::Sampled& batch, const Drawn& drawn, const UpdateSt
   host_.timing("tokens_per_second", tokens / seconds);
 
   // Evenly over the rollout, so over its prompts.
-  uint64_t wanted = std::min(options_.samples_per_step, r.size());
-  for (uint64_t k = 0; k < wanted; ++k) sample_out(host_, batch.to_json(k * r.size() / wanted));
+  uint64_t wanted = std::min(options_.samples_per_step, batch.rollout.size());
+  for (uint64_t k = 0; k < wanted; ++k) sample_out(host_, batch.to_json(k * batch.rollout.size() / wanted));
 }
 
 void Rl::report_updates(const UpdateStats& stats) const {

@@ -22,7 +22,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
     check_finite(rollout, rollout.advantage, "advantage", "the algorithm");
     if (!rollout.value_target.empty())
       check_finite(rollout, rollout.value_target, "value_target", "the algorithm");
-    Rollout trained = what_is_trained(rollout, stats);
+    Rollout trained = what_is_trained(rollout, drawn, stats);
     trace_ = Trace::of_step(host_, options_, io, &now, batch, trained, stats.importance.weight);
 
     uint64_t sampled_by = version_;
@@ -33,7 +33,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
     if (controller_ && stats.kl && trains_policy(&now))
       controller_->update(*stats.kl, static_cast<double>(rollout.size()));
     if (trace_) trace_->write(host_);
-    report(batch, drawn, stats, watch.seconds());
+    report(batch, trained, drawn, stats, watch.seconds());
     warn_of_skipped(rollout, stats, step + 1);
     warn_of_missing_token_rewards(rollout);
     io.step_end(step);

@@ -20,6 +20,7 @@ struct Drawn {
   double surprise = 0;             // Σ −lp_sample over their tokens
   uint64_t prompts = 0, rounds = 0,
            thrown_away = 0;  // prompts sampled; refill rounds; groups thrown away by them
+  bool none_kept = false;    // no group was worth keeping after the last round
   void add(const stages::Sampled& batch);
 };
 
@@ -68,7 +69,7 @@ class Rl {
   // columns.cpp
   void complete_columns(const tenon_call* call, Rollout& r, UpdateStats& stats);
   void refresh_reference(const tenon_call* call);
-  Rollout what_is_trained(const Rollout& r, UpdateStats& stats) const;
+  Rollout what_is_trained(const Rollout& r, const Drawn& drawn, UpdateStats& stats) const;
   bool has_signal(const Rollout& r, uint64_t i) const;
 
   // update.cpp
@@ -80,8 +81,8 @@ class Rl {
   bool trains_policy(const tenon_call* call) const { return call->step >= options_.critic_warmup; }
 
   // report.cpp
-  void report(const stages::Sampled& batch, const Drawn& drawn, const UpdateStats& stats,
-              double seconds) const;
+  void report(const stages::Sampled& batch, const Rollout& trained, const Drawn& drawn,
+              const UpdateStats& stats, double seconds) const;
   void report_updates(const UpdateStats& stats) const;
   void tell_curriculum(const tenon_call* call, const stages::Sampled& batch) const;
   void warn_of_skipped(const Rollout& rollout, const UpdateStats& stats, uint64_t steps_done);

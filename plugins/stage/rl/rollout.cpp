@@ -9,13 +9,16 @@
 namespace tenon::rl {
 namespace {
 
-// Whether the valid sequences [begin, end) of a group teach nothing by what they earned; by_accuracy: by the first reward alone.
+// Whether the valid sequences [begin, end) of a group teach nothing by what they earned; by_accuracy: by the first reward alone, of those that it applies
+// to, unless it applies to none.
 bool is_flat(const stages::Sampled& batch, uint64_t begin, uint64_t end, bool by_accuracy) {
-  std::vector<double> earned;
-  for (uint64_t i = begin; i < end; ++i)
-    if (batch.rollout.valid[i] != 0)
-      earned.push_back(by_accuracy ? batch.first[i] : batch.rollout.total_reward(i));
-  return algorithm_support::is_flat(earned);
+  std::vector<double> earned, right;
+  for (uint64_t i = begin; i < end; ++i) {
+    if (batch.rollout.valid[i] == 0) continue;
+    earned.push_back(batch.rollout.total_reward(i));
+    if (!std::isnan(batch.first[i])) right.push_back(batch.first[i]);
+  }
+  return algorithm_support::is_flat(by_accuracy && !right.empty() ? right : earned);
 }
 
 // f(begin, end) for each group, whose sequences are neighbours.
@@ -60,7 +63,7 @@ stages::Sampled Rl::draw(const tenon_call* call, uint64_t prompts, Drawn& drawn)
   return batch;
 }
 
-// With refills, groups that teach nothing are replaced by others while there are rounds left. If none teaches anything, the first ones are kept:
+// With refills, groups that teach nothing are replaced by others while there are rounds left. If none teaches anything, the first ones stay:
 // they make no update, and the step's samples show why.
 stages::Sampled Rl::sample_and_score(const tenon_call* call, Drawn& drawn) {
   stages::Sampled batch = draw(call, options_.prompts, drawn);
@@ -82,6 +85,7 @@ stages::Sampled Rl::sample_and_score(const tenon_call* call, Drawn& drawn) {
       keep(draw(call, options_.prompts - groups, drawn));
     }
     drawn.thrown_away = drawn.prompts - groups;
+    drawn.none_kept = groups == 0;
     if (groups > 0) batch = std::move(kept);
   }
   return batch;

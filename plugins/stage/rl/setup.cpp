@@ -31,8 +31,7 @@ void Rl::check_algorithm() const {
                " tokens, and no completion is longer than max_new_tokens = " +
                std::to_string(static_cast<uint64_t>(longest)) +
                ": gradients are that much smaller; give its option `length`");
-  if (const uint64_t updates = options_.mini_batches * options_.epochs;
-      needs(TENON_ON_POLICY) && updates > 1)
+  if (const uint64_t updates = options_.mini_batches * options_.epochs; needs(TENON_ON_POLICY) && updates > 1)
     host_.warn("mini_batches * epochs makes " + std::to_string(updates) +
                " updates of each rollout, and the algorithm's loss has no ratio of the new policy to the one "
                "that sampled: from the second update on its gradient is biased. One update a rollout, or an "

@@ -14,11 +14,15 @@
 
 namespace tenon::conformance {
 
+// One sequence of a random rollout has so many tokens more, the first kUnmasked of them without a gap: loops that work in blocks of up to 64 have two whole
+// ones, and a part of one, before the first masked token.
+inline constexpr uint64_t kLong = 190, kUnmasked = 150;
+
 // Of a random rollout.
 struct Shape {
   uint64_t groups = 6;       // of 1 to group_size sequences
   uint64_t group_size = 6;   // at most
-  uint64_t tokens = 8;       // of a completion, at most; some completions are empty, and one has 75 more
+  uint64_t tokens = 8;       // of a completion, at most; some completions are empty, and one has kLong more
   double drift = 0.3;        // most |lp_new − lp_old|; of one token in eight it is up to far_drift
   double far_drift = 3;      // e^3 = 20 times as likely
   double extreme = 1e6;      // |reward| of a group with extreme rewards
@@ -58,7 +62,7 @@ inline void fill_meaningless(Rollout& r, double value) {
 
 // A rollout with all columns that an algorithm with `needs` (TENON_NEEDS_…) is given before `advantages`, the same for the same arguments. The sequences of a
 // group do not stand together; ids have nothing to do with places; rewards are, group by group, 0 or 1, small, extreme, nearly equal, or equal; one sample in
-// eight is not valid; one token in six of a completion is masked. Everything that means nothing is NaN.
+// eight is not valid; one token in six of a completion is masked, but for the first kUnmasked of the last. Everything that means nothing is NaN.
 inline Rollout random_rollout(uint32_t needs, uint64_t seed, const Shape& shape = {}) {
   std::mt19937_64 random(seed);
   auto below = [&](uint64_t n) { return random() % n; };
@@ -73,12 +77,12 @@ inline Rollout random_rollout(uint32_t needs, uint64_t seed, const Shape& shape 
   Rollout r;
   for (uint64_t i = 0; i < group.size(); ++i) {
     std::vector<int32_t> prompt(1 + below(3), 1), completion(below(shape.tokens + 1), 2);
-    // One is long enough for loops that work in blocks, and for what is left of them.
-    if (shape.tokens > 0 && i + 1 == group.size()) completion.resize(shape.tokens + 75, 2);
+    const bool is_long = shape.tokens > 0 && i + 1 == group.size();
+    if (is_long) completion.resize(shape.tokens + kLong, 2);
     std::vector<float> logprobs(completion.size());
     for (float& lp : logprobs) lp = static_cast<float>(uniform(-3, -0.1));
     r.push(prompt, completion, logprobs, 9000 + 17 * (group[i] ^ 5), 700001 + 13 * sample[i], below(4) == 0 ? TENON_FINISH_LENGTH : TENON_FINISH_STOP);
-    r.valid.back() = below(8) != 0;
+    r.valid.back() = below(8) != 0 || is_long;
     switch (group[i] % 5) {
       case 0: r.reward.back() = static_cast<double>(below(2)); break;
       case 1: r.reward.back() = uniform(-2, 2); break;
@@ -95,7 +99,8 @@ inline Rollout random_rollout(uint32_t needs, uint64_t seed, const Shape& shape 
   if (shape.token_rewards) r.token_reward.assign(r.tokens(), std::nan(""));
   for (uint64_t i = 0; i < r.size(); ++i)
     for (uint64_t t = r.ids.offsets[i]; t < r.ids.offsets[i + 1]; ++t) {
-      if (r.mask[t] != 0 && below(6) == 0) r.mask[t] = 0;
+      const bool keeps = i + 1 == r.size() && t - r.ids.offsets[i] < r.prompt_len[i] + kUnmasked;
+      if (r.mask[t] != 0 && below(6) == 0 && !keeps) r.mask[t] = 0;
       const double drift = below(8) == 0 ? shape.far_drift : shape.drift;
       r.lp_sample[t] += static_cast<float>(uniform(-0.05, 0.05));
       r.lp_new[t] = static_cast<float>(r.lp_old[t] + uniform(-drift, drift));
