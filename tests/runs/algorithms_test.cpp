@@ -1,5 +1,4 @@
-// Every algorithm and every published variant learns, from one base and with one budget: configs/algorithms.yaml as it is shipped, three seeds. DPO on pairs of the base is
-// run, and does not.
+// Every algorithm and every published variant learns, from one base and with one budget: configs/algorithms.yaml as it is shipped, three seeds.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 #include <sys/wait.h>
@@ -61,18 +60,15 @@ TEST_F(Algorithms, TheirConfigurationsAreRight) {
 
 // On seeds that no option was chosen on (docs/experiments.md).
 TEST_F(Algorithms, AllLearn) {
-  constexpr int kFirst = 4, kSeeds = 3;
+  constexpr int kFirst = 7, kSeeds = 3;
   std::map<std::string, double> mean;
   for (int seed = kFirst; seed < kFirst + kSeeds; ++seed)
     for (const auto& [model, value] : accuracy(seed)) mean[model] += value / kSeeds;
-  ASSERT_GE(mean.size(), 20u);
+  ASSERT_GE(mean.size(), 21u);
   EXPECT_LT(mean.at("base"), 0.7) << "there is something to learn";
   for (const auto& [model, value] : mean) {
-    if (model == "base" || model == "dpo-base")
-      continue;  // pairs that are never sampled again teach nothing reliably
-    EXPECT_GE(value, mean.at("base") + 0.15) << model;
+    if (model != "base") EXPECT_GE(value, mean.at("base") + 0.15) << model;
   }
-  EXPECT_GE(mean.at("dpo-base"), mean.at("base") - 0.15) << "nor should they undo what was there";
 }
 
 }  // namespace
