@@ -1,0 +1,134 @@
+// Finds the own group in every hierarchy and makes one below it.
+// SPDX-License-Identifier: Apache-2.0
+#include "sandbox/cgroup.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <map>
+#include <sstream>
+
+namespace tenon::sandbox {
+
+namespace {
+
+struct Mount {
+  std::string root, point, type, options;
+};
+
+// The cgroup mounts of /proc/self/mountinfo.
+std::vector<Mount> cgroup_mounts() {
+  std::vector<Mount> all;
+  std::ifstream in("/proc/self/mountinfo");
+  for (std::string line; std::getline(in, line);) {
+    std::istringstream fields(line);
+    std::string skip, word, source;
+    Mount m;
+    fields >> skip >> skip >> skip >> m.root >> m.point;
+    while (fields >> word && word != "-") {
+    }
+    fields >> m.type >> source >> m.options;
+    if (m.type == "cgroup" || m.type == "cgroup2") all.push_back(m);
+  }
+  return all;
+}
+
+// Own groups by controller ("memory"), of version 2 by "".
+std::map<std::string, std::string> own_groups() {
+  std::map<std::string, std::string> all;
+  std::ifstream in("/proc/self/cgroup");
+  for (std::string line; std::getline(in, line);) {
+    const size_t a = line.find(':'), b = line.find(':', a + 1);
+    if (b == std::string::npos) continue;
+    std::istringstream controllers(line.substr(a + 1, b - a - 1));
+    if (b == a + 1) all[""] = line.substr(b + 1);
+    for (std::string one; std::getline(controllers, one, ',');) all[one] = line.substr(b + 1);
+  }
+  return all;
+}
+
+// The folder of a group in a mount that may show only a part of the hierarchy.
+std::string folder_of(const Mount& m, const std::string& group) {
+  if (m.root == "/") return m.point + (group == "/" ? "" : group);
+  if (group == m.root) return m.point;
+  return group.starts_with(m.root + "/") ? m.point + group.substr(m.root.size()) : m.point;
+}
+
+bool set(const std::string& file, const std::string& value) {
+  std::ofstream out(file);
+  out << value << std::flush;
+  return out.good();
+}
+
+std::string new_folder(const std::string& parent) {
+  static std::atomic<unsigned> count{0};
+  std::string path = parent + "/tenon-" + std::to_string(getpid()) + "-" + std::to_string(++count);
+  return mkdir(path.c_str(), 0700) == 0 ? path : "";
+}
+
+bool make_v2(const Mount& m, const std::string& group, uint64_t memory, uint64_t processes, Cgroups& out) {
+  const std::string parent = folder_of(m, group);
+  const std::string path = new_folder(parent);
+  if (path.empty()) return false;
+  if (access((path + "/memory.max").c_str(), W_OK) != 0)
+    set(parent + "/cgroup.subtree_control", "+memory +pids");
+  const bool ok = access((path + "/memory.max").c_str(), W_OK) == 0 &&
+                  access((path + "/pids.max").c_str(), W_OK) == 0 &&
+                  (memory == 0 || set(path + "/memory.max", std::to_string(memory))) &&
+                  (processes == 0 || set(path + "/pids.max", std::to_string(processes)));
+  if (!ok) {
+    rmdir(path.c_str());
+    return false;
+  }
+  set(path + "/memory.swap.max", "0");  // absent without swap accounting
+  out.folders.push_back(path);
+  out.description = "v2 memory, pids";
+  return true;
+}
+
+void make_v1(const Mount& m, const std::string& controller, const std::string& group,
+             const std::string& limit, uint64_t value, Cgroups& out) {
+  const std::string path = new_folder(folder_of(m, group));
+  if (path.empty()) return;
+  if (value != 0 && !set(path + "/" + limit, std::to_string(value))) {
+    rmdir(path.c_str());
+    return;
+  }
+  if (controller == "memory") set(path + "/memory.swappiness", "0");
+  out.folders.push_back(path);
+  out.description += (out.description.empty() ? "v1 " : ", ") + controller;
+}
+
+bool lists(const std::string& options, const std::string& word) {
+  return ("," + options + ",").find("," + word + ",") != std::string::npos;
+}
+
+}  // namespace
+
+Cgroups make_cgroups(uint64_t memory, uint64_t processes) {
+  Cgroups out;
+  const auto groups = own_groups();
+  const auto mounts = cgroup_mounts();
+  for (const Mount& m : mounts)
+    if (m.type == "cgroup2" && groups.contains("") && make_v2(m, groups.at(""), memory, processes, out))
+      return out;
+  for (const Mount& m : mounts) {
+    if (m.type != "cgroup") continue;
+    if (lists(m.options, "memory") && groups.contains("memory"))
+      make_v1(m, "memory", groups.at("memory"), "memory.limit_in_bytes", memory, out);
+    if (lists(m.options, "pids") && groups.contains("pids"))
+      make_v1(m, "pids", groups.at("pids"), "pids.max", processes, out);
+  }
+  if (out.folders.empty())
+    out.description =
+        mounts.empty() ? "none: no hierarchy is mounted" : "none: no group can be made below the own one";
+  return out;
+}
+
+void remove_cgroups(const Cgroups& groups) {
+  for (const std::string& folder : groups.folders) rmdir(folder.c_str());
+}
+
+}  // namespace tenon::sandbox
