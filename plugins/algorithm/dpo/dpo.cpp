@@ -143,10 +143,12 @@ class Dpo {
         all.pairs += 1, all.margin += margin, all.right += margin > 0 ? 1 : 0;
         all.chosen += beta_ * s[p.chosen], all.rejected += beta_ * s[p.rejected];
       }
-      if (!std::isfinite(share * loss)) throw_not_finite(r, g, s);
+      std::vector<float> d(slope.size());
+      for (size_t k = 0; k < d.size(); ++k) d[k] = static_cast<float>(share * beta_ * slope[k]);
+      const bool is_finite = std::all_of(d.begin(), d.end(), [](float x) { return std::isfinite(x); });
+      if (!is_finite || !std::isfinite(share * loss)) throw_not_finite(r, g, s);
       out.add_loss(share * loss);
-      for (size_t k = 0; k < g.members.size(); ++k)
-        fill(r, g.members[k], static_cast<float>(share * beta_ * slope[k]), out.d_logprob());
+      for (size_t k = 0; k < d.size(); ++k) fill(r, g.members[k], d[k], out.d_logprob());
     }
     out.metric("dpo/margin", all.margin, all.pairs);
     out.metric("dpo/accuracy", all.right, all.pairs);

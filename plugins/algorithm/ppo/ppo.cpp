@@ -29,7 +29,6 @@
 //    completion ended.
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "algorithm_support/explain.h"
@@ -124,7 +123,10 @@ class Ppo {
 
     support::report_token_advantages(out, all);
     const support::Moments targets = support::moments_by_sample(r, target);
-    const bool varies = !support::is_flat(std::array{targets.least, targets.most});
+    // A target is the advantage plus the value: what is left where they cancel is their rounding.
+    const double size =
+        std::max({std::abs(targets.least), std::abs(targets.most), std::abs(all.least), std::abs(all.most)});
+    const bool varies = targets.most - targets.least > 0x1p-40 * size;
     out.metric("value/explained_variance", varies ? 1 - all.variance() / targets.variance() : 0,
                varies ? 1 : 0);
     if (beta_ != 0) out.metric("kl", kl, sequences);

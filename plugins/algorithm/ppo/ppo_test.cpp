@@ -119,6 +119,8 @@ TEST(PpoAdvantages, ExplainedVarianceIsOfTheRollout) {
   r.reward = {.3, .3, .3, .3};
   for (uint64_t t = 0; t < r.tokens(); ++t) r.value_old[t] = .1f * static_cast<float>(t);
   EXPECT_TRUE(std::isnan(share())) << "what value and advantage round apart is nothing to explain, either";
+  r.reward = {0, 0, 0, 0};
+  EXPECT_TRUE(std::isnan(share())) << "nor where they cancel";
 }
 
 TEST(PpoAdvantages, NumbersThatAreNotFiniteAreErrorsThatNameTheSample) {

@@ -136,9 +136,10 @@ inline void add_entropy_bonus(const RolloutView& r, Gradient& out, double coeffi
       for (uint64_t t = begin; t < end; ++t) {
         const double slope = -coefficient * r.weight(t),
                      loss = slope * static_cast<double>(r.raw().entropy[t]);
-        if (!std::isfinite(loss))
-          throw Error("the entropy is not finite at token " + std::to_string(t - r.begin(i)) + " of sample " +
-                      std::to_string(r.sample_id(i)));
+        if (!std::isfinite(loss) || !std::isfinite(static_cast<float>(slope)))
+          throw Error("the bonus for entropy is not finite at token " + std::to_string(t - r.begin(i)) +
+                      " of sample " + std::to_string(r.sample_id(i)) + ": entropy " +
+                      number_text(r.raw().entropy[t]) + ", coefficient " + number_text(coefficient));
         sum += loss;
         out.d_entropy()[t] += static_cast<float>(slope);
       }

@@ -96,6 +96,10 @@ void for_valid(const RolloutView& r, F&& f) {
   for (uint64_t i = 0; i < r.sequences(); ++i)
     if (r.valid(i)) f(i);
 }
+void add_ratio(RatioMetrics& to, double ratio, double log_ratio, const TokenLoss& loss) {
+  const double x = std::min(ratio, kLargestRatio);
+  to.add({1, x, log_ratio, loss.below, loss.above, x, x});
+}
 double log_ratio_of(const RolloutView& r, uint64_t t) {
   return r.lp_new(t) - r.lp_old(t);
 }
@@ -115,7 +119,7 @@ void token_loop(const RolloutView& r, Gradient& out, RatioMetrics& metrics, cons
       const TokenLoss token = policy(r.advantage(t), std::exp(x), r.lp_new(t));
       const KlTerm pull = token_kl(r, t, kl, divergence);
       out.add(t, w * (token.loss + pull.value), w * (token.slope + pull.slope));
-      metrics.add(std::exp(x), x, token);
+      add_ratio(metrics, std::exp(x), x, token);
     });
   });
 }
@@ -142,7 +146,7 @@ void completion_loop(const RolloutView& r, Gradient& out, RatioMetrics& metrics,
       shared += is_own ? 0 : w * (token.slope + kl.beta * all.slope);
       own.push_back(w * (pull.slope + (is_own ? token.slope : 0)));
       out.add_loss(w * (token.loss + pull.value + kl.beta * all.value));
-      metrics.add(ratio, log_ratio_of(r, t), token);
+      add_ratio(metrics, ratio, log_ratio_of(r, t), token);
     });
     const double* next = own.data();
     for_scored(r, i, [&](uint64_t t) { out.d_logprob()[t] = static_cast<float>(share * shared + *next++); });
@@ -168,7 +172,7 @@ void geometric_loop(const RolloutView& r, Gradient& out, RatioMetrics& metrics, 
       const KlTerm pull = token_kl(r, t, kl, divergence);
       out.add(t, r.weight(t) * pull.value,
               (below(x) || above(x) ? 0 : policy / tokens) + r.weight(t) * pull.slope);
-      metrics.add(std::exp(x), x, {0, 0, below(x) ? 1.0 : 0.0, above(x) ? 1.0 : 0.0});
+      add_ratio(metrics, std::exp(x), x, {0, 0, below(x) ? 1.0 : 0.0, above(x) ? 1.0 : 0.0});
     });
   });
 }

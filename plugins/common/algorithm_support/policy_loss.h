@@ -77,16 +77,11 @@ struct RatioSums {
 // ratio/mean, /min, /max, clip_ratio/low, /high and policy_kl, over the scored tokens given.
 class RatioMetrics {
  public:
-  void add(double ratio, double log_ratio, const TokenLoss& loss) {
-    const double x = std::min(ratio, kLargestRatio);
-    add({1, x, log_ratio, loss.below, loss.above, x, x});
-  }
   void add(const RatioSums& of) {
     all_.tokens += of.tokens, all_.ratio += of.ratio, all_.log_ratio += of.log_ratio;
     all_.below += of.below, all_.above += of.above;
     all_.least = std::min(all_.least, of.least), all_.most = std::max(all_.most, of.most);
   }
-  void add(const RatioMetrics& other) { add(other.all_); }
   // is_clipped: the algorithm bounds the ratio.
   void report(const Gradient& out, bool is_clipped = true) const {
     out.metric("ratio/mean", all_.ratio, all_.tokens);

@@ -11,14 +11,15 @@
 
 namespace tenon::algorithm_support {
 
-// Whether the rewards of a group (finite) teach nothing: fewer than two, or all equal but for rounding. Rounding is what is at most 2^-40 (1e-12) of the
+// Whether the rewards of a group teach nothing: fewer than two, or all equal but for rounding. Rounding is what is at most 2^-40 (1e-12) of the
 // largest |reward|: the same parts added up in another order (1.1 + 2.2 and 3.3) differ by some 2^-52 of it, and divided by their own deviation such
 // differences would look like any other. Rewards that cancel to nearly nothing (0.1 + 0.2 - 0.3 and 0) are not recognised: what they were made of
-// is not known here.
+// is not known here. One that is not finite makes no group flat: what is computed from it shall be an error.
 inline bool is_flat(std::span<const double> rewards) {
   if (rewards.size() < 2) return true;
   const auto [low, high] = std::minmax_element(rewards.begin(), rewards.end());
-  return *high - *low <= 0x1p-40 * std::max(std::abs(*low), std::abs(*high));
+  const double range = *high - *low;
+  return std::isfinite(range) && range <= 0x1p-40 * std::max(std::abs(*low), std::abs(*high));
 }
 
 // Throws for a reward of a valid sequence, or of one of its scored tokens, that is not a finite number, and for a sum of them that is not: naming the

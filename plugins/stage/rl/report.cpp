@@ -129,13 +129,16 @@ void Rl::warn_of_skipped(const Rollout& rollout, const UpdateStats& stats, uint6
   skipped_ += stats.skipped;
   if (warned_ || skipped_ <= made_ || (steps_done < kFirst && steps_done < options_.steps)) return;
   warned_ = true;
-  const char* const why = needs(TENON_NEEDS_GROUPS)
+  const char* const why = options_.refills > 0 && options_.refill_by_accuracy
+                              ? "no group had both right and wrong answers (refill_by: accuracy). The problems "
+                                "are too hard or too easy for the model, or group_size is too small"
+                          : needs(TENON_NEEDS_GROUPS)
                               ? "within a group all rewards were equal. The problems are too hard or too "
                                 "easy for the model, or group_size is too small"
                               : "all rewards were 0, or equal to what the algorithm compares them with. "
                                 "The problems are too hard or too easy for the model";
   host_.warn(std::to_string(skipped_) + " of the first " + std::to_string(skipped_ + made_) +
-             " updates were skipped, as no completion had an advantage: " + why +
+             " updates were skipped, as there was nothing to learn from: " + why +
              ". The learning-rate schedule counts the updates that were made");
 }
 

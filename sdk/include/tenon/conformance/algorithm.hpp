@@ -289,6 +289,21 @@ inline std::string advantages_are_factors(const tenon_ref& ref) {
   return "";
 }
 
+// Where the policy is still the one that sampled, nothing bounds a ratio: each token with an advantage and a weight has a derivative.
+inline std::string every_token_has_a_part(const tenon_ref& ref) {
+  const detail::Subject s(ref);
+  const Rollout r = s.rollout(5, {.drift = 0, .far_drift = 0, .extreme = 3});
+  const Algorithm::Columns columns = s.gradient(r).columns;
+  uint64_t with_advantage = 0;
+  std::string text;
+  for_counting_tokens(r, [&](uint64_t, uint64_t t) {
+    if (r.advantage[t] == 0 || r.weight[t] == 0) return;
+    ++with_advantage;
+    if (columns.d_logprob[t] == 0 && text.empty()) text = "d_logprob of " + detail::place(r, t) + " is 0, its advantage " + detail::number(r.advantage[t]) + " and its ratio 1";
+  });
+  return with_advantage == 0 ? "no token has an advantage, though rewards differ" : text;
+}
+
 // A rollout of no sequences, of samples none of which is valid, of masked tokens alone, of empty completions: no error, loss and derivatives 0, no metric that
 // is not finite.
 inline std::string nothing_gives_nothing(const tenon_ref& ref) {
@@ -363,6 +378,7 @@ inline constexpr std::array kAlgorithmChecks = {
     AlgorithmCheck{"groups", group_ids_are_only_names},
     AlgorithmCheck{"mask", masked_tokens_have_no_part},
     AlgorithmCheck{"finite", nothing_that_is_not_finite_comes_out},
+    AlgorithmCheck{"tokens", every_token_has_a_part},
     AlgorithmCheck{"purity", calls_are_pure},
     AlgorithmCheck{"metrics", metrics_are_what_they_say},
     AlgorithmCheck{"weights", weights_are_factors},
