@@ -18,7 +18,8 @@ enum class Mistake {
   kAnotherSampleNamed,  // the error for it names the first of the group
   kTokenRewardIgnored,  // a token's reward that is infinite counts as none
   kInfiniteMetric,
-  kMaskedTarget,  // a value target at masked tokens
+  kTokensPassedOver,  // those after the 64th: loss, derivatives and explanation leave them out alike
+  kMaskedTarget,      // a value target at masked tokens
   kGradientIsNotLast,
   kOtherAdvantage,  // explained
   kNoEntropyLink,
@@ -64,7 +65,10 @@ struct Small {
       }
     }
   }
-  static double slope(const RolloutView& r, uint64_t t) { return -r.weight(t) * r.advantage(t); }
+  double slope(const RolloutView& r, uint64_t i, uint64_t t) const {
+    const bool is_passed_over = mistake == Mistake::kTokensPassedOver && t - r.begin(i) >= 64;
+    return is_passed_over ? 0 : -r.weight(t) * r.advantage(t);
+  }
   static double by_value(const RolloutView& r, uint64_t t) {
     return r.weight(t) * (double{r.raw().value[t]} - r.raw().value_target[t]);
   }
@@ -74,10 +78,10 @@ struct Small {
       for (uint64_t t = r.begin(i); t < r.end(i); ++t) {
         if (!r.valid(i) || !r.scored(t)) continue;
         const double w = r.weight(t), miss = double{r.raw().value[t]} - r.raw().value_target[t];
-        const double loss = slope(r, t) * r.lp_new(t) - w * 0.1 * r.raw().entropy[t] + w * miss * miss / 2;
+        const double loss = slope(r, i, t) * r.lp_new(t) - w * 0.1 * r.raw().entropy[t] + w * miss * miss / 2;
         if (!std::isfinite(loss))
           throw Error("sample " + std::to_string(r.sample_id(i)) + ": the loss is no number");
-        out.add(t, loss, slope(r, t));
+        out.add(t, loss, slope(r, i, t));
         out.d_entropy()[t] = static_cast<float>(-w * 0.1);
         out.d_value()[t] = static_cast<float>(by_value(r, t));
         most = std::max(most, std::abs(miss));
@@ -91,8 +95,8 @@ struct Small {
     out.link("weight", mistake == Mistake::kOtherWeight ? 1 : r.weight(t));
     if (mistake != Mistake::kNoEntropyLink) out.link("gradient by entropy", -r.weight(t) * 0.1);
     out.link("gradient by value", by_value(r, t));
-    out.link("gradient", slope(r, t));
-    if (mistake == Mistake::kGradientIsNotLast) out.link("half of it", slope(r, t) / 2);
+    out.link("gradient", slope(r, i, t));
+    if (mistake == Mistake::kGradientIsNotLast) out.link("half of it", slope(r, i, t) / 2);
   }
   const void* extension(std::string_view id) const { return explain_extension<Small>(id); }
 };
@@ -120,6 +124,9 @@ TEST(Conformance, FindsMetricsThatAreNoNumbers) {
   const std::string text = found(Mistake::kInfiniteMetric);
   EXPECT_THAT(text, HasSubstr("metrics: metric miss/max is inf"));
   EXPECT_THAT(text, HasSubstr("finite: with"));
+}
+TEST(Conformance, FindsTokensThatArePassedOver) {
+  EXPECT_THAT(found(Mistake::kTokensPassedOver), testing::StartsWith("tokens: d_logprob of token"));
 }
 TEST(Conformance, FindsMaskedTargets) {
   EXPECT_THAT(found(Mistake::kMaskedTarget), HasSubstr("mask: the value target of token"));
