@@ -77,7 +77,7 @@ Names documented(const std::string& heading) {
     if (!line.starts_with("| `")) continue;
     const size_t end = line.find(" | ", 2), end_of_from = line.find(" | ", end + 3);
     const std::string names = line.substr(0, end), from = line.substr(end + 3, end_of_from - end - 3);
-    const std::regex name("`([^`]+)`"), component("[a-z+]+");
+    const std::regex name("`([^`]+)`"), component("[a-z+-]+");
     for (std::sregex_iterator n(names.begin(), names.end(), name), none; n != none; ++n)
       for (std::sregex_iterator c(from.begin(), from.end(), component); c != none; ++c)
         if (const std::string text = (*n)[1]; !text.ends_with(">") || text == "reward/<name>")
