@@ -15,8 +15,10 @@
 #include "host/commands_explain.h"
 #include "host/commands_plugins.h"
 #include "host/commands_run.h"
+#include "host/commands_score.h"
 #include "host/diagnostics.h"
 #include "host/loader.h"
+#include "host/option_values.h"
 
 namespace tenon::host {
 
@@ -121,6 +123,30 @@ int explain(const po::variables_map& map) {
   return explain_command(arguments);
 }
 
+int score(const po::variables_map& map) {
+  ScoreArguments arguments;
+  if (!map.count("reward")) throw UserError("--reward NAME is missing: the reward to score with");
+  arguments.reward = map["reward"].as<std::string>();
+  if (map.count("config")) arguments.config = map["config"].as<std::string>();
+  arguments.set = strings(map, "set");
+  arguments.file = operand(map);
+  if (map.count("label")) arguments.label = map["label"].as<std::string>();
+  if (const std::optional<uint64_t> batch = number(map, "batch"))
+    arguments.batch = std::max<uint64_t>(1, *batch);
+  if (map.count("timeout")) {
+    const std::string text = map["timeout"].as<std::string>();
+    const std::optional<double> seconds = parse_duration(text);
+    if (!seconds || !(*seconds > 0))
+      throw UserError("--timeout " + text + ": takes a duration, for example 30s");
+    arguments.timeout = std::chrono::nanoseconds(static_cast<int64_t>(*seconds * 1e9));
+  }
+  arguments.threads = threads(map);
+  arguments.plugin_path = plugin_path(map);
+  arguments.explain = flag(map, "explain");
+  arguments.summary = flag(map, "summary");
+  return score_command(arguments);
+}
+
 int doctor(const po::variables_map& map) {
   return doctor_command({plugin_path(map), flag(map, "json")});
 }
@@ -176,6 +202,23 @@ const std::vector<Command>& commands() {
              "stage", po::value<std::string>()->value_name("NAME"), "the stage, where several have traces");
        },
        explain},
+      {"score", "FILE", false, "what a reward says of samples in a file of JSON Lines (-: standard input)",
+       [](po::options_description_easy_init&& add) {
+         add("reward", po::value<std::string>()->value_name("NAME"),
+             "a reward plugin or, with --config, a reward of that configuration")(
+             "set", po::value<Strings>()->composing()->value_name("PATH=VALUE"),
+             "an option of the reward or, with --config, a value of the configuration; may be repeated")(
+             "config", po::value<std::string>()->value_name("FILE"), "take the reward as configured there")(
+             "label", po::value<std::string>()->value_name("FIELD"),
+             "a field of the rows that says what is right: the summary has how often the reward agrees")(
+             "explain", "the whole path to the verdict, of rewards with the option `explain`")(
+             "summary", "a table at the end, on standard error")(
+             "batch", po::value<int64_t>()->value_name("N"),
+             "rows of one call (1); micros is then their mean")(
+             "timeout", po::value<std::string>()->value_name("DURATION"), "of one call (none)")(
+             "threads", po::value<int>()->value_name("N"), "threads that the reward may use");
+       },
+       score},
       {"doctor", "", false, "what this machine has, and which plugins fail on it", no_options, doctor},
   };
   return commands;

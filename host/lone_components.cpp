@@ -10,7 +10,8 @@
 
 namespace tenon::host {
 
-LoneComponents::LoneComponents(uint64_t seed, std::string stage) : stage_(std::move(stage)), pool_(1) {
+LoneComponents::LoneComponents(uint64_t seed, std::string stage, uint32_t threads)
+    : stage_(std::move(stage)), pool_(threads) {
   services_.seed = seed;
   services_.pool = &pool_;
   services_.log = std::make_shared<spdlog::logger>("tenon", std::make_shared<spdlog::sinks::null_sink_mt>());

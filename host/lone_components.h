@@ -14,8 +14,8 @@ namespace tenon::host {
 // With their slots and options, but without weights, saved state and what only a running stage has. Destroyed in the reverse order.
 class LoneComponents {
  public:
-  // seed: of the run; stage: the plan's, which names places and seeds as the run does.
-  LoneComponents(uint64_t seed, std::string stage);
+  // seed: of the run; stage: the plan's, which names places and seeds as the run does; threads: of tenon_host.parallel_for.
+  LoneComponents(uint64_t seed, std::string stage, uint32_t threads = 1);
   ~LoneComponents();
   LoneComponents(const LoneComponents&) = delete;
   LoneComponents& operator=(const LoneComponents&) = delete;

@@ -170,6 +170,8 @@ struct ToyReward {
     if (crash_every > 0 && s.id % static_cast<uint64_t>(crash_every) == 0)
       throw std::runtime_error("on request");
     if (hang_every > 0 && s.id % static_cast<uint64_t>(hang_every) == 0) hang(s);
+    if (const std::string said = s.meta("say").value_or(""); !said.empty())
+      s.out->reason(s.out->ctx, s.index, said.data(), said.size());
     s.note("digits", static_cast<double>(s.completion.size()) / 2);
     return static_cast<double>(s.completion.size());
   }

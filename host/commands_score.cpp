@@ -1,0 +1,341 @@
+// `tenon score`.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/commands_score.h"
+
+#include <algorithm>
+#include <boost/json.hpp>
+#include <cmath>
+#include <fstream>
+#include <iostream>
+#include <map>
+
+#include "host/available_threads.h"
+#include "host/check.h"
+#include "host/command_line.h"
+#include "host/config.h"
+#include "host/diagnostics.h"
+#include "host/json_text.h"
+#include "host/lone_components.h"
+#include "host/monotonic.h"
+#include "host/resolve.h"
+#include "host/run_error.h"
+#include "host/scoring.h"
+#include "tenon/error.hpp"
+
+namespace tenon::host {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+namespace {
+
+struct Row {
+  uint64_t line = 0;
+  std::string prompt, completion, meta;
+  std::optional<bool> label;
+};
+
+struct Outcome {
+  double reward = 0;
+  int32_t status = TENON_R_UNSET;
+  std::string reason;
+  std::map<std::string, double> notes;
+};
+
+// ---- the reward ----
+
+const Slot* find_reward(const Plan& plan, const std::string& name, std::vector<std::string>& others) {
+  for (const StagePlan& stage : plan.stages)
+    for (const Slot& slot : stage.spec.slots) {
+      if (slot.kind != "reward" || !slot.spec) continue;
+      if (slot.spec->name == name) return &slot;
+      others.push_back(slot.spec->name);
+    }
+  return nullptr;
+}
+
+std::shared_ptr<const Spec> spec_of_config(const ScoreArguments& a, Loader& loader, Diagnostics& diagnostics,
+                                           uint64_t& seed) {
+  const Plan plan = make_plan(a.config, a.set, loader, diagnostics);
+  if (diagnostics.has_errors()) return nullptr;
+  seed = plan.seed;
+  std::vector<std::string> others;
+  const Slot* slot = find_reward(plan, a.reward, others);
+  if (slot == nullptr)
+    throw UserError("no stage of " + a.config.string() + " has a reward \"" + a.reward + "\"." +
+                    did_you_mean(a.reward, others));
+  return slot->spec;
+}
+
+std::shared_ptr<const Spec> spec_of_plugin(const ScoreArguments& a, Loader& loader,
+                                           Diagnostics& diagnostics) {
+  Value root = parse_yaml("--reward", "{}");
+  int number = 0;
+  for (const std::string& assignment : a.set) apply_set(root, assignment, ++number);
+  Resolver resolver(loader, diagnostics, fs::current_path());
+  const Mark here{"--reward " + a.reward, 1, 1};
+  return resolver.make_spec({"reward", a.reward, here, a.reward, a.reward, here, root.entries});
+}
+
+std::shared_ptr<const Spec> spec_of(ScoreArguments a, Loader& loader, Diagnostics& diagnostics,
+                                    uint64_t& seed) {
+  if (a.explain && a.config.empty()) a.set.emplace_back("explain=true");
+  if (a.explain && !a.config.empty()) a.set.push_back("components." + a.reward + ".explain=true");
+  return a.config.empty() ? spec_of_plugin(a, loader, diagnostics)
+                          : spec_of_config(a, loader, diagnostics, seed);
+}
+
+// ---- rows ----
+
+[[noreturn]] void bad_row(const std::string& file, uint64_t line, const std::string& what) {
+  throw UserError(file + ":" + std::to_string(line) + ": " + what);
+}
+
+std::optional<bool> label_of(const json::object& object, const ScoreArguments& a, const std::string& file,
+                             uint64_t line) {
+  if (a.label.empty()) return std::nullopt;
+  const json::value* value = object.if_contains(a.label);
+  if (value != nullptr && value->is_bool()) return value->get_bool();
+  if (value != nullptr && value->is_number()) return value->to_number<double>() > 0.5;
+  bad_row(file, line, "the row has no true, false or number in `" + a.label + "`, which --label names");
+}
+
+Row read_row(const std::string& text, const ScoreArguments& a, const std::string& file, uint64_t line) {
+  boost::system::error_code error;
+  const json::value value = json::parse(text, error);
+  if (error) bad_row(file, line, "is not JSON (" + error.message() + ")");
+  if (!value.is_object()) bad_row(file, line, "a row must be an object, {\"completion\": …}");
+  json::object object = value.get_object();
+  Row row;
+  row.line = line;
+  const auto take = [&](const char* key, std::string& to, bool is_required) {
+    const json::value* at = object.if_contains(key);
+    if (at == nullptr && is_required) bad_row(file, line, std::string("the row has no `") + key + "`");
+    if (at == nullptr) return;
+    if (!at->is_string()) bad_row(file, line, std::string("`") + key + "` must be a text");
+    to.assign(at->get_string().data(), at->get_string().size());
+  };
+  take("completion", row.completion, true);
+  take("prompt", row.prompt, false);
+  row.label = label_of(object, a, file, line);
+  object.erase("completion");
+  row.meta = json_text(object);
+  return row;
+}
+
+// ---- calls ----
+
+struct Text {
+  std::vector<uint64_t> offsets{0};
+  std::string bytes;
+  void add(const std::string& text) { bytes += text, offsets.push_back(bytes.size()); }
+  tenon_ragged raw() const {
+    tenon_ragged out{};
+    out.n = offsets.size() - 1, out.offsets = offsets.data(), out.values = bytes.data();
+    return out;
+  }
+};
+
+class Caller {
+ public:
+  Caller(const Instance& reward, std::chrono::nanoseconds timeout)
+      : self_(reward.self()),
+        vt_(static_cast<const tenon_reward_vt*>(reward.spec().component->vt)),
+        timeout_(timeout) {}
+
+  std::vector<Outcome> score(const std::vector<Row>& rows) const {
+    const uint64_t n = rows.size();
+    Text prompt, completion, meta;
+    std::vector<uint64_t> ids(n), groups(n);
+    for (uint64_t i = 0; i < n; ++i) {
+      prompt.add(rows[i].prompt), completion.add(rows[i].completion), meta.add(rows[i].meta);
+      ids[i] = groups[i] = rows[i].line;
+    }
+    tenon_reward_in in{};
+    in.struct_size = sizeof in;
+    in.n = n, in.sample_id = ids.data(), in.group_id = groups.data();
+    in.prompt = prompt.raw(), in.completion = completion.raw(), in.meta_json = meta.raw();
+
+    std::vector<Outcome> out(n);
+    std::vector<double> reward(n, 0.0);
+    std::vector<int32_t> status(n, TENON_R_UNSET);
+    tenon_reward_out raw{};
+    raw.struct_size = sizeof raw;
+    raw.reward = reward.data(), raw.status = status.data(), raw.ctx = &out;
+    raw.reason = [](void* ctx, uint64_t i, const char* text, uint64_t length) {
+      guard(nullptr, [&] { static_cast<std::vector<Outcome>*>(ctx)->at(i).reason.assign(text, length); });
+    };
+    raw.note = [](void* ctx, uint64_t i, const char* key, double value) {
+      guard(nullptr, [&] { static_cast<std::vector<Outcome>*>(ctx)->at(i).notes[key] = value; });
+    };
+    tenon_call call{sizeof call, kDLCPU, 0, 0, 0, 0, nullptr};
+    if (timeout_.count() > 0) call.deadline_ns = monotonic_ns() + timeout_.count();
+    char text[2048];
+    tenon_error err{sizeof err, 0, text, sizeof text, 0};
+    const int32_t rc = vt_->score(self_, &call, &in, &raw, &err);
+    const std::string why(text, std::min<uint64_t>(err.len, sizeof text));
+    if (rc < 0 && rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO) throw Error(rc, why);
+    for (uint64_t i = 0; i < n; ++i) {
+      out[i].reward = reward[i], out[i].status = status[i];
+      if (rc < 0) {
+        out[i].status = rc == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED;
+        out[i].reason = why;
+      } else if (status[i] == TENON_R_OK && !std::isfinite(reward[i])) {
+        out[i].status = TENON_R_CRASHED, out[i].reason = "the reward is not a finite number";
+      } else if (status[i] <= TENON_R_UNSET || status[i] > TENON_R_REFUSED) {
+        out[i].status = TENON_R_CRASHED, out[i].reason = "the reward left the sample unanswered";
+      }
+    }
+    return out;
+  }
+
+ private:
+  void* self_;
+  const tenon_reward_vt* vt_;
+  std::chrono::nanoseconds timeout_;
+};
+
+// "equal: as rationals" to "equal" and "as rationals"; a text that begins otherwise is a reason alone.
+std::pair<std::string, std::string> verdict_and_reason(const std::string& text) {
+  const size_t word = text.find_first_not_of("abcdefghijklmnopqrstuvwxyz_");
+  if (word == 0 || text.empty()) return {"", text};
+  if (word == std::string::npos) return {text, ""};
+  if (text.compare(word, 2, ": ") != 0) return {"", text};
+  return {text.substr(0, word), text.substr(word + 2)};
+}
+
+json::value text_or_null(const std::string& text) {
+  return text.empty() ? json::value(nullptr) : json::value(text);
+}
+
+// ---- the table ----
+
+class Summary {
+ public:
+  void add(const Row& row, const Outcome& o, const std::string& verdict, double micros) {
+    micros_.push_back(micros);
+    ++statuses_[reward_status_name(o.status)];
+    if (!verdict.empty()) ++verdicts_[verdict];
+    if (o.status == TENON_R_OK) sum_ += o.reward, ++ok_;
+    if (!row.label) return;
+    const bool said = o.status == TENON_R_OK && o.reward > 0.5;
+    ++(said ? (*row.label ? true_positives_ : false_positives_)
+            : (*row.label ? false_negatives_ : true_negatives_));
+  }
+
+  uint64_t rows() const { return micros_.size(); }
+
+  void print(std::ostream& out) {
+    const uint64_t n = micros_.size();
+    out << n << (n == 1 ? " row" : " rows") << '\n';
+    if (n == 0) return;
+    for (const auto& [name, count] : statuses_) line(out, name, count, n);
+    for (const auto& [name, count] : verdicts_) line(out, "verdict " + name, count, n);
+    if (ok_ > 0) out << "  mean reward of those ok: " << json_number(sum_ / static_cast<double>(ok_)) << '\n';
+    const uint64_t right = true_positives_ + true_negatives_,
+                   judged = right + false_positives_ + false_negatives_;
+    if (judged > 0) {
+      line(out, "agree with the label", right, judged);
+      line(out, "false positives", false_positives_, judged);
+      line(out, "false negatives", false_negatives_, judged);
+    }
+    std::sort(micros_.begin(), micros_.end());
+    double total = 0;
+    for (double m : micros_) total += m;
+    const auto at = [&](double share) {
+      return micros_[std::min<size_t>(n - 1, static_cast<size_t>(share * static_cast<double>(n)))];
+    };
+    char text[160];
+    std::snprintf(text, sizeof text, "  micros a row: mean %.1f, median %.1f, 99 %% %.1f, most %.1f\n",
+                  total / static_cast<double>(n), at(0.5), at(0.99), micros_.back());
+    out << text;
+  }
+
+ private:
+  static void line(std::ostream& out, const std::string& name, uint64_t count, uint64_t of) {
+    char text[160];
+    std::snprintf(text, sizeof text, "  %-32s %9llu  %7.3f %%\n", name.c_str(),
+                  static_cast<unsigned long long>(count),
+                  100 * static_cast<double>(count) / static_cast<double>(of));
+    out << text;
+  }
+
+  std::vector<double> micros_;
+  std::map<std::string, uint64_t> statuses_, verdicts_;
+  double sum_ = 0;
+  uint64_t ok_ = 0, true_positives_ = 0, true_negatives_ = 0, false_positives_ = 0, false_negatives_ = 0;
+};
+
+std::string line_of(const Outcome& o, const std::string& verdict, const std::string& reason, double micros) {
+  json::object answer{{"reward", o.status == TENON_R_OK ? json::value(o.reward) : json::value(nullptr)},
+                      {"status", reward_status_name(o.status)},
+                      {"verdict", text_or_null(verdict)},
+                      {"reason", text_or_null(reason)},
+                      {"micros", std::round(micros * 10) / 10}};
+  if (!o.notes.empty()) answer["notes"] = json::value_from(o.notes);
+  return json_text(answer);
+}
+
+}  // namespace
+
+int score_command(const ScoreArguments& a) {
+  Diagnostics diagnostics;
+  Loader loader(plugin_search_path(a.plugin_path));
+  uint64_t seed = 0;
+  const std::shared_ptr<const Spec> spec = spec_of(a, loader, diagnostics, seed);
+  diagnostics.print(std::cerr);
+  if (!spec || diagnostics.has_errors()) return kExitUser;
+  LoneComponents components(seed, "score", a.threads.value_or(available_threads()));
+  const Instance& reward = components.create(*spec, "rewards/0");
+
+  const bool is_stdin = a.file.empty() || a.file == "-";
+  const std::string name = is_stdin ? "standard input" : a.file.string();
+  std::ifstream file;
+  if (!is_stdin) {
+    file.open(a.file, std::ios::binary);
+    if (!file || fs::is_directory(a.file))
+      throw UserError(name + ": cannot be read: give a file of JSON Lines");
+  }
+  std::istream& in = is_stdin ? std::cin : file;
+
+  const Caller caller(reward, a.timeout);
+  Summary summary;
+  std::vector<Row> rows;
+  const auto flush = [&] {
+    if (rows.empty()) return;
+    const int64_t begin = monotonic_ns();
+    std::vector<Outcome> outcomes;
+    try {
+      outcomes = caller.score(rows);
+    } catch (const Error& e) {
+      throw RunError(reward.title() + ": " + e.what());
+    }
+    const double micros =
+        static_cast<double>(monotonic_ns() - begin) * 1e-3 / static_cast<double>(rows.size());
+    for (size_t i = 0; i < rows.size(); ++i) {
+      const auto [verdict, reason] = verdict_and_reason(outcomes[i].reason);
+      std::cout << line_of(outcomes[i], verdict, reason, micros) << '\n';
+      summary.add(rows[i], outcomes[i], verdict, micros);
+    }
+    rows.clear();
+  };
+  std::string text;
+  for (uint64_t line = 1; std::getline(in, text); ++line) {
+    if (text.find_first_not_of(" \t\r") == std::string::npos) continue;
+    try {
+      rows.push_back(read_row(text, a, name, line));
+    } catch (const UserError&) {
+      flush();
+      std::cout.flush();
+      throw;
+    }
+    if (rows.size() >= a.batch) flush();
+  }
+  flush();
+  if (!std::cout.flush()) throw RunError("standard output: the answers could not be written");
+  if (summary.rows() == 0) throw UserError(name + ": has no rows");
+  if (a.summary) summary.print(std::cerr);
+  return kExitOk;
+}
+
+}  // namespace tenon::host
