@@ -10,6 +10,7 @@
 #include "host/option_values.h"
 #include "host/resolve.h"
 #include "host/resolved_yaml.h"
+#include "host/reward_rules.h"
 #include "tenon/options.hpp"
 
 namespace tenon::host {
@@ -304,10 +305,22 @@ class PlanBuilder {
     auto spec = resolver_.make_spec(
         {"stage", use->value.text, use->value.mark, stage.name, path, stage.mark, std::move(options)});
     if (spec != nullptr) stage.spec = *spec;
+    if (spec != nullptr) check_reward_lists(*spec, path);
     add_result(stage.name, spec.get());
     names_.push_back(stage.name);
     stage.inputs = inputs_of(stage);
     plan_.stages.push_back(std::move(stage));
+  }
+
+  void check_reward_lists(const Spec& stage, const std::string& path) {
+    for (const Slot& slot : stage.slots) {
+      if (slot.kind != "reward" || !slot.name.ends_with("/0")) continue;
+      try {
+        reward_rules(stage, slot.name.substr(0, slot.name.size() - 2));
+      } catch (const UserError& e) {
+        error(e.mark(), path, e.what());
+      }
+    }
   }
 
   void check_stage_name(const StagePlan& stage, const std::string& path) {

@@ -53,7 +53,8 @@ Components::Components(HostServices& services, const StagePlan& plan, StageInput
     stage->put(name, instance);
     if (instance->kind() != "reward") continue;
     stage->mark_read(dotted(name));  // the host itself scores with it
-    stage->mark_read(dotted(name) + ".weight");
+    for (const char* attribute : {"weight", "scope", "sources", "source_field", "only_if", "only_above"})
+      stage->mark_read(dotted(name) + "." + attribute);
   }
   stage->set_fallback([this](const std::string& name) -> Instance* {
     if (name == "from") return plan_.from.empty() ? nullptr : find("model");

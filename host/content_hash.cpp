@@ -9,6 +9,7 @@
 
 #include "host/json_text.h"
 #include "host/loader.h"
+#include "host/option_values.h"
 #include "host/sha256.h"
 
 namespace tenon::host {
@@ -76,8 +77,10 @@ json::value ContentHasher::describe_value(const tenon_option& option, const json
     for (const json::value& v : value.get_array()) out.push_back(describe_value(option, v));
     return out;
   }
-  if (option.type == TENON_T_PATH && value.is_string())
-    return json::value(path_hash(value.get_string().c_str()));
+  if (option.type == TENON_T_PATH && value.is_string()) {
+    const std::string path(value.get_string()), file = file_of(path);
+    return json::value(path_hash(file) + path.substr(file.size()));
+  }
   if (option.type == TENON_T_OBJECT && value.is_object())
     return describe_options(option.children, value.get_object());
   // Of a reference only its attributes: what it refers to is described with the slots.

@@ -210,6 +210,13 @@ std::optional<int64_t> parse_bytes(std::string_view text) {
   return exact_int(std::floor(*number * *factor));
 }
 
+std::string file_of(const std::string& path) {
+  constexpr std::string_view kPython = ".py:";
+  const size_t at = path.rfind(kPython);
+  if (at == std::string::npos || path.find('/', at) != std::string::npos) return path;
+  return path.substr(0, at + kPython.size() - 1);
+}
+
 std::optional<long double> parse_bound(const tenon_option& option, const char* json) {
   if (json == nullptr) return std::nullopt;
   boost::json::error_code error;

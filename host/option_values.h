@@ -37,6 +37,9 @@ std::optional<double> parse_duration(
     std::string_view text);  // seconds; "10s", "1h30m", "250ms", "2.5" (seconds); not negative
 std::optional<int64_t> parse_bytes(std::string_view text);  // "64MiB", "1.5GB", "4096"; not negative
 
+// "a/rewards.py:fn" names a function of a file: "a/rewards.py". Any other path is itself.
+std::string file_of(const std::string& path);
+
 // A bound of an option as a number in the unit of its values; nothing if there is no bound or it is not one.
 std::optional<long double> parse_bound(const tenon_option& option, const char* json);
 

@@ -245,10 +245,11 @@ class Checker {
     if (value.text.empty()) return fail(value.mark, path, "is an empty path");
     if (context_.folder.empty()) return json::string(value.text);
     std::filesystem::path absolute = (context_.folder / value.text).lexically_normal();
+    const std::string file = file_of(absolute.string());
     std::error_code error;
-    if (!std::filesystem::exists(absolute, error))
+    if (!std::filesystem::exists(file, error))
       return fail(value.mark, path,
-                  "no such file or folder: " + absolute.string() +
+                  "no such file or folder: " + file +
                       (absolute == std::filesystem::path(value.text)
                            ? ""
                            : " (paths start from the configuration's folder)"));

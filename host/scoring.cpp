@@ -95,6 +95,27 @@ Scoring::Scoring(std::vector<Term> terms, double max_failures)
 }
 
 Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const tenon_reward_in& in) {
+  if (terms_[term].rules.is_plain()) return ask(term, call, in);
+  const RewardView view(terms_[term].rules, in);
+  Outcome all{std::vector<double>(in.n, 0.0), std::vector<double>(token_count(in), kNone),
+              std::vector<int32_t>(in.n, TENON_R_NOT_APPLICABLE), std::vector<std::string>(in.n)};
+  for (uint64_t i = 0; i < in.n; ++i) all.why[i] = view.left_out(i);
+  steps_[term].samples += in.n - view.in().n;
+  if (in.n > view.in().n) steps_[term].outcomes[TENON_R_NOT_APPLICABLE] += in.n - view.in().n;
+  if (view.in().n == 0) return all;
+  Outcome seen = ask(term, call, view.in());
+  for (uint64_t k = 0; k < view.in().n; ++k) {
+    const uint64_t i = view.place(k);
+    all.reward[i] = seen.reward[k], all.status[i] = seen.status[k], all.why[i] = std::move(seen.why[k]);
+    if (!seen.token_reward.empty())
+      std::copy(seen.token_reward.begin() + static_cast<ptrdiff_t>(first_token(view.in(), k)),
+                seen.token_reward.begin() + static_cast<ptrdiff_t>(first_token(view.in(), k + 1)),
+                all.token_reward.begin() + static_cast<ptrdiff_t>(first_token(in, i)));
+  }
+  return all;
+}
+
+Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_reward_in& in) {
   const Term& t = terms_[term];
   Outcome out{std::vector<double>(in.n, 0.0), std::vector<double>(token_count(in), kNone),
               std::vector<int32_t>(in.n, TENON_R_UNSET), std::vector<std::string>(in.n)};
@@ -185,19 +206,24 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
   std::vector<double> total(in.n, 0.0), tokens(token_count(in), kNone);
   std::vector<uint8_t> applied(in.n, 0), failed(in.n, 0);
   std::vector<std::string> not_applicable(in.n);
+  std::vector<std::vector<double>> given;  // by each term: its reward, NaN where it is not OK
   for (size_t term = 0; term < terms_.size(); ++term) {
     const Outcome outcome = call_term(term, call, in);
+    const RewardRules& rules = terms_[term].rules;
+    given.emplace_back(in.n, kNone);
     for (uint64_t i = 0; i < in.n; ++i) {
       const bool ok = outcome.status[i] == TENON_R_OK;
-      if (ok) {
+      if (ok) given[term][i] = outcome.reward[i];
+      const bool counts = !rules.only_if || given[*rules.only_if][i] > rules.only_above;
+      if (ok) applied[i] = 1;
+      if (ok && counts) {
         total[i] += terms_[term].weight * outcome.reward[i];
-        applied[i] = 1;
         for (uint64_t t = first_token(in, i), end = first_token(in, i + 1); t < end; ++t)
           if (const double earned = outcome.token_reward[t]; !std::isnan(earned))
             tokens[t] = (std::isnan(tokens[t]) ? 0 : tokens[t]) + terms_[term].weight * earned;
-      } else if (outcome.status[i] != TENON_R_NOT_APPLICABLE) {
+      } else if (!ok && outcome.status[i] != TENON_R_NOT_APPLICABLE) {
         failed[i] = 1;
-      } else if (not_applicable[i].empty() && !outcome.why[i].empty()) {
+      } else if (!ok && not_applicable[i].empty() && !outcome.why[i].empty()) {
         not_applicable[i] = ": " + terms_[term].name + ": " + outcome.why[i];
       }
       if (term == 0 && out.first != nullptr) out.first[i] = ok ? outcome.reward[i] : kNone;

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "host/reward_rules.h"
 #include "host/step_values.h"
 #include "host/watchdog.h"
 #include "tenon/abi.h"
@@ -22,6 +23,7 @@ class Scoring {
     double weight = 1;
     void* self = nullptr;
     const tenon_reward_vt* vt = nullptr;
+    RewardRules rules{};
   };
   // How many samples the failure rate is taken over.
   static constexpr uint64_t kWindow = 200;
@@ -37,7 +39,7 @@ class Scoring {
     dog_ = dog;
   }
 
-  // Fills what tenon_scored says: total = Σ weight · reward over the terms that are OK and valid = 1; a term that is not applicable is left out; a sample for which no term is
+  // Fills what tenon_scored says: total = Σ weight · reward over the terms that are OK (0 for one whose `only_if` is not above its bound) and valid = 1; a term that is not applicable is left out; a sample for which no term is
   // left, or of which any term has another outcome, gets total 0 and valid 0. Token rewards count where
   // the sample's total does.
   // A reward that leaves a status unset, sets an unknown one or gives an OK reward that is not finite counts as crashed. A reward's own error ends the run,
@@ -77,7 +79,10 @@ class Scoring {
     std::vector<int32_t> status;
     std::vector<std::string> why;  // of samples that are not OK; may be empty
   };
+  // Of all samples, those that the term's rules leave out being not applicable.
   Outcome call_term(size_t term, const tenon_call* call, const tenon_reward_in& in);
+  // Of the samples given.
+  Outcome ask(size_t term, const tenon_call* call, const tenon_reward_in& in);
   // The term's own `score`, with a deadline, watched. The return code; an error's text in `why`.
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
                        tenon_reward_out& out, std::string& why);

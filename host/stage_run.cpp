@@ -426,6 +426,7 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
   if (found == scorings_.end()) {
     Instance& stage = components_->stage();
     std::vector<Scoring::Term> terms;
+    const std::vector<RewardRules> rules = reward_rules(stage.spec(), slot);
     for (uint64_t i = 0;; ++i) {
       const std::string name = slot + "/" + std::to_string(i);
       const Instance* reward = stage.slot(name);
@@ -433,7 +434,8 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
       const json::value* weight =
           find_value(stage.spec().options, slot + "." + std::to_string(i) + ".weight");
       terms.push_back({reward->spec().name, weight != nullptr ? weight->to_number<double>() : 1.0,
-                       reward->self(), static_cast<const tenon_reward_vt*>(reward->spec().component->vt)});
+                       reward->self(), static_cast<const tenon_reward_vt*>(reward->spec().component->vt),
+                       rules.at(i)});
     }
     if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
     found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;

@@ -11,9 +11,9 @@ struct Sampled {
   Rollout rollout;
   Ragged<char> prompts, completions, meta;  // one per sequence, special tokens left out
   std::vector<uint64_t> row_index;          // of the sequence's row in its data set
-  std::vector<double> earned;               // the sum of all rewards; rollout.reward may later be made something else of
-  std::vector<double> first;                // the first reward alone; NaN where it is not OK
-  std::vector<std::vector<double>> terms;   // each reward alone, before its weight; NaN where it is not OK
+  std::vector<double> earned;  // the sum of all rewards; rollout.reward may later be made something else of
+  std::vector<double> first;   // the first reward alone; NaN where it is not OK
+  std::vector<std::vector<double>> terms;  // each reward alone, before its weight; NaN where it is not OK
 
   // Puts sequence i of a scored batch behind these.
   void push(const Sampled& from, uint64_t i);
@@ -46,8 +46,24 @@ class CompletionSampler {
 };
 
 // The options that CompletionSampler reads.
-inline constexpr tenon_option kRewardWeight[] = {number("weight", "1", "Factor of this reward in the sum.")};
-inline constexpr const tenon_option* kRewardChildren[] = {&kRewardWeight[0], nullptr};
+// What the host does with a reward of a list (host/reward_rules.h).
+inline constexpr const char* kRewardScopes[] = {"whole", "think", "answer", nullptr};
+inline constexpr OptionTable kRewardChildren{
+    number("weight", "1", "Factor of this reward in the sum."),
+    choice("scope", kRewardScopes, "\"whole\"",
+           "What it sees of a completion: all; think: what stands before the last </think>; answer: what "
+           "follows it, nothing "
+           "where thinking does not end. With a scope it is not shown the tokens."),
+    text("sources", nullptr,
+         "It judges only rows whose meta field `source_field` has one of these values; on others it does not "
+         "apply. So each "
+         "row of a mixed stream names its verifier.",
+         {.flags = TENON_O_LIST}),
+    text("source_field", "\"source\"", "Field of the row's meta that `sources` looks at."),
+    text("only_if", nullptr,
+         "An earlier reward of the list: this one counts 0 where that one gave no more than `only_above`, or "
+         "does not apply."),
+    number("only_above", "0", "Bound of `only_if`.")};
 inline constexpr tenon_option kRewardsOption =
     reference("rewards", "reward", nullptr,
               "Rewards of a completion, added up with their weights; the first one is reported as accuracy.",

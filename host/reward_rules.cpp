@@ -1,0 +1,138 @@
+// How a reward of a list takes part.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/reward_rules.h"
+
+#include <algorithm>
+
+#include "host/diagnostics.h"
+#include "host/option_values.h"
+#include "tenon/json.hpp"
+
+namespace tenon::host {
+
+namespace json = boost::json;
+
+namespace {
+
+constexpr std::string_view kOpen = "<think>", kClose = "</think>";
+
+std::string_view text_of(const tenon_ragged& texts, uint64_t i) {
+  return {static_cast<const char*>(texts.values) + texts.offsets[i],
+          static_cast<size_t>(texts.offsets[i + 1] - texts.offsets[i])};
+}
+
+std::string_view trimmed(std::string_view text) {
+  constexpr std::string_view kBlank = " \t\r\n";
+  const size_t begin = text.find_first_not_of(kBlank);
+  return begin == std::string_view::npos ? "" : text.substr(begin, text.find_last_not_of(kBlank) - begin + 1);
+}
+
+std::string_view without_answer_tags(std::string_view text) {
+  constexpr std::string_view kBegin = "<answer>", kEnd = "</answer>";
+  const std::string_view inside = trimmed(text);
+  if (!inside.starts_with(kBegin) || !inside.ends_with(kEnd) || inside.size() < kBegin.size() + kEnd.size())
+    return text;
+  return inside.substr(kBegin.size(), inside.size() - kBegin.size() - kEnd.size());
+}
+
+RewardScope read_scope(const std::string& name) {
+  return name == "think"    ? RewardScope::kThink
+         : name == "answer" ? RewardScope::kAnswer
+                            : RewardScope::kWhole;
+}
+
+// The places of the rewards of the list by name; a name that stands there twice is that of the first.
+std::vector<std::string> names_of(const Spec& stage, const std::string& slot) {
+  std::vector<std::string> names;
+  for (const Slot& s : stage.slots) {
+    if (s.name != slot + "/" + std::to_string(names.size()) || !s.spec) continue;
+    names.push_back(s.spec->name);
+  }
+  return names;
+}
+
+size_t gate_of(const Spec& stage, const std::string& path, const std::string& wanted,
+               const std::vector<std::string>& names, size_t own) {
+  const auto at = std::find(names.begin(), names.begin() + static_cast<ptrdiff_t>(own), wanted);
+  if (at != names.begin() + static_cast<ptrdiff_t>(own)) return static_cast<size_t>(at - names.begin());
+  const std::vector<std::string> earlier(names.begin(), names.begin() + static_cast<ptrdiff_t>(own));
+  throw UserError(stage.blame(path).mark,
+                  path + ": no reward before this one in the list is called \"" + wanted + "\"." +
+                      did_you_mean(wanted, earlier) +
+                      (std::find(names.begin(), names.end(), wanted) != names.end()
+                           ? " It stands behind: put it before the one that it decides on."
+                           : ""));
+}
+
+}  // namespace
+
+std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& slot) {
+  const std::vector<std::string> names = names_of(stage, slot);
+  std::vector<RewardRules> out(names.size());
+  for (size_t k = 0; k < names.size(); ++k) {
+    const std::string path = slot + "." + std::to_string(k) + ".";
+    const auto value = [&](const char* key) { return find_value(stage.options, path + key); };
+    const auto needs = [&](const char* key, const char* other, bool has_other) {
+      if (stage.marks.contains(path + key) && !has_other)
+        throw UserError(stage.blame(path + key).mark,
+                        path + key + ": has no effect without `" + other + "`. Leave it out");
+    };
+    RewardRules& rules = out[k];
+    if (const json::value* scope = value("scope")) rules.scope = read_scope(scope->as_string().c_str());
+    if (const json::value* sources = value("sources"))
+      for (const json::value& source : sources->as_array()) rules.sources.emplace_back(source.as_string());
+    if (const json::value* field = value("source_field")) rules.source_field = field->as_string().c_str();
+    if (const json::value* gate = value("only_if"))
+      rules.only_if = gate_of(stage, path + "only_if", gate->as_string().c_str(), names, k);
+    if (const json::value* above = value("only_above")) rules.only_above = above->to_number<double>();
+    needs("source_field", "sources", !rules.sources.empty());
+    needs("only_above", "only_if", rules.only_if.has_value());
+  }
+  return out;
+}
+
+std::string_view part_of(std::string_view prompt, std::string_view completion, RewardScope scope) {
+  if (scope == RewardScope::kWhole) return completion;
+  const size_t open = completion.find(kOpen), close = completion.rfind(kClose);
+  const bool has_close = close != std::string_view::npos && (open == std::string_view::npos || open < close);
+  const bool is_opened = open != std::string_view::npos || trimmed(prompt).ends_with(kOpen);
+  if (scope == RewardScope::kAnswer)
+    return has_close   ? without_answer_tags(completion.substr(close + kClose.size()))
+           : is_opened ? std::string_view()
+                       : without_answer_tags(completion);
+  if (!has_close && !is_opened) return {};
+  const size_t begin = open == std::string_view::npos ? 0 : open + kOpen.size();
+  return completion.substr(begin, (has_close ? close : completion.size()) - begin);
+}
+
+RewardView::RewardView(const RewardRules& rules, const tenon_reward_in& in) : left_out_(in.n) {
+  for (uint64_t i = 0; i < in.n; ++i) {
+    if (!rules.sources.empty()) {
+      const std::string source =
+          tenon::json::text_field(text_of(in.meta_json, i), rules.source_field).value_or("");
+      if (std::find(rules.sources.begin(), rules.sources.end(), source) == rules.sources.end()) {
+        left_out_[i] = "its " + rules.source_field + " is \"" + source + "\"";
+        continue;
+      }
+    }
+    places_.push_back(i);
+    sample_id_.push_back(in.sample_id[i]), group_id_.push_back(in.group_id[i]);
+    if (in.finish != nullptr) finish_.push_back(in.finish[i]);
+    const std::string_view prompt = text_of(in.prompt, i), completion = text_of(in.completion, i);
+    prompt_.add(prompt), completion_.add(part_of(prompt, completion, rules.scope));
+    meta_.add(text_of(in.meta_json, i));
+    if (rules.scope != RewardScope::kWhole || in.tokens.n <= i) continue;
+    const auto* ids = static_cast<const int32_t*>(in.tokens.values);
+    tokens_.insert(tokens_.end(), ids + in.tokens.offsets[i], ids + in.tokens.offsets[i + 1]);
+    token_offsets_.push_back(tokens_.size());
+  }
+  view_.struct_size = sizeof view_;
+  view_.n = places_.size();
+  view_.sample_id = sample_id_.data(), view_.group_id = group_id_.data();
+  view_.prompt = prompt_.raw(), view_.completion = completion_.raw(), view_.meta_json = meta_.raw();
+  if (token_offsets_.size() == places_.size() + 1)
+    view_.tokens = {tokens_.data(), token_offsets_.data(), places_.size()};
+  view_.finish = in.finish != nullptr ? finish_.data() : nullptr;
+}
+
+}  // namespace tenon::host
