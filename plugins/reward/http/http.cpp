@@ -1,0 +1,164 @@
+// Reward `http`: a server of one's own says what completions are worth.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <boost/json.hpp>
+
+#include "http/options.h"
+#include "reward_support/batch.h"
+
+namespace {
+
+namespace http = tenon::http;
+namespace json = boost::json;
+using tenon::Sample;
+using tenon::reward_support::Outcome;
+
+const char* finish_name(int32_t finish) {
+  return finish == TENON_FINISH_LENGTH ? "length" : finish == 0 ? "unknown" : "stop";
+}
+
+// {"samples": [{"id", "group", "prompt", "completion", "meta", "finish", "tokens"}]}
+std::string body_of(const std::vector<Sample>& samples, size_t begin, size_t end) {
+  json::array list;
+  for (size_t i = begin; i < end; ++i) {
+    const Sample& s = samples[i];
+    json::object sample;
+    sample["id"] = s.id;
+    sample["group"] = s.group;
+    sample["prompt"] = json::string_view(s.prompt.data(), s.prompt.size());
+    sample["completion"] = json::string_view(s.completion.data(), s.completion.size());
+    sample["meta"] = s.meta_json.empty()
+                         ? json::value(json::object())
+                         : json::parse(json::string_view(s.meta_json.data(), s.meta_json.size()));
+    sample["finish"] = finish_name(s.finish);
+    sample["tokens"] = s.tokens.size();
+    list.push_back(std::move(sample));
+  }
+  return json::serialize(json::object{{"samples", std::move(list)}});
+}
+
+struct Status {
+  const char* name;
+  int32_t value;
+};
+constexpr Status kStatuses[] = {{"ok", TENON_R_OK},
+                                {"not applicable", TENON_R_NOT_APPLICABLE},
+                                {"timed out", TENON_R_TIMED_OUT},
+                                {"crashed", TENON_R_CRASHED},
+                                {"refused", TENON_R_REFUSED}};
+
+// One element of "rewards": a number; null, which is not applicable; or an object. Throws std::exception for anything else.
+Outcome outcome_of(const json::value& element, const Sample* sample) {
+  if (element.is_null()) return {TENON_R_NOT_APPLICABLE, 0, ""};
+  if (element.is_number()) return {TENON_R_OK, element.to_number<double>(), ""};
+  const json::object* object = element.if_object();
+  if (object == nullptr) throw std::runtime_error("an element of \"rewards\" is no number, null or object");
+  Outcome out{TENON_R_OK, 0, ""};
+  if (const json::value* status = object->if_contains("status")) {
+    const auto* found = std::find_if(std::begin(kStatuses), std::end(kStatuses), [&](const Status& s) {
+      return status->is_string() && status->get_string() == s.name;
+    });
+    if (found == std::end(kStatuses))
+      throw std::runtime_error("a \"status\" is none of ok, not applicable, timed out, crashed, refused");
+    out.status = found->value;
+  }
+  if (const json::value* reason = object->if_contains("reason")) out.why = std::string(reason->as_string());
+  const json::value* reward = object->if_contains("reward");
+  if (out.status == TENON_R_OK && (reward == nullptr || !reward->is_number()))
+    throw std::runtime_error("an element of \"rewards\" that is ok has no number as \"reward\"");
+  if (reward != nullptr && reward->is_number()) out.reward = reward->to_number<double>();
+  if (const json::value* notes = object->if_contains("notes"); notes != nullptr && sample != nullptr)
+    for (const auto& note : notes->as_object())
+      sample->note(std::string(note.key()).c_str(), note.value().to_number<double>());
+  return out;
+}
+
+// The outcomes of samples[begin, end) in an answer; `samples` null: they are only read. Throws std::exception if it has not what it should.
+std::vector<Outcome> outcomes_of(const std::string& body, const std::vector<Sample>* samples, size_t begin,
+                                 size_t end) {
+  const json::value answer = json::parse(body);
+  const json::object* object = answer.if_object();
+  const json::value* rewards = object != nullptr ? object->if_contains("rewards") : nullptr;
+  if (rewards == nullptr || !rewards->is_array()) throw std::runtime_error("there is no list \"rewards\"");
+  const json::array& list = rewards->get_array();
+  if (list.size() != end - begin)
+    throw std::runtime_error(std::to_string(list.size()) + " rewards for " + std::to_string(end - begin) +
+                             " samples");
+  std::vector<Outcome> out;
+  for (size_t i = 0; i < list.size(); ++i)
+    out.push_back(outcome_of(list[i], samples != nullptr ? &(*samples)[begin + i] : nullptr));
+  return out;
+}
+
+std::optional<std::string> fault_of(const std::string& body, size_t n) {
+  try {
+    outcomes_of(body, nullptr, 0, n);
+    return std::nullopt;
+  } catch (const std::exception& e) {
+    return std::string("the server's answer is of no use: ") + e.what();
+  }
+}
+
+class Http {
+ public:
+  static constexpr uint32_t kFlags = TENON_C_MAY_BLOCK;
+  static constexpr const char* kDoc =
+      "POSTs {\"samples\": [{id, group, prompt, completion, meta, finish, tokens}]} and reads {\"rewards\": "
+      "[number | null | {reward, status, reason, "
+      "notes}]}.";
+
+  explicit Http(tenon::Host host)
+      : host_(host),
+        endpoint_(http::endpoint_of(host)),
+        client_(endpoint_.url, endpoint_.settings),
+        batch_(static_cast<size_t>(host.i64("batch"))) {}
+
+  static void check(tenon::Host host, tenon::Findings& findings) { http::check_endpoint(host, findings); }
+
+  std::vector<Outcome> operator()(const std::vector<Sample>& samples, const tenon_call* call) const {
+    std::vector<http::Request> requests;
+    for (size_t begin = 0; begin < samples.size(); begin += batch_) {
+      const size_t end = std::min(begin + batch_, samples.size());
+      http::Request request;
+      request.target = endpoint_.url.target;
+      request.headers = endpoint_.headers;
+      request.headers.emplace_back("Content-Type", "application/json");
+      request.body = body_of(samples, begin, end);
+      request.fault = [n = end - begin](const http::Response& r) { return fault_of(r.body, n); };
+      requests.push_back(std::move(request));
+    }
+    const auto results =
+        client_.run(requests, [&] { return host_.raw()->cancelled(host_.raw(), call) != 0; });
+    std::vector<Outcome> out;
+    for (size_t k = 0; k < results.size(); ++k) {
+      const size_t begin = k * batch_, end = std::min(begin + batch_, samples.size());
+      if (results[k].failure == http::Failure::kNone) {
+        for (Outcome& outcome : outcomes_of(results[k].response.body, &samples, begin, end))
+          out.push_back(std::move(outcome));
+      } else {
+        out.insert(out.end(), end - begin, failed(results[k]));
+      }
+    }
+    return out;
+  }
+
+ private:
+  static Outcome failed(const http::Result& result) {
+    const bool is_late =
+        result.failure == http::Failure::kTimedOut || result.failure == http::Failure::kStopped;
+    return {is_late ? TENON_R_TIMED_OUT : TENON_R_CRASHED, 0, result.why};
+  }
+
+  tenon::Host host_;
+  http::Endpoint endpoint_;
+  http::Client client_;
+  size_t batch_;
+};
+
+}  // namespace
+
+TENON_SINGLE_PLUGIN(Http, reward_support::BatchRewardShim, "http", "1.0.0",
+                    "What a server says that the completions are worth.", http::kUrl,
+                    tenon::integer("batch", "64", "Samples in a request.", {.min = "1", .max = "65536"}),
+                    http::kHeaders, http::kTokenEnv, http::kTimeout, http::kConnectTimeout, http::kAttempts,
+                    http::kBackoff, http::kConcurrency, http::kProxy, http::kCaFile, http::kVerify)

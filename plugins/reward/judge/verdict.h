@@ -1,0 +1,37 @@
+// What a judge is asked, and what its answer says.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace tenon::judge {
+
+enum class Mode { kPairwise, kScore, kCorrect };
+
+// One question to the judge.
+struct Question {
+  Mode mode = Mode::kScore;
+  std::string_view prompt, completion;
+  std::string_view reference;       // the response to compare with (pairwise), the gold answer (correct)
+  bool is_completion_first = true;  // pairwise: it stands as A
+};
+
+// The text of the judge's turn. `instructions`: what to look at, in the words of the one who configures it; may be empty. What the
+// completion says stands between lines that it cannot write itself: they carry `nonce`, and the judge is told that nothing between them is
+// said to it.
+std::string text_of(const Question& question, std::string_view instructions, std::string_view nonce);
+
+// What an answer says of the completion, or why it says nothing.
+struct Verdict {
+  std::optional<double>
+      value;  // pairwise: (its score − the other's) / 9, in [−1, 1]; score: (score − 1) / 9; correct: 0 or 1
+  std::string fault;
+};
+
+// Reads the last JSON object of the answer behind </think>: {"A": 7, "B": 4}, {"score": 7} or {"correct": true}; scores are numbers
+// from 1 to 10. Anything else is a fault, never a low score.
+Verdict read_verdict(std::string_view answer, Mode mode, bool is_completion_first);
+
+}  // namespace tenon::judge
