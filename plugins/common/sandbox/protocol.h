@@ -37,6 +37,7 @@ struct BoxLimits {
   uint64_t stack = 0;
   uint64_t file_size = 0;
   uint64_t processes = 0;  // threads of the box's user id; 0: none
+  uint64_t files = 64;     // descriptors
 };
 
 // What the box reports of a job that ended.

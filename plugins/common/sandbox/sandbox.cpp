@@ -195,7 +195,7 @@ std::unique_ptr<Sandbox> Sandbox::build(const BoxSetup& setup, Layer layer, bool
     std::string folder = std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/tenon-box-XXXXXX";
     if (mkdtemp(folder.data()) == nullptr) fail("a temporary folder");
     chmod(folder.c_str(), 0711);  // to be passed through, not listed
-    config.temporary = folder;
+    config.temporary = box->temporary_ = folder;
   }
   auto [control, theirs] = make_socket();
   auto [errors, their_errors] = make_pipe();

@@ -71,6 +71,9 @@ class Sandbox {
   // What protects the machine, one line each: "layer: …", "cgroup: …", "Landlock: …".
   const std::vector<std::string>& description() const { return description_; }
 
+  // The folder that prepare jobs fill, as programs in the box see it.
+  std::string shared_folder() const { return temporary_ + kSharedFolder; }
+
   // Starts a job. fds: as BoxJob says, without the status socket, which is returned. Throws Error where the box is gone.
   Fd launch(const BoxJob& job, const std::vector<int>& fds);
 
@@ -81,6 +84,7 @@ class Sandbox {
 
   Layer layer_ = Layer::kSeccomp;
   std::vector<std::string> description_;
+  std::string temporary_;  // where there are no namespaces
   std::mutex mutex_;
   Fd control_, errors_, program_;
   int pid_ = -1;

@@ -118,6 +118,7 @@ constexpr const char* kCompute[] = {"read",
                                     "set_robust_list",
                                     "arch_prctl",
                                     "restart_syscall",
+                                    "rseq",
                                     "execve",
                                     "execveat",
                                     "wait4",
@@ -225,8 +226,8 @@ constexpr const char* kRefused[] = {"socket",
                                     "quotactl"};
 
 // The kernel may lack these, so that libraries have another way.
-constexpr const char* kAbsent[] = {"clone3",          "rseq",        "io_uring_setup",         "openat2",
-                                   "copy_file_range", "futex_waitv", "landlock_create_ruleset"};
+constexpr const char* kAbsent[] = {"clone3",          "io_uring_setup", "openat2",
+                                   "copy_file_range", "futex_waitv",    "landlock_create_ruleset"};
 
 constexpr const char* kBuildBesides[] = {"fork",      "vfork",        "mkdir",      "mkdirat",
                                          "rmdir",     "unlink",       "unlinkat",   "rename",

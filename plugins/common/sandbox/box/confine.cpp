@@ -66,7 +66,7 @@ int set_limits(const BoxLimits& limits) {
              {RLIMIT_STACK, limits.stack, false},
              {RLIMIT_NPROC, limits.processes, false},
              {RLIMIT_FSIZE, limits.file_size, true},
-             {RLIMIT_NOFILE, 64, true},
+             {RLIMIT_NOFILE, limits.files, true},
              {RLIMIT_CORE, 0, true},
              {RLIMIT_MEMLOCK, 0, true},
              {RLIMIT_MSGQUEUE, 0, true}};

@@ -1,0 +1,476 @@
+# The Python side of reward `code`: a fork server that runs in the box with its modules imported. Each request is one child, which gives up what it
+# has, runs one program and ends. What the children of two kinds are told differs: those that run untrusted code never see an expected result.
+# SPDX-License-Identifier: Apache-2.0
+import array, ast, atexit, builtins, ctypes, errno, fcntl, gc, json, os, resource, select, signal, socket, struct, sys, threading, traceback, types
+
+for _name in ("abc argparse base64 bisect calendar cmath collections collections.abc contextlib copy dataclasses datetime decimal enum fractions "
+              "functools hashlib heapq inspect io itertools math numbers operator os.path queue random re secrets statistics string "
+              "textwrap threading time typing unicodedata uuid").split():
+    __import__(_name)
+import collections
+
+CONTROL, FILTER = 3, 4
+OWN_PID = 0x7E4E0B0C
+MAX_DEPTH, MAX_BYTES = 100, 16 << 20
+
+
+# --- Typed values -----------------------------------------------------------------------------------------------------
+# Exact types only: an object of a class of its own could answer any comparison.
+
+class Unsupported(Exception):
+    pass
+
+
+def _sized(tag, data):
+    return tag + struct.pack("<Q", len(data)) + data
+
+
+def encode(value, depth=0):
+    kind = type(value)
+    if value is None:
+        return b"N"
+    if kind is bool:
+        return b"T" if value else b"F"
+    if kind is int:
+        if value.bit_length() > 1 << 16:
+            raise Unsupported("an integer of %d bits" % value.bit_length())
+        return _sized(b"i", b"%x" % value if value >= 0 else b"-%x" % -value)
+    if kind is float:
+        return b"f" + struct.pack("<d", value)
+    if kind is complex:
+        return b"c" + struct.pack("<dd", value.real, value.imag)
+    if kind is str:
+        return _sized(b"s", value.encode("utf-8", "surrogatepass"))
+    if kind is bytes:
+        return _sized(b"b", value)
+    if depth >= MAX_DEPTH:
+        raise Unsupported("nesting deeper than %d" % MAX_DEPTH)
+    tag = {list: b"l", tuple: b"t", set: b"S", frozenset: b"S", collections.deque: b"q"}.get(kind)
+    if tag is not None:
+        items = list(value)
+    elif kind in (dict, collections.Counter, collections.OrderedDict, collections.defaultdict):
+        tag, items = b"d", [x for pair in dict.items(value) for x in pair]
+    else:
+        raise Unsupported("a value of type " + str(kind.__name__)[:60])
+    out, size = [tag, struct.pack("<Q", len(items))], 0
+    for item in items:
+        part = encode(item, depth + 1)
+        size += len(part)
+        if size > MAX_BYTES:
+            raise Unsupported("a value of more than %d bytes" % MAX_BYTES)
+        out.append(part)
+    return b"".join(out)
+
+
+def decode(data):
+    value, end = _decode(data, 0, 0)
+    if end != len(data):
+        raise ValueError("bytes after the value")
+    return value
+
+
+def _decode(data, at, depth):
+    tag = data[at:at + 1]
+    at += 1
+    if tag in (b"N", b"T", b"F"):
+        return {b"N": None, b"T": True, b"F": False}[tag], at
+    if tag == b"f":
+        return struct.unpack_from("<d", data, at)[0], at + 8
+    if tag == b"c":
+        return complex(*struct.unpack_from("<dd", data, at)), at + 16
+    n = struct.unpack_from("<Q", data, at)[0]
+    at += 8
+    if tag in (b"i", b"s", b"b"):
+        part = data[at:at + n]
+        if len(part) != n:
+            raise ValueError("cut short")
+        return {b"i": lambda: int(part, 16), b"s": lambda: part.decode("utf-8", "surrogatepass"), b"b": lambda: part}[tag](), at + n
+    if depth > MAX_DEPTH or n > len(data):
+        raise ValueError("too deep or too long")
+    items = []
+    for _ in range(n):
+        item, at = _decode(data, at, depth + 1)
+        items.append(item)
+    if tag == b"d":
+        return dict(zip(items[::2], items[1::2])), at
+    return {b"l": list, b"t": tuple, b"S": set, b"q": collections.deque}[tag](items), at
+
+
+def read_exactly(fd, n):
+    parts = []
+    while n > 0:
+        part = os.read(fd, min(n, 1 << 20))
+        if not part:
+            raise EOFError("the other process has ended")
+        parts.append(part)
+        n -= len(part)
+    return b"".join(parts)
+
+
+def read_frame(fd):
+    n = struct.unpack("<Q", read_exactly(fd, 8))[0]
+    if n > 4 * MAX_BYTES:
+        raise ValueError("a frame of %d bytes" % n)
+    return decode(read_exactly(fd, n))
+
+
+def write_frame(fd, value):
+    data = encode(value)
+    data = struct.pack("<Q", len(data)) + data
+    while data:
+        data = data[os.write(fd, data):]
+
+
+def read_file(fd):
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def text_of(error):
+    try:
+        return (type(error).__name__ + ": " + str(error))[:300]
+    except BaseException:
+        return "an exception without a text"
+
+
+# --- Children that run untrusted code ---------------------------------------------------------------------------------
+
+def module_of(name, source):
+    module = types.ModuleType(name)
+    sys.modules[name] = module
+    module.__dict__["__builtins__"] = builtins
+    exec(compile(source, "solution.py", "exec"), module.__dict__)
+    return module.__dict__
+
+
+# A whole program on standard input and output. fds: source.
+def child_run(request, fds):
+    source = read_file(fds[0])
+    os.close(fds[0])
+    code = 0
+    try:
+        module_of("__main__", source)
+        threading._shutdown()  # as the interpreter does: threads that are no daemons are waited for
+    except SystemExit as leaving:
+        code = leaving.code
+        if code is not None and not isinstance(code, int):
+            print(code, file=sys.stderr)
+            code = 1
+    atexit._run_exitfuncs()
+    return (code or 0) & 255
+
+
+# Evaluates expressions in the solution's namespace. fds: source, result, and what to evaluate: [nonce, setup, [expression…]].
+def child_calls(request, fds):
+    source, result, plan = read_file(fds[0]), fds[1], fds[2]
+    namespace = module_of("solution", source)
+    nonce, setup, calls = decode(read_file(plan))
+    if setup:
+        exec(compile(setup, "setup.py", "exec"), namespace)
+    for k, call in enumerate(calls):
+        try:
+            answer = ["value", eval(compile(call, "call.py", "eval"), namespace)]
+            encode(answer)
+        except Unsupported as reason:
+            answer = ["unsupported", str(reason)]
+        except BaseException as error:
+            answer = ["error", text_of(error)]
+        write_frame(result, [nonce, k] + answer)
+    return 0
+
+
+# Calls functions for a tester in another process. fds: source, the tester's socket.
+def child_serve(request, fds):
+    source, peer = read_file(fds[0]), fds[1]
+    namespace = module_of("solution", source)
+    while True:
+        try:
+            name, args, kwargs = read_frame(peer)
+        except EOFError:
+            return 0
+        try:
+            answer = ["value", namespace[name](*args, **kwargs)]
+            encode(answer)
+        except Unsupported as reason:
+            answer = ["unsupported", str(reason)]
+        except BaseException as error:
+            answer = ["error", type(error).__name__, text_of(error)]
+        try:
+            write_frame(peer, [answer, args])
+        except Unsupported:
+            write_frame(peer, [answer, None])
+
+
+# --- Children that run the data set's tests ---------------------------------------------------------------------------
+
+class CandidateFailed(Exception):
+    pass
+
+
+class CannotBeAsked(Exception):
+    pass
+
+
+# A function that is called in the other process. Lists, dictionaries and sets that it changes in place change here too.
+def remote(peer, name):
+    def call(*args, **kwargs):
+        try:
+            write_frame(peer, [name, list(args), kwargs])
+        except Unsupported as reason:
+            raise CannotBeAsked("a test calls %s with %s" % (name, reason))
+        answer, after = read_frame(peer)
+        for before, now in zip(args, after or []):
+            if type(before) is list and type(now) is list:
+                before[:] = now
+            elif type(before) in (dict, set) and type(now) is type(before):
+                before.clear()
+                before.update(now)
+        if answer[0] == "value":
+            return answer[1]
+        if answer[0] == "unsupported":
+            raise CandidateFailed("the result is " + answer[1])
+        kind = getattr(builtins, answer[1], None)
+        if isinstance(kind, type) and issubclass(kind, Exception):
+            error = kind(answer[2])
+            error.of_candidate = True
+            raise error
+        raise CandidateFailed(answer[2])
+    return call
+
+
+# Names that a text uses and does not define.
+def free_names(tree):
+    used, made = set(), set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            (used if isinstance(node.ctx, ast.Load) else made).add(node.id)
+        elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            made.add(node.name)
+        elif isinstance(node, ast.arg):
+            made.add(node.arg)
+        elif isinstance(node, ast.alias):
+            made.add((node.asname or node.name).split(".")[0])
+        elif isinstance(node, ast.ExceptHandler) and node.name:
+            made.add(node.name)
+    return used - made - set(dir(builtins))
+
+
+# Runs tests. fds: what to run {prelude, setup, entry, tests: [text…], all}, result, the candidate's socket. Answers one [outcome, text] each test.
+def child_test(request, fds):
+    plan, result, peer = decode(read_file(fds[0])), fds[1], fds[2]
+    namespace = {"__name__": "tests", "__builtins__": builtins}
+    if plan["prelude"]:
+        try:
+            exec(compile(plan["prelude"], "prompt.py", "exec"), namespace)
+        except SyntaxError:
+            pass  # the prompt breaks off inside a function: its helpers are asked for in the other process
+    entry = plan["entry"]
+    if entry:
+        namespace["candidate"] = namespace[entry] = remote(peer, entry)
+    texts = ([plan["setup"]] if plan["setup"] else []) + plan["tests"]
+    for text in texts:
+        for name in free_names(ast.parse(text)):
+            namespace.setdefault(name, remote(peer, name))
+    if plan["setup"]:
+        exec(compile(plan["setup"], "setup.py", "exec"), namespace)
+    for text in plan["tests"]:
+        outcome = ["ok", ""]
+        try:
+            exec(compile(text, "test.py", "exec"), namespace)
+        except AssertionError as error:
+            outcome = ["candidate" if hasattr(error, "of_candidate") else "wrong", text_of(error)]
+        except CannotBeAsked as error:
+            outcome = ["unjudged", str(error)]
+        except EOFError:
+            outcome = ["gone", ""]
+        except CandidateFailed as error:
+            outcome = ["candidate", str(error)]
+        except BaseException as error:
+            outcome = ["candidate" if hasattr(error, "of_candidate") else "wrong", text_of(error)]
+        write_frame(result, outcome)
+        if outcome[0] in ("gone", "unjudged") or (outcome[0] != "ok" and not plan["all"]):
+            return 0
+    return 0
+
+
+class NotPlain(Exception):
+    pass
+
+
+# `assert f(args) == constant`, `assert f(args)`, `assert not f(args)`: the text of the call, how it is judged, and the constant.
+def plain_assert(node, entry):
+    def call_text(call):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.func.id in dir(builtins):
+            raise NotPlain("not a call of a function by name")
+        name = entry if entry and call.func.id == "candidate" else call.func.id
+        return ast.unparse(ast.Call(ast.Name(name, ast.Load()), call.args, call.keywords))
+
+    test = node.test
+    if isinstance(test, ast.Constant):
+        if test.value:
+            return None
+        raise NotPlain("an assert that always fails")
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        return [call_text(test.operand), "false", None]
+    if isinstance(test, ast.Call):
+        return [call_text(test), "true", None]
+    if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], (ast.Eq, ast.Is))):
+        raise NotPlain("not an equality")
+    left, right = test.left, test.comparators[0]
+    for call, constant in ((left, right), (right, left)):
+        try:
+            text = call_text(call)
+            value = eval(compile(ast.Expression(constant), "expected.py", "eval"), {"__builtins__": builtins})
+            encode(value)
+            return [text, "equal", value]
+        except NotPlain:
+            continue
+        except BaseException:
+            raise NotPlain("no constant to compare with")
+    raise NotPlain("no call of a function by name")
+
+
+# Takes asserts apart. fds: {entry, tests}, result. Answers [calls] or [] where the tests are to be run as they are.
+def child_plan(request, fds):
+    plan, result = decode(read_file(fds[0])), fds[1]
+    entry, calls = plan["entry"], []
+    try:
+        for text in plan["tests"]:
+            body = ast.parse(text).body
+            if plan["check"]:
+                check = [x for x in body if isinstance(x, ast.FunctionDef) and x.name == "check"]
+                if len(check) != 1 or any(isinstance(x, (ast.Import, ast.ImportFrom)) for x in body):
+                    raise NotPlain("no single check function")
+                body = check[0].body
+            found = []
+            for node in body:
+                if isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
+                    continue
+                if not isinstance(node, ast.Assert):
+                    raise NotPlain("a statement that is no assert")
+                one = plain_assert(node, entry)
+                if one is not None:
+                    found.append(one)
+            if not found:
+                raise NotPlain("no assert")
+            calls.append(found)
+        write_frame(result, ["calls", calls])
+    except (NotPlain, SyntaxError, ValueError, RecursionError) as reason:
+        write_frame(result, ["run", str(reason)])
+    return 0
+
+
+# --- The fork server --------------------------------------------------------------------------------------------------
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+class Fprog(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+
+
+def load_filter(program):
+    words = bytearray(program)
+    for at in range(0, len(words), 8):
+        code, _, _, k = struct.unpack_from("<HBBI", words, at)
+        if code & 7 == 5 and k == OWN_PID:
+            struct.pack_into("<I", words, at + 4, os.getpid())
+    buffer = (ctypes.c_char * len(words)).from_buffer(words)
+    prog = Fprog(len(words) // 8, ctypes.addressof(buffer))
+    if LIBC.prctl(38, 1, 0, 0, 0) != 0 or LIBC.prctl(22, 2, ctypes.byref(prog), 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "the system-call filter")
+
+
+def limit(what, value):
+    if value:
+        hard = resource.getrlimit(what)[1]
+        value = value if hard == resource.RLIM_INFINITY else min(hard, value)
+        resource.setrlimit(what, (value, value))
+
+
+def child(request, fds, program):
+    code = 1
+    try:
+        parked = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300) for fd in fds]
+        os.closerange(0, 300)
+        for k, fd in enumerate(parked):
+            os.dup2(fd, k, inheritable=True)
+        os.closerange(len(parked), 400)
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+        sys.stdin = open(0, "r", encoding="utf-8", errors="surrogateescape", closefd=False)
+        sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
+        sys.stderr = open(2, "w", encoding="utf-8", errors="backslashreplace", closefd=False, buffering=1)
+        sys.__stdin__, sys.__stdout__, sys.__stderr__ = sys.stdin, sys.stdout, sys.stderr
+        sys.argv = ["solution.py"]
+        limit(resource.RLIMIT_CPU, request["cpu"])
+        limit(resource.RLIMIT_AS, request["memory"])
+        limit(resource.RLIMIT_STACK, request["stack"])
+        limit(resource.RLIMIT_NPROC, request["processes"])
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+        load_filter(program)
+        handler = {"run": child_run, "calls": child_calls, "serve": child_serve, "test": child_test, "plan": child_plan}[request["mode"]]
+        code = handler(request, list(range(3, 3 + len(parked) - 3)))
+    except BaseException:
+        try:
+            traceback.print_exc(limit=-8)
+        except BaseException:
+            pass
+    try:
+        sys.stdout.flush()
+    except BaseException:
+        code = code or 1
+    os._exit(code)
+
+
+def main():
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    control = socket.socket(fileno=CONTROL)
+    program = read_file(FILTER)
+    sys.path[:] = [p for p in sys.path if p]
+    poller = select.poll()
+    poller.register(CONTROL, select.POLLIN)
+    by_status, by_pid_fd = {}, {}
+    gc.collect()
+    gc.freeze()
+    control.send(("ready " + sys.version.split()[0]).encode())
+    while True:
+        for fd, _ in poller.poll():
+            if fd == CONTROL:
+                message, extra, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(16 * 4))
+                if not message:
+                    return
+                fds = array.array("i")
+                for level, kind, data in extra:
+                    if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                        fds.frombytes(data[:len(data) - len(data) % 4])
+                pid = os.fork()
+                if pid == 0:
+                    child(json.loads(message), list(fds[1:]), program)
+                for one in fds[1:]:
+                    os.close(one)
+                pid_fd = os.pidfd_open(pid)
+                by_status[fds[0]] = pid
+                by_pid_fd[pid_fd] = (pid, fds[0])
+                poller.register(fds[0], select.POLLIN)
+                poller.register(pid_fd, select.POLLIN)
+            elif fd in by_pid_fd:
+                pid, status = by_pid_fd.pop(fd)
+                _, ended, used = os.wait4(pid, 0)
+                poller.unregister(fd)
+                os.close(fd)
+                if status in by_status:
+                    by_status.pop(status)
+                    poller.unregister(status)
+                micros = int((used.ru_utime + used.ru_stime) * 1e6)
+                try:
+                    os.write(status, struct.pack("<iiIIQQ", ended, 0, 0, 0, micros, used.ru_maxrss))
+                except OSError:
+                    pass
+                os.close(status)
+            elif fd in by_status:
+                os.kill(by_status.pop(fd), signal.SIGKILL)
+                poller.unregister(fd)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+// From the end of a process to a verdict.
+// SPDX-License-Identifier: Apache-2.0
+#include "verdict.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include <cstdlib>
+#include <thread>
+
+namespace tenon::code {
+
+const char* name_of(Verdict verdict) {
+  constexpr const char* names[] = {
+      "ok",           "wrong",         "runtime_error", "time",          "memory",
+      "output_limit", "compile_error", "no_code",       "sandbox_error", "unjudged"};
+  return names[static_cast<size_t>(verdict)];
+}
+
+std::string last_line(std::string_view text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' '))
+    text.remove_suffix(1);
+  const size_t begin = text.rfind('\n');
+  return std::string(begin == std::string_view::npos ? text : text.substr(begin + 1)).substr(0, 160);
+}
+
+std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_view errors,
+                                         const Limits& limits) {
+  if (o.output_limit)
+    return {Verdict::kOutputLimit, "more than " + std::to_string(limits.output >> 10) + " KiB of output"};
+  if (o.timed_out) return {Verdict::kTime, "wall-clock limit"};
+  if (!o.reported) return {Verdict::kSandboxError, "the box lost the process"};
+  if (o.report.error != 0)
+    return {Verdict::kSandboxError,
+            "step " + std::to_string(o.report.step) + " before the program: " + strerror(o.report.error)};
+  const double cpu = static_cast<double>(o.report.cpu_us) * 1e-6;
+  if (cpu > limits.cpu_seconds) return {Verdict::kTime, "processor time limit"};
+  const int status = o.report.status;
+  if (status == 0) return {Verdict::kOk, ""};
+  const std::string last = last_line(errors);
+  if (last.starts_with("MemoryError") || errors.find("std::bad_alloc") != std::string_view::npos)
+    return {Verdict::kMemory, last};
+  for (const char* name : {"SyntaxError", "IndentationError", "TabError"})
+    if (last.starts_with(name)) return {Verdict::kCompileError, last};
+  if (WIFSIGNALED(status)) {
+    const int signal = WTERMSIG(status);
+    if (signal == SIGSYS) return {Verdict::kRuntimeError, "a forbidden system call"};
+    if (signal == SIGKILL) return {Verdict::kMemory, "killed by the kernel"};
+    if (static_cast<double>(o.report.peak_kib) * 1024 > 0.9 * static_cast<double>(limits.memory))
+      return {Verdict::kMemory, "peak at the limit"};
+    return {Verdict::kRuntimeError,
+            std::string("signal ") + sigabbrev_np(signal) + (last.empty() ? "" : ": " + last)};
+  }
+  return {Verdict::kRuntimeError,
+          "exit status " + std::to_string(WEXITSTATUS(status)) + (last.empty() ? "" : ": " + last)};
+}
+
+bool deserves_another_try(const sandbox::Outcome& o, const Limits& limits) {
+  double load = 0;
+  if (!o.timed_out || static_cast<double>(o.report.cpu_us) * 1e-6 >= limits.cpu_seconds) return false;
+  return getloadavg(&load, 1) == 1 && load > static_cast<double>(std::thread::hardware_concurrency()) + 1;
+}
+
+}  // namespace tenon::code

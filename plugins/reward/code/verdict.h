@@ -1,0 +1,73 @@
+// What became of a solution, and the limits it runs under.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+
+#include "output.h"
+#include "sandbox/sandbox.h"
+
+namespace tenon::code {
+
+enum class Verdict {
+  kOk,
+  kWrong,
+  kRuntimeError,
+  kTime,
+  kMemory,
+  kOutputLimit,
+  kCompileError,
+  kNoCode,
+  kSandboxError,
+  kUnjudged
+};
+const char* name_of(Verdict verdict);  // "ok", "wrong", "runtime_error", …
+
+struct Limits {
+  double cpu_seconds = 5;  // of one process
+  double wall_seconds = 12;
+  double build_seconds = 30;  // wall clock of a compilation
+  uint64_t memory = uint64_t{1} << 30;
+  uint64_t build_memory = uint64_t{3} << 30;
+  uint64_t stack = uint64_t{64} << 20;
+  uint64_t output = uint64_t{16} << 20;
+  uint64_t cpu_ceiling() const { return static_cast<uint64_t>(cpu_seconds) + 1; }
+};
+
+struct Settings {
+  Limits limits;
+  Compare compare = Compare::kTokens;
+  double tolerance = 1e-6;
+  bool all_tests = false;  // go on after a failure, to know the share that passes
+};
+
+struct Result {
+  Verdict verdict = Verdict::kOk;
+  std::string detail;  // a few words
+  uint64_t passed = 0, total = 0;
+  double cpu_seconds = 0, peak_mib = 0;
+
+  void count(const sandbox::Outcome& o) {
+    cpu_seconds += static_cast<double>(o.report.cpu_us) * 1e-6;
+    peak_mib = std::max(peak_mib, static_cast<double>(o.report.peak_kib) / 1024);
+  }
+  // Records a failure; the first one is the verdict.
+  void fail(Verdict v, std::string why) {
+    if (verdict != Verdict::kOk) return;
+    verdict = v;
+    detail = std::move(why);
+  }
+};
+
+// What the end of a process says, kOk where it ended with status 0. errors: the end of what it wrote to standard error.
+std::pair<Verdict, std::string> classify(const sandbox::Outcome& outcome, std::string_view errors,
+                                         const Limits& limits);
+// Whether a wall-clock time-out may be the machine's fault: the process had not used its processor time and the machine has more to do than processors.
+bool deserves_another_try(const sandbox::Outcome& outcome, const Limits& limits);
+
+// The last line that is not empty, at most 160 bytes of it.
+std::string last_line(std::string_view text);
+
+}  // namespace tenon::code
