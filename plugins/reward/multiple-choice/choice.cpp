@@ -136,14 +136,16 @@ Answer read_answer(string_view answer, const std::vector<std::string>& texts, si
   const Letter letter = leading_letter(text);
   const size_t index = static_cast<size_t>(letter.value - 'a');
   const bool is_letter = letter.value != 0 && index < n_choices;
-  // A choice whose text is a letter ("C" under A): the label is meant, as in the question.
+  // The words of a choice, "B. F. Skinner". Of a choice whose text is a letter ("C" under A) the label is meant.
+  if (verbatim && words.size() > 1) return {verbatim, {}};
   if (is_letter) {
+    const bool is_with_its_words = index < texts.size() && words_of(letter.rest) == words_of(texts[index]);
+    if (is_with_its_words && !letter.rest.empty()) return {index, {}};  // "(D) A, B and C"
     if (names_another(letter.rest, index, n_choices)) return {std::nullopt, "more than one choice"};
     const auto other = index_of_text(words_of(letter.rest), texts);
     if (other && *other != index) return {std::nullopt, "the letter of one choice with the words of another"};
     return {index, {}};
   }
-  if (verbatim) return {verbatim, {}};
   if (const auto named = index_of_text(words_of(text), texts)) return {named, {}};
   if (is_bare_pair(text)) return {std::nullopt, "more than one choice"};
   if (letter.value != 0 && letter.rest.empty()) return {std::nullopt, "a letter that is no choice"};

@@ -114,7 +114,16 @@ TEST(MultipleChoice, WithoutTextsAndWithLettersAsTexts) {
   EXPECT_EQ(judge({{"n_choices", "5"}}, "E", R"({"answer":"E"})").reward, 1);
   const char* letters = R"({"choices":["B","C","D","A"],"answer":"A"})";
   EXPECT_EQ(judge({}, "A", letters).reward, 1) << "the label";
-  EXPECT_EQ(judge({}, "A. B", letters).notes.at("found"), 0) << "two letters";
+  const char* all = R"({"choices":["one","two","A and B","none"],"answer":"C"})";
+  EXPECT_EQ(judge({}, "(C) A and B", all).reward, 1) << "a choice that names others";
+  EXPECT_EQ(judge({}, "A and B", all).reward, 1) << "its words";
+  EXPECT_EQ(judge({}, "(D) A and B", all).notes.at("found"), 0);
+  const char* names =
+      R"({"choices":["William James","John Money","B. F. Skinner","Carl Rogers"],"answer":"C"})";
+  for (const char* text : {"B. F. Skinner", "(C) B. F. Skinner", "The answer is C. B. F. Skinner"})
+    EXPECT_EQ(judge({}, text, names).reward, 1) << text;
+  EXPECT_EQ(judge({}, "A. B", letters).reward, 1) << "the label and its words";
+  EXPECT_EQ(judge({}, "A. D", letters).notes.at("found"), 0) << "two letters";
 }
 
 TEST(MultipleChoice, PlacesAndValues) {
