@@ -1,0 +1,148 @@
+// What an answer says, as a typed tree: nodes in one vector, children by index, numbers exact.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <initializer_list>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "math_answer/rational.h"
+
+namespace tenon::math_answer {
+
+// Limits of one answer. Beyond them it is not judged: verdict limit.
+inline constexpr size_t kMaxAnswerBytes = 16 * 1024;  // of an answer, after extraction
+inline constexpr size_t kMaxTokens = 4096;
+inline constexpr size_t kMaxNodes = 4096;
+inline constexpr int kMaxDepth = 256;          // of nested brackets, fractions, roots, exponents
+inline constexpr uint64_t kMaxBits = 1 << 16;  // of an exact number
+
+using NodeId = uint32_t;
+inline constexpr NodeId kNone = 0xffffffff;
+
+enum class Kind : uint8_t {
+  kNumber,      // value: index of a Number
+  kSymbol,      // value: index of a name
+  kConstant,    // sub: Constant
+  kAdd,         // n-ary
+  kMul,         // n-ary
+  kNegate,
+  kDivide,
+  kPower,
+  kRoot,        // radicand, degree
+  kFunction,    // sub: Function; arguments
+  kSum,         // body, symbol, from, to; sub: 0 sum, 1 product
+  kPercent,
+  kDegree,
+  kQuantity,    // value; name: the unit as written
+  kPlusMinus,   // 2 children: a ± b; sub: 1 for ∓
+  kRatio,       // a : b
+  kOpaque,      // cannot be evaluated (an integral, a limit, f(2)); name: how it is written; equal only to itself
+  kTuple,       // ( , ): elements
+  kBracketed,   // [a, b, …] of other than two elements
+  kList,        // a, b and c without brackets
+  kSet,         // { , }
+  kInterval,    // lo, hi; sub: bit 0 lo closed, bit 1 hi closed
+  kUnion,
+  kIntersection,
+  kDifference,
+  kNamedSet,    // sub: NamedSet
+  kSetBuilder,  // condition (a relation, or several)
+  kMatrix,      // sub: columns; elements by row
+  kRelation,    // sub: Relation; left, right
+  kChain,       // a R b R c: relations whose neighbours share a side
+  kText,        // name: the words
+};
+
+enum class Constant : uint8_t { kPi, kE, kI, kInfinity, kUndefined };
+enum class NamedSet : uint8_t { kReals, kIntegers, kNaturals, kRationals, kComplex, kEmpty };
+enum class Relation : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kApprox, kIn, kNotIn, kSubset, kEquivalent, kParallel, kPerpendicular, kTo };
+enum class Function : uint8_t {
+  kSin, kCos, kTan, kCot, kSec, kCsc, kArcsin, kArccos, kArctan, kArccot, kArcsec, kArccsc, kSinh, kCosh, kTanh, kCoth, kArsinh, kArcosh, kArtanh,
+  kExp, kLog,  // kLog: argument, base if there is one
+  kAbs, kFloor, kCeil, kSign, kFactorial, kDoubleFactorial, kBinomial, kPermutations, kGamma, kGcd, kLcm, kMax, kMin, kMod, kRe, kIm, kArg, kConjugate, kDet, kTranspose,
+};
+
+struct Number {
+  Rational value;
+  int decimals = -1;        // digits after the point as written (after an exponent: fewer, may be negative); -1 and !is_decimal: an integer
+  int significant = 0;      // digits from the first that is not 0
+  bool is_decimal = false;  // written with a point
+  bool is_truncated = false;  // "0.333..."
+  int base = 10;            // 52_8
+};
+
+struct Node {
+  Kind kind;
+  uint8_t sub = 0;
+  uint16_t depth = 1;  // of the tree below, this node included
+  uint32_t first = 0, count = 0;  // children
+  uint32_t value = 0;
+};
+
+// Thrown inside the library: the answer is more than the limits allow, or (ParseError) not an answer.
+struct LimitError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+struct ParseError : std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
+// The nodes of one answer. Ids stay valid while it lives.
+class Tree {
+ public:
+  NodeId add(Kind kind, std::span<const NodeId> children, uint8_t sub = 0, uint32_t value = 0) {
+    if (nodes_.size() >= kMaxNodes) throw LimitError("more than 4,096 parts");
+    Node node{kind, sub, 1, static_cast<uint32_t>(children_.size()), static_cast<uint32_t>(children.size()), value};
+    for (NodeId child : children)
+      if (nodes_[child].depth >= node.depth) node.depth = static_cast<uint16_t>(nodes_[child].depth + 1);
+    if (node.depth > 4 * kMaxDepth) throw LimitError("nested too deep");
+    // A copy first: `children` may be a span of children_ itself.
+    const std::vector<NodeId> copy(children.begin(), children.end());
+    children_.insert(children_.end(), copy.begin(), copy.end());
+    nodes_.push_back(node);
+    return static_cast<NodeId>(nodes_.size() - 1);
+  }
+  NodeId add(Kind kind, std::initializer_list<NodeId> children, uint8_t sub = 0, uint32_t value = 0) {
+    return add(kind, std::span<const NodeId>(children.begin(), children.size()), sub, value);
+  }
+  NodeId add_number(Number number) {
+    numbers_.push_back(std::move(number));
+    return add(Kind::kNumber, {}, 0, static_cast<uint32_t>(numbers_.size() - 1));
+  }
+  NodeId add_integer(int64_t n) { return add_number({.value = Rational(n)}); }
+  NodeId add_named(Kind kind, std::string_view name, std::initializer_list<NodeId> children = {}) {
+    return add(kind, children, 0, name_index(name));
+  }
+  NodeId add_constant(Constant c) { return add(Kind::kConstant, {}, static_cast<uint8_t>(c)); }
+
+  const Node& operator[](NodeId id) const { return nodes_[id]; }
+  std::span<const NodeId> children(NodeId id) const { return {children_.data() + nodes_[id].first, nodes_[id].count}; }
+  NodeId child(NodeId id, uint32_t i) const { return children_[nodes_[id].first + i]; }
+  Kind kind(NodeId id) const { return nodes_[id].kind; }
+  const Number& number(NodeId id) const { return numbers_[nodes_[id].value]; }
+  const std::string& name(NodeId id) const { return names_[nodes_[id].value]; }
+  Number& number(NodeId id) { return numbers_[nodes_[id].value]; }
+  uint32_t name_index(std::string_view name) {
+    for (size_t i = 0; i < names_.size(); ++i)
+      if (names_[i] == name) return static_cast<uint32_t>(i);
+    names_.emplace_back(name);
+    return static_cast<uint32_t>(names_.size() - 1);
+  }
+  size_t size() const { return nodes_.size(); }
+  bool is(NodeId id, Kind kind) const { return nodes_[id].kind == kind; }
+  bool is(NodeId id, Constant c) const { return nodes_[id].kind == Kind::kConstant && nodes_[id].sub == static_cast<uint8_t>(c); }
+
+ private:
+  std::vector<Node> nodes_;
+  std::vector<NodeId> children_;
+  std::deque<Number> numbers_;
+  std::vector<std::string> names_;
+};
+
+}  // namespace tenon::math_answer

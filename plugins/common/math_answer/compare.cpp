@@ -1,0 +1,270 @@
+// Comparing by kind: which rule two answers fall under.
+// SPDX-License-Identifier: Apache-2.0
+#include "math_answer/compare.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace tenon::math_answer {
+namespace {
+
+constexpr size_t kMaxElements = 256;
+
+bool is_set(Kind k) {
+  return k == Kind::kInterval || k == Kind::kUnion || k == Kind::kIntersection || k == Kind::kDifference || k == Kind::kNamedSet || k == Kind::kSetBuilder;
+}
+bool is_collection(Kind k) { return k == Kind::kList || k == Kind::kSet || k == Kind::kTuple || k == Kind::kBracketed; }
+bool is_relation(Kind k) { return k == Kind::kRelation || k == Kind::kChain; }
+
+Outcome worst(Outcome a, Outcome b) {
+  if (a.state == State::kDifferent) return a;
+  if (b.state == State::kDifferent) return b;
+  return a.state == State::kUndecided ? a : b;
+}
+
+}  // namespace
+
+std::string normal_words(std::string_view text, bool keep_case) {
+  std::string out;
+  bool space = false;
+  for (char c : text) {
+    const bool keep = static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    if (!keep) {
+      // "p.m." is pm; other signs separate words.
+      space = space || (c != '.' && c != '\'');
+      continue;
+    }
+    if (space && !out.empty()) out += ' ';
+    space = false;
+    out += !keep_case && c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
+  }
+  for (std::string_view article : {"the ", "a ", "an "})
+    if (out.starts_with(article)) {
+      out.erase(0, article.size());
+      break;
+    }
+  return out;
+}
+
+Outcome Comparer::note(Outcome outcome, const char* step) {
+  if (path_ != nullptr) path_->push_back(std::string(step) + ": " + outcome.reason);
+  return outcome;
+}
+
+std::vector<Ref> Comparer::items(Ref e) const {
+  std::vector<Ref> all;
+  for (uint32_t i = 0; i < e.size(); ++i) all.push_back(e.child(i));
+  return all;
+}
+
+Outcome Comparer::compare(Ref g, Ref p) {
+  budget_.spend(3);
+  struct Depth {
+    explicit Depth(int& d) : depth(d) { ++depth; }
+    ~Depth() { --depth; }
+    int& depth;
+  };
+  const Depth depth(depth_);
+  if (depth_ > 64) throw LimitError("nested too deep");
+  return compare_kinds(g, p);
+}
+
+Outcome Comparer::compare_kinds(Ref g, Ref p) {
+  const Kind a = g.kind(), b = p.kind();
+  if (is_relation(a) && is_relation(b)) return note(relations(g, p), "two relations");
+  if (is_relation(a) && b != Kind::kText && b != Kind::kList) return note(relation_with(g, p, true), "the gold is a relation");
+  if (is_relation(b) && a != Kind::kText && a != Kind::kList) return note(relation_with(p, g, false), "the answer is a relation");
+  if (a == Kind::kText || b == Kind::kText) return note(texts(g, p), "words");
+  if (a == Kind::kMatrix || b == Kind::kMatrix) return note(matrices(g, p), "matrices");
+  if (is_collection(a) || is_collection(b)) return note(lists(g, p), "collections");
+  if (is_set(a) || is_set(b)) {
+    if (!is_set(a) && !is_set(b)) return {State::kDifferent, "a set and a value"};
+    // A value is no set; an empty set is no value.
+    if (!is_set(a) || !is_set(b)) return {State::kDifferent, "a set of numbers and a value"};
+    return note(real_sets(g, p), "sets of numbers");
+  }
+  return note(scalars(g, p), "values");
+}
+
+Outcome Comparer::in_order(const std::vector<Ref>& g, const std::vector<Ref>& p) {
+  if (g.size() != p.size()) return {State::kDifferent, "different numbers of elements"};
+  Outcome all{State::kEqual, "all elements are equal"};
+  for (size_t i = 0; i < g.size() && all.state != State::kDifferent; ++i) {
+    const Outcome one = compare(g[i], p[i]);
+    if (!one.equal()) all = worst(all, one);
+  }
+  return all;
+}
+Outcome Comparer::in_order(Ref g, Ref p) { return in_order(items(g), items(p)); }
+
+// Bipartite matching: each element of the one has its own in the other. Without repeats_count each needs only some equal one.
+Outcome Comparer::matched(const std::vector<Ref>& g, const std::vector<Ref>& p, bool repeats_count) {
+  if (g.size() > kMaxElements || p.size() > kMaxElements) throw LimitError("more than 256 elements");
+  if (repeats_count && g.size() != p.size()) return {State::kDifferent, "different numbers of elements"};
+  bool undecided = false;
+  std::vector<std::vector<char>> equal(g.size(), std::vector<char>(p.size(), 0));
+  for (size_t i = 0; i < g.size(); ++i) {
+    bool some = false, open = false;
+    // From the same place on: answers in the gold's order cost one comparison an element.
+    for (size_t k = 0; k < p.size(); ++k) {
+      const size_t j = (i + k) % p.size();
+      const State state = compare(g[i], p[j]).state;
+      equal[i][j] = state == State::kEqual ? 1 : 0;
+      some = some || state == State::kEqual;
+      open = open || state == State::kUndecided;
+    }
+    undecided = undecided || open;
+    if (!some && !open) return {State::kDifferent, "an element of the gold is missing"};
+    if (!some) return {State::kUndecided, "an element could not be compared"};
+  }
+  if (!repeats_count) {
+    for (size_t j = 0; j < p.size(); ++j) {
+      bool some = false;
+      for (size_t i = 0; i < g.size(); ++i) some = some || equal[i][j] != 0;
+      if (!some) return {undecided ? State::kUndecided : State::kDifferent, "an element too many"};
+    }
+    return {State::kEqual, "the same set"};
+  }
+  std::vector<int> owner(p.size(), -1);
+  for (size_t i = 0; i < g.size(); ++i) {
+    std::vector<char> seen(p.size(), 0);
+    const std::function<bool(size_t)> place = [&](size_t from) {
+      for (size_t j = 0; j < p.size(); ++j) {
+        if (equal[from][j] == 0 || seen[j] != 0) continue;
+        seen[j] = 1;
+        if (owner[j] < 0 || place(static_cast<size_t>(owner[j]))) {
+          owner[j] = static_cast<int>(from);
+          return true;
+        }
+      }
+      return false;
+    };
+    if (!place(i)) return {undecided ? State::kUndecided : State::kDifferent, "an element of the gold is missing"};
+  }
+  return {State::kEqual, "the same elements"};
+}
+
+// The values of "x = 1, x = 2" or "x = 1, y = 2" (in the order of the names).
+std::optional<std::vector<Ref>> Comparer::values_of_assignments(Ref list) const {
+  if (list.kind() != Kind::kList) return std::nullopt;
+  std::vector<std::pair<std::string, Ref>> named;
+  for (const Ref item : items(list)) {
+    const auto value = assigned(item);
+    if (!value || !is_label(item.child(0)) || item.child(0).kind() == Kind::kTuple) return std::nullopt;
+    named.emplace_back(item.tree->name(item.child(0).id), *value);
+  }
+  std::stable_sort(named.begin(), named.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::vector<Ref> values;
+  for (const auto& [name, value] : named) values.push_back(value);
+  return values;
+}
+
+Outcome Comparer::lists(Ref g, Ref p) {
+  const Kind a = g.kind(), b = p.kind();
+  auto ordered = [](Kind k) { return k == Kind::kTuple || k == Kind::kBracketed; };
+  auto closed_interval = [](Ref e) { return e.kind() == Kind::kInterval && e.node().sub == 3; };
+  // x = 1, x = 2 against 1, 2; against (1, 2) and {1, 2} too.
+  if (a == Kind::kList && b != Kind::kList)
+    if (const auto values = values_of_assignments(g); values && is_collection(b)) return b == Kind::kTuple ? in_order(*values, items(p)) : matched(*values, items(p), b != Kind::kSet);
+  if (b == Kind::kList && a != Kind::kList)
+    if (const auto values = values_of_assignments(p); values && is_collection(a)) return a == Kind::kTuple ? in_order(items(g), *values) : matched(items(g), *values, a != Kind::kSet);
+  if (a == Kind::kList && b == Kind::kList) {
+    const auto x = values_of_assignments(g), y = values_of_assignments(p);
+    if (x && !y) return matched(*x, items(p), true);
+    if (y && !x) {
+      return matched(items(g), *y, true);
+    }
+    const bool relations = std::all_of(g.tree->children(g.id).begin(), g.tree->children(g.id).end(), [&](NodeId id) { return is_relation(g.tree->kind(id)); });
+    if (policies_.list_order == 1) return in_order(g, p);
+    const Outcome outcome = matched(items(g), items(p), true);
+    if (outcome.equal() || !relations) return outcome;
+    const Outcome sets = real_sets(g, p);
+    return sets.equal() ? sets : outcome;
+  }
+  if ((a == Kind::kList && is_relation(b)) || (b == Kind::kList && is_relation(a))) {
+    const Outcome sets = real_sets(g, p);
+    return sets.equal() ? sets : Outcome{State::kDifferent, "a list and one relation"};
+  }
+  // (1, 2) is a point or an open interval.
+  if (is_set(a) || is_set(b)) {
+    if (a == Kind::kList || b == Kind::kList) {
+      if (closed_interval(g) || closed_interval(p)) return policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true);
+      return real_sets(g, p);
+    }
+    if (ordered(a) && g.size() != 2) return {State::kDifferent, "a tuple and a set of numbers"};
+    if (ordered(b) && p.size() != 2) return {State::kDifferent, "a tuple and a set of numbers"};
+    return real_sets(g, p);
+  }
+  if (!is_collection(a) || !is_collection(b)) {
+    const Ref single = is_collection(a) ? g : p;
+    if (single.kind() == Kind::kSet && single.size() == 1) return is_collection(a) ? compare(g.child(0), p) : compare(g, p.child(0));
+    return {State::kDifferent, "one element and several"};
+  }
+  if (a == Kind::kSet || b == Kind::kSet) {
+    if (ordered(a) || ordered(b)) {
+      const bool list_like = a == Kind::kBracketed || b == Kind::kBracketed;
+      if (!policies_.tuple_as_set && !list_like) return {State::kDifferent, "a tuple and a set"};
+    }
+    return matched(items(g), items(p), !policies_.set_repeats);
+  }
+  if (ordered(a) && ordered(b)) return in_order(g, p);
+  // One of them is a list without brackets.
+  if (a == Kind::kBracketed || b == Kind::kBracketed) return policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true);
+  return policies_.tuple_brackets ? in_order(g, p) : Outcome{State::kDifferent, "a list and a tuple"};
+}
+
+Outcome Comparer::matrices(Ref g, Ref p) {
+  auto rows = [](Ref e) { return e.size() / e.node().sub; };
+  auto is_vector = [&](Ref e) { return e.kind() == Kind::kMatrix && (e.node().sub == 1 || rows(e) == 1); };
+  auto flat = [](Ref e) { return e.kind() == Kind::kTuple || e.kind() == Kind::kBracketed || (e.kind() == Kind::kInterval && e.node().sub == 3); };
+  if (g.kind() == Kind::kMatrix && p.kind() == Kind::kMatrix) {
+    if (g.node().sub != p.node().sub || g.size() != p.size()) return {State::kDifferent, "matrices of different shapes"};
+    return in_order(g, p);
+  }
+  const Ref matrix = g.kind() == Kind::kMatrix ? g : p, other = g.kind() == Kind::kMatrix ? p : g;
+  if (flat(other) && other.size() > 0 && other.size() == rows(matrix)) {
+    // A list of rows.
+    std::vector<Ref> cells;
+    bool nested = true;
+    for (const Ref row : items(other)) {
+      nested = nested && (flat(row) || (row.kind() == Kind::kInterval)) && row.size() == matrix.node().sub;
+      for (const Ref cell : items(row)) cells.push_back(cell);
+    }
+    if (nested) return g.kind() == Kind::kMatrix ? in_order(items(g), cells) : in_order(cells, items(p));
+  }
+  if (is_vector(matrix) && flat(other) && policies_.vector_as_tuple) return in_order(g, p);
+  if (matrix.size() == 1) return g.kind() == Kind::kMatrix ? compare(g.child(0), p) : compare(g, p.child(0));
+  return {State::kDifferent, "a matrix and something else"};
+}
+
+Outcome Comparer::texts(Ref g, Ref p) {
+  auto words = [&](Ref e) -> std::string {
+    if (e.kind() == Kind::kText || e.kind() == Kind::kSymbol) return normal_words(e.tree->name(e.id), policies_.text_case);
+    // A product of letters may be a word: ACF.
+    if (e.kind() != Kind::kMul) return "";
+    std::string all;
+    for (const Ref factor : items(e)) {
+      if (factor.kind() == Kind::kConstant && factor.node().sub == static_cast<uint8_t>(Constant::kI)) all += 'i';
+      else if (factor.kind() == Kind::kConstant && factor.node().sub == static_cast<uint8_t>(Constant::kE)) all += 'e';
+      else if (factor.kind() == Kind::kSymbol && factor.tree->name(factor.id).size() == 1) all += factor.tree->name(factor.id);
+      else return "";
+    }
+    return normal_words(all, policies_.text_case);
+  };
+  auto meaning = [&](Ref e) -> std::string {
+    if (e.kind() == Kind::kNamedSet && e.node().sub == static_cast<uint8_t>(NamedSet::kEmpty)) return "none";
+    if (e.kind() == Kind::kNamedSet && e.node().sub == static_cast<uint8_t>(NamedSet::kReals)) return "all real numbers";
+    if (e.tree->is(e.id, Constant::kUndefined)) return "undefined";
+    std::string text = words(e);
+    for (std::string_view none : {"no solution", "no solutions", "none", "empty", "empty set", "no real solution", "no real solutions", "no such", "does not exist", "dne"})
+      if (text == none) return text == "dne" || text == "does not exist" ? "undefined" : "none";
+    for (std::string_view all : {"all reals", "all real numbers", "any real number", "all real", "real numbers"})
+      if (text == all) return "all real numbers";
+    return text;
+  };
+  const std::string a = meaning(g), b = meaning(p);
+  if (a.empty() || b.empty()) return {State::kDifferent, "words and something else"};
+  return a == b ? Outcome{State::kEqual, "the same words"} : Outcome{State::kDifferent, "different words"};
+}
+
+}  // namespace tenon::math_answer

@@ -1,0 +1,406 @@
+// From two texts to a verdict.
+// SPDX-License-Identifier: Apache-2.0
+#include "math_answer/math_answer.hpp"
+
+#include <flint/flint.h>
+
+#include <algorithm>
+#include <functional>
+#include <optional>
+
+#include "math_answer/compare.h"
+#include "math_answer/extract.h"
+#include "math_answer/parser.h"
+#include "math_answer/token.h"
+
+namespace tenon::math_answer {
+namespace {
+
+// FLINT keeps caches (π, e …) for each thread; they go with it.
+struct ThreadCaches {
+  ~ThreadCaches() { flint_cleanup(); }
+};
+void own_thread_caches() { thread_local const ThreadCaches caches; (void)caches; }
+
+struct Parsed {
+  Tree tree;
+  NodeId root = kNone;
+  std::string canonical;
+
+  Ref ref() const { return {&tree, root}; }
+};
+
+struct Time {
+  int minutes = 0;
+  char meridiem = 0;  // 'a', 'p', 0
+};
+
+struct Choice {
+  char letter = 0;
+  std::string rest;
+};
+
+struct Prepared {
+  std::string text, plain;  // plain: without commands of text and without dollars
+  bool ambiguous = false;
+  std::optional<Parsed> parsed;
+  std::string error;
+  bool limit = false;
+  std::optional<Time> time;
+  std::optional<Choice> choice;
+};
+
+// --- ± and x = 1, 2 --------------------------------------------------------------------------------------------------
+
+bool has_plus_minus(const Tree& tree, NodeId id) {
+  if (tree.is(id, Kind::kPlusMinus)) return true;
+  for (NodeId child : tree.children(id))
+    if (has_plus_minus(tree, child)) return true;
+  return false;
+}
+
+NodeId with_sign(Tree& tree, NodeId id, bool plus) {
+  const Node node = tree[id];
+  std::vector<NodeId> children;
+  for (uint32_t i = 0; i < node.count; ++i) children.push_back(with_sign(tree, tree.child(id, i), plus));
+  if (node.kind != Kind::kPlusMinus) return children.empty() ? id : tree.add(node.kind, children, node.sub, node.value);
+  const bool positive = plus == (node.sub == 0);
+  const NodeId right = positive ? children[1] : tree.add(Kind::kNegate, {children[1]});
+  return tree.add(Kind::kAdd, {children[0], right});
+}
+
+// a ± b is a + b and a − b; "x = 1, 2" is a list of values.
+NodeId normal_list(Tree& tree, NodeId root) {
+  std::vector<NodeId> all;
+  const bool list = tree.is(root, Kind::kList) || tree.is(root, Kind::kSet);
+  const auto children = list ? std::vector<NodeId>(tree.children(root).begin(), tree.children(root).end()) : std::vector<NodeId>{root};
+  for (NodeId child : children) {
+    if (has_plus_minus(tree, child)) {
+      all.push_back(with_sign(tree, child, true));
+      all.push_back(with_sign(tree, child, false));
+    } else {
+      all.push_back(child);
+    }
+  }
+  auto is_equation = [&](NodeId id) { return tree.is(id, Kind::kRelation) && tree[id].sub == static_cast<uint8_t>(Relation::kEqual) && tree.is(tree.child(id, 0), Kind::kSymbol); };
+  if (all.size() > 1 && is_equation(all[0]) && std::none_of(all.begin() + 1, all.end(), [&](NodeId id) { return tree.is(id, Kind::kRelation) || tree.is(id, Kind::kChain); }))
+    all[0] = tree.child(all[0], 1);
+  if (all == children) return root;
+  return tree.add(list ? tree[root].kind : Kind::kList, all, list ? tree[root].sub : 1);
+}
+
+// --- texts that are no formulas --------------------------------------------------------------------------------------
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+
+// "\textbf{(E)}\ 5" to "(E) 5".
+std::string plain_text(std::string_view s) {
+  std::string out;
+  for (size_t i = 0; i < s.size(); ++i) {
+    if (s[i] == '$' || s[i] == '{' || s[i] == '}' || s[i] == '~') continue;
+    if (s[i] != '\\') {
+      out += s[i];
+      continue;
+    }
+    size_t end = i + 1;
+    while (end < s.size() && is_letter(s[end])) ++end;
+    const std::string_view name = s.substr(i + 1, end - i - 1);
+    const bool face = name.starts_with("text") || name.starts_with("math") || name == "mbox" || name == "operatorname" || name == "left" || name == "right" || name == "rm" || name == "bf" || name == "quad" || name == "qquad";
+    if (name.empty()) {
+      if (end < s.size() && (s[end] == ' ' || s[end] == ',' || s[end] == ';' || s[end] == '!')) {
+        if (s[end] != '!') out += ' ';
+        ++end;
+      } else {
+        out += '\\';
+      }
+    } else if (!face) {
+      out += s.substr(i, end - i);
+    }
+    i = end - 1;
+  }
+  return std::string(cleaned(out));
+}
+
+std::optional<Time> time_of(std::string_view s) {
+  size_t i = 0;
+  auto number = [&](size_t most) -> int {
+    int value = -1;
+    for (size_t n = 0; n < most && i < s.size() && is_digit(s[i]); ++n, ++i) value = std::max(value, 0) * 10 + (s[i] - '0');
+    return value;
+  };
+  const int hours = number(2);
+  if (hours < 0 || hours > 24 || i >= s.size() || s[i] != ':') return std::nullopt;
+  ++i;
+  const size_t before = i;
+  const int minutes = number(2);
+  if (i - before != 2 || minutes > 59) return std::nullopt;
+  std::string rest = normal_words(s.substr(i), false);
+  std::erase(rest, ' ');
+  if (rest != "" && rest != "am" && rest != "pm") return std::nullopt;
+  return Time{hours * 60 + minutes, rest.empty() ? '\0' : rest[0]};
+}
+
+std::optional<Choice> choice_of(std::string_view s) {
+  for (std::string_view word : {"Option ", "option ", "Choice ", "choice ", "Answer "})
+    if (s.starts_with(word)) s.remove_prefix(word.size());
+  const bool open = s.starts_with("(") || s.starts_with("[");
+  if (open) s.remove_prefix(1);
+  if (s.empty() || s[0] < 'A' || s[0] > 'J') return std::nullopt;
+  const char letter = s[0];
+  s.remove_prefix(1);
+  bool closed = false;
+  if (!s.empty() && (s[0] == ')' || s[0] == ']')) {
+    closed = true;
+    s.remove_prefix(1);
+  }
+  if (open && !closed) return std::nullopt;
+  const bool mark = !s.empty() && (s[0] == '.' || s[0] == ':');
+  if (mark) s.remove_prefix(1);
+  if (s.empty()) return Choice{letter, {}};
+  if ((!closed && !mark) || (!is_space(s[0]) && !closed)) return std::nullopt;
+  while (!s.empty() && is_space(s[0])) s.remove_prefix(1);
+  // (A)(B) is a product, (A) + 1 a sum.
+  if (s.empty() || std::string_view("+-*/^=<>([,&").find(s[0]) != std::string_view::npos) return std::nullopt;
+  return Choice{letter, std::string(s)};
+}
+
+// The letters of "A, C and F", "ACF", {A,C,F}; empty: it is something else.
+std::string letters_of(std::string_view s) {
+  std::string letters;
+  for (char c : s) {
+    if (c >= 'A' && c <= 'Z')
+      letters += c;
+    else if (c != ',' && c != ' ' && c != '(' && c != ')' && c != ';' && c != '\\')
+      return {};
+  }
+  std::sort(letters.begin(), letters.end());
+  return std::adjacent_find(letters.begin(), letters.end()) == letters.end() ? letters : std::string();
+}
+
+// --- reading ---------------------------------------------------------------------------------------------------------
+
+std::optional<Parsed> read(std::string_view text, const Reading& reading, const Policies& policies, bool& ambiguous, std::string* error, bool* limit) {
+  try {
+    Parsed parsed;
+    std::vector<Token> tokens = tokenize(text, reading, ambiguous);
+    parsed.canonical = canonical(tokens);
+    parsed.root = parse(std::move(tokens), policies, parsed.tree);
+    parsed.root = normal_list(parsed.tree, parsed.root);
+    return parsed;
+  } catch (const LimitError& e) {
+    if (error != nullptr) *error = e.what();
+    if (limit != nullptr) *limit = true;
+  } catch (const ParseError& e) {
+    if (error != nullptr) *error = e.what();
+  }
+  return std::nullopt;
+}
+
+// Words that the grammar does not take as a formula: "October 30". Empty: it looks like a formula.
+std::string words_alone(std::string_view plain) {
+  bool letters = false;
+  for (size_t i = 0; i < plain.size(); ++i) {
+    if (std::string_view("\\^_=+*/<>|{}[]#&@~").find(plain[i]) != std::string_view::npos) return {};
+    letters = letters || (is_letter(plain[i]) && i + 1 < plain.size() && is_letter(plain[i + 1]));
+  }
+  return letters && plain.size() < 200 ? std::string(plain) : std::string();
+}
+
+Prepared prepare(std::string_view text, const Policies& policies) {
+  own_thread_caches();
+  Prepared p;
+  p.text = cleaned(text);
+  if (p.text.size() > kMaxAnswerBytes) {
+    p.limit = true;
+    p.error = "longer than 16 KiB";
+    return p;
+  }
+  if (p.text.empty()) {
+    p.error = "empty";
+    return p;
+  }
+  p.plain = plain_text(p.text);
+  p.time = time_of(p.plain);
+  p.choice = choice_of(p.plain);
+  p.parsed = read(p.text, {}, policies, p.ambiguous, &p.error, &p.limit);
+  if (!p.parsed && !p.limit) {
+    // A comma that separates thousands nowhere may still separate elements.
+    bool again = false;
+    if (p.ambiguous) p.parsed = read(p.text, {.thousands_comma = false, .thousands_space = policies.thousands_space}, policies, again, nullptr, nullptr);
+    if (!p.parsed)
+      if (const std::string words = words_alone(p.plain); !words.empty()) {
+        Parsed parsed;
+        parsed.root = parsed.tree.add_named(Kind::kText, words);
+        parsed.canonical = "words " + normal_words(words, policies.text_case);
+        p.parsed = std::move(parsed);
+      }
+  }
+  return p;
+}
+
+// Other ways in which an ambiguous text can be read.
+std::vector<Parsed> other_readings(const Prepared& p, const Policies& policies) {
+  std::vector<Parsed> all;
+  if (!p.ambiguous) return all;
+  std::vector<Reading> readings{{.thousands_comma = false}};
+  if (policies.thousands_space) readings.push_back({.thousands_space = true});
+  if (policies.decimal_comma) readings.push_back({.thousands_comma = false, .decimal_comma = true});
+  for (const Reading& reading : readings) {
+    bool ambiguous = false;
+    auto parsed = read(p.text, reading, policies, ambiguous, nullptr, nullptr);
+    if (parsed && (!p.parsed || parsed->canonical != p.parsed->canonical)) all.push_back(std::move(*parsed));
+  }
+  return all;
+}
+
+Verdict verdict_of(State state) {
+  return state == State::kEqual ? Verdict::kEqual : state == State::kDifferent ? Verdict::kDifferent : Verdict::kUndecided;
+}
+
+bool is_several(const Prepared& p) {
+  if (!p.parsed) return false;
+  const Kind kind = p.parsed->tree.kind(p.parsed->root);
+  return kind == Kind::kList || kind == Kind::kSet;
+}
+
+class Judge {
+ public:
+  Judge(const Policies& policies, Budget& budget, std::vector<std::string>* path) : policies_(policies), budget_(budget), path_(path) {}
+
+  Result of(const Prepared& g, const Prepared& p) {
+    if (auto result = choices(g, p)) return *result;
+    if (auto result = times(g, p)) return *result;
+    if (!p.parsed) return {p.limit ? Verdict::kLimit : Verdict::kUnparsedPrediction, p.error, p.text, {}, false, 0};
+    if (!g.parsed) return {g.limit ? Verdict::kLimit : Verdict::kUnparsedGold, g.error, p.text, {}, true, 0};
+    if (g.parsed->canonical == p.parsed->canonical) return {Verdict::kEqual, "the same tokens", p.text, {}, false, 0};
+    const Outcome outcome = compare(*g.parsed, *p.parsed);
+    if (outcome.equal() || !(g.ambiguous || p.ambiguous)) return {verdict_of(outcome.state), outcome.reason, p.text, {}, false, 0};
+    const std::vector<Parsed> more_gold = other_readings(g, policies_), more_given = other_readings(p, policies_);
+    auto any = [&](const Parsed& gold) {
+      if (compare(gold, *p.parsed).equal()) return true;
+      return std::any_of(more_given.begin(), more_given.end(), [&](const Parsed& given) { return compare(gold, given).equal(); });
+    };
+    if (any(*g.parsed) || std::any_of(more_gold.begin(), more_gold.end(), any)) return {Verdict::kEqual, "equal with another reading of a comma or a space", p.text, {}, false, 0};
+    return {verdict_of(outcome.state), outcome.reason, p.text, {}, false, 0};
+  }
+
+ private:
+  Outcome compare(const Parsed& g, const Parsed& p) { return Comparer(policies_, budget_, path_).compare(g.ref(), p.ref()); }
+
+  std::optional<Result> choices(const Prepared& g, const Prepared& p) {
+    auto said = [&](bool equal) { return Result{equal ? Verdict::kEqual : Verdict::kDifferent, equal ? "the same choice" : "another choice", p.text, {}, false, 0}; };
+    if (g.choice && p.choice) {
+      if (!policies_.choice_text && (g.choice->rest.empty() != p.choice->rest.empty())) return std::nullopt;
+      return said(g.choice->letter == p.choice->letter);
+    }
+    if (g.choice && !g.choice->rest.empty() && !p.choice && policies_.choice_text) {
+      // The content of the right choice, without its letter.
+      const Prepared content = prepare(g.choice->rest, policies_);
+      if (content.parsed && p.parsed) return of(content, p);
+    }
+    const std::string a = letters_of(g.plain), b = letters_of(p.plain);
+    const bool one_is_a_list = (g.plain.find(',') != std::string::npos) != (p.plain.find(',') != std::string::npos);
+    if (a.size() > 1 && b.size() > 1 && one_is_a_list) return said(a == b);
+    return std::nullopt;
+  }
+
+  std::optional<Result> times(const Prepared& g, const Prepared& p) {
+    if (!g.time || !p.time) return std::nullopt;
+    const bool meridiem = g.time->meridiem == p.time->meridiem || (policies_.times && (g.time->meridiem == 0 || p.time->meridiem == 0));
+    // Without any a.m. or p.m. it may as well be a ratio.
+    if (g.time->meridiem == 0 && p.time->meridiem == 0) return std::nullopt;
+    const bool equal = g.time->minutes == p.time->minutes && meridiem;
+    return Result{equal ? Verdict::kEqual : Verdict::kDifferent, equal ? "the same time of day" : "another time of day", p.text, {}, false, 0};
+  }
+
+  const Policies& policies_;
+  Budget& budget_;
+  std::vector<std::string>* path_;
+};
+
+}  // namespace
+
+const char* verdict_name(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kEqual: return "equal";
+    case Verdict::kDifferent: return "different";
+    case Verdict::kUndecided: return "undecided";
+    case Verdict::kUnparsedGold: return "unparsed_gold";
+    case Verdict::kUnparsedPrediction: return "unparsed_prediction";
+    case Verdict::kLimit: return "limit";
+  }
+  return "undecided";
+}
+
+struct Gold::Inside {
+  Prepared prepared;
+  Result parsed;
+};
+
+Gold::Gold(std::string_view text, const Policies& policies) : inside_(std::make_unique<Inside>()) {
+  Prepared& p = inside_->prepared;
+  p = prepare(text, policies);
+  Result& r = inside_->parsed;
+  const bool readable = p.parsed || p.choice || p.time;
+  r.verdict = readable ? Verdict::kEqual : p.limit ? Verdict::kLimit : Verdict::kUnparsedGold;
+  r.reason = readable ? "read" : p.error;
+  r.is_of_gold = !readable;
+}
+Gold::~Gold() = default;
+Gold::Gold(Gold&&) noexcept = default;
+const Result& Gold::parsed() const { return inside_->parsed; }
+
+namespace {
+
+Result guarded(const Policies& policies, bool explain, uint64_t work, const std::function<Result(Judge&)>& run) {
+  own_thread_caches();
+  Budget budget(work);
+  std::vector<std::string> path;
+  Judge judge(policies, budget, explain ? &path : nullptr);
+  Result result;
+  try {
+    result = run(judge);
+  } catch (const LimitError& e) {
+    result = {Verdict::kLimit, e.what(), {}, {}, false, 0};
+  } catch (const ParseError& e) {
+    result = {Verdict::kUnparsedPrediction, e.what(), {}, {}, false, 0};
+  }
+  result.path = std::move(path);
+  result.work = budget.spent();
+  return result;
+}
+
+}  // namespace
+
+Result compare(const Gold& gold, std::string_view answer, const Policies& policies, bool explain, uint64_t work) {
+  if (gold.parsed().verdict != Verdict::kEqual) return gold.parsed();
+  return guarded(policies, explain, work, [&](Judge& judge) { return judge.of(gold.inside_->prepared, prepare(answer, policies)); });
+}
+
+Result judge(const Gold& gold, std::string_view completion, const Policies& policies, bool explain, uint64_t work) {
+  if (gold.parsed().verdict != Verdict::kEqual) return gold.parsed();
+  constexpr const char* kSigns[] = {"in the last box", "after a phrase", "in the last math span", "at the end", "nowhere"};
+  const Found found = find_answer(completion, policies, is_several(gold.inside_->prepared));
+  if (found.candidates.empty()) return {Verdict::kUnparsedPrediction, "no answer was found", {}, {}, false, 0};
+  Result result = guarded(policies, explain, work, [&](Judge& judge) {
+    std::optional<Prepared> best;
+    for (const std::string& candidate : found.candidates) {
+      Prepared p = prepare(candidate, policies);
+      const bool prose = p.parsed && p.parsed->tree.is(p.parsed->root, Kind::kText);
+      const bool readable = p.parsed || p.choice || p.time;
+      // Prose is an answer only where nothing better follows.
+      if (readable && !prose) {
+        best = std::move(p);
+        break;
+      }
+      if (!best || (readable && !(best->parsed || best->choice))) best = std::move(p);
+    }
+    return judge.of(gold.inside_->prepared, *best);
+  });
+  if (explain) result.path.push_back("the answer stands " + std::string(kSigns[static_cast<size_t>(found.sign)]));
+  return result;
+}
+
+}  // namespace tenon::math_answer

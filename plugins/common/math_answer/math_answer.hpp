@@ -1,0 +1,60 @@
+// Whether a completion's answer is the gold answer, mathematically: the C++ interface of the library.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "math_answer/policies.h"
+
+namespace tenon::math_answer {
+
+enum class Verdict {
+  kEqual,
+  kDifferent,
+  kUndecided,           // both were read and neither equality nor difference could be shown
+  kUnparsedGold,        // the gold answer is none that can be read
+  kUnparsedPrediction,  // no answer was found in the completion, or what was found cannot be read
+  kLimit,               // more than the limits allow: bytes, tokens, depth, bits, counted work
+};
+// "equal", "different", "undecided", "unparsed_gold", "unparsed_prediction", "limit".
+const char* verdict_name(Verdict verdict);
+
+// Counted work of one comparison, in units of about 10 ns; the same on every machine.
+inline constexpr uint64_t kDefaultWork = 1'000'000;
+
+struct Result {
+  Verdict verdict = Verdict::kUndecided;
+  std::string reason;             // a few words
+  std::string answer;             // the text that was judged
+  std::vector<std::string> path;  // with `explain`: each step, the last first
+  bool is_of_gold = false;        // verdict limit: the gold's fault
+  uint64_t work = 0;              // units spent
+};
+
+// A gold answer, read once. Immutable: any thread may use it.
+class Gold {
+ public:
+  Gold(std::string_view text, const Policies& policies);
+  ~Gold();
+  Gold(Gold&&) noexcept;
+
+  // kEqual: it can be read; else kUnparsedGold or kLimit with the reason.
+  const Result& parsed() const;
+
+ private:
+  friend Result compare(const Gold&, std::string_view, const Policies&, bool, uint64_t);
+  friend Result judge(const Gold&, std::string_view, const Policies&, bool, uint64_t);
+  struct Inside;
+  std::unique_ptr<Inside> inside_;
+};
+
+// `answer` is an answer alone. Never throws but for lack of memory. Policies must be those of the gold.
+Result compare(const Gold& gold, std::string_view answer, const Policies& policies, bool explain = false, uint64_t work = kDefaultWork);
+// `completion` holds an answer somewhere: the policies `region` and `extract` say where.
+Result judge(const Gold& gold, std::string_view completion, const Policies& policies, bool explain = false, uint64_t work = kDefaultWork);
+
+}  // namespace tenon::math_answer

@@ -1,0 +1,148 @@
+// Tests of math answers: what is equal, what is not, where the answer is, and what hostile texts cost.
+// SPDX-License-Identifier: Apache-2.0
+#include "math_answer/math_answer.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "math_answer/math_answer.h"
+
+namespace {
+
+using namespace tenon::math_answer;
+
+Result bare(std::string_view gold, std::string_view answer, const Policies& policies = {}) {
+  return compare(Gold(gold, policies), answer, policies, true);
+}
+std::string told(const Result& r) {
+  std::string all = std::string(verdict_name(r.verdict)) + ": " + r.reason;
+  for (const auto& step : r.path) all += " | " + step;
+  return all;
+}
+
+struct Pair {
+  const char *gold, *answer;
+};
+void expect_all(Verdict verdict, const std::vector<Pair>& pairs) {
+  for (const Pair& pair : pairs) {
+    const Result r = bare(pair.gold, pair.answer);
+    EXPECT_EQ(r.verdict, verdict) << pair.gold << "   " << pair.answer << "   " << told(r);
+  }
+}
+
+#include "math_answer/pairs.inc"
+
+TEST(MathAnswer, TheSameAnswer) { expect_all(Verdict::kEqual, kSame); }
+TEST(MathAnswer, AnotherAnswer) { expect_all(Verdict::kDifferent, kOther); }
+
+TEST(MathAnswer, WhatCannotBeReadIsNoAnswer) {
+  for (const char* text : {"", "(", "\\frac{1}", "\\sqrt{}", "1 +", "x^", "{1", "[1,2,3)", "\\notacommand{3}", "3 4", "\\frac{(2 + x}{1 - x)}"}) {
+    const Result r = bare("5", text);
+    EXPECT_EQ(r.verdict, Verdict::kUnparsedPrediction) << text << "   " << told(r);
+    EXPECT_EQ(bare(text, "5").verdict, Verdict::kUnparsedGold) << text;
+  }
+}
+
+std::string repeated(std::string_view what, int n) {
+  std::string all;
+  for (int i = 0; i < n; ++i) all += what;
+  return all;
+}
+
+// Counted work, not time, bounds a comparison; each of these ends with a verdict and within the budget.
+TEST(MathAnswer, HostileTextsCostLittle) {
+  const std::vector<std::string> hostile = {
+      "9^{9^{9^9}}", "9^{9^{9^{9^{9^9}}}}", "(10^7)!", "((100!)!)!", "\\binom{10^{12}}{5\\cdot 10^{11}}", "\\sum_{k=1}^{10^{12}} k^2", "\\sum_{a=1}^{9999}\\sum_{b=1}^{9999}\\sum_{c=1}^{9999} abc",
+      repeated("(", 2000) + "1" + repeated(")", 2000), repeated("\\frac{1}{1+", 250) + "x" + repeated("}", 250), repeated("\\sqrt{1+", 250) + "2" + repeated("}", 250),
+      std::string(100000, '7'), repeated("x+", 4000) + "1", repeated("\\boxed{", 3000), repeated("$", 9999), "2^{2^{2^{2^{x}}}}", "\\frac{x^{800}-1}{x-1}", repeated("-", 5000) + "1",
+      "10^{-100000}", "1e999999", repeated("1,", 2000) + "1", repeated("\\{1,", 300), "\\sin(10^{10^{10}})", "e^{e^{e^{e^{e^e}}}}", repeated("!", 300), "3" + repeated("!", 30), repeated("2^", 300) + "2"};
+  for (const std::string& text : hostile)
+    for (const auto& [gold, answer] : {std::pair(std::string("x+1"), text), std::pair(text, std::string("x+1")), std::pair(text, text), std::pair(text, text + "+1"), std::pair(std::string("1,2"), text)}) {
+      const Result r = bare(gold, answer);
+      EXPECT_LE(r.work, kDefaultWork) << text.substr(0, 60);
+      EXPECT_FALSE(r.verdict == Verdict::kEqual && gold != answer) << text.substr(0, 60) << told(r);
+      judge(Gold(gold, {}), answer, {});
+    }
+}
+
+TEST(MathAnswer, TheBudgetEndsWork) {
+  const Policies policies;
+  const Result r = compare(Gold("\\sum_{k=1}^{9000} \\sin k", policies), "\\sum_{k=1}^{9000} \\cos(k-\\pi/2)", policies, false, 20000);
+  EXPECT_EQ(r.verdict, Verdict::kLimit) << r.reason;
+}
+
+struct Completion {
+  const char *gold, *text;
+  Verdict verdict;
+};
+TEST(MathAnswer, WhereTheAnswerIs) {
+  const std::vector<Completion> rows = {
+      {"5", "So $x=5$ and the answer is $\\boxed{5}$.", Verdict::kEqual},
+      {"5", "\\boxed{4} was wrong. It is \\boxed{5}.", Verdict::kEqual},
+      {"5", "It is \\boxed{5}. No, \\boxed{4}.", Verdict::kDifferent},
+      {"5", "It is \\boxed 5", Verdict::kEqual},
+      {"5", "It is \\fbox{5}", Verdict::kEqual},
+      {"\\frac{1}{2}", "It is \\boxed{\\frac{1}{2}", Verdict::kEqual},
+      {"5", "\\boxed{\\boxed{5}}", Verdict::kEqual},
+      {"11\\sqrt2", "\\boxed{11\\sqrt{2}} \\approx \\boxed{15.56}", Verdict::kEqual},
+      {"1,2", "$\\boxed{1}$ and $\\boxed{2}$", Verdict::kEqual},
+      {"2", "$\\boxed{1}$ and $\\boxed{2}$", Verdict::kEqual},
+      {"1", "$\\boxed{1}$ and $\\boxed{2}$", Verdict::kDifferent},
+      {"5", "The final answer is 5. I hope it is correct.", Verdict::kEqual},
+      {"5", "The final answer is $5$. I hope it is correct.", Verdict::kEqual},
+      {"5", "Final Answer: **5**", Verdict::kEqual},
+      {"73", "**Answer:** 73", Verdict::kEqual},
+      {"73", "**73**", Verdict::kEqual},
+      {"18", "9 * 2 = 18\n#### 18", Verdict::kEqual},
+      {"1800", "so 5 + 6\nA: 1,800", Verdict::kEqual},
+      {"5", "答案是5。", Verdict::kEqual},
+      {"\\frac{1}{2}", "Therefore the answer is \\(\\frac{1}{2}\\).", Verdict::kEqual},
+      {"\\frac{1}{2}", "Thus\n\\[\n\\frac{1}{2}\n\\]", Verdict::kEqual},
+      {"x=3", "so $y = 2$ and $x = 3$", Verdict::kEqual},
+      {"42", "She has 42 apples.", Verdict::kEqual},
+      {"42", "She has $42 left.", Verdict::kEqual},
+      {"-3", "it is -3", Verdict::kEqual},
+      {"2", "x is 5-3", Verdict::kEqual},
+      {"\\frac{1}{2}", "\\frac{1}{2}", Verdict::kEqual},
+      {"pi/2", "\\frac{\\pi}{2}", Verdict::kEqual},
+      {"5", "<think>4</think>The answer is 5<|im_end|>", Verdict::kEqual},
+      {"5", "The answer is 5</s>", Verdict::kEqual},
+      {"5", "<think>5</think>", Verdict::kUnparsedPrediction},
+      {"5", "<think>The answer is 5", Verdict::kUnparsedPrediction},
+      {"5", "<answer> 5 </answer>", Verdict::kEqual},
+      {"B", "The answer is (B).", Verdict::kEqual},
+      {"B", "The answer is B. 12", Verdict::kEqual},
+      {"B", "The answer is (C) 12.", Verdict::kDifferent},
+      {"1", "the answer is \\frac{1}{", Verdict::kUnparsedPrediction},
+      {"1", "so $\\frac{1}{}$", Verdict::kUnparsedPrediction},
+      {"5", "", Verdict::kUnparsedPrediction},
+      {"5", "no idea", Verdict::kDifferent},
+  };
+  for (const Completion& row : rows) {
+    const Result r = judge(Gold(row.gold, {}), row.text, {}, true);
+    EXPECT_EQ(r.verdict, row.verdict) << row.gold << "   " << row.text << "   " << r.answer << "   " << told(r);
+  }
+}
+
+TEST(MathAnswer, TheCInterface) {
+  math_answer_policies* policies = math_answer_policies_new();
+  EXPECT_EQ(math_answer_policies_set(policies, "percent", "number"), 0);
+  EXPECT_EQ(math_answer_policies_set(policies, "percent", "many"), -1);
+  EXPECT_EQ(math_answer_policies_set(policies, "no such", "1"), -1);
+  EXPECT_EQ(math_answer_policies_set(policies, "decimal_digits", "51"), -1);
+  math_answer_gold* gold = math_answer_gold_new("50\\%", 4, policies);
+  math_answer_policies_free(policies);
+  EXPECT_EQ(math_answer_gold_verdict(gold), MATH_ANSWER_EQUAL);
+  char reason[8];
+  EXPECT_EQ(math_answer_compare(gold, "50", 2, reason, sizeof reason), MATH_ANSWER_EQUAL);
+  EXPECT_EQ(std::string(reason).size(), 7u) << "cut to the buffer";
+  EXPECT_EQ(math_answer_compare(gold, "1/2", 3, nullptr, 0), MATH_ANSWER_DIFFERENT);
+  EXPECT_EQ(math_answer_judge(gold, "so \\boxed{50}", 13, nullptr, 0), MATH_ANSWER_EQUAL);
+  EXPECT_STREQ(math_answer_verdict_name(MATH_ANSWER_LIMIT), "limit");
+  EXPECT_EQ(math_answer_verdict_name(6), nullptr);
+  math_answer_gold_free(gold);
+}
+
+}  // namespace

@@ -1,0 +1,338 @@
+// Lists, relations, sums, products and powers.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "math_answer/parser_impl.h"
+#include "math_answer/units.h"
+#include "math_answer/vocabulary.h"
+
+namespace tenon::math_answer {
+namespace {
+
+bool is_word(const Token& t) { return t.kind == T::kWord || t.kind == T::kText; }
+
+bool starts_condition(std::string_view words) {
+  for (std::string_view w : {"where", "for", "with", "when", "whenever", "such that", "if"})
+    if (words == w || (words.starts_with(w) && words[w.size()] == ' ')) return true;
+  return false;
+}
+
+}  // namespace
+
+NodeId parse(std::vector<Token> tokens, const Policies& policies, Tree& tree) {
+  return Parser(std::move(tokens), policies, tree).answer();
+}
+
+NodeId Parser::answer() {
+  while (is_word(peek()) && is_lead_word(peek().text)) {
+    take();
+    if (at(T::kColon)) take();
+  }
+  std::vector<NodeId> all = elements(T::kEnd, T::kEnd);
+  if (!at(T::kEnd)) fail("something is left over: " + peek().text);
+  if (all.empty()) fail("empty");
+  return all.size() == 1 ? all[0] : tree_.add(Kind::kList, all, alternatives_ ? 1 : 0);
+}
+
+bool Parser::at_separator() const { return at(T::kComma) || at(T::kSemicolon) || at(T::kAnd) || at(T::kOr); }
+
+// Elements up to `close` or `close2` or the end, none of which is taken.
+std::vector<NodeId> Parser::elements(T close, T close2) {
+  std::vector<NodeId> all;
+  while (!at(close) && !at(close2) && !at(T::kEnd)) {
+    if (groups_ == 0 && !all.empty() && is_word(peek()) && starts_condition(peek().text)) {
+      drop_condition();
+      break;
+    }
+    all.push_back(element());
+    if (!at_separator()) break;
+    while (at_separator()) alternatives_ = take().kind == T::kOr || alternatives_;  // ", and"
+  }
+  return all;
+}
+
+// "…, where b is an integer": what the answer holds for is not compared.
+void Parser::drop_condition() {
+  while (!at(T::kEnd)) take();
+}
+
+NodeId Parser::element() {
+  Deeper deeper(*this);
+  const NodeId value = relation();
+  if (groups_ == 0 && is_word(peek()) && starts_condition(peek().text)) drop_condition();
+  return value;
+}
+
+NodeId Parser::relation() {
+  NodeId left = ratio();
+  std::vector<NodeId> chain;
+  while (at(T::kRelation)) {
+    const uint8_t op = take().value;
+    NodeId right = ratio();
+    if (at(T::kMod) || (at(T::kLParen) && peek(1).kind == T::kMod)) {
+      const bool paren = accept(T::kLParen);
+      take();
+      right = made(Function::kMod, {right, signed_term()});
+      if (paren) expect(T::kRParen, "the modulus is not closed");
+    }
+    chain.push_back(tree_.add(Kind::kRelation, {left, right}, op));
+    left = right;
+  }
+  if (chain.empty()) return left;
+  return chain.size() == 1 ? chain[0] : tree_.add(Kind::kChain, chain);
+}
+
+NodeId Parser::ratio() {
+  NodeId left = set_expression();
+  while (at(T::kColon) && !no_colon_) {
+    take();
+    left = tree_.add(Kind::kRatio, {left, set_expression()});
+  }
+  return left;
+}
+
+NodeId Parser::set_expression() {
+  NodeId left = with_unit(additive());
+  while (at(T::kUnion) || at(T::kIntersection) || at(T::kSetMinus)) {
+    const T op = take().kind;
+    const NodeId right = with_unit(additive());
+    left = tree_.add(op == T::kUnion ? Kind::kUnion : op == T::kIntersection ? Kind::kIntersection : Kind::kDifference, {left, right});
+  }
+  return left;
+}
+
+NodeId Parser::additive() {
+  Deeper deeper(*this);
+  std::vector<NodeId> terms;
+  if (at(T::kPlusMinus) || at(T::kMinusPlus)) {
+    const uint8_t swapped = take().kind == T::kMinusPlus ? 1 : 0;
+    terms.push_back(tree_.add(Kind::kPlusMinus, {tree_.add_integer(0), multiplicative()}, swapped));
+  } else {
+    terms.push_back(signed_term());
+  }
+  auto sum = [&] { return terms.size() == 1 ? terms[0] : tree_.add(Kind::kAdd, terms); };
+  for (;;) {
+    if (at(T::kPlus) || at(T::kMinus)) {
+      const bool minus = take().kind == T::kMinus;
+      const NodeId term = signed_term();
+      terms.push_back(minus ? tree_.add(Kind::kNegate, {term}) : term);
+    } else if (at(T::kPlusMinus) || at(T::kMinusPlus)) {
+      const uint8_t swapped = take().kind == T::kMinusPlus ? 1 : 0;
+      const NodeId left = sum();
+      terms.assign(1, tree_.add(Kind::kPlusMinus, {left, multiplicative()}, swapped));
+    } else {
+      return sum();
+    }
+  }
+}
+
+// A product with its signs: -2x, - -3.
+NodeId Parser::signed_term() {
+  bool negative = false;
+  size_t signs = 0;
+  while (at(T::kPlus) || at(T::kMinus)) {
+    if (++signs > 4) fail("too many signs");
+    negative ^= take().kind == T::kMinus;
+  }
+  const NodeId term = multiplicative();
+  return negative ? tree_.add(Kind::kNegate, {term}) : term;
+}
+
+NodeId Parser::multiplicative() {
+  bool left_is_integer = at(T::kNumber);
+  NodeId left = power();
+  left_is_integer = left_is_integer && is_integer(left);
+  for (;;) {
+    if (at(T::kTimes) || at(T::kSlash)) {
+      const bool divide = take().kind == T::kSlash;
+      if (at(T::kSlash)) fail("two slashes");
+      const bool negative = at(T::kMinus);
+      if (negative || at(T::kPlus)) take();
+      NodeId right = power();
+      if (negative) right = tree_.add(Kind::kNegate, {right});
+      left = tree_.add(divide ? Kind::kDivide : Kind::kMul, {left, right});
+    } else if (at(T::kMod) && peek().value == 0) {
+      take();
+      left = made(Function::kMod, {left, power()});
+    } else if (starts_factor()) {
+      left = mixed_or_product(left, left_is_integer);
+    } else {
+      return left;
+    }
+    left_is_integer = false;
+  }
+}
+
+// 2 1/2, 2\frac{1}{2} and 2½ are mixed numbers; all else that stands side by side is a product.
+NodeId Parser::mixed_or_product(NodeId left, bool left_is_integer) {
+  if (left_is_integer && policies_.mixed_numbers) {
+    if (at(T::kNumber) && peek().space && peek(1).kind == T::kSlash && peek(2).kind == T::kNumber) {
+      const NodeId top = number();
+      take();
+      const NodeId bottom = number();
+      if (!is_integer(top) || !is_integer(bottom)) fail("two numbers side by side");
+      return tree_.add(Kind::kAdd, {left, tree_.add(Kind::kDivide, {top, bottom})});
+    }
+    if (at(T::kFrac) || at(T::kFraction)) {
+      const NodeId part = power();
+      const bool proper = tree_.is(part, Kind::kDivide) && is_integer(tree_.child(part, 0)) && is_integer(tree_.child(part, 1)) &&
+                          tree_.number(tree_.child(part, 0)).value < tree_.number(tree_.child(part, 1)).value;
+      return tree_.add(proper ? Kind::kAdd : Kind::kMul, {left, part});
+    }
+  }
+  if (at(T::kNumber) && t_[i_ - 1].kind == T::kNumber) fail("two numbers side by side");
+  if (tree_.is(left, Kind::kText)) fail("a value beside words");
+  const NodeId right = power();
+  if (tree_.is(right, Kind::kText)) fail("words beside a value");
+  if (tree_.is(right, Kind::kInterval) || tree_.is(right, Kind::kTuple)) fail("a value beside a bracketed list");
+  return tree_.add(Kind::kMul, {left, right});
+}
+
+bool Parser::starts_factor() const {
+  switch (peek().kind) {
+    case T::kNumber: case T::kLetter: case T::kConstant: case T::kLParen: case T::kLBracket: case T::kLBrace: case T::kLFloor: case T::kLCeil:
+    case T::kFrac: case T::kSqrt: case T::kRoot: case T::kSum: case T::kProduct: case T::kFraction: case T::kCall: case T::kBegin: case T::kOpaque: case T::kAccent:
+      return true;
+    case T::kBinom: return peek().value == 0;
+    case T::kFunction: return !no_function_;
+    case T::kBar: return peek().value == 1 || (peek().value == 0 && bars_ == 0 && !no_colon_);
+    case T::kWord: return !at_unit_word();
+    default: return false;
+  }
+}
+
+NodeId Parser::power() {
+  Deeper deeper(*this);
+  const bool is_function = at(T::kFunction);
+  return postfix(atom(), is_function);
+}
+
+NodeId Parser::postfix(NodeId base, bool) {
+  for (;;) {
+    if (at(T::kCaret)) {
+      take();
+      const bool braces = at(T::kLBrace);
+      const Token& mark = peek(braces ? 1 : 0);
+      const bool lone = !braces || peek(2).kind == T::kRBrace;
+      if (lone && (mark.kind == T::kDegree || ((mark.text == "o" || mark.text == "0") && braces == false && mark.kind == T::kLetter && tree_.is(base, Kind::kNumber)))) {
+        for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
+        base = tree_.add(Kind::kDegree, {base});
+      } else if (lone && mark.kind == T::kPrime && tree_.is(base, Kind::kSymbol)) {
+        for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
+        base = tree_.add_named(Kind::kSymbol, tree_.name(base) + "'");
+      } else if (lone && mark.kind == T::kText && (mark.text == "th" || mark.text == "st" || mark.text == "nd" || mark.text == "rd")) {
+        for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();  // 5^{\text{th}}
+      } else {
+        base = tree_.add(Kind::kPower, {base, exponent()});
+      }
+    } else if (at(T::kSuperscript)) {
+      const bool negative = peek().text.starts_with('-'), is_signed = negative || peek().text.starts_with('+');
+      const std::string body = take().text.substr(is_signed ? 1 : 0);
+      if (body.empty()) fail("a raised sign without a number");
+      NodeId power = body == "n" ? tree_.add_named(Kind::kSymbol, "n") : kNone;
+      if (power == kNone) {
+        if (body.find_first_not_of("0123456789") != std::string::npos) fail("raised characters that are no number");
+        power = tree_.add_number(number_of(body));
+      }
+      base = tree_.add(Kind::kPower, {base, negative ? tree_.add(Kind::kNegate, {power}) : power});
+    } else if (at(T::kBang)) {
+      take();
+      const bool twice = at(T::kBang) && !peek().space;
+      if (twice) take();
+      base = made(twice ? Function::kDoubleFactorial : Function::kFactorial, {base});
+    } else if (at(T::kPercent)) {
+      take();
+      base = tree_.add(Kind::kPercent, {base});
+    } else if (at(T::kDegree)) {
+      take();
+      base = tree_.add(Kind::kDegree, {base});
+    } else if (at(T::kPrime) && tree_.is(base, Kind::kSymbol)) {
+      take();
+      base = tree_.add_named(Kind::kSymbol, tree_.name(base) + "'");
+    } else {
+      return base;
+    }
+  }
+}
+
+NodeId Parser::exponent() {
+  Deeper deeper(*this);
+  bool negative = false;
+  if (at(T::kMinus) || at(T::kPlus)) negative = take().kind == T::kMinus;
+  NodeId value = atom();
+  // 2^3^4 is 2^(3^4); the other suffixes belong to the power: 2^3! is (2^3)!.
+  if (at(T::kCaret)) {
+    take();
+    value = tree_.add(Kind::kPower, {value, exponent()});
+  }
+  return negative ? tree_.add(Kind::kNegate, {value}) : value;
+}
+
+// --- units -----------------------------------------------------------------------------------------------------------
+
+// Whether the word that follows a value is its unit and not a product of letters.
+bool Parser::at_unit_word() const {
+  const Token& t = peek();
+  if (t.kind == T::kText) return true;
+  if (t.kind != T::kWord) return false;
+  if (is_unit_word(t.text)) return true;
+  if (t.space && t.text.size() > 2) return true;
+  return t.text.size() > 3;
+}
+
+NodeId Parser::with_unit(NodeId value) {
+  while (is_word(peek())) {
+    const int64_t factor = multiplier_word(peek().text);
+    if (factor == 0 || tree_.is(value, Kind::kText)) break;
+    take();
+    value = tree_.add(Kind::kMul, {value, tree_.add_integer(factor)});
+  }
+  if (tree_.is(value, Kind::kText) || !(is_word(peek()) && at_unit_word())) return value;
+  if (starts_condition(peek().text)) return value;
+  const std::string name = unit();
+  return tree_.add_named(Kind::kQuantity, name, {value});
+}
+
+// "square feet", "cm^2", "km/h" as they are written, with single spaces.
+std::string Parser::unit() {
+  std::string name;
+  size_t words = 0;
+  for (;;) {
+    if (is_word(peek())) {
+      if (groups_ == 0 && !name.empty() && starts_condition(peek().text)) break;
+      if (is_number_relation_word(peek().text)) fail("words that are no unit: " + peek().text);
+      if (++words > 6) fail("words that are no unit: " + name);
+      if (!name.empty() && name.back() != '/') name += ' ';
+      name += take().text;
+    } else if (at(T::kCaret) || at(T::kSuperscript)) {
+      const bool caret = take().kind == T::kCaret;
+      name += '^';
+      const bool braces = caret && accept(T::kLBrace);
+      if (!caret) {
+        name += t_[i_ - 1].text;
+      } else if (at(T::kMinus)) {
+        take();
+        name += '-';
+        name += at(T::kNumber) ? take().text : std::string();
+      } else if (at(T::kNumber)) {
+        name += take().text;
+      } else {
+        fail("a unit with an odd exponent");
+      }
+      if (braces) expect(T::kRBrace, "a unit's exponent is not closed");
+    } else if (at(T::kSlash) && (is_word(peek(1)) || peek(1).kind == T::kLetter)) {
+      take();
+      name += '/';
+      if (at(T::kLetter)) name += take().text;
+    } else if (at(T::kLetter) && !name.empty() && peek().space && (peek().text == "a" || peek().text == "A")) {
+      take();  // "30 miles a day"
+    } else if (at(T::kRelation) && peek().value == static_cast<uint8_t>(Relation::kIn) && !name.empty() && is_word(peek(1))) {
+      take();
+    } else {
+      break;
+    }
+  }
+  return name;
+}
+
+}  // namespace tenon::math_answer

@@ -1,0 +1,670 @@
+// What stands alone: numbers, symbols, functions, brackets, matrices.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <charconv>
+
+#include "math_answer/parser_impl.h"
+#include "math_answer/units.h"
+#include "math_answer/vocabulary.h"
+
+namespace tenon::math_answer {
+namespace {
+
+bool all_digits(std::string_view s) {
+  return !s.empty() && s.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+std::string lower(std::string_view s) {
+  std::string out(s);
+  for (char& c : out)
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+  return out;
+}
+
+Rational integer_of(std::string_view digits) {
+  Rational value;
+  const std::string text(digits);
+  if (fmpz_set_str(value.num(), text.c_str(), 10) != 0) throw ParseError("not a number: " + text.substr(0, 20));
+  return value;
+}
+
+int digit_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'Z') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'z') return c - 'a' + 10;
+  return 99;
+}
+
+}  // namespace
+
+Number number_of(std::string_view text) {
+  Number n;
+  int64_t exponent = 0;
+  if (const size_t e = text.find_first_of("eE"); e != std::string_view::npos) {
+    std::string_view digits = text.substr(e + 1);
+    if (digits.starts_with('+')) digits.remove_prefix(1);
+    std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
+    if (exponent > 5000 || exponent < -5000) throw LimitError("an exponent beyond 5,000");
+    n.is_decimal = true;
+    text = text.substr(0, e);
+  }
+  const size_t point = text.find('.');
+  std::string digits(text.substr(0, point));
+  size_t decimals = 0;
+  if (point != std::string_view::npos) {
+    decimals = text.size() - point - 1;
+    digits += text.substr(point + 1);
+    n.is_decimal = n.is_decimal || decimals > 0;
+  }
+  if (digits.empty()) throw ParseError("a number without digits");
+  n.value = integer_of(digits);
+  n.decimals = static_cast<int>(static_cast<int64_t>(decimals) - exponent);
+  n.significant = static_cast<int>(digits.size() - std::min(digits.find_first_not_of('0'), digits.size()));
+  const int64_t shift = exponent - static_cast<int64_t>(decimals);
+  if (shift != 0) n.value = n.value * Rational::power_of_ten(shift);
+  return n;
+}
+
+NodeId Parser::atom() {
+  switch (peek().kind) {
+    case T::kNumber: return number();
+    case T::kLetter: case T::kWord: return letters();
+    case T::kConstant: {
+      const Token t = take();
+      if (at(T::kUnder)) return symbol(t.text.empty() ? "e" : t.text);  // e_1 is a name
+      return tree_.add(Kind::kConstant, {}, t.value);
+    }
+    case T::kText: return text();
+    case T::kFunction: return function();
+    case T::kFrac: return fraction();
+    case T::kFraction: {
+      const std::string both = take().text;
+      const size_t slash = both.find('/');
+      return tree_.add(Kind::kDivide, {tree_.add_integer(std::stoi(both.substr(0, slash))), tree_.add_integer(std::stoi(both.substr(slash + 1)))});
+    }
+    case T::kSqrt: case T::kRoot: return root();
+    case T::kBinom: return binomial();
+    case T::kAccent: return accent();
+    case T::kLParen: case T::kLBracket: case T::kRBracket: case T::kLAngle: return bracketed();
+    case T::kLBrace: return brace_group();
+    case T::kLSet: return set();
+    case T::kBar: case T::kDoubleBar: return bars();
+    case T::kLFloor: case T::kLCeil: return floor_or_ceiling();
+    case T::kNamedSet: return tree_.add(Kind::kNamedSet, {}, take().value);
+    case T::kBegin: return matrix();
+    case T::kSum: take(); return sum(false);
+    case T::kProduct: take(); return sum(true);
+    case T::kOpaque: return opaque();
+    case T::kDots: take(); return tree_.add_named(Kind::kOpaque, "...");
+    case T::kCall: return call();
+    case T::kCurrency: {
+      const std::string unit = take().text;
+      const bool negative = accept(T::kMinus);
+      const NodeId value = negative ? tree_.add(Kind::kNegate, {multiplicative()}) : multiplicative();
+      return tree_.add_named(Kind::kQuantity, unit, {value});
+    }
+    case T::kEnd: fail("the answer ends too early");
+    default: fail(peek().text.empty() ? "a sign that does not belong there" : "not known: " + peek().text.substr(0, 40));
+  }
+}
+
+NodeId Parser::number() {
+  const Token token = take();
+  if (auto based = based_number(token.text, 0)) return *based;
+  if (at(T::kAccent) && !peek().space && (peek().text == "overline" || peek().text == "dot") && token.text.find('.') != std::string::npos) return repeating(token);
+  Number n = number_of(token.text);
+  if (at(T::kDots) && token.text.find('.') != std::string::npos) {
+    take();
+    n.is_truncated = true;
+  }
+  return tree_.add_number(std::move(n));
+}
+
+// 204_5, 152A_{11}: the digits may go on in letters up to the subscript.
+std::optional<NodeId> Parser::based_number(std::string digits, size_t ahead) {
+  if (digits.find_first_of(".eE") != std::string::npos && !all_digits(digits)) {
+    if (digits.find('.') != std::string::npos) return std::nullopt;
+  }
+  bool has_letters = !all_digits(digits);
+  size_t k = ahead;
+  for (; !peek(k).space && (peek(k).kind == T::kLetter || peek(k).kind == T::kWord || peek(k).kind == T::kNumber); ++k) {
+    if (peek(k).text.size() > 8 || peek(k).text.find_first_of("_.") != std::string::npos) return std::nullopt;
+    digits += peek(k).text;
+    has_letters = has_letters || peek(k).kind != T::kNumber;
+  }
+  if (peek(k).kind != T::kUnder) return std::nullopt;
+  const bool braces = peek(k + 1).kind == T::kLBrace;
+  const Token& mark = peek(k + (braces ? 2 : 1));
+  if (braces && peek(k + 3).kind != T::kRBrace) return std::nullopt;
+  int base = 0;
+  if (mark.kind == T::kNumber && all_digits(mark.text) && mark.text.size() <= 2) {
+    base = std::stoi(mark.text);
+  } else if (mark.kind == T::kText || mark.kind == T::kWord) {
+    base = number_word(lower(mark.text)).value_or(0);
+  }
+  if (base < 2 || base > 36 || (has_letters && base <= 10)) return std::nullopt;
+  if (digits.size() > 2000) throw LimitError("a number of more than 2,000 digits in another base");
+  Number n;
+  for (char c : digits) {
+    if (digit_value(c) >= base) fail("the digit " + std::string(1, c) + " in base " + std::to_string(base));
+    n.value = n.value * Rational(base) + Rational(digit_value(c));
+  }
+  n.base = base;
+  for (size_t taken = 0; taken < k + (braces ? 4 : 2); ++taken) take();
+  return tree_.add_number(std::move(n));
+}
+
+// 0.1\overline{6}
+NodeId Parser::repeating(const Token& token) {
+  take();
+  const bool braces = accept(T::kLBrace);
+  if (!at(T::kNumber) || !all_digits(peek().text) || peek().text.size() > 60) fail("a bar over something else than digits");
+  const std::string period = take().text;
+  if (braces) expect(T::kRBrace, "the bar's braces are not closed");
+  Number n = number_of(token.text);
+  const int64_t decimals = static_cast<int64_t>(token.text.size() - token.text.find('.') - 1);
+  const Rational nines = Rational::power_of_ten(static_cast<int64_t>(period.size())) - Rational(1);
+  n.value = n.value + integer_of(period) / nines / Rational::power_of_ten(decimals);
+  n.is_decimal = false;
+  return tree_.add_number(std::move(n));
+}
+
+NodeId Parser::letters() {
+  const Token token = take();
+  if (token.kind == T::kLetter) {
+    // f(x): a value of f, which nobody knows; a(x+1): a product.
+    const bool named_function = token.text.size() == 1 && std::string_view("fghFGH").find(token.text) != std::string_view::npos;
+    const bool definition = peek().kind == T::kLParen && peek(1).kind == T::kLetter && peek(2).kind == T::kRParen && peek(3).kind == T::kRelation;
+    if (at(T::kLParen) && (named_function || definition)) {
+      std::string name = token.text;
+      take();
+      ++groups_;
+      std::vector<NodeId> arguments;
+      const size_t from = i_;
+      arguments = elements(T::kRParen, T::kRParen);
+      --groups_;
+      expect(T::kRParen, "the function's bracket is not closed");
+      name += "(" + canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from), t_.begin() + static_cast<ptrdiff_t>(i_)));
+      return tree_.add(Kind::kOpaque, arguments, 1, tree_.name_index(name));
+    }
+    if (token.text == "C" && at(T::kUnder) && peek(1).kind == T::kNumber && peek(2).kind == T::kCaret && peek(3).kind == T::kNumber) {
+      take();
+      const NodeId n = number();
+      take();
+      const NodeId k = number();
+      return made(Function::kBinomial, {n, k});
+    }
+    return symbol(token.text);
+  }
+  if (policies_.number_words)
+    if (auto value = number_word(lower(token.text))) {
+      NodeId n = tree_.add_integer(*value);
+      // twenty-five
+      if (*value >= 20 && *value < 100 && at(T::kMinus) && peek(1).kind == T::kWord)
+        if (auto ones = number_word(lower(peek(1).text)); ones && *ones > 0 && *ones < 10) {
+          take();
+          take();
+          n = tree_.add_integer(*value + *ones);
+        }
+      return n;
+    }
+  // ab, abc: a product; longer words are words.
+  if (token.text.size() <= 3 && !is_plain_word(token.text)) {
+    std::vector<NodeId> factors;
+    for (size_t k = 0; k + 1 < token.text.size(); ++k) {
+      const std::string letter(1, token.text[k]);
+      factors.push_back(letter == "i" || letter == "e" ? tree_.add_constant(letter == "i" ? Constant::kI : Constant::kE) : tree_.add_named(Kind::kSymbol, letter));
+    }
+    const std::string last(1, token.text.back());
+    NodeId tail = last == "i" || last == "e" ? tree_.add_constant(last == "i" ? Constant::kI : Constant::kE) : symbol(last);
+    // The exponent that follows belongs to the last letter alone: ab^2 is a·b².
+    factors.push_back(postfix(tail, false));
+    return tree_.add(Kind::kMul, factors);
+  }
+  std::string words = token.text;
+  while (at(T::kWord) || at(T::kText) || at(T::kLetter)) words += " " + take().text;
+  return tree_.add_named(Kind::kText, words);
+}
+
+NodeId Parser::symbol(std::string name) {
+  if (at(T::kUnder)) name += subscript();
+  while (at(T::kPrime)) {
+    take();
+    name += '\'';
+  }
+  return tree_.add_named(Kind::kSymbol, name);
+}
+
+// What follows an underscore, as part of a name.
+std::string Parser::subscript() {
+  take();
+  if (!accept(T::kLBrace)) {
+    const Token t = take();
+    if (t.kind != T::kNumber && t.kind != T::kLetter && t.kind != T::kText && t.kind != T::kConstant && t.kind != T::kWord && t.kind != T::kFunction) fail("nothing below the line");
+    return "_" + (t.text.empty() ? std::to_string(t.value) : t.text);
+  }
+  std::string name = "_";
+  for (size_t depth = 1;;) {
+    if (at(T::kEnd)) fail("a subscript is not closed");
+    const Token t = take();
+    if (t.kind == T::kLBrace) ++depth;
+    if (t.kind == T::kRBrace && --depth == 0) break;
+    name += t.text.empty() ? std::string(1, static_cast<char>(' ' + static_cast<int>(t.kind))) + std::to_string(t.value) : t.text;
+  }
+  return name;
+}
+
+NodeId Parser::text() {
+  const Token token = take();
+  std::string words = token.text;
+  if (auto based = based_number(words, 0); based && words.find(' ') == std::string::npos) return *based;
+  if (all_digits(words)) return tree_.add_number(number_of(words));
+  if (policies_.number_words)
+    if (auto value = number_word(lower(words))) return tree_.add_integer(*value);
+  if (words.size() == 1 && digit_value(words[0]) < 36) return symbol(words);
+  while (at(T::kText) || at(T::kWord)) words += " " + take().text;
+  return tree_.add_named(Kind::kText, words);
+}
+
+// One argument of \frac or \sqrt: a group, or one character.
+NodeId Parser::argument(const char* of) {
+  Deeper deeper(*this);
+  if (at(T::kLBrace)) return brace_group();
+  if (at(T::kLParen)) return bracketed();
+  if (at(T::kNumber) && all_digits(peek().text)) {
+    Token& token = t_[i_];
+    const Number first = number_of(token.text.substr(0, 1));
+    if (token.text.size() == 1) {
+      take();
+    } else {
+      token.text.erase(0, 1);
+      token.space = false;
+    }
+    return tree_.add_number(first);
+  }
+  if (at(T::kMinus) || at(T::kPlus) || at(T::kEnd)) fail(std::string("nothing in ") + of);
+  return atom();
+}
+
+NodeId Parser::fraction() {
+  const Token command = take();
+  if (!command.command && at(T::kLParen)) {  // frac(1, 2)
+    const NodeId both = bracketed();
+    if (tree_.is(both, Kind::kTuple) && tree_[both].count == 2) return tree_.add(Kind::kDivide, {tree_.child(both, 0), tree_.child(both, 1)});
+    return tree_.add(Kind::kDivide, {both, argument("a fraction")});
+  }
+  const NodeId top = argument("a fraction");
+  return tree_.add(Kind::kDivide, {top, argument("a fraction")});
+}
+
+NodeId Parser::root() {
+  Deeper deeper(*this);
+  const Token token = take();
+  NodeId degree = tree_.add_integer(token.value == 0 ? 2 : token.value);
+  if (token.kind == T::kRoot || (at(T::kLBracket) && token.command)) {
+    if (token.kind == T::kRoot && at(T::kLParen)) {  // root(x, 3)
+      const NodeId both = bracketed();
+      if (!tree_.is(both, Kind::kTuple) || tree_[both].count != 2) fail("root takes two arguments");
+      return tree_.add(Kind::kRoot, {tree_.child(both, 0), tree_.child(both, 1)});
+    }
+    if (token.kind == T::kRoot) {  // \root 3 \of x is not read
+      fail("not known: root");
+    }
+    take();
+    ++groups_;
+    degree = additive();
+    --groups_;
+    expect(T::kRBracket, "the root's degree is not closed");
+  }
+  NodeId radicand;
+  if (token.command) {
+    radicand = argument("a root");
+  } else {
+    radicand = atom();
+    if (tree_.is(radicand, Kind::kTuple) && tree_[radicand].count == 2) {
+      degree = tree_.child(radicand, 1);
+      radicand = tree_.child(radicand, 0);
+    }
+  }
+  return tree_.add(Kind::kRoot, {radicand, degree});
+}
+
+NodeId Parser::binomial() {
+  take();
+  const NodeId n = argument("a binomial");
+  const NodeId k = argument("a binomial");
+  return made(Function::kBinomial, {n, k});
+}
+
+NodeId Parser::function() {
+  Deeper deeper(*this);
+  const Token token = take();
+  auto f = static_cast<Function>(token.value);
+  std::vector<NodeId> arguments;
+  NodeId base = kNone, power = kNone;
+  if (token.text == "10") base = tree_.add_integer(10);
+  if (token.text == "e") base = tree_.add_constant(Constant::kE);
+  for (int k = 0; k < 2; ++k) {
+    if (at(T::kUnder) && f == Function::kLog) {
+      take();
+      base = argument("the base of log");
+    } else if (at(T::kCaret)) {
+      take();
+      power = exponent();
+    } else if (at(T::kSuperscript)) {
+      const bool negative = peek().text.starts_with('-');
+      power = tree_.add_number(number_of(take().text.substr(negative ? 1 : 0)));
+      if (negative) power = tree_.add(Kind::kNegate, {power});
+    }
+  }
+  std::vector<NodeId> more;
+  const NodeId argument = function_argument(more);
+  arguments.push_back(argument);
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  if (f == Function::kLog && base == kNone && arguments.size() == 1 && policies_.log_base == 1) base = tree_.add_integer(10);
+  if (base != kNone && !tree_.is(base, Constant::kE)) arguments.push_back(base);
+  const bool inverse = power != kNone && tree_.is(power, Kind::kNegate) && is_integer(tree_.child(power, 0)) && tree_.number(tree_.child(power, 0)).value.is_one();
+  if (inverse && f <= Function::kCsc) {
+    f = static_cast<Function>(static_cast<int>(f) + (static_cast<int>(Function::kArcsin) - static_cast<int>(Function::kSin)));
+    power = kNone;
+  }
+  const NodeId value = made(f, arguments);
+  return power == kNone ? value : tree_.add(Kind::kPower, {value, power});
+}
+
+NodeId Parser::function_argument(std::vector<NodeId>& more) {
+  if (at(T::kLParen) || at(T::kLBrace) || at(T::kLSet)) {
+    const bool round = at(T::kLParen);
+    const NodeId inside = round ? bracketed() : at(T::kLSet) ? set() : brace_group();
+    if (tree_.is(inside, Kind::kTuple) || tree_.is(inside, Kind::kSet)) {
+      const auto all = tree_.children(inside);
+      more.assign(all.begin() + 1, all.end());
+      return all[0];
+    }
+    return inside;
+  }
+  return implicit_argument();
+}
+
+// sin 2x cos x: factors up to the next function, sign or slash.
+NodeId Parser::implicit_argument() {
+  const bool outer = no_function_;
+  if (!starts_factor()) fail("a function without an argument");
+  NodeId value;
+  if (at(T::kFunction)) {
+    value = function();  // log log x
+    return value;
+  }
+  no_function_ = true;
+  value = power();
+  while (starts_factor() && !at(T::kSum) && !at(T::kProduct) && !at(T::kLParen)) {
+    if (at(T::kNumber) && t_[i_ - 1].kind == T::kNumber) break;
+    value = tree_.add(Kind::kMul, {value, power()});
+  }
+  no_function_ = outer;
+  return value;
+}
+
+NodeId Parser::sum(bool product) {
+  Deeper deeper(*this);
+  NodeId from = kNone, to = kNone, variable = kNone;
+  for (int k = 0; k < 2; ++k) {
+    if (at(T::kUnder)) {
+      take();
+      expect(T::kLBrace, "a sum without bounds");
+      ++groups_;
+      const NodeId condition = relation();
+      --groups_;
+      expect(T::kRBrace, "the sum's bounds are not closed");
+      if (!tree_.is(condition, Kind::kRelation) || tree_[condition].sub != static_cast<uint8_t>(Relation::kEqual)) fail("a sum over something else than a range");
+      variable = tree_.child(condition, 0);
+      from = tree_.child(condition, 1);
+    } else if (at(T::kCaret)) {
+      take();
+      to = exponent();
+    }
+  }
+  if (variable != kNone && tree_.is(variable, Constant::kI)) variable = tree_.add_named(Kind::kSymbol, "i");
+  if (from == kNone || to == kNone || !tree_.is(variable, Kind::kSymbol)) fail("a sum without bounds");
+  // An index i is a name in the body, not the imaginary unit.
+  if (tree_.name(variable) == "i")
+    for (size_t k = i_; k < t_.size(); ++k)
+      if (t_[k].kind == T::kConstant && t_[k].value == static_cast<uint8_t>(Constant::kI)) {
+        t_[k].kind = T::kLetter;
+        t_[k].text = "i";
+      }
+  const NodeId body = multiplicative();
+  return tree_.add(Kind::kSum, {body, variable, from, to}, product ? 1 : 0);
+}
+
+// An integral or a limit: kept as it is written up to where its group ends.
+NodeId Parser::opaque() {
+  const size_t from = i_;
+  take();
+  size_t depth = 0;
+  while (!at(T::kEnd)) {
+    const T kind = peek().kind;
+    if (kind == T::kLBrace || kind == T::kLParen || kind == T::kLBracket || kind == T::kLSet) ++depth;
+    if (kind == T::kRBrace || kind == T::kRParen || kind == T::kRBracket || kind == T::kRSet) {
+      if (depth == 0) break;
+      --depth;
+    }
+    if (depth == 0 && (kind == T::kComma || kind == T::kRelation)) break;
+    take();
+  }
+  if (i_ - from < 2) fail("an integral or a limit of nothing");
+  return tree_.add_named(Kind::kOpaque, canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from), t_.begin() + static_cast<ptrdiff_t>(i_))));
+}
+
+NodeId Parser::accent() {
+  const Token token = take();
+  std::string name = token.text + " ";
+  if (token.value == 1) {  // \angle ABC, \triangle ABC
+    while (at(T::kLetter) || at(T::kWord)) name += take().text;
+    return symbol(name);
+  }
+  if (!accept(T::kLBrace)) {
+    const Token t = take();
+    if (t.kind != T::kLetter && t.kind != T::kConstant && t.kind != T::kNumber) fail("an accent over nothing");
+    return symbol(name + (t.text.empty() ? std::to_string(t.value) : t.text));
+  }
+  if (at(T::kRBrace)) fail("an accent over nothing");
+  while (!at(T::kRBrace)) {
+    if (at(T::kEnd)) fail("an accent is not closed");
+    const Token t = take();
+    name += t.text.empty() ? std::to_string(static_cast<int>(t.kind)) + "," + std::to_string(t.value) : t.text;
+  }
+  take();
+  return symbol(name);
+}
+
+// ( … ) and [ … ] and ⟨ … ⟩: a group, a tuple, an interval.
+NodeId Parser::bracketed() {
+  Deeper deeper(*this);
+  const T open = take().kind;
+  const int bars = std::exchange(bars_, 0);
+  const bool colon = std::exchange(no_colon_, false), function = std::exchange(no_function_, false);
+  ++groups_;
+  std::vector<NodeId> all;
+  const T close2 = open == T::kLAngle ? T::kRAngle : open == T::kRBracket ? T::kLBracket : T::kRBracket;
+  all = elements(open == T::kLAngle ? T::kRAngle : T::kRParen, close2);
+  --groups_;
+  bars_ = bars;
+  no_colon_ = colon;
+  no_function_ = function;
+  const T close = peek().kind;
+  const bool fits = close == T::kRParen || close == close2 || (open == T::kRBracket && close == T::kLBracket);
+  if (!fits) fail(at(T::kEnd) ? "a bracket is not closed" : "a bracket does not fit");
+  take();
+  if (all.empty()) fail("empty brackets");
+  if (open == T::kLAngle) return tree_.add(Kind::kTuple, all);
+  const bool lo_closed = open == T::kLBracket;
+  const bool hi_closed = close == T::kRBracket;
+  if (all.size() == 1) {
+    if (lo_closed != hi_closed) fail("brackets that do not fit");
+    // A group of one; a list of lists keeps its brackets.
+    return lo_closed && tree_.is(all[0], Kind::kBracketed) ? tree_.add(Kind::kBracketed, all) : all[0];
+  }
+  if (open == T::kRBracket || lo_closed != hi_closed) {
+    if (all.size() != 2) fail("an interval of more than two ends");
+    return tree_.add(Kind::kInterval, all, static_cast<uint8_t>((lo_closed ? 1 : 0) | (hi_closed ? 2 : 0)));
+  }
+  if (!lo_closed) return tree_.add(Kind::kTuple, all);
+  const bool rows = std::all_of(all.begin(), all.end(), [&](NodeId id) { return tree_.is(id, Kind::kBracketed) || tree_.is(id, Kind::kInterval); });
+  if (all.size() == 2 && !rows) return tree_.add(Kind::kInterval, all, 3);
+  return tree_.add(Kind::kBracketed, all);
+}
+
+NodeId Parser::brace_group() {
+  Deeper deeper(*this);
+  take();
+  const int bars = std::exchange(bars_, 0);
+  const bool colon = std::exchange(no_colon_, false), function = std::exchange(no_function_, false);
+  ++groups_;
+  std::vector<NodeId> all = elements(T::kRBrace, T::kRBrace);
+  --groups_;
+  bars_ = bars;
+  no_colon_ = colon;
+  no_function_ = function;
+  if (at(T::kBinom) && peek().value == 1 && all.size() == 1) {  // {n \choose k}
+    take();
+    all[0] = made(Function::kBinomial, {all[0], additive()});
+  }
+  expect(T::kRBrace, "a brace is not closed");
+  if (all.empty()) fail("empty braces");
+  return all.size() == 1 ? all[0] : tree_.add(Kind::kSet, all);
+}
+
+NodeId Parser::set() {
+  Deeper deeper(*this);
+  take();
+  const int bars = std::exchange(bars_, 0);
+  const bool colon = std::exchange(no_colon_, true), function = std::exchange(no_function_, false);
+  ++groups_;
+  std::vector<NodeId> all = elements(T::kRSet, T::kRBrace);
+  if (all.size() == 1 && (at(T::kBar) || at(T::kColon))) {
+    take();
+    std::vector<NodeId> conditions;
+    if (tree_.is(all[0], Kind::kRelation)) conditions.push_back(all[0]);
+    no_colon_ = false;
+    const std::vector<NodeId> more = elements(T::kRSet, T::kRBrace);
+    conditions.insert(conditions.end(), more.begin(), more.end());
+    if (conditions.empty()) fail("a set without a condition");
+    all.assign(1, tree_.add(Kind::kSetBuilder, conditions));
+  }
+  --groups_;
+  bars_ = bars;
+  no_colon_ = colon;
+  no_function_ = function;
+  if (!accept(T::kRSet)) expect(T::kRBrace, "a set is not closed");
+  if (all.empty()) return tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty));
+  if (all.size() == 1 && tree_.is(all[0], Kind::kSetBuilder)) return all[0];
+  return tree_.add(Kind::kSet, all);
+}
+
+NodeId Parser::bars() {
+  Deeper deeper(*this);
+  const Token open = take();
+  if (open.value == 2 || open.value == 3) fail("a bar that closes nothing");
+  const int outer = std::exchange(bars_, 1);
+  const bool function = std::exchange(no_function_, false);
+  const NodeId inside = additive();
+  bars_ = outer;
+  no_function_ = function;
+  if (peek().kind != open.kind || peek().value == 1) fail("an absolute value is not closed");
+  take();
+  return made(Function::kAbs, {inside});
+}
+
+NodeId Parser::floor_or_ceiling() {
+  Deeper deeper(*this);
+  const bool floor = take().kind == T::kLFloor;
+  const int bars = std::exchange(bars_, 0);
+  const bool function = std::exchange(no_function_, false);
+  const NodeId inside = additive();
+  bars_ = bars;
+  no_function_ = function;
+  expect(floor ? T::kRFloor : T::kRCeil, "a floor or a ceiling is not closed");
+  return made(floor ? Function::kFloor : Function::kCeil, {inside});
+}
+
+NodeId Parser::matrix() {
+  Deeper deeper(*this);
+  const std::string name = take().text;
+  const bool is_matrix = name == "pmatrix" || name == "bmatrix" || name == "matrix" || name == "array" || name == "vmatrix" || name == "Bmatrix" || name == "smallmatrix" || name == "Vmatrix";
+  const bool is_cases = name == "cases";
+  if (!is_matrix && !is_cases) fail("not known: the environment " + name);
+  ++groups_;
+  const int bars = std::exchange(bars_, 0);
+  std::vector<NodeId> cells;
+  size_t columns = 0, row_start = 0;
+  while (!at(T::kEnd_)) {
+    if (at(T::kEnd)) fail("the matrix is not closed");
+    cells.push_back(element());
+    if (is_cases)
+      while (at(T::kComma) || at(T::kAmpersand)) {
+        take();
+        if (!at(T::kRow) && !at(T::kEnd_) && !at(T::kComma)) cells.push_back(element());
+      }
+    if (accept(T::kAmpersand)) continue;
+    const size_t width = cells.size() - row_start;
+    if (columns != 0 && width != columns && !is_cases) fail("rows of different length");
+    columns = width;
+    row_start = cells.size();
+    if (!accept(T::kRow) && !at(T::kEnd_)) fail("a matrix with something odd in it");
+  }
+  if (take().text != name) fail("the matrix ends as another");
+  --groups_;
+  bars_ = bars;
+  if (cells.empty()) fail("an empty matrix");
+  if (is_cases) return tree_.add(Kind::kList, cells);
+  if (columns > 255) throw LimitError("more than 255 columns");
+  const NodeId value = tree_.add(Kind::kMatrix, cells, static_cast<uint8_t>(columns));
+  return name == "vmatrix" ? made(Function::kDet, {value}) : value;
+}
+
+NodeId Parser::matrix_of_lists(NodeId list) {
+  std::vector<NodeId> cells;
+  size_t columns = 0;
+  const auto rows = tree_.children(list);
+  for (NodeId row : std::vector<NodeId>(rows.begin(), rows.end())) {
+    const bool nested = tree_.is(row, Kind::kBracketed) || tree_.is(row, Kind::kInterval) || tree_.is(row, Kind::kTuple);
+    const size_t before = cells.size();
+    if (nested) {
+      const auto inner = tree_.children(row);
+      cells.insert(cells.end(), inner.begin(), inner.end());
+    } else {
+      cells.push_back(row);
+    }
+    if (columns != 0 && cells.size() - before != columns) fail("rows of different length");
+    columns = cells.size() - before;
+  }
+  if (columns > 255) throw LimitError("more than 255 columns");
+  return tree_.add(Kind::kMatrix, cells, static_cast<uint8_t>(columns));
+}
+
+// sympy's constructors.
+NodeId Parser::call() {
+  Deeper deeper(*this);
+  const std::string name = take().text;
+  if (!at(T::kLParen)) fail(name + " without arguments");
+  take();
+  ++groups_;
+  const std::vector<NodeId> all = elements(T::kRParen, T::kRParen);
+  --groups_;
+  expect(T::kRParen, "the arguments are not closed");
+  if (name == "FiniteSet") return all.empty() ? tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty)) : tree_.add(Kind::kSet, all);
+  if (all.empty()) fail(name + " without arguments");
+  if (name == "Tuple") return all.size() == 1 ? all[0] : tree_.add(Kind::kTuple, all);
+  if (name == "Union") return all.size() == 1 ? all[0] : tree_.add(Kind::kUnion, all);
+  if (name == "Matrix") return matrix_of_lists(all[0]);
+  if (all.size() == 1 && (name == "Integer" || name == "Rational" || name == "Float")) return all[0];
+  if (all.size() != 2) fail(name + " takes two arguments");
+  if (name == "Rational") return tree_.add(Kind::kDivide, all);
+  if (name == "Pow") return tree_.add(Kind::kPower, all);
+  if (name == "Eq") return tree_.add(Kind::kRelation, all, static_cast<uint8_t>(Relation::kEqual));
+  if (name == "Interval") return tree_.add(Kind::kInterval, all, 3);
+  fail("not known: " + name);
+}
+
+}  // namespace tenon::math_answer

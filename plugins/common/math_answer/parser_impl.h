@@ -1,0 +1,108 @@
+// The parser's inside, shared by its files.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "math_answer/parser.h"
+
+namespace tenon::math_answer {
+
+class Parser {
+ public:
+  Parser(std::vector<Token> tokens, const Policies& policies, Tree& tree) : t_(std::move(tokens)), policies_(policies), tree_(tree) {}
+  NodeId answer();
+
+ private:
+  struct Deeper {
+    explicit Deeper(Parser& p) : parser(p) {
+      if (++parser.depth_ > kMaxDepth) throw LimitError("nested deeper than 256");
+    }
+    ~Deeper() { --parser.depth_; }
+    Parser& parser;
+  };
+
+  // tokens
+  const Token& peek(size_t ahead = 0) const { return t_[std::min(i_ + ahead, t_.size() - 1)]; }
+  bool at(T kind) const { return peek().kind == kind; }
+  bool at_relation(Relation r) const { return at(T::kRelation) && peek().value == static_cast<uint8_t>(r); }
+  Token take() {
+    Token token = peek();
+    if (i_ + 1 < t_.size()) ++i_;
+    return token;
+  }
+  bool accept(T kind) {
+    if (!at(kind)) return false;
+    take();
+    return true;
+  }
+  void expect(T kind, const char* what) {
+    if (!accept(kind)) fail(what);
+  }
+  [[noreturn]] void fail(const std::string& what) const { throw ParseError(what); }
+
+  // parser.cpp: from lists down to factors
+  std::vector<NodeId> elements(T close, T close2);
+  bool at_separator() const;
+  NodeId element();
+  NodeId relation();
+  NodeId ratio();
+  NodeId set_expression();
+  NodeId additive();
+  NodeId signed_term();
+  NodeId multiplicative();
+  NodeId mixed_or_product(NodeId left, bool left_is_integer);
+  bool starts_factor() const;
+  NodeId power();
+  NodeId postfix(NodeId base, bool after_operator);
+  NodeId exponent();
+  NodeId with_unit(NodeId value);
+  std::string unit();
+  bool at_unit_word() const;
+  void drop_condition();
+
+  // parser_atoms.cpp: what stands alone
+  NodeId atom();
+  NodeId number();
+  std::optional<NodeId> based_number(std::string digits, size_t ahead);
+  NodeId repeating(const Token& digits);
+  NodeId letters();
+  NodeId symbol(std::string name);
+  std::string subscript();
+  NodeId text();
+  NodeId fraction();
+  NodeId argument(const char* of);
+  NodeId root();
+  NodeId binomial();
+  NodeId function();
+  NodeId function_argument(std::vector<NodeId>& more);
+  NodeId implicit_argument();
+  NodeId sum(bool product);
+  NodeId opaque();
+  NodeId accent();
+  NodeId bracketed();
+  NodeId brace_group();
+  NodeId set();
+  NodeId bars();
+  NodeId floor_or_ceiling();
+  NodeId matrix();
+  NodeId call();
+  NodeId matrix_of_lists(NodeId list);
+  NodeId made(Function f, std::span<const NodeId> arguments) { return tree_.add(Kind::kFunction, arguments, static_cast<uint8_t>(f)); }
+  NodeId made(Function f, std::initializer_list<NodeId> arguments) { return tree_.add(Kind::kFunction, arguments, static_cast<uint8_t>(f)); }
+  bool is_integer(NodeId id) const { return tree_.is(id, Kind::kNumber) && !tree_.number(id).is_decimal && tree_.number(id).value.is_integer(); }
+
+  std::vector<Token> t_;
+  const Policies& policies_;
+  Tree& tree_;
+  size_t i_ = 0;
+  int depth_ = 0;
+  int bars_ = 0;          // absolute values that are open in this group
+  int groups_ = 0;        // brackets that are open
+  bool alternatives_ = false;  // an "or" separates elements
+  bool no_colon_ = false; // a colon ends the expression: inside of {x : …}
+  bool no_function_ = false;  // inside of sin 2x: another function ends the argument
+};
+
+}  // namespace tenon::math_answer

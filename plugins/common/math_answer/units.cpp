@@ -1,0 +1,162 @@
+// The table of units and their grammar.
+// SPDX-License-Identifier: Apache-2.0
+#include "math_answer/units.h"
+
+#include <algorithm>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+namespace tenon::math_answer {
+namespace {
+
+struct Entry {
+  Dimension dimension;
+  int64_t num, den;
+  int8_t power = 1;
+};
+
+const std::unordered_map<std::string_view, Entry>& table() {
+  using D = Dimension;
+  static const std::unordered_map<std::string_view, Entry> t = {
+      {"m", {D::kLength, 1, 1}}, {"meter", {D::kLength, 1, 1}}, {"metre", {D::kLength, 1, 1}}, {"km", {D::kLength, 1000, 1}}, {"kilometer", {D::kLength, 1000, 1}},
+      {"kilometre", {D::kLength, 1000, 1}}, {"cm", {D::kLength, 1, 100}}, {"centimeter", {D::kLength, 1, 100}}, {"centimetre", {D::kLength, 1, 100}},
+      {"mm", {D::kLength, 1, 1000}}, {"millimeter", {D::kLength, 1, 1000}}, {"millimetre", {D::kLength, 1, 1000}}, {"dm", {D::kLength, 1, 10}},
+      {"in", {D::kLength, 254, 10000}}, {"inch", {D::kLength, 254, 10000}}, {"inches", {D::kLength, 254, 10000}}, {"ft", {D::kLength, 3048, 10000}},
+      {"foot", {D::kLength, 3048, 10000}}, {"feet", {D::kLength, 3048, 10000}}, {"yd", {D::kLength, 9144, 10000}}, {"yard", {D::kLength, 9144, 10000}},
+      {"mi", {D::kLength, 1609344, 1000}}, {"mile", {D::kLength, 1609344, 1000}}, {"s", {D::kTime, 1, 1}}, {"sec", {D::kTime, 1, 1}}, {"second", {D::kTime, 1, 1}},
+      {"min", {D::kTime, 60, 1}}, {"minute", {D::kTime, 60, 1}}, {"h", {D::kTime, 3600, 1}}, {"hr", {D::kTime, 3600, 1}}, {"hour", {D::kTime, 3600, 1}},
+      {"day", {D::kTime, 86400, 1}}, {"week", {D::kTime, 604800, 1}}, {"kg", {D::kMass, 1, 1}}, {"kilogram", {D::kMass, 1, 1}}, {"g", {D::kMass, 1, 1000}},
+      {"gm", {D::kMass, 1, 1000}}, {"gram", {D::kMass, 1, 1000}}, {"mg", {D::kMass, 1, 1000000}}, {"lb", {D::kMass, 45359237, 100000000}},
+      {"pound", {D::kMass, 45359237, 100000000}}, {"oz", {D::kMass, 45359237, 1600000000}}, {"ounce", {D::kMass, 45359237, 1600000000}},
+      {"l", {D::kLength, 1, 1000, 3}}, {"L", {D::kLength, 1, 1000, 3}}, {"liter", {D::kLength, 1, 1000, 3}}, {"litre", {D::kLength, 1, 1000, 3}},
+      {"ml", {D::kLength, 1, 1000000, 3}}, {"mL", {D::kLength, 1, 1000000, 3}}, {"milliliter", {D::kLength, 1, 1000000, 3}}, {"cc", {D::kLength, 1, 1000000, 3}},
+      {"gallon", {D::kLength, 3785411784, 1000000000000, 3}}, {"gal", {D::kLength, 3785411784, 1000000000000, 3}}, {"degree", {D::kAngle, 1, 1}}, {"deg", {D::kAngle, 1, 1}},
+      {"dollar", {D::kDollar, 1, 1}}, {"usd", {D::kDollar, 1, 1}}, {"buck", {D::kDollar, 1, 1}}, {"cent", {D::kDollar, 1, 100}}, {"euro", {D::kEuro, 1, 1}},
+      {"pounds sterling", {D::kSterling, 1, 1}}, {"yen", {D::kYen, 1, 1}}, {"acre", {D::kLength, 40468564224, 10000000, 2}}, {"hectare", {D::kLength, 10000, 1, 2}}};
+  return t;
+}
+
+const Entry* find(std::string_view word) {
+  const auto& t = table();
+  if (auto found = t.find(word); found != t.end()) return &found->second;
+  std::string lower(word);
+  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (lower.size() > 2)
+    if (auto found = t.find(lower); found != t.end()) return &found->second;
+  if (lower.size() > 3 && lower.ends_with('s'))
+    if (auto found = t.find(std::string_view(lower).substr(0, lower.size() - 1)); found != t.end()) return &found->second;
+  if (word == "hrs") return find("hour");
+  if (word == "mins") return find("minute");
+  if (word == "lbs") return find("pound");
+  return nullptr;
+}
+
+void apply(Unit& unit, const Entry& entry, int power) {
+  const int total = entry.power * power;
+  auto& exponent = unit.exponents[static_cast<size_t>(entry.dimension)];
+  exponent = static_cast<int8_t>(std::clamp(exponent + total, -100, 100));
+  Rational one = Rational(entry.num) / Rational(entry.den);
+  unit.factor = unit.factor * one.power(power);
+}
+
+std::vector<std::string> words_of(std::string_view name) {
+  std::vector<std::string> words(1);
+  for (char c : name) {
+    if (c == ' ' || c == '\n' || c == '\t' || c == '-') {
+      if (!words.back().empty()) words.emplace_back();
+    } else if (c == '/') {
+      if (!words.back().empty()) words.emplace_back();
+      words.back() = "per";
+      words.emplace_back();
+    } else if (c != '.' && c != ',') {
+      words.back() += c;
+    }
+  }
+  if (words.back().empty()) words.pop_back();
+  return words;
+}
+
+// "cm^2" to "cm" and 2; 1 without a power; 0: an odd one.
+int split_power(std::string& word) {
+  const size_t caret = word.find('^');
+  if (caret == std::string::npos) return 1;
+  const std::string power = word.substr(caret + 1);
+  word.resize(caret);
+  if (power == "2" || power == "3" || power == "1") return power[0] - '0';
+  if (power == "-1") return -1;
+  if (power == "-2") return -2;
+  return 0;
+}
+
+}  // namespace
+
+std::optional<Unit> parse_unit(std::string_view name) {
+  if (name == "pounds sterling") {
+    Unit unit;
+    apply(unit, *find(name), 1);
+    return unit;
+  }
+  Unit unit;
+  int sign = 1, pending = 1;
+  size_t found = 0;
+  for (std::string& word : words_of(name)) {
+    if (word == "per" || word == "a" || word == "an") {
+      sign = -1;
+      continue;
+    }
+    if (word == "square" || word == "sq") {
+      pending = 2;
+      continue;
+    }
+    if (word == "cubic" || word == "cu") {
+      pending = 3;
+      continue;
+    }
+    if (word == "mph") {
+      apply(unit, *find("mile"), 1);
+      apply(unit, *find("hour"), -1);
+      ++found;
+      continue;
+    }
+    const int power = split_power(word);
+    const Entry* entry = find(word);
+    if (entry == nullptr || power == 0) return std::nullopt;
+    apply(unit, *entry, sign * pending * power);
+    pending = 1;
+    ++found;
+  }
+  if (found == 0 || pending != 1) return std::nullopt;
+  return unit;
+}
+
+bool is_unit_word(std::string_view word) {
+  static const std::unordered_set<std::string_view> more = {"square", "sq", "cubic", "cu", "mph", "units", "unit", "per", "years", "year", "months", "month", "people", "ways"};
+  return word.size() > 1 && (find(word) != nullptr || more.contains(word));
+}
+
+int64_t multiplier_word(std::string_view word) {
+  static const std::unordered_map<std::string_view, int64_t> words = {{"hundred", 100}, {"thousand", 1000}, {"million", 1000000}, {"billion", 1000000000}, {"trillion", 1000000000000}, {"dozen", 12}};
+  auto found = words.find(word);
+  return found == words.end() ? 0 : found->second;
+}
+
+bool is_lead_word(std::string_view word) {
+  static const std::unordered_set<std::string_view> words = {"approximately", "about", "approx", "exactly", "roughly", "Answer", "answer", "Approximately", "About", "Exactly", "approx."};
+  return words.contains(word);
+}
+
+bool is_plain_word(std::string_view word) {
+  static const std::unordered_set<std::string_view> words = {"it", "so", "we", "to", "of", "be", "an", "as", "at", "if", "no", "on", "by", "my", "the", "she", "her", "his", "was", "has", "had", "you", "for", "not", "but", "all", "he", "its",
+                                                             "do", "can", "get", "any", "new", "who", "how", "our", "out", "up", "us", "me", "now", "see", "yes", "odd", "red", "May", "It", "So", "We", "The", "She", "He", "Her", "His", "No", "Yes", "If", "To"};
+  return words.contains(word);
+}
+
+bool is_number_relation_word(std::string_view word) {
+  static const std::unordered_set<std::string_view> words = {"more", "less", "times", "plus", "minus", "than", "not", "divided", "over", "but", "is", "are", "was", "equals", "half", "quarter", "because", "since",
+                                                             "squared", "cubed", "fewer", "base", "so", "to", "greater", "smaller", "from", "then", "maybe", "either", "choose"};
+  const size_t space = word.find(' ');
+  return words.contains(word.substr(0, space));
+}
+
+}  // namespace tenon::math_answer

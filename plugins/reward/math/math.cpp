@@ -1,0 +1,160 @@
+// Reward `math`: is the completion's answer the gold answer, mathematically?
+// SPDX-License-Identifier: Apache-2.0
+#include <list>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "math_answer/math_answer.hpp"
+#include "tenon/reward.hpp"
+
+namespace {
+
+namespace math = tenon::math_answer;
+
+// Golds read once, the least recently used forgotten first. Any thread may ask.
+class GoldCache {
+ public:
+  explicit GoldCache(size_t capacity) : capacity_(capacity) {}
+
+  std::shared_ptr<const math::Gold> get(const std::string& text, const math::Policies& policies) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (auto found = golds_.find(text); found != golds_.end()) {
+        order_.splice(order_.begin(), order_, found->second);
+        return found->second->second;
+      }
+    }
+    auto gold = std::make_shared<const math::Gold>(text, policies);
+    const std::lock_guard lock(mutex_);
+    if (golds_.contains(text)) return gold;
+    order_.emplace_front(text, gold);
+    golds_.emplace(text, order_.begin());
+    if (golds_.size() > capacity_) {
+      golds_.erase(order_.back().first);
+      order_.pop_back();
+    }
+    return gold;
+  }
+
+ private:
+  using Entry = std::pair<std::string, std::shared_ptr<const math::Gold>>;
+  size_t capacity_;
+  std::mutex mutex_;
+  std::list<Entry> order_;
+  std::unordered_map<std::string, std::list<Entry>::iterator> golds_;
+};
+
+class Math {
+ public:
+  explicit Math(tenon::Host host)
+      : gold_field_(host.str("gold")),
+        bare_(host.boolean("bare")),
+        explain_(host.boolean("explain")),
+        work_(static_cast<uint64_t>(host.i64("work"))),
+        right_(host.f64("right")),
+        wrong_(host.f64("wrong")),
+        golds_(static_cast<size_t>(host.i64("cache"))) {
+#define MATH_BOOL(field, fallback, doc) policies_.field = host.boolean(#field);
+#define MATH_INT(field, fallback, min, max, doc) policies_.field = host.i64(#field);
+#define MATH_NUMBER(field, fallback, doc) policies_.field = host.f64(#field);
+#define MATH_CHOICE(field, fallback, doc, ...) math::set_policy(policies_, #field, host.str(#field));
+#include "math_answer/policies.def"
+#undef MATH_BOOL
+#undef MATH_INT
+#undef MATH_NUMBER
+#undef MATH_CHOICE
+  }
+
+  double operator()(const tenon::Sample& sample) {
+    const auto text = sample.meta(gold_field_);
+    if (!text) tenon::refuse("the row has no gold answer: field \"" + gold_field_ + "\" is absent");
+    const auto gold = golds_.get(*text, policies_);
+    if (const math::Result& parsed = gold->parsed(); parsed.verdict != math::Verdict::kEqual)
+      tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer \"" + text->substr(0, 80) + "\" cannot be read: " + parsed.reason);
+    const bool bare = bare_ || sample.meta("bare") == "true";
+    const math::Result result = bare ? math::compare(*gold, sample.completion, policies_, explain_, work_)
+                                     : math::judge(*gold, sample.completion, policies_, explain_, work_);
+    sample.note("found", result.answer.empty() ? 0 : 1);
+    sample.note("undecided", result.verdict == math::Verdict::kUndecided ? 1 : 0);
+    tell(sample, result);
+    return result.verdict == math::Verdict::kEqual ? right_ : wrong_;
+  }
+
+ private:
+  // "<verdict>: <reason>", of right answers too.
+  void tell(const tenon::Sample& sample, const math::Result& result) const {
+    if (sample.out->reason == nullptr) return;
+    std::string text = std::string(math::verdict_name(result.verdict)) + ": " + result.reason;
+    if (explain_) {
+      text += " | answer: " + result.answer.substr(0, 200);
+      for (auto step = result.path.rbegin(); step != result.path.rend(); ++step) text += " | " + *step;
+      text += " | work: " + std::to_string(result.work);
+    }
+    sample.out->reason(sample.out->ctx, sample.index, text.data(), text.size());
+  }
+
+  std::string gold_field_;
+  bool bare_, explain_;
+  uint64_t work_;
+  double right_, wrong_;
+  math::Policies policies_;
+  GoldCache golds_;
+};
+
+// The policies as options; the names of a choice, NULL-terminated.
+#define MATH_BOOL(field, fallback, doc)
+#define MATH_INT(field, fallback, min, max, doc)
+#define MATH_NUMBER(field, fallback, doc)
+#define MATH_CHOICE(field, fallback, doc, ...) constexpr const char* kNames_##field[] = {__VA_ARGS__, nullptr};
+#include "math_answer/policies.def"
+#undef MATH_BOOL
+#undef MATH_INT
+#undef MATH_NUMBER
+#undef MATH_CHOICE
+
+// The JSON text of a choice's default, made at compile time.
+template <size_t N>
+struct Quoted {
+  constexpr explicit Quoted(const char* name) {
+    size_t n = 0;
+    text[n++] = '"';
+    for (const char* c = name; *c != '\0'; ++c) text[n++] = *c;
+    text[n++] = '"';
+  }
+  char text[N]{};
+};
+#define MATH_BOOL(field, fallback, doc)
+#define MATH_INT(field, fallback, min, max, doc)
+#define MATH_NUMBER(field, fallback, doc)
+#define MATH_CHOICE(field, fallback, doc, ...) constexpr Quoted<32> kDefault_##field(kNames_##field[fallback]);
+#include "math_answer/policies.def"
+#undef MATH_BOOL
+#undef MATH_INT
+#undef MATH_NUMBER
+#undef MATH_CHOICE
+
+}  // namespace
+
+#define MATH_BOOL(field, fallback, doc) , tenon::boolean(#field, #fallback, doc)
+#define MATH_INT(field, fallback, least, most, doc) , tenon::integer(#field, #fallback, doc, {.min = #least, .max = #most})
+#define MATH_NUMBER(field, fallback, doc) , tenon::number(#field, #fallback, doc, {.min = "0"})
+#define MATH_CHOICE(field, fallback, doc, ...) , tenon::choice(#field, kNames_##field, kDefault_##field.text, doc)
+
+namespace {
+constexpr tenon::OptionTable kOptions{
+    tenon::text("gold", "\"answer\"", "Field of the row's meta that holds the gold answer."),
+    tenon::boolean("bare", "false", "The completion is an answer alone, nothing is searched; a row says so for itself with \"bare\": true."),
+    tenon::number("right", "1", "The reward of an equal answer."),
+    tenon::number("wrong", "0", "The reward of any other verdict on the completion."),
+    tenon::boolean("explain", "false", "The reason of each sample is the whole path to its verdict."),
+    tenon::integer("work", "1000000", "Counted work that one sample may cost, in units of about 10 ns.", {.min = "1000", .max = "1000000000"}),
+    tenon::integer("cache", "4096", "Gold answers that are kept read.", {.min = "1", .max = "10000000"})
+#include "math_answer/policies.def"
+};
+}  // namespace
+
+namespace {
+constexpr tenon_component kComponent = tenon::component<Math, tenon::RewardShim<Math>>("math", "1.0.0", "1 if the completion's answer equals the gold answer mathematically, else 0.", kOptions);
+}  // namespace
+TENON_PLUGIN("math", "1.0.0", &kComponent)

@@ -1,0 +1,86 @@
+// Tests of the reward math: what it makes of verdicts, golds it cannot read, and reasons. What is equal is tested with the library.
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include "tenon/reward.hpp"
+#include "tenon/testing.hpp"
+
+extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
+
+namespace {
+
+using Options = std::map<std::string, std::string>;
+using tenon::testing::Verdict;
+
+Verdict judge(Options options, std::string_view completion, std::string_view meta = R"({"answer":"\\frac{1}{2}"})") {
+  const tenon::testing::Instance<tenon_reward_vt> reward(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  return tenon::testing::judge(reward, completion, meta);
+}
+double reward(Options options, std::string_view completion, std::string_view meta = R"({"answer":"\\frac{1}{2}"})") {
+  Verdict v = judge(std::move(options), completion, meta);
+  EXPECT_EQ(v.status, TENON_R_OK) << v.why;
+  return v.reward;
+}
+
+TEST(Math, RightAndWrong) {
+  EXPECT_EQ(reward({}, "<think>It is 3.</think> So $\\boxed{0.5}$."), 1);
+  EXPECT_EQ(reward({}, "<think>It is 1/2.</think> So $\\boxed{3}$."), 0);
+  EXPECT_EQ(reward({}, "<think>It is \\boxed{1/2}"), 0) << "the thinking never ended";
+  EXPECT_EQ(reward({{"right", "2"}, {"wrong", "-1"}}, "\\boxed{2/4}"), 2);
+  EXPECT_EQ(reward({{"right", "2"}, {"wrong", "-1"}}, "no idea"), -1);
+}
+
+TEST(Math, TheReasonNamesTheVerdict) {
+  EXPECT_TRUE(judge({}, "\\boxed{1/2}").why.starts_with("equal: "));
+  EXPECT_TRUE(judge({}, "\\boxed{1/3}").why.starts_with("different: "));
+  EXPECT_TRUE(judge({}, "\\boxed{\\frac{1}}").why.starts_with("unparsed_prediction: "));
+  EXPECT_TRUE(judge({}, "").why.starts_with("unparsed_prediction: "));
+  EXPECT_TRUE(judge({}, "\\boxed{" + std::string(2000, '(') + "1" + std::string(2000, ')') + "}").why.starts_with("limit: "));
+  const std::string path = judge({{"explain", "true"}}, "so \\boxed{0.5}").why;
+  EXPECT_NE(path.find("| answer: 0.5"), std::string::npos) << path;
+  EXPECT_NE(path.find("the answer stands in the last box"), std::string::npos) << path;
+}
+
+TEST(Math, AGoldThatCannotBeReadIsNotApplicable) {
+  for (const char* meta : {R"({"answer":"\\frac{1}"})", R"({"answer":""})", R"({"answer":"("})"}) {
+    const Verdict v = judge({}, "\\boxed{1}", meta);
+    EXPECT_EQ(v.status, TENON_R_NOT_APPLICABLE) << meta;
+    EXPECT_NE(v.why.find("unparsed_gold"), std::string::npos) << v.why;
+  }
+  EXPECT_EQ(judge({}, "\\boxed{1}", "{}").status, TENON_R_REFUSED);
+  EXPECT_EQ(judge({{"gold", "\"final\""}}, "\\boxed{1}", R"({"final":"1"})").reward, 1);
+}
+
+TEST(Math, BareAnswers) {
+  EXPECT_EQ(reward({{"bare", "true"}}, "\\frac{2}{4}"), 1);
+  EXPECT_EQ(reward({}, "\\frac{2}{4}", R"({"answer":"1/2","bare":true})"), 1);
+  EXPECT_EQ(reward({{"bare", "true"}}, "the answer may be 1/2 or more"), 0);
+}
+
+TEST(Math, PoliciesAreOptions) {
+  EXPECT_EQ(reward({}, "\\boxed{50}", R"({"answer":"50\\%"})"), 1);
+  EXPECT_EQ(reward({{"percent", "\"fraction\""}}, "\\boxed{50}", R"({"answer":"50\\%"})"), 0);
+  EXPECT_EQ(reward({{"tolerance", "0.1"}}, "\\boxed{0.55}"), 1);
+  EXPECT_EQ(reward({{"assignment", "false"}}, "\\boxed{x=1/2}"), 0);
+}
+
+TEST(Math, AnyBytesAreHarmless) {
+  std::string bytes;
+  for (int c = 255; c >= 0; --c) bytes += static_cast<char>(c);
+  EXPECT_EQ(reward({}, bytes), 0);
+  EXPECT_EQ(reward({}, "\\boxed{" + bytes + "}"), 0);
+  EXPECT_EQ(reward({}, std::string(1 << 20, '9')), 0);
+}
+
+TEST(Math, TheCacheForgetsAndKnows) {
+  Options options = {{"cache", "2"}};
+  const tenon::testing::Instance<tenon_reward_vt> reward(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  for (int round = 0; round < 2; ++round)
+    for (int k = 1; k <= 4; ++k) {
+      const std::string meta = "{\"answer\":\"" + std::to_string(k) + "\"}";
+      EXPECT_EQ(tenon::testing::judge(reward, "\\boxed{" + std::to_string(k) + "}", meta).reward, 1);
+      EXPECT_EQ(tenon::testing::judge(reward, "\\boxed{9}", meta).reward, 0);
+    }
+}
+
+}  // namespace
