@@ -161,7 +161,7 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
     ++steps_[term].outcomes[status];
     if (status == TENON_R_OK) steps_[term].ok.push_back(out.reward[i]);
     if (status != TENON_R_OK && status != TENON_R_NOT_APPLICABLE)
-      count_reason(t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why));
+      count_reason(t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why), in, i);
   }
   steps_[term].samples += in.n;
   return out;
@@ -197,9 +197,10 @@ int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const te
   return rc == TENON_E_CANCELLED && is_late ? TENON_E_TIMEOUT : rc;
 }
 
-void Scoring::count_reason(std::string reason) {
-  const bool is_known = reasons_.contains(reason);
-  ++reasons_[is_known || reasons_.size() < kMaxReasons ? std::move(reason) : "other reasons"];
+void Scoring::count_reason(std::string reason, const tenon_reward_in& in, uint64_t i) {
+  const bool is_known = reasons_.contains(reason), is_own = is_known || reasons_.size() < kMaxReasons;
+  Reason& counted = reasons_[is_own ? std::move(reason) : "other reasons"];
+  if (counted.times++ == 0 && is_own && in.sample_id != nullptr) counted.sample = in.sample_id[i];
 }
 
 void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out) {
@@ -237,10 +238,10 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
       finite = finite && !std::isinf(tokens[t]);
     if (!finite) {
       failed[i] = 1;
-      count_reason("the weighted sum of the rewards is not finite");
+      count_reason("the weighted sum of the rewards is not finite", in, i);
     }
     const bool valid = applied[i] != 0 && failed[i] == 0;
-    if (applied[i] == 0 && failed[i] == 0) count_reason("no reward applies" + not_applicable[i]);
+    if (applied[i] == 0 && failed[i] == 0) count_reason("no reward applies" + not_applicable[i], in, i);
     put_token_rewards(in, i, valid, tokens, total[i], out);
     out.total[i] = valid ? total[i] : 0.0;
     out.valid[i] = valid ? 1 : 0;
@@ -275,7 +276,9 @@ std::optional<std::string> Scoring::first_failures() {
 
 std::string Scoring::commonest_reasons() const {
   std::vector<std::pair<uint64_t, std::string>> commonest;
-  for (const auto& [text, count] : reasons_) commonest.emplace_back(count, text);
+  for (const auto& [text, reason] : reasons_)
+    commonest.emplace_back(reason.times,
+                           text + (reason.sample ? " (sample " + std::to_string(*reason.sample) + ")" : ""));
   std::stable_sort(commonest.begin(), commonest.end(),
                    [](const auto& a, const auto& b) { return a.first > b.first; });
   std::string lines;

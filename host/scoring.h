@@ -57,7 +57,7 @@ class Scoring {
   // At the end of a stage: the share of failures over the last outcomes, however few they are. Throws RunError as `score` does.
   void check_rate() const;
 
-  // The three commonest reasons for samples without a valid total, a line each. That one of several rewards does not apply is no such reason; that none
+  // The three commonest reasons for samples without a valid total, a line each with the first sample of it. That one of several rewards does not apply is no such reason; that none
   // applies is.
   std::string commonest_reasons() const;
 
@@ -87,7 +87,7 @@ class Scoring {
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
                        tenon_reward_out& out, std::string& why);
   static bool has_infinite_token(const Outcome& out, const tenon_reward_in& in, uint64_t i);
-  void count_reason(std::string reason);
+  void count_reason(std::string reason, const tenon_reward_in& in, uint64_t i);
   uint64_t failed() const;  // of window_
   void stop_if_too_many_failed() const;
 
@@ -98,7 +98,11 @@ class Scoring {
   Watchdog* dog_ = nullptr;
   std::string window_;
   bool has_warned_ = false;
-  std::map<std::string, uint64_t> reasons_;
+  struct Reason {
+    uint64_t times = 0;
+    std::optional<uint64_t> sample;  // the id of the first; none: not known, or several reasons together
+  };
+  std::map<std::string, Reason> reasons_;
 };
 
 // "timed out"

@@ -133,6 +133,21 @@ TEST(RewardRules, AScopeShowsAPartAndNoTokens) {
   for (double token : s.tokens) EXPECT_TRUE(std::isnan(token));
 }
 
+TEST(RewardRules, AReasonNamesItsFirstSample) {
+  Length math;
+  RewardRules of_math;
+  of_math.sources = {"aime"};
+  Scoring scoring({math.term("math", of_math)}, 1.0);
+  std::vector<double> total(3);
+  std::vector<uint8_t> valid(3);
+  const Samples samples;
+  const tenon_reward_in in = samples.in();
+  tenon_scored out{sizeof out, 0, total.data(), valid.data(), nullptr, nullptr, nullptr};
+  scoring.score(nullptr, in, out);
+  EXPECT_THAT(scoring.commonest_reasons(),
+              HasSubstr("\n  1 times: no reward applies: math: its source is \"code\" (sample 71)"));
+}
+
 TEST(RewardRules, OnlyIfCountsNothingWhereTheOtherIsNotAboveItsBound) {
   Length first, second;
   RewardRules gated;
