@@ -29,15 +29,16 @@ class LanguageConsistency {
         threshold_(host.f64_if("threshold")),
         rules_{host.str("quoted_terms") == "neutral", host.str("repeats") == "count"} {
     const std::string code = host.str("language");
-    if (code == "prompt") return;
+    if (code == "auto") return;
     fixed_ = language::language_of_code(code);
     if (!fixed_) throw tenon::Error(TENON_E_INVALID, unknown("option language", code));
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     const std::string code = host.str("language");
-    if (code != "prompt" && !language::language_of_code(code))
-      findings.error("language", unknown("it", code));
+    if (code != "auto" && !language::language_of_code(code)) findings.error("language", unknown("it", code));
+    if (code != "auto")
+      findings.no_effect("field", "language is " + code + " for all rows; only language: auto looks at them");
   }
 
   double operator()(const tenon::Sample& sample) const {
@@ -58,7 +59,7 @@ class LanguageConsistency {
  private:
   static std::string unknown(const std::string& what, const std::string& code) {
     return what + ": \"" + code +
-           "\" is no language known here: give a code of ISO 639-1 (\"en\", \"zh\"), or prompt";
+           "\" is no language known here: give a code of ISO 639-1 (\"en\", \"zh\"), or auto";
   }
   static std::string summary(const language::Counts& counts, language::Language target) {
     auto count = [](double n) { return std::to_string(static_cast<long long>(n)); };
@@ -68,11 +69,11 @@ class LanguageConsistency {
     return out;
   }
   language::Language target_of(const tenon::Sample& sample) const {
+    if (fixed_) return *fixed_;
     if (const auto code = field_.empty() ? std::nullopt : sample.meta(field_)) {
       if (const auto named = language::language_of_code(*code)) return *named;
       tenon::refuse(unknown("field \"" + field_ + "\"", code->substr(0, 40)));
     }
-    if (fixed_) return *fixed_;
     if (const auto detected = language::language_of(sample.prompt)) return *detected;
     tenon::refuse("the prompt's language cannot be told; give the option language, or field " +
                   (field_.empty() ? "lang" : field_));
@@ -101,11 +102,10 @@ class LanguageConsistency {
 TENON_REWARD_PLUGIN(
     LanguageConsistency, "language-consistency", "1.0.0",
     "The share of words of the thought that are in the target language (DeepSeek-R1).",
-    tenon::text("language", "\"prompt\"",
-                "The target language, a code of ISO 639-1 (\"en\", \"zh\"), or prompt: that of the prompt."),
-    tenon::text("field", "\"lang\"",
-                "Field of the row's meta with the row's own target language; empty: none. A row without it "
-                "has `language`."),
+    tenon::text("language", "\"auto\"",
+                "The target language, a code of ISO 639-1 (\"en\", \"zh\"), or auto: the row's own, else "
+                "that of its prompt."),
+    tenon::text("field", "\"lang\"", "auto: field of the row's meta with its target language; empty: none."),
     tenon::choice(
         "region", kRegions, "\"think\"",
         "Which words: think: before </think>, without tags the whole; answer: after it; whole: all."),

@@ -213,6 +213,15 @@ TEST(LanguageConsistency, Regions) {
   EXPECT_EQ(reward("\"think\"", kEnglish), 1) << "without tags all of it";
 }
 
+TEST(LanguageConsistency, OneLanguageForAllRows) {
+  const Options german = {{"language", "\"de\""}};
+  const auto* component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
+  const tenon::testing::Instance<tenon_reward_vt> r(component, german);
+  EXPECT_EQ(tenon::testing::judge(r, kGerman, R"({"lang":"en"})").reward, 1) << "whatever the rows say";
+  EXPECT_EQ(
+      tenon::testing::findings_of(component, Options{{"language", "\"de\""}, {"field", "\"l\""}}).size(), 1u);
+}
+
 TEST(LanguageConsistency, AllOrNothing) {
   const tenon::testing::Instance<tenon_reward_vt> r(
       tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), Options{{"threshold", "0.9"}});
