@@ -269,7 +269,7 @@ def child_test(request, fds):
     texts = ([plan["setup"]] if plan["setup"] else []) + plan["tests"]
     for text in texts:
         for name in free_names(ast.parse(text)):
-            namespace.setdefault(name, remote(peer, name))
+            namespace.setdefault(name, sys.modules[name] if name in sys.modules else remote(peer, name))
     if plan["setup"]:
         exec(compile(plan["setup"], "setup.py", "exec"), namespace)
     for text in plan["tests"]:
@@ -299,8 +299,11 @@ class NotPlain(Exception):
 # `assert f(args) == constant`, `assert f(args)`, `assert not f(args)`: the text of the call, how it is judged, and the constant.
 def plain_assert(node, entry):
     def call_text(call):
-        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)) or call.func.id in dir(builtins):
+        if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
             raise NotPlain("not a call of a function by name")
+        inside = {x.func.id for x in ast.walk(call) if isinstance(x, ast.Call) and isinstance(x.func, ast.Name)}
+        if call.func.id in dir(builtins) and inside - set(dir(builtins)):
+            raise NotPlain("a builtin around the function")  # without another function in it, it is the solution's own
         name = entry if entry and call.func.id == "candidate" else call.func.id
         return ast.unparse(ast.Call(ast.Name(name, ast.Load()), call.args, call.keywords))
 
