@@ -18,6 +18,7 @@ constexpr size_t kRepeatedRun = 5;     // words
 constexpr size_t kMinSentence = 4;     // words of the target's script, for CLD2 to be asked
 constexpr uint32_t kShortLatin = 3;    // letters of a lone Latin word that is neutral in another script
 constexpr uint32_t kAbbreviation = 5;  // letters of capitals that are one
+constexpr uint32_t kNameLetters = 4;   // letters of a name that might be prose
 constexpr int kHintPercent = 40;       // of a sentence in the target language, for it to count as that
 
 // How a language is written.
@@ -94,6 +95,7 @@ class Counter {
   Counts run(std::string_view text) {
     for (const Sentence& sentence : sentences_of(prose_of(text))) count(sentence);
     settle_undecided();
+    charge_names();
     for (const auto& [language, words] : foreign_)
       if (counts_.foreign_language.empty() || words > foreign_[counts_.foreign_language])
         counts_.foreign_language = language;
@@ -127,6 +129,7 @@ class Counter {
       const Word& word = sentence.words[i];
       if (is_neutral(sentence, i, is_shouted)) {
         counts_.neutral += 1;
+        if (word.letters >= kNameLetters && (word.is_identifier || word.is_capitals)) names_ += word.parts;
       } else if (is_own(word)) {
         own.push_back(&word);
       } else if (quoted_.contains(word.text)) {
@@ -210,6 +213,13 @@ class Counter {
     undecided_text_ += sentence.text + "\n";
     for (const Word* word : own) undecided_words_.push_back(*word);
   }
+  // Prose in the dress of names ("we_add_the_numbers"): there are no more names than words that are none.
+  void charge_names() {
+    const double excess = names_ - (counts_.target + counts_.repeated + counts_.foreign);
+    if (excess <= 0) return;
+    counts_.neutral = std::max(0.0, counts_.neutral - excess);
+    foreign("names", excess);
+  }
   // All of them together are in one language, or stay undecided.
   void settle_undecided() {
     if (undecided_words_.empty()) return;
@@ -238,6 +248,7 @@ class Counter {
   std::string undecided_text_;
   std::vector<Word> undecided_words_;
   std::map<std::string, double> foreign_;
+  double names_ = 0;  // parts of neutral identifiers and abbreviations of some length
   Counts counts_;
 };
 

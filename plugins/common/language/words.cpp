@@ -74,7 +74,7 @@ bool go_together(int32_t a, int32_t b) {
 }
 
 Word word_of(UnicodeString text) {
-  Word word{{}, USCRIPT_COMMON, 0, false, false, false};
+  Word word{{}, USCRIPT_COMMON, 0, false, false, false, 1};
   uint32_t capitals = 0;
   bool is_before_small = false;
   for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) {
@@ -82,6 +82,7 @@ Word word_of(UnicodeString text) {
     UErrorCode code = U_ZERO_ERROR;
     const int32_t script = uscript_getScript(c, &code);
     if (u_isdigit(c) || c == '_') word.is_identifier = true;
+    if (c == '_') ++word.parts;
     if (!u_isalpha(c)) continue;
     ++word.letters;
     if (u_isupper(c)) {

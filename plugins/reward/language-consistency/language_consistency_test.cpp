@@ -182,6 +182,16 @@ TEST(LanguageConsistencyHacks, HomoglyphsMakeNothingTarget) {
   EXPECT_LT(share("zh", bold + "\n" + kChinese), share("zh", kEnglish + "\n" + kChinese) + 0.02);
 }
 
+TEST(LanguageConsistencyHacks, ProseInTheDressOfNamesCounts) {
+  std::string snake, digits;
+  for (char c : kEnglish) snake += c == ' ' ? '_' : c, digits += c == ' ' ? "1 " : std::string(1, c);
+  for (const std::string& dressed : {snake, digits}) {
+    EXPECT_LT(share("zh", dressed), 0.05) << of("zh", dressed).why;
+    EXPECT_LT(share("zh", dressed + "\n好的，所以我们。"), 0.6)
+        << of("zh", dressed + "\n好的，所以我们。").why;
+  }
+}
+
 TEST(LanguageConsistencyHacks, ZeroWidthCharactersHideNothing) {
   std::string parted;
   for (char c : kEnglish) (parted += c) += c == ' ' ? "" : "\u200B";
