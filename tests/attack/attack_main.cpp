@@ -1,0 +1,160 @@
+// Prints the attack table: verdict and time of every hostile program, and what it left behind. Exit status 1 where a row is not as it should be.
+//   code_attack [--deny-namespaces] [--minimum namespaces|landlock|seccomp] [part of a name…]
+// SPDX-License-Identifier: Apache-2.0
+#include <arpa/inet.h>
+#include <dirent.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "attacks.h"
+#include "deny.h"
+#include "tenon/reward.hpp"
+#include "tenon/testing.hpp"
+
+extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
+
+namespace {
+
+using namespace tenon::attack;
+using Reward = tenon::testing::Instance<tenon_reward_vt>;
+using tenon::json::quote;
+
+constexpr double kMostSeconds = 30;  // limits below, a compilation and a busy machine
+
+const char* kStdioRow = R"({"tests":{"inputs":["1 2\n"],"outputs":["3\n"]}})";
+const char* kPythonRow = R"({"test_list":["assert f(41971) == 41972","assert f(1) == 2"]})";
+const char* kCppRow =
+    R"({"declaration":"int f(int x){\n","test":"#include <assert.h>\nint main() { assert(f(41971) == 41972); }\n"})";
+
+std::string text_of(const char* file) {
+  std::ifstream in(file);
+  return std::string((std::istreambuf_iterator<char>(in)), {});
+}
+
+// What hostile programs might leave: processes of the box, files, mounts, control groups.
+std::set<std::string> residue() {
+  std::set<std::string> found;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const std::string name = entry.path().filename();
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const std::string stat = text_of(("/proc/" + name + "/stat").c_str());
+    const size_t at = stat.rfind(')');
+    if (at != std::string::npos && std::atoi(stat.c_str() + at + 4) == getpid())
+      found.insert("process " + stat.substr(0, at + 1));
+  }
+  for (const char* folder : {"/tmp", "/dev/shm", "/var/tmp", "."})
+    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+      const std::string name = entry.path().filename();
+      const bool of_box =
+          name.starts_with("tenon-box-") && access((entry.path() / "shared").c_str(), F_OK) == 0;
+      if (name.starts_with("tenon-attack-left") || of_box || name == "sitecustomize.py")
+        found.insert("file " + entry.path().string());
+    }
+  std::istringstream mounts(text_of("/proc/self/mountinfo"));
+  for (std::string line; std::getline(mounts, line);) found.insert("mount " + line);
+  const std::string group = "tenon-" + std::to_string(getpid()) + "-";
+  std::error_code ignored;
+  for (std::filesystem::recursive_directory_iterator
+           it("/sys/fs/cgroup", std::filesystem::directory_options::skip_permission_denied, ignored),
+       end;
+       it != end; it.increment(ignored))
+    if (it->path().filename().string().starts_with(group)) found.insert("group " + it->path().string());
+  return found;
+}
+
+int listen_on_loopback(int& port) {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  if (fd < 0 || bind(fd, reinterpret_cast<sockaddr*>(&address), size) != 0 || listen(fd, 1) != 0) return -1;
+  getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size);
+  port = ntohs(address.sin_port);
+  return fd;
+}
+
+bool among(const std::string& verdict, const std::string& expected) {
+  return ("|" + expected + "|").find("|" + verdict + "|") != std::string::npos;
+}
+
+struct Table {
+  int rows = 0, bad = 0;
+
+  void row(const Reward& reward, const Attack& a) {
+    const std::string completion = "```" + std::string(a.language) + "\n" + a.code + "```\n";
+    const bool is_cpp = std::strcmp(a.language, "cpp") == 0;
+    const char* meta = a.form == Form::kStdio ? kStdioRow : is_cpp ? kCppRow : kPythonRow;
+    const auto begin = std::chrono::steady_clock::now();
+    const auto v = tenon::testing::judge(reward, completion, meta);
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const std::string verdict = v.why.substr(0, v.why.find(':'));
+    const auto honest =
+        tenon::testing::judge(reward, "```python\nprint(sum(map(int, input().split())))\n```\n", kStdioRow);
+    const bool good =
+        v.status == TENON_R_OK && among(verdict, a.expected) && seconds < kMostSeconds && honest.reward == 1;
+    ++rows;
+    bad += !good;
+    std::printf(
+        "%-10s %-32s %-7s %-14s %6.2f s  %s%s\n", a.group, a.name, a.language, verdict.c_str(), seconds,
+        good ? "as it should" : "NOT AS IT SHOULD: ",
+        good ? ""
+             : (v.why + (honest.reward == 1 ? "" : "; an honest program then got: " + honest.why)).c_str());
+    std::fflush(stdout);
+  }
+};
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::string minimum = "landlock";
+  std::vector<std::string> parts;
+  for (int k = 1; k < argc; ++k) {
+    const std::string word = argv[k];
+    if (word == "--minimum" && k + 1 < argc)
+      minimum = argv[++k];
+    else if (word == "--deny-namespaces") {
+      if (!deny_namespaces()) return std::fprintf(stderr, "namespaces cannot be denied here\n"), 2;
+    } else
+      parts.push_back(word);
+  }
+  std::string secret = "/tmp/tenon-attack-secret-XXXXXX";
+  const int secret_fd = mkstemp(secret.data());
+  if (secret_fd < 0 || write(secret_fd, "int secret;\n", 12) != 12) return 2;
+  int port = 0;
+  const int listener = listen_on_loopback(port);
+  const std::set<std::string> before = residue();
+  Table table;
+  {
+    const Reward reward(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                        {{"time", "\"1s\""},
+                         {"memory", "\"512MiB\""},
+                         {"output", "\"1MiB\""},
+                         {"build_time", "\"15s\""},
+                         {"sandbox", "{\"minimum\": " + quote(minimum) + "}"}});
+    std::printf("%s\n", reward.host.logs.empty() ? "" : reward.host.logs[0].second.c_str());
+    // The first program with <bits/stdc++.h> has it precompiled: no attack's time.
+    tenon::testing::judge(reward, "```cpp\n#include <bits/stdc++.h>\nint main() {}\n```\n", kStdioRow);
+    for (const Attack& a : attacks(secret, port)) {
+      bool wanted = parts.empty();
+      for (const std::string& part : parts)
+        wanted |= (std::string(a.group) + " " + a.name + " " + a.language).find(part) != std::string::npos;
+      if (wanted) table.row(reward, a);
+    }
+  }
+  int left = 0;
+  for (const std::string& one : residue())
+    if (!before.contains(one)) std::printf("left behind: %s\n", one.c_str()), ++left;
+  std::printf("%d attacks, %d not as they should be, %d things left behind\n", table.rows, table.bad, left);
+  close(listener);
+  close(secret_fd);
+  unlink(secret.c_str());
+  return table.bad == 0 && left == 0 ? 0 : 1;
+}
