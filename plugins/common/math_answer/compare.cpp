@@ -97,10 +97,26 @@ Outcome Comparer::in_order(const std::vector<Ref>& g, const std::vector<Ref>& p)
 }
 Outcome Comparer::in_order(Ref g, Ref p) { return in_order(items(g), items(p)); }
 
+// Each element of the one on the first free equal of the other: almost always enough, and then no further pair is compared.
+bool Comparer::placed_greedily(const std::vector<Ref>& g, const std::vector<Ref>& p) {
+  std::vector<char> taken(p.size(), 0);
+  for (size_t i = 0; i < g.size(); ++i) {
+    bool placed = false;
+    for (size_t k = 0; !placed && k < p.size(); ++k) {
+      const size_t j = (i + k) % p.size();
+      placed = taken[j] == 0 && compare(g[i], p[j]).equal();
+      if (placed) taken[j] = 1;
+    }
+    if (!placed) return false;
+  }
+  return true;
+}
+
 // Bipartite matching: each element of the one has its own in the other. Without repeats_count each needs only some equal one.
 Outcome Comparer::matched(const std::vector<Ref>& g, const std::vector<Ref>& p, bool repeats_count) {
   if (g.size() > kMaxElements || p.size() > kMaxElements) throw LimitError("more than 256 elements");
   if (repeats_count && g.size() != p.size()) return {State::kDifferent, "different numbers of elements"};
+  if (repeats_count && placed_greedily(g, p)) return {State::kEqual, "the same elements"};
   bool undecided = false;
   std::vector<std::vector<char>> equal(g.size(), std::vector<char>(p.size(), 0));
   for (size_t i = 0; i < g.size(); ++i) {

@@ -60,6 +60,7 @@ class Comparer {
   Outcome in_order(Ref g, Ref p);
   Outcome in_order(const std::vector<Ref>& g, const std::vector<Ref>& p);
   Outcome matched(const std::vector<Ref>& g, const std::vector<Ref>& p, bool repeats_count);
+  bool placed_greedily(const std::vector<Ref>& g, const std::vector<Ref>& p);
   Outcome matrices(Ref g, Ref p);
   Outcome texts(Ref g, Ref p);
   Outcome lists(Ref g, Ref p);

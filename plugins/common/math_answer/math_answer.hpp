@@ -23,8 +23,8 @@ enum class Verdict {
 // "equal", "different", "undecided", "unparsed_gold", "unparsed_prediction", "limit".
 const char* verdict_name(Verdict verdict);
 
-// Counted work of one comparison, in units of about 10 ns; the same on every machine.
-inline constexpr uint64_t kDefaultWork = 1'000'000;
+// Counted work of one comparison, in units of 50 to 100 ns; the same on every machine.
+inline constexpr uint64_t kDefaultWork = 300'000;
 
 struct Result {
   Verdict verdict = Verdict::kUndecided;

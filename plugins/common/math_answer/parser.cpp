@@ -28,6 +28,7 @@ NodeId Parser::answer() {
     take();
     if (at(T::kColon)) take();
   }
+  if (at_relation(Relation::kApprox)) take();
   std::vector<NodeId> all = elements(T::kEnd, T::kEnd);
   if (!at(T::kEnd)) fail("something is left over: " + peek().text);
   if (all.empty()) fail("empty");
@@ -93,6 +94,11 @@ NodeId Parser::ratio() {
 
 NodeId Parser::set_expression() {
   NodeId left = with_unit(additive());
+  if (at(T::kUnion)) {
+    std::vector<NodeId> parts{left};
+    while (accept(T::kUnion)) parts.push_back(with_unit(additive()));
+    left = tree_.add(Kind::kUnion, parts);
+  }
   while (at(T::kUnion) || at(T::kIntersection) || at(T::kSetMinus)) {
     const T op = take().kind;
     const NodeId right = with_unit(additive());

@@ -122,8 +122,11 @@ NodeId Parser::number() {
 
 // 204_5, 152A_{11}: the digits may go on in letters up to the subscript.
 std::optional<NodeId> Parser::based_number(std::string digits, size_t ahead) {
-  if (digits.find_first_of(".eE") != std::string::npos && !all_digits(digits)) {
-    if (digits.find('.') != std::string::npos) return std::nullopt;
+  // The fraction's digits count as well: 0.011_2.
+  size_t decimals = 0;
+  if (const size_t point = digits.find('.'); point != std::string::npos && digits.find_first_of("eE") == std::string::npos) {
+    decimals = digits.size() - point - 1;
+    digits.erase(point, 1);
   }
   bool has_letters = !all_digits(digits);
   size_t k = ahead;
@@ -149,6 +152,7 @@ std::optional<NodeId> Parser::based_number(std::string digits, size_t ahead) {
     if (digit_value(c) >= base) fail("the digit " + std::string(1, c) + " in base " + std::to_string(base));
     n.value = n.value * Rational(base) + Rational(digit_value(c));
   }
+  if (decimals > 0) n.value = n.value / Rational(base).power(static_cast<int64_t>(decimals));
   n.base = base;
   for (size_t taken = 0; taken < k + (braces ? 4 : 2); ++taken) take();
   return tree_.add_number(std::move(n));

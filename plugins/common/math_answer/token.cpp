@@ -74,6 +74,10 @@ class Scanner {
     t.command = in_command_;
     t.at = static_cast<uint32_t>(start_);
     space_ = false;
+    const bool opens = kind == T::kLParen || kind == T::kLBracket || kind == T::kLSet || kind == T::kLBrace;
+    const bool closes = kind == T::kRParen || kind == T::kRBracket || kind == T::kRSet || kind == T::kRBrace;
+    nested_ += opens ? 1 : closes && nested_ > 0 ? -1 : 0;
+    if (nested_ > kMaxDepth) throw LimitError("nested deeper than 256");
     switch (kind) {
       case T::kLParen: case T::kLBracket: case T::kLSet: case T::kLAngle: ++depth_; break;
       case T::kRParen: case T::kRBracket: case T::kRSet: case T::kRAngle: if (depth_ > 0) --depth_; break;
@@ -272,7 +276,7 @@ class Scanner {
   // The length of a separator of thousands at `at`, 0: there is none.
   size_t separator_at(size_t at) {
     const std::string_view rest = s_.substr(at);
-    for (std::string_view sure : {"{,}", ",\\!", "\\!,", "\\!", "\\,", ",\\,", "{,\\!}", ", \\!", "\u202f", "\u2009", "\u00a0"})
+    for (std::string_view sure : {"{,}", ",\\!", "\\!,", "\\!", "\\,", ",\\,", "{,\\!}", ", \\!", ",\\! ", ", \\! ", "\u202f", "\u2009", "\u00a0"})
       if (rest.starts_with(sure) && digits_at(at + sure.size()) == 3) return sure.size();
     if (rest.starts_with(",") && digits_at(at + 1) == 3) {
       ambiguous_ = true;
@@ -472,7 +476,7 @@ class Scanner {
   bool& ambiguous_;
   size_t i_ = 0, start_ = 0;
   bool space_ = false, in_command_ = false, odd_dollar_ = false;
-  int depth_ = 0, environments_ = 0, nesting_ = 0;
+  int depth_ = 0, nested_ = 0, environments_ = 0, nesting_ = 0;
   std::vector<Token> out_;
 };
 

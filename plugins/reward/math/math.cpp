@@ -148,7 +148,7 @@ constexpr tenon::OptionTable kOptions{
     tenon::number("right", "1", "The reward of an equal answer."),
     tenon::number("wrong", "0", "The reward of any other verdict on the completion."),
     tenon::boolean("explain", "false", "The reason of each sample is the whole path to its verdict."),
-    tenon::integer("work", "1000000", "Counted work that one sample may cost, in units of about 10 ns.", {.min = "1000", .max = "1000000000"}),
+    tenon::integer("work", "300000", "Counted work that one sample may cost, in units of 50 to 100 ns.", {.min = "1000", .max = "1000000000"}),
     tenon::integer("cache", "4096", "Gold answers that are kept read.", {.min = "1", .max = "10000000"})
 #include "math_answer/policies.def"
 };
