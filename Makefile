@@ -9,7 +9,7 @@ build := build/$(PRESET)
 tenon := $(build)/bin/tenon
 
 .DEFAULT_GOAL := help
-.PHONY: help deps configure build quickstart arithmetic smollm2 test algorithms bench format install clean distclean
+.PHONY: help deps configure build quickstart arithmetic smollm2 test algorithms attack bench format install clean distclean
 
 help: ## List these targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -42,6 +42,10 @@ test: build ## Build and run every test
 algorithms: configure ## Check every algorithm plugin and print the matrix algorithm x test
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target algorithm_matrix
 	@$(build)/tests/algorithm_matrix
+
+attack: configure ## Run hostile programs against the sandbox of the reward `code` and print the table
+	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target code_attack
+	@$(build)/tests/code_attack
 
 bench: build ## Run the benches and print their tables
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target bench
