@@ -20,8 +20,9 @@ using Headers = std::vector<std::pair<std::string, std::string>>;
 struct Settings {
   std::chrono::duration<double> timeout{
       60};  // of one attempt, from its connection to the last byte of the answer
-  std::chrono::duration<double> connect_timeout{10};  // of its name look-up, connection and TLS handshake
-  uint32_t attempts = 4;                              // at most, at least 1
+  std::chrono::duration<double> connect_timeout{
+      10};                // of its connection and TLS handshake; a name look-up has the system's own limit
+  uint32_t attempts = 4;  // at most, at least 1
   std::chrono::duration<double> backoff{
       0.5};  // before the second attempt; doubles with each one, times a random number in [0.5, 1]
   std::chrono::duration<double> max_backoff{30};

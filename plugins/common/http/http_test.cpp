@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/read.hpp>
+#include <boost/asio/write.hpp>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -252,6 +254,71 @@ TEST(Proxy, APlainOneIsToldTheWholeAddress) {
   Settings settings = quick();
   settings.proxy = "http://127.0.0.1:" + std::to_string(proxy.port());
   EXPECT_EQ(get_one("http://example.invalid/x", settings).response.body, "http://example.invalid/x");
+}
+
+// A proxy for one tunnel: CONNECT, and then bytes both ways. Tells what it was asked for.
+class Tunnel {
+ public:
+  Tunnel(unsigned status, unsigned short to)
+      : status_(status), to_(to), acceptor_(io_, {boost::asio::ip::make_address("127.0.0.1"), 0}) {
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Tunnel() { thread_.join(); }
+  std::string url() const { return "http://127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+
+  std::string asked;
+
+ private:
+  using Socket = boost::asio::ip::tcp::socket;
+  static void copy(Socket& from, Socket& to) {
+    char bytes[4096];
+    boost::system::error_code error;
+    while (const size_t n = from.read_some(boost::asio::buffer(bytes), error)) {
+      boost::asio::write(to, boost::asio::buffer(bytes, n), error);
+      if (error) break;
+    }
+    ::shutdown(to.native_handle(), SHUT_RDWR);
+  }
+  void run() {
+    Socket client(io_), server(io_);
+    acceptor_.accept(client);
+    for (char c = 0; !asked.ends_with("\r\n\r\n"); asked += c)
+      boost::asio::read(client, boost::asio::buffer(&c, 1));
+    const std::string answer = "HTTP/1.1 " + std::to_string(status_) + " x\r\n\r\n";
+    boost::asio::write(client, boost::asio::buffer(answer));
+    if (status_ != 200) return;
+    server.connect({boost::asio::ip::make_address("127.0.0.1"), to_});
+    std::thread back([&] { copy(server, client); });
+    copy(client, server);
+    back.join();
+  }
+
+  unsigned status_;
+  unsigned short to_;
+  boost::asio::io_context io_;
+  boost::asio::ip::tcp::acceptor acceptor_;
+  std::thread thread_;
+};
+
+TEST_F(Tls, ThroughAProxyTheCertificateIsTheServers) {
+  Server server([](const Seen& seen) { return Answer{200, seen.target, {}}; }, &certificate_);
+  Settings settings = quick();
+  settings.ca_file = file_;
+  {
+    Tunnel tunnel(200, server.port());
+    settings.proxy = tunnel.url();
+    const Result result = get_one(server.url("/x", "localhost"), settings);
+    EXPECT_EQ(result.failure, Failure::kNone) << result.why;
+    EXPECT_EQ(result.response.body, "/x") << "in the tunnel the address is the server's own";
+    EXPECT_THAT(tunnel.asked,
+                ::testing::StartsWith("CONNECT localhost:" + std::to_string(server.port()) + " HTTP/1.1"));
+  }
+  Tunnel refusing(407, server.port());
+  settings.proxy = refusing.url();
+  settings.attempts = 1;
+  const Result refused = get_one(server.url("/x", "localhost"), settings);
+  EXPECT_EQ(refused.failure, Failure::kFailed);
+  EXPECT_EQ(refused.why, "the proxy answers 407");
 }
 
 TEST(Proxy, TheEnvironmentIsNotUsedSilently) {
