@@ -71,6 +71,41 @@ bool defines(const std::string& code, const std::string& name) {
   return false;
 }
 
+// The brace that opens the body of the function that `text` ends in: of those that are not closed the first that follows a parenthesis. Comments and
+// literals do not count. npos: there is none.
+size_t open_body(const std::string& text) {
+  std::vector<size_t> open;
+  for (size_t k = 0; k < text.size(); ++k) {
+    const char c = text[k];
+    if (text.compare(k, 2, "//") == 0) {
+      k = std::min(text.find('\n', k), text.size());
+    } else if (text.compare(k, 2, "/*") == 0) {
+      k = std::min(text.find("*/", k + 2), text.size() - 1) + 1;
+    } else if (c == '"' || c == '\'') {
+      for (++k; k < text.size() && text[k] != c; ++k) k += text[k] == '\\';
+    } else if (c == '{') {
+      open.push_back(k);
+    } else if (c == '}' && !open.empty()) {
+      open.pop_back();
+    }
+  }
+  for (size_t brace : open)
+    if (trimmed(text.substr(0, brace)).ends_with(')')) return brace;
+  return std::string::npos;
+}
+
+// The #include lines of a text.
+std::string include_lines(const std::string& text) {
+  std::string out;
+  for (size_t at = 0; at < text.size();) {
+    const size_t end = std::min(text.find('\n', at), text.size());
+    if (const std::string line = trimmed(text.substr(at, end - at)); line.starts_with("#include"))
+      out += line + "\n";
+    at = end + 1;
+  }
+  return out;
+}
+
 // Names of the parameters of "a(b c, d e = f)": the last word of each, before a default or brackets.
 bool parameter_names(const std::string& list, std::vector<std::string>& out) {
   int depth = 0;
@@ -150,10 +185,10 @@ std::string first_error(const std::string& text) {
 }  // namespace
 
 bool read_head(const std::string& declaration, FunctionHead& out, std::string& why) {
-  const std::string text = trimmed(declaration);
-  why = "the row's declaration does not end with the head of a function and \"{\"";
-  if (!text.ends_with('{')) return false;
-  const std::string head = trimmed(text.substr(0, text.size() - 1));
+  const size_t brace = open_body(declaration);
+  why = "no function is open at the end of the row's prompt";
+  if (brace == std::string::npos) return false;
+  const std::string head = trimmed(declaration.substr(0, brace));
   size_t close = head.rfind(')');
   if (close == std::string::npos) return false;
   size_t open = close;
@@ -199,8 +234,9 @@ std::string join_cpp(const CppTests& tests, const std::string& code) {
   FunctionHead head;
   std::string why;
   const bool readable = read_head(tests.declaration, head, why);
-  if (readable && defines(code, head.name)) return kUsualIncludes + head.before + code;
-  return kUsualIncludes + tests.declaration + code;
+  const std::string includes = kUsualIncludes + include_lines(tests.includes);
+  if (readable && defines(code, head.name)) return includes + head.before + code;
+  return includes + tests.declaration + code;
 }
 
 std::string Compiled::precompiled(const Limits& limits) {
@@ -303,9 +339,9 @@ Result Compiled::test(const std::string& program, const CppTests& tests, const S
   std::string arguments;
   for (const std::string& p : head.parameters) arguments += (arguments.empty() ? "" : ", ") + p;
   const std::string driver(cpp_driver());
-  const std::string tester_source = kUsualIncludes + head.before + driver + "\n" + head.text +
-                                    " { return ::tenon_box_::call<decltype(" + head.name + "(" + arguments +
-                                    "))>(" + arguments + "); }\n" + tests.test;
+  const std::string tester_source = kUsualIncludes + include_lines(tests.includes) + head.before + driver +
+                                    "\n" + head.text + " { return ::tenon_box_::call<decltype(" + head.name +
+                                    "(" + arguments + "))>(" + arguments + "); }\n" + tests.test;
   Built tester;
   bool known = false;
   {

@@ -14,8 +14,10 @@ namespace tenon::code {
 
 // Tests of one C++ function: a program whose main() asserts.
 struct CppTests {
-  std::string declaration;  // includes, helpers and the head of the function, up to its "{"
-  std::string test;         // with main()
+  std::string
+      declaration;  // helpers and the head of the function, up to its "{" or into its body: what a completion continues
+  std::string includes;  // a text with further #include lines
+  std::string test;      // with main()
 };
 
 // A language of the table: `build` and `run` are shell text, run in a folder with the solution in `file`.
@@ -23,7 +25,7 @@ struct Command {
   std::string name, file, build, keep, run;
 };
 
-// The head of the last function in `declaration`, which ends with "{".
+// The head of the function that `declaration` ends in.
 struct FunctionHead {
   std::string before;                   // everything ahead of it
   std::string text;                     // "bool f(vector<float> numbers, float threshold)"

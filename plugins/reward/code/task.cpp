@@ -111,7 +111,8 @@ Task read_task(std::string_view meta, std::string_view row_prompt) {
   if (task.language == "cpp" ||
       (test.find("int main") != std::string::npos && test.find("def check") == std::string::npos)) {
     task.form = Task::Form::kCppTests;
-    task.cpp.declaration = json::text_field(meta, "declaration").value_or(task.prompt);
+    task.cpp.includes = json_value(meta, "declaration");
+    task.cpp.declaration = task.prompt.find('{') == std::string::npos ? task.cpp.includes : task.prompt;
     task.cpp.test = test;
     task.language = "cpp";
     return task;
