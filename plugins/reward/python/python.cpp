@@ -25,7 +25,7 @@ class Python {
       throw tenon::Error(TENON_E_INVALID,
                          "file: " + host.str("file") + " names no function: write rewards.py:function");
     worker_ = std::make_unique<tenon::python::Worker>(host.str("interpreter"), file, function);
-    worker_->start(limit_);
+    worker_->start();
   }
 
   void score(const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out) {
@@ -106,7 +106,7 @@ constexpr tenon::OptionTable kOptions{
                    "samples of the call.",
                    {.min = "0", .max = "1000000", .unit = "samples"}),
     tenon::option(TENON_T_DURATION, "timeout", "\"60s\"",
-                  "Of one call, and of the import; after it the process is killed, and started again for the "
+                  "Of one call; after it the process is killed, and started again for the "
                   "next call.",
                   {.min = "0.001", .unit = "seconds"})};
 

@@ -158,8 +158,9 @@ void Worker::start(std::chrono::nanoseconds limit) {
   std::string line;
   bool is_late = false;
   if (!read_line(line, Clock::now() + limit, is_late)) {
-    const std::string why =
-        is_late ? "its import took longer than the time-out allows" : how_it_died() + " during the import";
+    const std::string why = is_late
+                                ? "its import took longer than " + std::to_string(kStartLimit.count()) + " s"
+                                : how_it_died() + " during the import";
     stop();
     throw Error(TENON_E_INVALID, "file: " + file_ + ": " + why);
   }
@@ -191,7 +192,6 @@ bool Worker::read_line(std::string& line, Clock::time_point until, bool& is_late
 }
 
 std::vector<Outcome> Worker::score(const std::vector<SampleText>& samples, std::chrono::nanoseconds limit) {
-  const auto until = Clock::now() + limit;
   const uint64_t n = samples.size();
   const auto all = [&](int32_t status, const std::string& why) {
     return std::vector<Outcome>(n, {0, status, why});
@@ -201,7 +201,8 @@ std::vector<Outcome> Worker::score(const std::vector<SampleText>& samples, std::
     texts += s.prompt.size() + s.completion.size() + s.meta_json.size(), tokens += s.tokens.size();
   const uint64_t size = (4 * 8 * (n + 1) + texts + 7) / 8 * 8 + 4 * tokens;
   reserve(std::max(size, 9 * n));
-  start(limit);
+  start();
+  const auto until = Clock::now() + limit;
 
   uint64_t at = 0;
   const auto put = [&](const void* bytes, uint64_t length) {

@@ -23,6 +23,9 @@ struct SampleText {
   std::span<const int32_t> tokens;  // empty: not given
 };
 
+// What the start and the import may take, whatever a call may: on a busy machine an interpreter alone can take a second.
+inline constexpr std::chrono::seconds kStartLimit{60};
+
 class Worker {
  public:
   // Nothing is started yet.
@@ -34,10 +37,10 @@ class Worker {
 
   // Starts the child and imports the function. Throws Error: no interpreter, a file with a syntax error (with file:line:column), no such function, or an
   // import that takes longer than `limit`.
-  void start(std::chrono::nanoseconds limit);
+  void start(std::chrono::nanoseconds limit = kStartLimit);
 
   // One outcome a sample. Where the child does not answer within `limit` it is killed, with all that it started, and all of them are timed out; where it dies, they are
-  // crashed. It is started again by the next call.
+  // crashed. It is started again by the next call, whose limit begins when it is there.
   std::vector<Outcome> score(const std::vector<SampleText>& samples, std::chrono::nanoseconds limit);
 
   bool is_running() const { return pid_ > 0; }
