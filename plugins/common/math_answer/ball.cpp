@@ -205,11 +205,13 @@ class Balls {
     const auto f = static_cast<Function>(e.node().sub);
     c_.budget.spend(10 + static_cast<uint64_t>(c_.bits) / 8);
     if (f == Function::kDet || f == Function::kTranspose) return E::kUnknown;
-    if (f == Function::kGcd || f == Function::kLcm || f == Function::kMod) {
+    if (f == Function::kGcd || f == Function::kLcm || f == Function::kMod || f == Function::kFloor || f == Function::kCeil) {
       const auto value = exact_value(e, c_.env, c_.budget);
-      if (!value) return E::kUnknown;
-      arb_set_fmpq(out.re(), value->raw(), c_.bits);
-      return E::kValue;
+      if (!value && f != Function::kFloor && f != Function::kCeil) return E::kUnknown;
+      if (value) {
+        arb_set_fmpq(out.re(), value->raw(), c_.bits);
+        return E::kValue;
+      }
     }
     Ball x;
     if (const E r = of(e.child(0), x); r != E::kValue) return r;

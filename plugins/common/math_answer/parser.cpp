@@ -222,7 +222,7 @@ NodeId Parser::postfix(NodeId base, bool) {
       const bool lone = !braces || peek(2).kind == T::kRBrace;
       if (lone && (mark.kind == T::kDegree || ((mark.text == "o" || mark.text == "0") && braces == false && mark.kind == T::kLetter && tree_.is(base, Kind::kNumber)))) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
-        base = tree_.add(Kind::kDegree, {base});
+        base = degrees(base);
       } else if (lone && mark.kind == T::kPrime && tree_.is(base, Kind::kSymbol)) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
         base = tree_.add_named(Kind::kSymbol, tree_.name(base) + "'");
@@ -251,7 +251,7 @@ NodeId Parser::postfix(NodeId base, bool) {
       base = tree_.add(Kind::kPercent, {base});
     } else if (at(T::kDegree)) {
       take();
-      base = tree_.add(Kind::kDegree, {base});
+      base = degrees(base);
     } else if (at(T::kPrime) && tree_.is(base, Kind::kSymbol)) {
       take();
       base = tree_.add_named(Kind::kSymbol, tree_.name(base) + "'");
@@ -259,6 +259,12 @@ NodeId Parser::postfix(NodeId base, bool) {
       return base;
     }
   }
+}
+
+// Of an angle, or of temperature: 25°C.
+NodeId Parser::degrees(NodeId base) {
+  if (at(T::kLetter) && (peek().text == "C" || peek().text == "F")) return tree_.add_named(Kind::kQuantity, "degrees " + take().text, {base});
+  return tree_.add(Kind::kDegree, {base});
 }
 
 NodeId Parser::exponent() {

@@ -57,6 +57,7 @@ class Parser {
   NodeId power();
   NodeId postfix(NodeId base, bool after_operator);
   NodeId exponent();
+  NodeId degrees(NodeId base);
   NodeId with_unit(NodeId value);
   std::string unit();
   bool at_unit_word() const;

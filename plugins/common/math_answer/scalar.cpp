@@ -24,6 +24,14 @@ Rational probe(std::string_view name, int point) {
   return Rational(numerator) / Rational(101 * 997);
 }
 
+// Whether a floor or a ceiling is in it.
+bool steps(Ref e) {
+  if (e.kind() == Kind::kFunction && (e.node().sub == static_cast<uint8_t>(Function::kFloor) || e.node().sub == static_cast<uint8_t>(Function::kCeil))) return true;
+  for (uint32_t i = 0; i < e.size(); ++i)
+    if (steps(e.child(i))) return true;
+  return false;
+}
+
 enum class Meeting { kApart, kTogether, kOnlyOne, kNeither, kUnknown };
 
 // Whether a ball is small beside what it holds and absolutely: then overlapping means equal for all practical purposes.
@@ -244,6 +252,7 @@ std::optional<Outcome> Comparer::identity(Ref g, Ref p) {
 Outcome Comparer::functions(Ref g, Ref p, const std::vector<std::string_view>& names) {
   if (auto outcome = identity(g, p)) return *outcome;
   const bool imaginary = has_imaginary_unit(g) || has_imaginary_unit(p);
+  const bool has_steps = steps(g) || steps(p);
   for (const bool real : {true, false}) {
     if (real && imaginary) continue;
     int together = 0, only_one = 0;
@@ -255,6 +264,14 @@ Outcome Comparer::functions(Ref g, Ref p, const std::vector<std::string_view>& n
       if (result == Meeting::kApart) return {State::kDifferent, "different at a point, proved by intervals"};
       together += result == Meeting::kTogether ? 1 : 0;
       only_one += result == Meeting::kOnlyOne ? 1 : 0;
+    }
+    if (together >= kEnough && has_steps) {
+      // Floors and ceilings step at integers, which the points above avoid.
+      for (int point = 0; point < kPoints; ++point) {
+        Environment env;
+        for (std::string_view name : names) env.push(name, probe(name, point).floor());
+        if (Meet{env, budget_}.at(g, p, real, kFirstBits) == Meeting::kApart) return {State::kDifferent, "different at an integer"};
+      }
     }
     if (together >= kEnough) {
       if (only_one > 0) return {State::kDifferent, "defined on different sets"};
@@ -342,11 +359,12 @@ Outcome Comparer::decimals(Ref g, Ref p, Outcome otherwise) {
   if (policies_.tolerance > 0 && within_tolerance(g, p)) return {State::kEqual, "within the tolerance"};
   const auto gold = decimal_of(g), given = decimal_of(p);
   if (gold && policies_.gold_decimal == 0) {
-    // Two digits are enough where the other side is no decimal and could not have been written as one.
+    // Fewer digits are enough where the other side is no decimal and could not have been written as one.
     Environment env;
     const auto exact = given ? std::nullopt : exact_value(p, env, budget_);
     const bool endless = !given && (!exact || !(*exact * Rational::power_of_ten(30)).is_integer());
-    const bool precise = gold->significant >= 3 || (gold->significant == 2 && endless);
+    // 33.3 is 100/3, yet 12.54 is not 12.5: what is written out in full needs a gold of four digits.
+    const bool precise = gold->significant >= 4 || (gold->significant >= 2 && endless);
     const bool longer = given && given->decimals >= gold->decimals;
     const bool integer = exact && exact->is_integer();
     if (precise && !integer && (!given || longer) && rounds_to(p, *gold, !gold->truncated)) return {State::kEqual, "rounds to the gold's digits"};

@@ -268,6 +268,18 @@ Outcome Comparer::real_sets(Ref g, Ref p) {
     if (closed(g, 0) != closed(p, 0) || closed(g, 1) != closed(p, 1)) return {State::kDifferent, "one end is open, the other closed"};
     return in_order(g, p);
   }
+  // Relations say something of their unknown: x < 1 is not y < 1, and x = 1, y = 2 are no set of numbers.
+  auto is_relational = [](Ref e) {
+    const Kind kind = e.kind() == Kind::kList && e.size() > 0 ? e.child(0).kind() : e.kind();
+    return kind == Kind::kRelation || kind == Kind::kChain;
+  };
+  std::vector<std::string_view> g_names, p_names;
+  if (is_relational(g)) collect_symbols(g, g_names);
+  if (is_relational(p)) collect_symbols(p, p_names);
+  const bool both = is_relational(g) && is_relational(p);
+  if (both && g_names.size() == 1 && p_names.size() == 1 && g_names != p_names) return {State::kDifferent, "different unknowns"};
+  if (both && (g_names.size() != 1 || p_names.size() != 1)) return {State::kUndecided, "relations of several unknowns"};
+  if ((g_names.size() > 1 && g.kind() != Kind::kRelation) || (p_names.size() > 1 && p.kind() != Kind::kRelation)) return {State::kUndecided, "relations of several unknowns"};
   const auto a = pieces_of(g), b = pieces_of(p);
   if (!a || !b) {
     if (g.kind() == p.kind() && g.kind() != Kind::kRelation && g.kind() != Kind::kChain && g.size() == p.size() && g.size() > 0) return g.kind() == Kind::kUnion ? matched(items(g), items(p), true) : in_order(g, p);
