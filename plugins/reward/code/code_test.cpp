@@ -14,7 +14,7 @@ using tenon::testing::Verdict;
 using Reward = tenon::testing::Instance<tenon_reward_vt>;
 
 std::unique_ptr<Reward> make(std::map<std::string, std::string> options = {}) {
-  options.try_emplace("time", "\"2s\"");
+  options.try_emplace("time", "\"1s\"");
   return std::make_unique<Reward>(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
                                   std::move(options));
 }

@@ -390,9 +390,12 @@ def limit(what, value):
         resource.setrlimit(what, (value, value))
 
 
-def child(request, fds, program):
+def child(request, fds, program, server):
     code = 1
     try:
+        LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # the server's end is this process's
+        if os.getppid() != server:
+            os._exit(1)
         parked = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300) for fd in fds]
         os.closerange(0, 300)
         for k, fd in enumerate(parked):
@@ -428,7 +431,7 @@ def child(request, fds, program):
 def main():
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     control = socket.socket(fileno=CONTROL)
-    program = read_file(FILTER)
+    program, server = read_file(FILTER), os.getpid()
     sys.path[:] = [p for p in sys.path if p]
     poller = select.poll()
     poller.register(CONTROL, select.POLLIN)
@@ -448,7 +451,7 @@ def main():
                         fds.frombytes(data[:len(data) - len(data) % 4])
                 pid = os.fork()
                 if pid == 0:
-                    child(json.loads(message), list(fds[1:]), program)
+                    child(json.loads(message), list(fds[1:]), program, server)
                 for one in fds[1:]:
                     os.close(one)
                 pid_fd = os.pidfd_open(pid)
