@@ -32,6 +32,7 @@ namespace {
 struct Row {
   uint64_t line = 0;
   std::string prompt, completion, meta;
+  std::optional<std::vector<int32_t>> tokens;
   std::optional<bool> label;
 };
 
@@ -100,6 +101,25 @@ std::optional<bool> label_of(const json::object& object, const ScoreArguments& a
   bad_row(file, line, "the row has no true, false or number in `" + a.label + "`, which --label names");
 }
 
+// A list of ids, or their number, which is that many of id 0.
+std::optional<std::vector<int32_t>> tokens_of(const json::object& object, const std::string& file,
+                                              uint64_t line) {
+  constexpr int64_t kMost = 1 << 24;
+  const json::value* value = object.if_contains("tokens");
+  if (value == nullptr) return std::nullopt;
+  if (value->is_int64() && value->get_int64() >= 0 && value->get_int64() <= kMost)
+    return std::vector<int32_t>(static_cast<size_t>(value->get_int64()), 0);
+  std::vector<int32_t> ids;
+  bool is_good = value->is_array();
+  for (size_t k = 0; is_good && k < value->get_array().size(); ++k) {
+    const json::value& id = value->get_array()[k];
+    is_good = id.is_int64() && id.get_int64() >= 0 && id.get_int64() <= INT32_MAX;
+    if (is_good) ids.push_back(static_cast<int32_t>(id.get_int64()));
+  }
+  if (!is_good) bad_row(file, line, "`tokens` must be a list of token ids, or how many there are");
+  return ids;
+}
+
 Row read_row(const std::string& text, const ScoreArguments& a, const std::string& file, uint64_t line) {
   boost::system::error_code error;
   const json::value value = json::parse(text, error);
@@ -118,7 +138,8 @@ Row read_row(const std::string& text, const ScoreArguments& a, const std::string
   take("completion", row.completion, true);
   take("prompt", row.prompt, false);
   row.label = label_of(object, a, file, line);
-  object.erase("completion");
+  row.tokens = tokens_of(object, file, line);
+  for (const char* taken : {"completion", "tokens"}) object.erase(taken);
   row.meta = json_text(object);
   return row;
 }
@@ -155,6 +176,15 @@ class Caller {
     in.struct_size = sizeof in;
     in.n = n, in.sample_id = ids.data(), in.group_id = groups.data();
     in.prompt = prompt.raw(), in.completion = completion.raw(), in.meta_json = meta.raw();
+
+    std::vector<int32_t> ids_of_all;
+    std::vector<uint64_t> token_offsets{0};
+    for (const Row& row : rows) {
+      if (!row.tokens) break;
+      ids_of_all.insert(ids_of_all.end(), row.tokens->begin(), row.tokens->end());
+      token_offsets.push_back(ids_of_all.size());
+    }
+    if (token_offsets.size() == n + 1) in.tokens = {ids_of_all.data(), token_offsets.data(), n};
 
     std::vector<Outcome> out(n);
     std::vector<double> reward(n, 0.0);

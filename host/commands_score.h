@@ -25,7 +25,7 @@ struct ScoreArguments {
   bool summary = false;
 };
 
-// A row is an object with `completion` (text), perhaps `prompt`, and whatever else the reward asks for (`answer`…), which it gets as the row's meta. Prints for
+// A row is an object with `completion` (text), perhaps `prompt`, `tokens` (the completion's ids, or how many there are, for rewards that count them), and whatever else the reward asks for (`answer`…), which it gets as the row's meta. Prints for
 // each row, in their order, one line
 //   {"reward": number or null, "status": "ok", "verdict": word or null, "reason": text or null, "micros": time of the call / its rows}
 // with "notes": {…} where the reward has some; null is the reward of a row whose status is not ok. A reason that begins with one word and a colon ("equal: …") is taken

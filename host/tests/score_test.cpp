@@ -100,6 +100,8 @@ TEST_F(Score, ABadRowIsNamedAfterTheAnswersBeforeIt) {
   EXPECT_THAT(error_of("{\"completion\": 3"), HasSubstr("rows.jsonl:2: is not JSON"));
   EXPECT_THAT(error_of("[1]"), HasSubstr("rows.jsonl:2: a row must be an object"));
   EXPECT_THAT(error_of("{\"answer\": \"4\"}"), HasSubstr("rows.jsonl:2: the row has no `completion`"));
+  EXPECT_THAT(error_of("{\"completion\": \"a\", \"tokens\": [1, -2]}"),
+              HasSubstr("rows.jsonl:2: `tokens` must be a list of token ids, or how many there are"));
   EXPECT_THAT(error_of("{\"completion\": 4}"), HasSubstr("rows.jsonl:2: `completion` must be a text"));
   EXPECT_THAT(error_of("{\"completion\": \"4\"}", {"--label", "right"}),
               HasSubstr("rows.jsonl:2: the row has no true, false or number in `right`"));
