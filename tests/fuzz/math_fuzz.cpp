@@ -28,7 +28,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
 #else
   // Gold and answer, parted by a zero byte or a line break.
   const size_t cut = text.find_first_of(std::string_view("\0\n", 2));
-  const std::string_view a = text.substr(0, cut), b = cut == std::string_view::npos ? a : text.substr(cut + 1);
+  const std::string_view a = text.substr(0, cut),
+                         b = cut == std::string_view::npos ? a : text.substr(cut + 1);
   const Result r = compare(Gold(a, policies), b, policies, true);
   if (r.work > kDefaultWork) std::abort();
   judge(Gold(b, policies), a, policies);

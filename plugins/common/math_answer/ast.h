@@ -26,28 +26,28 @@ using NodeId = uint32_t;
 inline constexpr NodeId kNone = 0xffffffff;
 
 enum class Kind : uint8_t {
-  kNumber,      // value: index of a Number
-  kSymbol,      // value: index of a name
-  kConstant,    // sub: Constant
-  kAdd,         // n-ary
-  kMul,         // n-ary
+  kNumber,    // value: index of a Number
+  kSymbol,    // value: index of a name
+  kConstant,  // sub: Constant
+  kAdd,       // n-ary
+  kMul,       // n-ary
   kNegate,
   kDivide,
   kPower,
-  kRoot,        // radicand, degree
-  kFunction,    // sub: Function; arguments
-  kSum,         // body, symbol, from, to; sub: 0 sum, 1 product
+  kRoot,      // radicand, degree
+  kFunction,  // sub: Function; arguments
+  kSum,       // body, symbol, from, to; sub: 0 sum, 1 product
   kPercent,
   kDegree,
-  kQuantity,    // value; name: the unit as written
-  kPlusMinus,   // 2 children: a ± b; sub: 1 for ∓
-  kRatio,       // a : b
-  kOpaque,      // cannot be evaluated (an integral, a limit, f(2)); name: how it is written; equal only to itself
-  kTuple,       // ( , ): elements
-  kBracketed,   // [a, b, …] of other than two elements
-  kList,        // a, b and c without brackets
-  kSet,         // { , }
-  kInterval,    // lo, hi; sub: bit 0 lo closed, bit 1 hi closed
+  kQuantity,   // value; name: the unit as written
+  kPlusMinus,  // 2 children: a ± b; sub: 1 for ∓
+  kRatio,      // a : b
+  kOpaque,  // cannot be evaluated (an integral, a limit, f(2)); name: how it is written; equal only to itself
+  kTuple,   // ( , ): elements
+  kBracketed,  // [a, b, …] of other than two elements
+  kList,       // a, b and c without brackets
+  kSet,        // { , }
+  kInterval,   // lo, hi; sub: bit 0 lo closed, bit 1 hi closed
   kUnion,
   kIntersection,
   kDifference,
@@ -61,26 +61,80 @@ enum class Kind : uint8_t {
 
 enum class Constant : uint8_t { kPi, kE, kI, kInfinity, kUndefined };
 enum class NamedSet : uint8_t { kReals, kIntegers, kNaturals, kRationals, kComplex, kEmpty };
-enum class Relation : uint8_t { kEqual, kNotEqual, kLess, kLessEqual, kGreater, kGreaterEqual, kApprox, kIn, kNotIn, kSubset, kEquivalent, kParallel, kPerpendicular, kTo };
+enum class Relation : uint8_t {
+  kEqual,
+  kNotEqual,
+  kLess,
+  kLessEqual,
+  kGreater,
+  kGreaterEqual,
+  kApprox,
+  kIn,
+  kNotIn,
+  kSubset,
+  kEquivalent,
+  kParallel,
+  kPerpendicular,
+  kTo
+};
 enum class Function : uint8_t {
-  kSin, kCos, kTan, kCot, kSec, kCsc, kArcsin, kArccos, kArctan, kArccot, kArcsec, kArccsc, kSinh, kCosh, kTanh, kCoth, kArsinh, kArcosh, kArtanh,
-  kExp, kLog,  // kLog: argument, base if there is one
-  kAbs, kFloor, kCeil, kSign, kFactorial, kDoubleFactorial, kBinomial, kPermutations, kGamma, kGcd, kLcm, kMax, kMin, kMod, kRe, kIm, kArg, kConjugate, kDet, kTranspose,
+  kSin,
+  kCos,
+  kTan,
+  kCot,
+  kSec,
+  kCsc,
+  kArcsin,
+  kArccos,
+  kArctan,
+  kArccot,
+  kArcsec,
+  kArccsc,
+  kSinh,
+  kCosh,
+  kTanh,
+  kCoth,
+  kArsinh,
+  kArcosh,
+  kArtanh,
+  kExp,
+  kLog,  // kLog: argument, base if there is one
+  kAbs,
+  kFloor,
+  kCeil,
+  kSign,
+  kFactorial,
+  kDoubleFactorial,
+  kBinomial,
+  kPermutations,
+  kGamma,
+  kGcd,
+  kLcm,
+  kMax,
+  kMin,
+  kMod,
+  kRe,
+  kIm,
+  kArg,
+  kConjugate,
+  kDet,
+  kTranspose,
 };
 
 struct Number {
   Rational value;
-  int decimals = -1;        // digits after the point as written (after an exponent: fewer, may be negative); -1 and !is_decimal: an integer
-  int significant = 0;      // digits from the first that is not 0
-  bool is_decimal = false;  // written with a point
+  int decimals =
+      -1;  // digits after the point as written (after an exponent: fewer, may be negative); -1 and !is_decimal: an integer
+  int significant = 0;        // digits from the first that is not 0
+  bool is_decimal = false;    // written with a point
   bool is_truncated = false;  // "0.333..."
-  int base = 10;            // 52_8
+  int base = 10;              // 52_8
 };
 
 struct Node {
   Kind kind;
   uint8_t sub = 0;
-  uint16_t depth = 1;  // of the tree below, this node included
+  uint16_t depth = 1;             // of the tree below, this node included
   uint32_t first = 0, count = 0;  // children
   uint32_t value = 0;
 };
@@ -98,7 +152,8 @@ class Tree {
  public:
   NodeId add(Kind kind, std::span<const NodeId> children, uint8_t sub = 0, uint32_t value = 0) {
     if (nodes_.size() >= kMaxNodes) throw LimitError("more than 4,096 parts");
-    Node node{kind, sub, 1, static_cast<uint32_t>(children_.size()), static_cast<uint32_t>(children.size()), value};
+    Node node{kind, sub, 1, static_cast<uint32_t>(children_.size()), static_cast<uint32_t>(children.size()),
+              value};
     for (NodeId child : children)
       if (nodes_[child].depth >= node.depth) node.depth = static_cast<uint16_t>(nodes_[child].depth + 1);
     if (node.depth > 4 * kMaxDepth) throw LimitError("nested too deep");
@@ -122,7 +177,9 @@ class Tree {
   NodeId add_constant(Constant c) { return add(Kind::kConstant, {}, static_cast<uint8_t>(c)); }
 
   const Node& operator[](NodeId id) const { return nodes_[id]; }
-  std::span<const NodeId> children(NodeId id) const { return {children_.data() + nodes_[id].first, nodes_[id].count}; }
+  std::span<const NodeId> children(NodeId id) const {
+    return {children_.data() + nodes_[id].first, nodes_[id].count};
+  }
   NodeId child(NodeId id, uint32_t i) const { return children_[nodes_[id].first + i]; }
   Kind kind(NodeId id) const { return nodes_[id].kind; }
   const Number& number(NodeId id) const { return numbers_[nodes_[id].value]; }
@@ -136,7 +193,9 @@ class Tree {
   }
   size_t size() const { return nodes_.size(); }
   bool is(NodeId id, Kind kind) const { return nodes_[id].kind == kind; }
-  bool is(NodeId id, Constant c) const { return nodes_[id].kind == Kind::kConstant && nodes_[id].sub == static_cast<uint8_t>(c); }
+  bool is(NodeId id, Constant c) const {
+    return nodes_[id].kind == Kind::kConstant && nodes_[id].sub == static_cast<uint8_t>(c);
+  }
 
  private:
   std::vector<Node> nodes_;

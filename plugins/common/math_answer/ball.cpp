@@ -32,15 +32,19 @@ class Balls {
         arb_set_fmpq(out.re(), n.value.raw(), c_.bits);
         return n.is_truncated ? E::kUnknown : E::kValue;
       }
-      case Kind::kSymbol: case Kind::kOpaque: {
+      case Kind::kSymbol:
+      case Kind::kOpaque: {
         const Rational* value = c_.env.find(e.tree->name(e.id));
         if (value == nullptr) return E::kUnknown;
         arb_set_fmpq(out.re(), value->raw(), c_.bits);
         return E::kValue;
       }
-      case Kind::kConstant: return constant(static_cast<Constant>(e.node().sub), out);
-      case Kind::kAdd: return fold(e, out, acb_add);
-      case Kind::kMul: return fold(e, out, acb_mul);
+      case Kind::kConstant:
+        return constant(static_cast<Constant>(e.node().sub), out);
+      case Kind::kAdd:
+        return fold(e, out, acb_add);
+      case Kind::kMul:
+        return fold(e, out, acb_mul);
       case Kind::kNegate: {
         const E r = of(e.child(0), out);
         acb_neg(out.raw(), out.raw());
@@ -51,24 +55,41 @@ class Balls {
         acb_div_ui(out.raw(), out.raw(), 100, c_.bits);
         return r;
       }
-      case Kind::kDegree: return degree(e, out);
-      case Kind::kQuantity: return of(e.child(0), out);
-      case Kind::kDivide: case Kind::kRatio: return divide(e, out);
-      case Kind::kPower: return power(e, out);
-      case Kind::kRoot: return root(e, out);
-      case Kind::kFunction: return function(e, out);
-      case Kind::kSum: return sum(e, out);
-      default: return E::kUnknown;
+      case Kind::kDegree:
+        return degree(e, out);
+      case Kind::kQuantity:
+        return of(e.child(0), out);
+      case Kind::kDivide:
+      case Kind::kRatio:
+        return divide(e, out);
+      case Kind::kPower:
+        return power(e, out);
+      case Kind::kRoot:
+        return root(e, out);
+      case Kind::kFunction:
+        return function(e, out);
+      case Kind::kSum:
+        return sum(e, out);
+      default:
+        return E::kUnknown;
     }
   }
 
   E constant(Constant which, Ball& out) {
     switch (which) {
-      case Constant::kPi: arb_const_pi(out.re(), c_.bits); return E::kValue;
-      case Constant::kE: arb_const_e(out.re(), c_.bits); return E::kValue;
-      case Constant::kI: acb_onei(out.raw()); return E::kValue;
-      case Constant::kUndefined: return E::kUndefined;
-      case Constant::kInfinity: return E::kUnknown;
+      case Constant::kPi:
+        arb_const_pi(out.re(), c_.bits);
+        return E::kValue;
+      case Constant::kE:
+        arb_const_e(out.re(), c_.bits);
+        return E::kValue;
+      case Constant::kI:
+        acb_onei(out.raw());
+        return E::kValue;
+      case Constant::kUndefined:
+        return E::kUndefined;
+      case Constant::kInfinity:
+        return E::kUnknown;
     }
     return E::kUnknown;
   }
@@ -169,13 +190,15 @@ class Balls {
     if (!n) {
       Ball degree;
       if (const E r = of(e.child(1), degree); r != E::kValue) return r;
-      if (!degree.is_real() || !x.is_real() || !arb_is_positive(x.re()) || arb_contains_zero(degree.re())) return E::kUnknown;
+      if (!degree.is_real() || !x.is_real() || !arb_is_positive(x.re()) || arb_contains_zero(degree.re()))
+        return E::kUnknown;
       arb_inv(degree.re(), degree.re(), c_.bits);
       arb_pow(out.re(), x.re(), degree.re(), c_.bits);
       return E::kValue;
     }
     if (n->is_zero()) return E::kUndefined;
-    if (!n->fits_int() || n->to_int() < 0 || n->to_int() > 100000) return rational_power(x, Rational(1) / *n, out);
+    if (!n->fits_int() || n->to_int() < 0 || n->to_int() > 100000)
+      return rational_power(x, Rational(1) / *n, out);
     const auto k = static_cast<ulong>(n->to_int());
     if (!x.is_real() || !c_.real) {
       acb_root_ui(out.raw(), x.raw(), k, c_.bits);
@@ -205,7 +228,8 @@ class Balls {
     const auto f = static_cast<Function>(e.node().sub);
     c_.budget.spend(10 + static_cast<uint64_t>(c_.bits) / 8);
     if (f == Function::kDet || f == Function::kTranspose) return E::kUnknown;
-    if (f == Function::kGcd || f == Function::kLcm || f == Function::kMod || f == Function::kFloor || f == Function::kCeil) {
+    if (f == Function::kGcd || f == Function::kLcm || f == Function::kMod || f == Function::kFloor ||
+        f == Function::kCeil) {
       const auto value = exact_value(e, c_.env, c_.budget);
       if (!value && f != Function::kFloor && f != Function::kCeil) return E::kUnknown;
       if (value) {
@@ -228,25 +252,44 @@ class Balls {
   E unary(Function f, Ball& x, Ball& out) {
     const bool real = x.is_real();
     switch (f) {
-      case Function::kSin: return both(real, x, out, arb_sin, acb_sin);
-      case Function::kCos: return both(real, x, out, arb_cos, acb_cos);
-      case Function::kTan: return both(real, x, out, arb_tan, acb_tan);
-      case Function::kCot: return nonzero(x) == E::kUndefined ? E::kUndefined : both(real, x, out, arb_cot, acb_cot);
-      case Function::kSec: return both(real, x, out, arb_sec, acb_sec);
-      case Function::kCsc: return nonzero(x) == E::kUndefined ? E::kUndefined : both(real, x, out, arb_csc, acb_csc);
-      case Function::kSinh: return both(real, x, out, arb_sinh, acb_sinh);
-      case Function::kCosh: return both(real, x, out, arb_cosh, acb_cosh);
-      case Function::kTanh: return both(real, x, out, arb_tanh, acb_tanh);
-      case Function::kCoth: return nonzero(x) == E::kUndefined ? E::kUndefined : both(real, x, out, arb_coth, acb_coth);
-      case Function::kExp: return both(real, x, out, arb_exp, acb_exp);
-      case Function::kArctan: return both(real, x, out, arb_atan, acb_atan);
-      case Function::kArsinh: return both(real, x, out, arb_asinh, acb_asinh);
-      case Function::kArcsin: return within(x, out, arb_asin, acb_asin);
-      case Function::kArccos: return within(x, out, arb_acos, acb_acos);
-      case Function::kArtanh: return within(x, out, arb_atanh, acb_atanh);
-      case Function::kArccot: return inverted(x, out, Function::kArctan);
-      case Function::kArcsec: return inverted(x, out, Function::kArccos);
-      case Function::kArccsc: return inverted(x, out, Function::kArcsin);
+      case Function::kSin:
+        return both(real, x, out, arb_sin, acb_sin);
+      case Function::kCos:
+        return both(real, x, out, arb_cos, acb_cos);
+      case Function::kTan:
+        return both(real, x, out, arb_tan, acb_tan);
+      case Function::kCot:
+        return nonzero(x) == E::kUndefined ? E::kUndefined : both(real, x, out, arb_cot, acb_cot);
+      case Function::kSec:
+        return both(real, x, out, arb_sec, acb_sec);
+      case Function::kCsc:
+        return nonzero(x) == E::kUndefined ? E::kUndefined : both(real, x, out, arb_csc, acb_csc);
+      case Function::kSinh:
+        return both(real, x, out, arb_sinh, acb_sinh);
+      case Function::kCosh:
+        return both(real, x, out, arb_cosh, acb_cosh);
+      case Function::kTanh:
+        return both(real, x, out, arb_tanh, acb_tanh);
+      case Function::kCoth:
+        return nonzero(x) == E::kUndefined ? E::kUndefined : both(real, x, out, arb_coth, acb_coth);
+      case Function::kExp:
+        return both(real, x, out, arb_exp, acb_exp);
+      case Function::kArctan:
+        return both(real, x, out, arb_atan, acb_atan);
+      case Function::kArsinh:
+        return both(real, x, out, arb_asinh, acb_asinh);
+      case Function::kArcsin:
+        return within(x, out, arb_asin, acb_asin);
+      case Function::kArccos:
+        return within(x, out, arb_acos, acb_acos);
+      case Function::kArtanh:
+        return within(x, out, arb_atanh, acb_atanh);
+      case Function::kArccot:
+        return inverted(x, out, Function::kArctan);
+      case Function::kArcsec:
+        return inverted(x, out, Function::kArccos);
+      case Function::kArccsc:
+        return inverted(x, out, Function::kArcsin);
       case Function::kArcosh: {
         arb_t one;
         arb_init(one);
@@ -257,11 +300,13 @@ class Balls {
         if (c_.real && !inside) return E::kUnknown;
         return both(inside, x, out, arb_acosh, acb_acosh);
       }
-      case Function::kLog: return logarithm(x, out);
+      case Function::kLog:
+        return logarithm(x, out);
       case Function::kAbs:
         acb_abs(out.re(), x.raw(), c_.bits);
         return E::kValue;
-      case Function::kFloor: case Function::kCeil:
+      case Function::kFloor:
+      case Function::kCeil:
         if (!real) return E::kUnknown;
         (f == Function::kFloor ? arb_floor : arb_ceil)(out.re(), x.re(), c_.bits);
         return arb_is_exact(out.re()) ? E::kValue : E::kUnknown;
@@ -269,18 +314,29 @@ class Balls {
         if (!real || arb_contains_zero(x.re())) return E::kUnknown;
         arb_set_si(out.re(), arb_is_positive(x.re()) ? 1 : -1);
         return E::kValue;
-      case Function::kRe: arb_set(out.re(), x.re()); return E::kValue;
-      case Function::kIm: arb_set(out.re(), x.im()); return E::kValue;
-      case Function::kConjugate: acb_conj(out.raw(), x.raw()); return E::kValue;
-      case Function::kArg: acb_arg(out.re(), x.raw(), c_.bits); return E::kValue;
+      case Function::kRe:
+        arb_set(out.re(), x.re());
+        return E::kValue;
+      case Function::kIm:
+        arb_set(out.re(), x.im());
+        return E::kValue;
+      case Function::kConjugate:
+        acb_conj(out.raw(), x.raw());
+        return E::kValue;
+      case Function::kArg:
+        acb_arg(out.re(), x.raw(), c_.bits);
+        return E::kValue;
       case Function::kFactorial:
         acb_add_ui(x.raw(), x.raw(), 1, c_.bits);
         return gamma(x, out);
-      case Function::kGamma: return gamma(x, out);
-      default: return E::kUnknown;
+      case Function::kGamma:
+        return gamma(x, out);
+      default:
+        return E::kUnknown;
     }
   }
-  E both(bool real, Ball& x, Ball& out, void (*f)(arb_t, const arb_t, slong), void (*g)(acb_t, const acb_t, slong)) {
+  E both(bool real, Ball& x, Ball& out, void (*f)(arb_t, const arb_t, slong),
+         void (*g)(acb_t, const acb_t, slong)) {
     if (real)
       f(out.re(), x.re(), c_.bits);
     else
@@ -342,7 +398,8 @@ class Balls {
         acb_div(out.raw(), out.raw(), base.raw(), c_.bits);
         return E::kValue;
       }
-      case Function::kMax: case Function::kMin:
+      case Function::kMax:
+      case Function::kMin:
         if (!x.is_real() || !y.is_real()) return E::kUnknown;
         (f == Function::kMax ? arb_max : arb_min)(out.re(), x.re(), y.re(), c_.bits);
         return E::kValue;
@@ -360,12 +417,15 @@ class Balls {
         acb_div(out.raw(), top.raw(), left.raw(), c_.bits);
         return E::kValue;
       }
-      default: return E::kUnknown;
+      default:
+        return E::kUnknown;
     }
   }
   E sum(Ref e, Ball& out) {
-    const auto from = exact_value(e.child(2), c_.env, c_.budget), to = exact_value(e.child(3), c_.env, c_.budget);
-    if (!from || !to || !from->fits_int() || !to->fits_int() || to->to_int() - from->to_int() >= kMaxTerms) return E::kUnknown;
+    const auto from = exact_value(e.child(2), c_.env, c_.budget),
+               to = exact_value(e.child(3), c_.env, c_.budget);
+    if (!from || !to || !from->fits_int() || !to->fits_int() || to->to_int() - from->to_int() >= kMaxTerms)
+      return E::kUnknown;
     const bool product = e.node().sub == 1;
     acb_set_ui(out.raw(), product ? 1 : 0);
     for (int64_t k = from->to_int(); k <= to->to_int(); ++k) {

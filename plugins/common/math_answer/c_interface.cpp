@@ -43,28 +43,47 @@ int judged(F f, char* reason, size_t size) {
 
 extern "C" {
 
-math_answer_policies* math_answer_policies_new(void) { return new (std::nothrow) math_answer_policies(); }
-void math_answer_policies_free(math_answer_policies* policies) { delete policies; }
+math_answer_policies* math_answer_policies_new(void) {
+  return new (std::nothrow) math_answer_policies();
+}
+void math_answer_policies_free(math_answer_policies* policies) {
+  delete policies;
+}
 int math_answer_policies_set(math_answer_policies* policies, const char* name, const char* value) {
   return tenon::math_answer::set_policy(policies->value, name, value) ? 0 : -1;
 }
 
 math_answer_gold* math_answer_gold_new(const char* text, size_t size, const math_answer_policies* policies) {
   try {
-    const tenon::math_answer::Policies chosen = policies != nullptr ? policies->value : tenon::math_answer::Policies();
+    const tenon::math_answer::Policies chosen =
+        policies != nullptr ? policies->value : tenon::math_answer::Policies();
     return new math_answer_gold{chosen, tenon::math_answer::Gold({text, size}, chosen)};
   } catch (...) {
     return nullptr;
   }
 }
-void math_answer_gold_free(math_answer_gold* gold) { delete gold; }
-int math_answer_gold_verdict(const math_answer_gold* gold) { return static_cast<int>(gold->gold.parsed().verdict); }
-
-int math_answer_compare(const math_answer_gold* gold, const char* answer, size_t size, char* reason, size_t reason_size) {
-  return judged([&] { return tenon::math_answer::compare(gold->gold, {answer, size}, gold->policies); }, reason, reason_size);
+void math_answer_gold_free(math_answer_gold* gold) {
+  delete gold;
 }
-int math_answer_judge(const math_answer_gold* gold, const char* completion, size_t size, char* reason, size_t reason_size) {
-  return judged([&] { return tenon::math_answer::judge(gold->gold, {completion, size}, gold->policies); }, reason, reason_size);
+int math_answer_gold_verdict(const math_answer_gold* gold) {
+  return static_cast<int>(gold->gold.parsed().verdict);
+}
+
+int math_answer_compare(const math_answer_gold* gold, const char* answer, size_t size, char* reason,
+                        size_t reason_size) {
+  return judged(
+      [&] {
+        return tenon::math_answer::compare(gold->gold, {answer, size}, gold->policies);
+      },
+      reason, reason_size);
+}
+int math_answer_judge(const math_answer_gold* gold, const char* completion, size_t size, char* reason,
+                      size_t reason_size) {
+  return judged(
+      [&] {
+        return tenon::math_answer::judge(gold->gold, {completion, size}, gold->policies);
+      },
+      reason, reason_size);
 }
 const char* math_answer_verdict_name(int verdict) {
   if (verdict < 0 || verdict > MATH_ANSWER_LIMIT) return nullptr;

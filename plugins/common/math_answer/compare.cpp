@@ -11,10 +11,15 @@ namespace {
 constexpr size_t kMaxElements = 256;
 
 bool is_set(Kind k) {
-  return k == Kind::kInterval || k == Kind::kUnion || k == Kind::kIntersection || k == Kind::kDifference || k == Kind::kNamedSet || k == Kind::kSetBuilder;
+  return k == Kind::kInterval || k == Kind::kUnion || k == Kind::kIntersection || k == Kind::kDifference ||
+         k == Kind::kNamedSet || k == Kind::kSetBuilder;
 }
-bool is_collection(Kind k) { return k == Kind::kList || k == Kind::kSet || k == Kind::kTuple || k == Kind::kBracketed; }
-bool is_relation(Kind k) { return k == Kind::kRelation || k == Kind::kChain; }
+bool is_collection(Kind k) {
+  return k == Kind::kList || k == Kind::kSet || k == Kind::kTuple || k == Kind::kBracketed;
+}
+bool is_relation(Kind k) {
+  return k == Kind::kRelation || k == Kind::kChain;
+}
 
 Outcome worst(Outcome a, Outcome b) {
   if (a.state == State::kDifferent) return a;
@@ -28,7 +33,8 @@ std::string normal_words(std::string_view text, bool keep_case) {
   std::string out;
   bool space = false;
   for (char c : text) {
-    const bool keep = static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool keep = static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') ||
+                      (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
     if (!keep) {
       // "p.m." is pm; other signs separate words.
       space = space || (c != '.' && c != '\'');
@@ -72,8 +78,10 @@ Outcome Comparer::compare(Ref g, Ref p) {
 Outcome Comparer::compare_kinds(Ref g, Ref p) {
   const Kind a = g.kind(), b = p.kind();
   if (is_relation(a) && is_relation(b)) return note(relations(g, p), "two relations");
-  if (is_relation(a) && b != Kind::kText && b != Kind::kList) return note(relation_with(g, p, true), "the gold is a relation");
-  if (is_relation(b) && a != Kind::kText && a != Kind::kList) return note(relation_with(p, g, false), "the answer is a relation");
+  if (is_relation(a) && b != Kind::kText && b != Kind::kList)
+    return note(relation_with(g, p, true), "the gold is a relation");
+  if (is_relation(b) && a != Kind::kText && a != Kind::kList)
+    return note(relation_with(p, g, false), "the answer is a relation");
   if (a == Kind::kText || b == Kind::kText) return note(texts(g, p), "words");
   if (a == Kind::kMatrix || b == Kind::kMatrix) return note(matrices(g, p), "matrices");
   if (is_collection(a) || is_collection(b)) return note(lists(g, p), "collections");
@@ -95,7 +103,9 @@ Outcome Comparer::in_order(const std::vector<Ref>& g, const std::vector<Ref>& p)
   }
   return all;
 }
-Outcome Comparer::in_order(Ref g, Ref p) { return in_order(items(g), items(p)); }
+Outcome Comparer::in_order(Ref g, Ref p) {
+  return in_order(items(g), items(p));
+}
 
 // Each element of the one on the first free equal of the other: almost always enough, and then no further pair is compared.
 bool Comparer::placed_greedily(const std::vector<Ref>& g, const std::vector<Ref>& p) {
@@ -155,7 +165,8 @@ Outcome Comparer::matched(const std::vector<Ref>& g, const std::vector<Ref>& p, 
       }
       return false;
     };
-    if (!place(i)) return {undecided ? State::kUndecided : State::kDifferent, "an element of the gold is missing"};
+    if (!place(i))
+      return {undecided ? State::kUndecided : State::kDifferent, "an element of the gold is missing"};
   }
   return {State::kEqual, "the same elements"};
 }
@@ -169,7 +180,8 @@ std::optional<std::vector<Ref>> Comparer::values_of_assignments(Ref list) const 
     if (!value || !is_label(item.child(0)) || item.child(0).kind() == Kind::kTuple) return std::nullopt;
     named.emplace_back(item.tree->name(item.child(0).id), *value);
   }
-  std::stable_sort(named.begin(), named.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
+  std::stable_sort(named.begin(), named.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
   std::vector<Ref> values;
   for (const auto& [name, value] : named) values.push_back(value);
   return values;
@@ -181,16 +193,19 @@ Outcome Comparer::lists(Ref g, Ref p) {
   auto closed_interval = [](Ref e) { return e.kind() == Kind::kInterval && e.node().sub == 3; };
   // x = 1, x = 2 against 1, 2; against (1, 2) and {1, 2} too.
   if (a == Kind::kList && b != Kind::kList)
-    if (const auto values = values_of_assignments(g); values && is_collection(b)) return b == Kind::kTuple ? in_order(*values, items(p)) : matched(*values, items(p), b != Kind::kSet);
+    if (const auto values = values_of_assignments(g); values && is_collection(b))
+      return b == Kind::kTuple ? in_order(*values, items(p)) : matched(*values, items(p), b != Kind::kSet);
   if (b == Kind::kList && a != Kind::kList)
-    if (const auto values = values_of_assignments(p); values && is_collection(a)) return a == Kind::kTuple ? in_order(items(g), *values) : matched(items(g), *values, a != Kind::kSet);
+    if (const auto values = values_of_assignments(p); values && is_collection(a))
+      return a == Kind::kTuple ? in_order(items(g), *values) : matched(items(g), *values, a != Kind::kSet);
   if (a == Kind::kList && b == Kind::kList) {
     const auto x = values_of_assignments(g), y = values_of_assignments(p);
     if (x && !y) return matched(*x, items(p), true);
     if (y && !x) {
       return matched(items(g), *y, true);
     }
-    const bool relations = std::all_of(g.tree->children(g.id).begin(), g.tree->children(g.id).end(), [&](NodeId id) { return is_relation(g.tree->kind(id)); });
+    const bool relations = std::all_of(g.tree->children(g.id).begin(), g.tree->children(g.id).end(),
+                                       [&](NodeId id) { return is_relation(g.tree->kind(id)); });
     if (policies_.list_order == 1) return in_order(g, p);
     const Outcome outcome = matched(items(g), items(p), true);
     if (outcome.equal() || !relations) return outcome;
@@ -204,7 +219,8 @@ Outcome Comparer::lists(Ref g, Ref p) {
   // (1, 2) is a point or an open interval.
   if (is_set(a) || is_set(b)) {
     if (a == Kind::kList || b == Kind::kList) {
-      if (closed_interval(g) || closed_interval(p)) return policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true);
+      if (closed_interval(g) || closed_interval(p))
+        return policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true);
       return real_sets(g, p);
     }
     if (ordered(a) && g.size() != 2) return {State::kDifferent, "a tuple and a set of numbers"};
@@ -213,7 +229,8 @@ Outcome Comparer::lists(Ref g, Ref p) {
   }
   if (!is_collection(a) || !is_collection(b)) {
     const Ref single = is_collection(a) ? g : p;
-    if (single.kind() == Kind::kSet && single.size() == 1) return is_collection(a) ? compare(g.child(0), p) : compare(g, p.child(0));
+    if (single.kind() == Kind::kSet && single.size() == 1)
+      return is_collection(a) ? compare(g.child(0), p) : compare(g, p.child(0));
     return {State::kDifferent, "one element and several"};
   }
   if (a == Kind::kSet || b == Kind::kSet) {
@@ -225,16 +242,21 @@ Outcome Comparer::lists(Ref g, Ref p) {
   }
   if (ordered(a) && ordered(b)) return in_order(g, p);
   // One of them is a list without brackets.
-  if (a == Kind::kBracketed || b == Kind::kBracketed) return policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true);
+  if (a == Kind::kBracketed || b == Kind::kBracketed)
+    return policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true);
   return policies_.tuple_brackets ? in_order(g, p) : Outcome{State::kDifferent, "a list and a tuple"};
 }
 
 Outcome Comparer::matrices(Ref g, Ref p) {
   auto rows = [](Ref e) { return e.size() / e.node().sub; };
   auto is_vector = [&](Ref e) { return e.kind() == Kind::kMatrix && (e.node().sub == 1 || rows(e) == 1); };
-  auto flat = [](Ref e) { return e.kind() == Kind::kTuple || e.kind() == Kind::kBracketed || (e.kind() == Kind::kInterval && e.node().sub == 3); };
+  auto flat = [](Ref e) {
+    return e.kind() == Kind::kTuple || e.kind() == Kind::kBracketed ||
+           (e.kind() == Kind::kInterval && e.node().sub == 3);
+  };
   if (g.kind() == Kind::kMatrix && p.kind() == Kind::kMatrix) {
-    if (g.node().sub != p.node().sub || g.size() != p.size()) return {State::kDifferent, "matrices of different shapes"};
+    if (g.node().sub != p.node().sub || g.size() != p.size())
+      return {State::kDifferent, "matrices of different shapes"};
     return in_order(g, p);
   }
   const Ref matrix = g.kind() == Kind::kMatrix ? g : p, other = g.kind() == Kind::kMatrix ? p : g;
@@ -255,26 +277,35 @@ Outcome Comparer::matrices(Ref g, Ref p) {
 
 Outcome Comparer::texts(Ref g, Ref p) {
   auto words = [&](Ref e) -> std::string {
-    if (e.kind() == Kind::kText || e.kind() == Kind::kSymbol) return normal_words(e.tree->name(e.id), policies_.text_case);
+    if (e.kind() == Kind::kText || e.kind() == Kind::kSymbol)
+      return normal_words(e.tree->name(e.id), policies_.text_case);
     // A product of letters may be a word: ACF.
     if (e.kind() != Kind::kMul) return "";
     std::string all;
     for (const Ref factor : items(e)) {
-      if (factor.kind() == Kind::kConstant && factor.node().sub == static_cast<uint8_t>(Constant::kI)) all += 'i';
-      else if (factor.kind() == Kind::kConstant && factor.node().sub == static_cast<uint8_t>(Constant::kE)) all += 'e';
-      else if (factor.kind() == Kind::kSymbol && factor.tree->name(factor.id).size() == 1) all += factor.tree->name(factor.id);
-      else return "";
+      if (factor.kind() == Kind::kConstant && factor.node().sub == static_cast<uint8_t>(Constant::kI))
+        all += 'i';
+      else if (factor.kind() == Kind::kConstant && factor.node().sub == static_cast<uint8_t>(Constant::kE))
+        all += 'e';
+      else if (factor.kind() == Kind::kSymbol && factor.tree->name(factor.id).size() == 1)
+        all += factor.tree->name(factor.id);
+      else
+        return "";
     }
     return normal_words(all, policies_.text_case);
   };
   auto meaning = [&](Ref e) -> std::string {
     if (e.kind() == Kind::kNamedSet && e.node().sub == static_cast<uint8_t>(NamedSet::kEmpty)) return "none";
-    if (e.kind() == Kind::kNamedSet && e.node().sub == static_cast<uint8_t>(NamedSet::kReals)) return "all real numbers";
+    if (e.kind() == Kind::kNamedSet && e.node().sub == static_cast<uint8_t>(NamedSet::kReals))
+      return "all real numbers";
     if (e.tree->is(e.id, Constant::kUndefined)) return "undefined";
     std::string text = words(e);
-    for (std::string_view none : {"no solution", "no solutions", "none", "empty", "empty set", "no real solution", "no real solutions", "no such", "does not exist", "dne"})
+    for (std::string_view none :
+         {"no solution", "no solutions", "none", "empty", "empty set", "no real solution",
+          "no real solutions", "no such", "does not exist", "dne"})
       if (text == none) return text == "dne" || text == "does not exist" ? "undefined" : "none";
-    for (std::string_view all : {"all reals", "all real numbers", "any real number", "all real", "real numbers"})
+    for (std::string_view all :
+         {"all reals", "all real numbers", "any real number", "all real", "real numbers"})
       if (text == all) return "all real numbers";
     return text;
   };

@@ -27,7 +27,8 @@ struct Outcome {
 class Comparer {
  public:
   // `path`, if given, gets a line for each step.
-  Comparer(const Policies& policies, Budget& budget, std::vector<std::string>* path) : policies_(policies), budget_(budget), path_(path) {}
+  Comparer(const Policies& policies, Budget& budget, std::vector<std::string>* path)
+      : policies_(policies), budget_(budget), path_(path) {}
 
   Outcome compare(Ref gold, Ref given);
 

@@ -20,22 +20,36 @@ class Exact {
   Maybe of(Ref e) {
     budget_.spend(1);
     switch (e.kind()) {
-      case Kind::kNumber: return e.tree->number(e.id).is_truncated ? std::nullopt : Maybe(e.tree->number(e.id).value);
-      case Kind::kSymbol: case Kind::kOpaque: {
+      case Kind::kNumber:
+        return e.tree->number(e.id).is_truncated ? std::nullopt : Maybe(e.tree->number(e.id).value);
+      case Kind::kSymbol:
+      case Kind::kOpaque: {
         const Rational* value = env_.find(e.tree->name(e.id));
         return value != nullptr ? Maybe(*value) : std::nullopt;
       }
-      case Kind::kAdd: return fold(e, [](const Rational& a, const Rational& b) { return a + b; });
-      case Kind::kMul: return fold(e, [](const Rational& a, const Rational& b) { return a * b; });
-      case Kind::kNegate: return map(e, [](const Rational& a) { return a.negated(); });
-      case Kind::kPercent: return map(e, [](const Rational& a) { return a / Rational(100); });
-      case Kind::kQuantity: return of(e.child(0));
-      case Kind::kDivide: case Kind::kRatio: return divide(e);
-      case Kind::kPower: return power(e);
-      case Kind::kRoot: return root(e);
-      case Kind::kFunction: return function(e);
-      case Kind::kSum: return sum(e);
-      default: return std::nullopt;
+      case Kind::kAdd:
+        return fold(e, [](const Rational& a, const Rational& b) { return a + b; });
+      case Kind::kMul:
+        return fold(e, [](const Rational& a, const Rational& b) { return a * b; });
+      case Kind::kNegate:
+        return map(e, [](const Rational& a) { return a.negated(); });
+      case Kind::kPercent:
+        return map(e, [](const Rational& a) { return a / Rational(100); });
+      case Kind::kQuantity:
+        return of(e.child(0));
+      case Kind::kDivide:
+      case Kind::kRatio:
+        return divide(e);
+      case Kind::kPower:
+        return power(e);
+      case Kind::kRoot:
+        return root(e);
+      case Kind::kFunction:
+        return function(e);
+      case Kind::kSum:
+        return sum(e);
+      default:
+        return std::nullopt;
     }
   }
 
@@ -84,7 +98,8 @@ class Exact {
       return r ? raised(*r, numerator) : std::nullopt;
     }
     if (base.is_one()) return base;
-    if (base.is_zero()) return exponent.sign() > 0 ? Maybe(base) : exponent.is_zero() ? Maybe(Rational(1)) : std::nullopt;
+    if (base.is_zero())
+      return exponent.sign() > 0 ? Maybe(base) : exponent.is_zero() ? Maybe(Rational(1)) : std::nullopt;
     if (base == Rational(-1)) return Rational(fmpz_is_even(exponent.num()) ? 1 : -1);
     if (!exponent.fits_int()) return std::nullopt;
     const int64_t n = exponent.to_int();
@@ -128,13 +143,20 @@ class Exact {
   }
   Maybe unary(Function f, const Rational& x) {
     switch (f) {
-      case Function::kAbs: return x.abs();
-      case Function::kFloor: return x.floor();
-      case Function::kCeil: return x.negated().floor().negated();
-      case Function::kSign: return Rational(x.sign());
-      case Function::kRe: return x;
-      case Function::kIm: return Rational(0);
-      case Function::kFactorial: case Function::kDoubleFactorial: {
+      case Function::kAbs:
+        return x.abs();
+      case Function::kFloor:
+        return x.floor();
+      case Function::kCeil:
+        return x.negated().floor().negated();
+      case Function::kSign:
+        return Rational(x.sign());
+      case Function::kRe:
+        return x;
+      case Function::kIm:
+        return Rational(0);
+      case Function::kFactorial:
+      case Function::kDoubleFactorial: {
         if (!x.fits_int() || x.sign() < 0 || x.to_int() > 6000) return std::nullopt;
         const auto n = static_cast<ulong>(x.to_int());
         budget_.spend(1 + n);
@@ -145,34 +167,42 @@ class Exact {
           for (ulong k = n; k > 1; k -= 2) fmpz_mul_ui(r.num(), r.num(), k);
         return bounded(std::move(r));
       }
-      default: return std::nullopt;
+      default:
+        return std::nullopt;
     }
   }
   Maybe binary(Function f, const Rational& a, const Rational& b) {
     switch (f) {
-      case Function::kMax: return a < b ? b : a;
-      case Function::kMin: return a < b ? a : b;
-      case Function::kGcd: case Function::kLcm: {
+      case Function::kMax:
+        return a < b ? b : a;
+      case Function::kMin:
+        return a < b ? a : b;
+      case Function::kGcd:
+      case Function::kLcm: {
         if (!a.is_integer() || !b.is_integer()) return std::nullopt;
         Rational r;
         (f == Function::kGcd ? fmpz_gcd : fmpz_lcm)(r.num(), a.num(), b.num());
         return bounded(std::move(r));
       }
-      case Function::kMod: return b.is_zero() ? std::nullopt : Maybe(a - b * (a / b).floor());
+      case Function::kMod:
+        return b.is_zero() ? std::nullopt : Maybe(a - b * (a / b).floor());
       case Function::kBinomial: {
-        if (!a.fits_int() || !b.fits_int() || a.sign() < 0 || a.to_int() > static_cast<int64_t>(kMaxBits)) return std::nullopt;
+        if (!a.fits_int() || !b.fits_int() || a.sign() < 0 || a.to_int() > static_cast<int64_t>(kMaxBits))
+          return std::nullopt;
         if (b.sign() < 0 || a < b) return Rational(0);
         budget_.spend(1 + static_cast<uint64_t>(a.to_int()) / 16);
         Rational r;
         fmpz_bin_uiui(r.num(), static_cast<ulong>(a.to_int()), static_cast<ulong>(b.to_int()));
         return bounded(std::move(r));
       }
-      default: return std::nullopt;
+      default:
+        return std::nullopt;
     }
   }
   Maybe sum(Ref e) {
     const Maybe from = of(e.child(2)), to = of(e.child(3));
-    if (!from || !to || !from->fits_int() || !to->fits_int() || to->to_int() - from->to_int() >= kMaxTerms) return std::nullopt;
+    if (!from || !to || !from->fits_int() || !to->fits_int() || to->to_int() - from->to_int() >= kMaxTerms)
+      return std::nullopt;
     const bool product = e.node().sub == 1;
     Rational all(product ? 1 : 0);
     for (int64_t k = from->to_int(); k <= to->to_int(); ++k) {
@@ -195,8 +225,12 @@ class Exact {
 
 constexpr uint64_t kPrime = (uint64_t{1} << 61) - 1;
 
-uint64_t times(uint64_t a, uint64_t b) { return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b % kPrime); }
-uint64_t plus(uint64_t a, uint64_t b) { return (a + b) % kPrime; }
+uint64_t times(uint64_t a, uint64_t b) {
+  return static_cast<uint64_t>(static_cast<unsigned __int128>(a) * b % kPrime);
+}
+uint64_t plus(uint64_t a, uint64_t b) {
+  return (a + b) % kPrime;
+}
 uint64_t raised(uint64_t a, uint64_t n) {
   uint64_t r = 1;
   for (; n != 0; n >>= 1) {
@@ -219,12 +253,15 @@ class Modular {
   std::optional<uint64_t> of(Ref e) {
     budget_.spend(1);
     switch (e.kind()) {
-      case Kind::kNumber: return e.tree->number(e.id).is_truncated ? std::nullopt : residue(e.tree->number(e.id).value);
-      case Kind::kSymbol: case Kind::kOpaque: {
+      case Kind::kNumber:
+        return e.tree->number(e.id).is_truncated ? std::nullopt : residue(e.tree->number(e.id).value);
+      case Kind::kSymbol:
+      case Kind::kOpaque: {
         const Rational* bound = env_.find(e.tree->name(e.id));
         return bound != nullptr ? residue(*bound) : std::optional(value_of(e.tree->name(e.id)));
       }
-      case Kind::kAdd: case Kind::kMul: {
+      case Kind::kAdd:
+      case Kind::kMul: {
         uint64_t all = e.kind() == Kind::kAdd ? 0 : 1;
         for (uint32_t i = 0; i < e.size(); ++i) {
           const auto next = of(e.child(i));
@@ -242,9 +279,12 @@ class Modular {
         if (!b || *b == 0) return std::nullopt;
         return times(*a, raised(*b, kPrime - 2));
       }
-      case Kind::kPower: return power(e);
-      case Kind::kSum: return sum(e);
-      default: return std::nullopt;
+      case Kind::kPower:
+        return power(e);
+      case Kind::kSum:
+        return sum(e);
+      default:
+        return std::nullopt;
     }
   }
 
@@ -270,7 +310,8 @@ class Modular {
   }
   std::optional<uint64_t> sum(Ref e) {
     const auto from = exact_value(e.child(2), env_, budget_), to = exact_value(e.child(3), env_, budget_);
-    if (!from || !to || !from->fits_int() || !to->fits_int() || to->to_int() - from->to_int() >= kMaxTerms) return std::nullopt;
+    if (!from || !to || !from->fits_int() || !to->fits_int() || to->to_int() - from->to_int() >= kMaxTerms)
+      return std::nullopt;
     const bool product = e.node().sub == 1;
     uint64_t all = product ? 1 : 0;
     for (int64_t k = from->to_int(); k <= to->to_int(); ++k) {
@@ -290,7 +331,9 @@ class Modular {
 
 }  // namespace
 
-std::optional<Rational> exact_value(Ref e, Environment& env, Budget& budget) { return Exact(env, budget).of(e); }
+std::optional<Rational> exact_value(Ref e, Environment& env, Budget& budget) {
+  return Exact(env, budget).of(e);
+}
 
 std::optional<uint64_t> modular_value(Ref e, uint64_t point, Environment& env, Budget& budget) {
   return Modular(point, env, budget).of(e);
@@ -306,7 +349,9 @@ void collect_symbols(Ref e, std::vector<std::string_view>& names) {
     std::vector<std::string_view> inside;
     collect_symbols(e.child(0), inside);
     for (std::string_view name : inside)
-      if (name != e.tree->name(e.tree->child(e.id, 1)) && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+      if (name != e.tree->name(e.tree->child(e.id, 1)) &&
+          std::find(names.begin(), names.end(), name) == names.end())
+        names.push_back(name);
     collect_symbols(e.child(2), names);
     collect_symbols(e.child(3), names);
     return;

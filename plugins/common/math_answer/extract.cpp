@@ -11,9 +11,15 @@ namespace {
 
 constexpr size_t npos = std::string_view::npos;
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
 
 std::string lower(std::string_view s) {
   std::string out(s);
@@ -54,7 +60,8 @@ std::string_view region_of(std::string_view s, const Policies& policies) {
   }
   if (policies.end_tokens) {
     size_t end = s.size();
-    for (std::string_view token : {"<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end|>", "<|end_of_text|>", "</s>", "<eos>", "<end_of_turn>", "<｜end▁of▁sentence｜>"})
+    for (std::string_view token : {"<|im_end|>", "<|eot_id|>", "<|endoftext|>", "<|end|>", "<|end_of_text|>",
+                                   "</s>", "<eos>", "<end_of_turn>", "<｜end▁of▁sentence｜>"})
       end = std::min(end, s.find(token));
     s = s.substr(0, end);
   }
@@ -90,7 +97,8 @@ std::vector<Box> boxes_in(std::string_view s) {
       const size_t close = closing(s, at);
       const size_t end = close == npos ? s.size() : close;
       // One that never ends goes to the end of its line.
-      const std::string_view content = s.substr(at + 1, close == npos ? s.substr(at + 1).find('\n') : end - at - 1);
+      const std::string_view content =
+          s.substr(at + 1, close == npos ? s.substr(at + 1).find('\n') : end - at - 1);
       all.push_back({i, std::min(end + 1, s.size()), trim(content)});
       i = all.back().end;
     } else {
@@ -107,7 +115,9 @@ std::vector<Box> boxes_in(std::string_view s) {
 bool joins(std::string_view between) {
   if (between.size() > 40 || between.find('\n') != npos) return false;
   const std::string words = lower(between);
-  if (words.find("and") == npos && words.find("or") == npos && words.find(',') == npos && words.find(';') == npos) return trim(between).size() < 4;
+  if (words.find("and") == npos && words.find("or") == npos && words.find(',') == npos &&
+      words.find(';') == npos)
+    return trim(between).size() < 4;
   for (const char* no : {"=", "+", "then", "so", "not"})
     if (words.find(no) != std::string::npos) return false;
   return true;
@@ -119,7 +129,9 @@ std::optional<std::string> boxed(std::string_view s, const Policies& policies, b
   size_t last = all.size() - 1;
   auto between = [&](size_t i) { return s.substr(all[i - 1].end, all[i].begin - all[i - 1].end); };
   // An exact box before its approximation.
-  if (last > 0 && between(last).size() < 40 && (between(last).find("\\approx") != npos || between(last).find("≈") != npos)) --last;
+  if (last > 0 && between(last).size() < 40 &&
+      (between(last).find("\\approx") != npos || between(last).find("≈") != npos))
+    --last;
   std::string text(all[last].content);
   if (!several || policies.boxes == 1) return text;
   for (size_t i = last; i > 0 && joins(between(i)); --i) text = std::string(all[i - 1].content) + ", " + text;
@@ -151,7 +163,9 @@ std::vector<Span> spans_in(std::string_view s) {
     size_t end = s.find(close, from);
     while (end != npos && end > 0 && close[0] == '$' && s[end - 1] == '\\') end = s.find(close, end + 1);
     // A dollar of money opens nothing: its partner would be far away, or digits stand behind it and a blank before the partner.
-    const bool money = open == "$" && from < s.size() && is_digit(s[from]) && (end == npos || s.substr(from, end - from).find('\n') != npos || (end > 0 && s[end - 1] == ' '));
+    const bool money =
+        open == "$" && from < s.size() && is_digit(s[from]) &&
+        (end == npos || s.substr(from, end - from).find('\n') != npos || (end > 0 && s[end - 1] == ' '));
     if (end == npos || money) {
       i = from;
       continue;
@@ -172,7 +186,10 @@ std::optional<std::pair<size_t, size_t>> last_number(std::string_view s) {
   if (end == 0) return std::nullopt;
   size_t begin = end;
   auto back = [&] {
-    while (begin > 0 && (is_digit(s[begin - 1]) || (begin > 1 && (s[begin - 1] == ',' || s[begin - 1] == '.') && is_digit(s[begin - 2]) && begin < s.size() && is_digit(s[begin])))) --begin;
+    while (begin > 0 &&
+           (is_digit(s[begin - 1]) || (begin > 1 && (s[begin - 1] == ',' || s[begin - 1] == '.') &&
+                                       is_digit(s[begin - 2]) && begin < s.size() && is_digit(s[begin]))))
+      --begin;
     if (begin > 0 && s[begin - 1] == '.') --begin;
   };
   back();
@@ -182,7 +199,10 @@ std::optional<std::pair<size_t, size_t>> last_number(std::string_view s) {
   }
   if (begin > 0 && (s[begin - 1] == '$')) --begin;
   // A minus is a sign where nothing stands before it that it could be taken from.
-  if (begin > 0 && s[begin - 1] == '-' && (begin == 1 || is_space(s[begin - 2]) || s[begin - 2] == '(' || s[begin - 2] == '=' || s[begin - 2] == '*' || s[begin - 2] == ':')) --begin;
+  if (begin > 0 && s[begin - 1] == '-' &&
+      (begin == 1 || is_space(s[begin - 2]) || s[begin - 2] == '(' || s[begin - 2] == '=' ||
+       s[begin - 2] == '*' || s[begin - 2] == ':'))
+    --begin;
   if (end < s.size() && s[end] == '%') ++end;
   return std::pair(begin, end);
 }
@@ -197,7 +217,10 @@ std::optional<std::string_view> after_phrase(std::string_view s) {
     const size_t at = low.rfind(phrase);
     if (at != npos && (best == npos || at + phrase.size() > best)) best = at + phrase.size();
   };
-  for (std::string_view phrase : {"answer is", "answers are", "answer:", "answer**:", "answer:**", "answer =", "answer=", "answer to the question is", "answer to the problem is", "final answer", "answer would be", "answer must be", "####", "答案是", "答案为", "答案：", "答案:", "答案"})
+  for (std::string_view phrase :
+       {"answer is", "answers are", "answer:", "answer**:", "answer:**",
+        "answer =", "answer=", "answer to the question is", "answer to the problem is", "final answer",
+        "answer would be", "answer must be", "####", "答案是", "答案为", "答案：", "答案:", "答案"})
     consider(phrase);
   for (size_t at = low.rfind("a:"); at != npos; at = at == 0 ? npos : low.rfind("a:", at - 1))
     if (at == 0 || low[at - 1] == '\n') {
@@ -209,15 +232,18 @@ std::optional<std::string_view> after_phrase(std::string_view s) {
   // "is", ":", "**" and blanks before the answer itself.
   for (;;) {
     const std::string_view before = rest;
-    while (!rest.empty() && (is_space(rest.front()) || rest.front() == ':' || rest.front() == '=')) rest.remove_prefix(1);
-    while (rest.starts_with("**") || rest.starts_with("：")) rest.remove_prefix(rest.starts_with("**") ? 2 : 3);
+    while (!rest.empty() && (is_space(rest.front()) || rest.front() == ':' || rest.front() == '='))
+      rest.remove_prefix(1);
+    while (rest.starts_with("**") || rest.starts_with("："))
+      rest.remove_prefix(rest.starts_with("**") ? 2 : 3);
     for (std::string_view word : {"is ", "is:", "are ", "equals ", "therefore ", "be "})
       if (lower(rest.substr(0, word.size())) == word) rest.remove_prefix(word.size());
     if (rest == before) break;
   }
   if (rest.empty()) return std::nullopt;
   // The line; a display may go over several.
-  for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>("\\[", "\\]"), {"$$", "$$"}})
+  for (const auto& [open, close] :
+       {std::pair<std::string_view, std::string_view>("\\[", "\\]"), {"$$", "$$"}})
     if (rest.starts_with(open)) {
       const size_t end = rest.find(close, 2);
       if (end != npos) return rest.substr(2, end - 2);
@@ -228,7 +254,8 @@ std::optional<std::string_view> after_phrase(std::string_view s) {
 // A sentence ends at a full stop before a blank that is no number's.
 std::string_view sentence(std::string_view s) {
   for (size_t i = 0; i + 1 < s.size(); ++i)
-    if (s[i] == '.' && is_space(s[i + 1]) && (i < 2 || !(s[i - 2] == '.' && is_letter(s[i - 1])))) return s.substr(0, i);
+    if (s[i] == '.' && is_space(s[i + 1]) && (i < 2 || !(s[i - 2] == '.' && is_letter(s[i - 1]))))
+      return s.substr(0, i);
   return s;
 }
 
@@ -241,12 +268,15 @@ void candidates_of_phrase(std::string_view line, std::vector<std::string>& out) 
   add(line);
   add(first);
   if (const size_t bold = first.find("**"); bold != npos)
-    if (const size_t end = first.find("**", bold + 2); end != npos) add(first.substr(bold + 2, end - bold - 2));
+    if (const size_t end = first.find("**", bold + 2); end != npos)
+      add(first.substr(bold + 2, end - bold - 2));
   const std::vector<Span> spans = spans_in(first);
   if (!spans.empty()) {
     // Several spans are one answer where only "and" or a comma stands between them.
     size_t last = 0;
-    while (last + 1 < spans.size() && joins(first.substr(spans[last].end, spans[last + 1].begin - spans[last].end))) ++last;
+    while (last + 1 < spans.size() &&
+           joins(first.substr(spans[last].end, spans[last + 1].begin - spans[last].end)))
+      ++last;
     add(first.substr(spans[0].begin, spans[last].end - spans[0].begin));
     return;
   }
@@ -271,15 +301,24 @@ std::string_view cleaned(std::string_view s) {
       s = inner;
       return true;
     };
-    for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>("$$", "$$"), {"$", "$"}, {"\\(", "\\)"}, {"\\[", "\\]"}, {"**", "**"}, {"`", "`"}, {"__", "__"}, {"\"", "\""}})
+    for (const auto& [open, close] : {std::pair<std::string_view, std::string_view>("$$", "$$"),
+                                      {"$", "$"},
+                                      {"\\(", "\\)"},
+                                      {"\\[", "\\]"},
+                                      {"**", "**"},
+                                      {"`", "`"},
+                                      {"__", "__"},
+                                      {"\"", "\""}})
       if (wrapped(open, close)) break;
     if (s.starts_with("**") && s.find("**", 2) == npos) s.remove_prefix(2);
     if (s.ends_with("**") && s.size() > 2 && s.substr(0, s.size() - 2).find("**") == npos) s.remove_suffix(2);
     for (std::string_view box : {"\\boxed{", "\\fbox{"})
-      if (s.starts_with(box) && closing(s, box.size() - 1) == s.size() - 1) s = s.substr(box.size(), s.size() - box.size() - 1);
+      if (s.starts_with(box) && closing(s, box.size() - 1) == s.size() - 1)
+        s = s.substr(box.size(), s.size() - box.size() - 1);
     if (s.ends_with(".") && !s.ends_with("..")) s.remove_suffix(1);
     if (s.ends_with("。")) s.remove_suffix(3);
-    while (!s.empty() && (s.back() == ',' || s.back() == ';') && !s.ends_with("\\,") && !s.ends_with("\\;")) s.remove_suffix(1);
+    while (!s.empty() && (s.back() == ',' || s.back() == ';') && !s.ends_with("\\,") && !s.ends_with("\\;"))
+      s.remove_suffix(1);
     if (s.starts_with(":")) s.remove_prefix(1);
     if (s.starts_with("=") && !s.starts_with("==")) s.remove_prefix(1);
     if (s == before) return s;
@@ -307,9 +346,12 @@ Found find_answer(std::string_view completion, const Policies& policies, bool se
   if (!spans.empty() && !number_is_later) {
     // Spans that only "and" or a comma joins are one answer.
     size_t first = spans.size() - 1;
-    while (first > 0 && joins(whole.substr(spans[first - 1].end, spans[first].begin - spans[first - 1].end))) --first;
+    while (first > 0 && joins(whole.substr(spans[first - 1].end, spans[first].begin - spans[first - 1].end)))
+      --first;
     found.sign = Sign::kSpan;
-    if (several && first + 1 < spans.size()) found.candidates.emplace_back(cleaned(whole.substr(spans[first].begin, spans.back().end - spans[first].begin)));
+    if (several && first + 1 < spans.size())
+      found.candidates.emplace_back(
+          cleaned(whole.substr(spans[first].begin, spans.back().end - spans[first].begin)));
     found.candidates.emplace_back(cleaned(spans.back().content));
     return found;
   }
@@ -318,13 +360,15 @@ Found find_answer(std::string_view completion, const Policies& policies, bool se
   found.sign = Sign::kNumber;
   if (whole.size() < 300 && whole.find('\n') == npos) found.candidates.emplace_back(cleaned(whole));
   const size_t line = whole.rfind('\n');
-  if (line != npos && whole.size() - line < 300) found.candidates.emplace_back(cleaned(whole.substr(line + 1)));
+  if (line != npos && whole.size() - line < 300)
+    found.candidates.emplace_back(cleaned(whole.substr(line + 1)));
   if (number) {
     // Not a number out of a formula that could not be read as a whole.
     const size_t begin = whole.rfind('\n', number->first) == npos ? 0 : whole.rfind('\n', number->first) + 1;
     const size_t end = std::min(whole.find('\n', number->second), whole.size());
     const std::string_view around = whole.substr(begin, end - begin);
-    if (around.find_first_of("\\^{}") == npos) found.candidates.emplace_back(whole.substr(number->first, number->second - number->first));
+    if (around.find_first_of("\\^{}") == npos)
+      found.candidates.emplace_back(whole.substr(number->first, number->second - number->first));
   }
   std::erase(found.candidates, std::string());
   return found;

@@ -20,7 +20,10 @@ namespace {
 struct ThreadCaches {
   ~ThreadCaches() { flint_cleanup(); }
 };
-void own_thread_caches() { thread_local const ThreadCaches caches; (void)caches; }
+void own_thread_caches() {
+  thread_local const ThreadCaches caches;
+  (void)caches;
+}
 
 struct Parsed {
   Tree tree;
@@ -63,7 +66,8 @@ NodeId with_sign(Tree& tree, NodeId id, bool plus) {
   const Node node = tree[id];
   std::vector<NodeId> children;
   for (uint32_t i = 0; i < node.count; ++i) children.push_back(with_sign(tree, tree.child(id, i), plus));
-  if (node.kind != Kind::kPlusMinus) return children.empty() ? id : tree.add(node.kind, children, node.sub, node.value);
+  if (node.kind != Kind::kPlusMinus)
+    return children.empty() ? id : tree.add(node.kind, children, node.sub, node.value);
   const bool positive = plus == (node.sub == 0);
   const NodeId right = positive ? children[1] : tree.add(Kind::kNegate, {children[1]});
   return tree.add(Kind::kAdd, {children[0], right});
@@ -73,7 +77,8 @@ NodeId with_sign(Tree& tree, NodeId id, bool plus) {
 NodeId normal_list(Tree& tree, NodeId root) {
   std::vector<NodeId> all;
   const bool list = tree.is(root, Kind::kList) || tree.is(root, Kind::kSet);
-  const auto children = list ? std::vector<NodeId>(tree.children(root).begin(), tree.children(root).end()) : std::vector<NodeId>{root};
+  const auto children = list ? std::vector<NodeId>(tree.children(root).begin(), tree.children(root).end())
+                             : std::vector<NodeId>{root};
   for (NodeId child : children) {
     if (has_plus_minus(tree, child)) {
       all.push_back(with_sign(tree, child, true));
@@ -82,8 +87,13 @@ NodeId normal_list(Tree& tree, NodeId root) {
       all.push_back(child);
     }
   }
-  auto is_equation = [&](NodeId id) { return tree.is(id, Kind::kRelation) && tree[id].sub == static_cast<uint8_t>(Relation::kEqual) && tree.is(tree.child(id, 0), Kind::kSymbol); };
-  if (all.size() > 1 && is_equation(all[0]) && std::none_of(all.begin() + 1, all.end(), [&](NodeId id) { return tree.is(id, Kind::kRelation) || tree.is(id, Kind::kChain); }))
+  auto is_equation = [&](NodeId id) {
+    return tree.is(id, Kind::kRelation) && tree[id].sub == static_cast<uint8_t>(Relation::kEqual) &&
+           tree.is(tree.child(id, 0), Kind::kSymbol);
+  };
+  if (all.size() > 1 && is_equation(all[0]) && std::none_of(all.begin() + 1, all.end(), [&](NodeId id) {
+        return tree.is(id, Kind::kRelation) || tree.is(id, Kind::kChain);
+      }))
     all[0] = tree.child(all[0], 1);
   if (all == children) return root;
   return tree.add(list ? tree[root].kind : Kind::kList, all, list ? tree[root].sub : 1);
@@ -91,9 +101,15 @@ NodeId normal_list(Tree& tree, NodeId root) {
 
 // --- texts that are no formulas --------------------------------------------------------------------------------------
 
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_space(char c) { return c == ' ' || c == '\n' || c == '\t' || c == '\r'; }
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_space(char c) {
+  return c == ' ' || c == '\n' || c == '\t' || c == '\r';
+}
 
 // "\textbf{(E)}\ 5" to "(E) 5".
 std::string plain_text(std::string_view s) {
@@ -107,7 +123,9 @@ std::string plain_text(std::string_view s) {
     size_t end = i + 1;
     while (end < s.size() && is_letter(s[end])) ++end;
     const std::string_view name = s.substr(i + 1, end - i - 1);
-    const bool face = name.starts_with("text") || name.starts_with("math") || name == "mbox" || name == "operatorname" || name == "left" || name == "right" || name == "rm" || name == "bf" || name == "quad" || name == "qquad";
+    const bool face = name.starts_with("text") || name.starts_with("math") || name == "mbox" ||
+                      name == "operatorname" || name == "left" || name == "right" || name == "rm" ||
+                      name == "bf" || name == "quad" || name == "qquad";
     if (name.empty()) {
       if (end < s.size() && (s[end] == ' ' || s[end] == ',' || s[end] == ';' || s[end] == '!')) {
         if (s[end] != '!') out += ' ';
@@ -127,7 +145,8 @@ std::optional<Time> time_of(std::string_view s) {
   size_t i = 0;
   auto number = [&](size_t most) -> int {
     int value = -1;
-    for (size_t n = 0; n < most && i < s.size() && is_digit(s[i]); ++n, ++i) value = std::max(value, 0) * 10 + (s[i] - '0');
+    for (size_t n = 0; n < most && i < s.size() && is_digit(s[i]); ++n, ++i)
+      value = std::max(value, 0) * 10 + (s[i] - '0');
     return value;
   };
   const int hours = number(2);
@@ -181,7 +200,8 @@ std::string letters_of(std::string_view s) {
 
 // --- reading ---------------------------------------------------------------------------------------------------------
 
-std::optional<Parsed> read(std::string_view text, const Reading& reading, const Policies& policies, bool& ambiguous, std::string* error, bool* limit) {
+std::optional<Parsed> read(std::string_view text, const Reading& reading, const Policies& policies,
+                           bool& ambiguous, std::string* error, bool* limit) {
   try {
     Parsed parsed;
     std::vector<Token> tokens = tokenize(text, reading, ambiguous);
@@ -228,7 +248,9 @@ Prepared prepare(std::string_view text, const Policies& policies) {
   if (!p.parsed && !p.limit) {
     // A comma that separates thousands nowhere may still separate elements.
     bool again = false;
-    if (p.ambiguous) p.parsed = read(p.text, {.thousands_comma = false, .thousands_space = policies.thousands_space}, policies, again, nullptr, nullptr);
+    if (p.ambiguous)
+      p.parsed = read(p.text, {.thousands_comma = false, .thousands_space = policies.thousands_space},
+                      policies, again, nullptr, nullptr);
     if (!p.parsed)
       if (const std::string words = words_alone(p.plain); !words.empty()) {
         Parsed parsed;
@@ -256,7 +278,9 @@ std::vector<Parsed> other_readings(const Prepared& p, const Policies& policies) 
 }
 
 Verdict verdict_of(State state) {
-  return state == State::kEqual ? Verdict::kEqual : state == State::kDifferent ? Verdict::kDifferent : Verdict::kUndecided;
+  return state == State::kEqual       ? Verdict::kEqual
+         : state == State::kDifferent ? Verdict::kDifferent
+                                      : Verdict::kUndecided;
 }
 
 bool is_several(const Prepared& p) {
@@ -267,30 +291,46 @@ bool is_several(const Prepared& p) {
 
 class Judge {
  public:
-  Judge(const Policies& policies, Budget& budget, std::vector<std::string>* path) : policies_(policies), budget_(budget), path_(path) {}
+  Judge(const Policies& policies, Budget& budget, std::vector<std::string>* path)
+      : policies_(policies), budget_(budget), path_(path) {}
 
   Result of(const Prepared& g, const Prepared& p) {
     if (auto result = choices(g, p)) return *result;
     if (auto result = times(g, p)) return *result;
-    if (!p.parsed) return {p.limit ? Verdict::kLimit : Verdict::kUnparsedPrediction, p.error, p.text, {}, false, 0};
+    if (!p.parsed)
+      return {p.limit ? Verdict::kLimit : Verdict::kUnparsedPrediction, p.error, p.text, {}, false, 0};
     if (!g.parsed) return {g.limit ? Verdict::kLimit : Verdict::kUnparsedGold, g.error, p.text, {}, true, 0};
-    if (g.parsed->canonical == p.parsed->canonical) return {Verdict::kEqual, "the same tokens", p.text, {}, false, 0};
+    if (g.parsed->canonical == p.parsed->canonical)
+      return {Verdict::kEqual, "the same tokens", p.text, {}, false, 0};
     const Outcome outcome = compare(*g.parsed, *p.parsed);
-    if (outcome.equal() || !(g.ambiguous || p.ambiguous)) return {verdict_of(outcome.state), outcome.reason, p.text, {}, false, 0};
-    const std::vector<Parsed> more_gold = other_readings(g, policies_), more_given = other_readings(p, policies_);
+    if (outcome.equal() || !(g.ambiguous || p.ambiguous))
+      return {verdict_of(outcome.state), outcome.reason, p.text, {}, false, 0};
+    const std::vector<Parsed> more_gold = other_readings(g, policies_),
+                              more_given = other_readings(p, policies_);
     auto any = [&](const Parsed& gold) {
       if (compare(gold, *p.parsed).equal()) return true;
-      return std::any_of(more_given.begin(), more_given.end(), [&](const Parsed& given) { return compare(gold, given).equal(); });
+      return std::any_of(more_given.begin(), more_given.end(),
+                         [&](const Parsed& given) { return compare(gold, given).equal(); });
     };
-    if (any(*g.parsed) || std::any_of(more_gold.begin(), more_gold.end(), any)) return {Verdict::kEqual, "equal with another reading of a comma or a space", p.text, {}, false, 0};
+    if (any(*g.parsed) || std::any_of(more_gold.begin(), more_gold.end(), any))
+      return {Verdict::kEqual, "equal with another reading of a comma or a space", p.text, {}, false, 0};
     return {verdict_of(outcome.state), outcome.reason, p.text, {}, false, 0};
   }
 
  private:
-  Outcome compare(const Parsed& g, const Parsed& p) { return Comparer(policies_, budget_, path_).compare(g.ref(), p.ref()); }
+  Outcome compare(const Parsed& g, const Parsed& p) {
+    return Comparer(policies_, budget_, path_).compare(g.ref(), p.ref());
+  }
 
   std::optional<Result> choices(const Prepared& g, const Prepared& p) {
-    auto said = [&](bool equal) { return Result{equal ? Verdict::kEqual : Verdict::kDifferent, equal ? "the same choice" : "another choice", p.text, {}, false, 0}; };
+    auto said = [&](bool equal) {
+      return Result{equal ? Verdict::kEqual : Verdict::kDifferent,
+                    equal ? "the same choice" : "another choice",
+                    p.text,
+                    {},
+                    false,
+                    0};
+    };
     if (g.choice && p.choice) {
       if (!policies_.choice_text && (g.choice->rest.empty() != p.choice->rest.empty())) return std::nullopt;
       return said(g.choice->letter == p.choice->letter);
@@ -301,18 +341,25 @@ class Judge {
       if (content.parsed && p.parsed) return of(content, p);
     }
     const std::string a = letters_of(g.plain), b = letters_of(p.plain);
-    const bool one_is_a_list = (g.plain.find(',') != std::string::npos) != (p.plain.find(',') != std::string::npos);
+    const bool one_is_a_list =
+        (g.plain.find(',') != std::string::npos) != (p.plain.find(',') != std::string::npos);
     if (a.size() > 1 && b.size() > 1 && one_is_a_list) return said(a == b);
     return std::nullopt;
   }
 
   std::optional<Result> times(const Prepared& g, const Prepared& p) {
     if (!g.time || !p.time) return std::nullopt;
-    const bool meridiem = g.time->meridiem == p.time->meridiem || (policies_.times && (g.time->meridiem == 0 || p.time->meridiem == 0));
+    const bool meridiem = g.time->meridiem == p.time->meridiem ||
+                          (policies_.times && (g.time->meridiem == 0 || p.time->meridiem == 0));
     // Without any a.m. or p.m. it may as well be a ratio.
     if (g.time->meridiem == 0 && p.time->meridiem == 0) return std::nullopt;
     const bool equal = g.time->minutes == p.time->minutes && meridiem;
-    return Result{equal ? Verdict::kEqual : Verdict::kDifferent, equal ? "the same time of day" : "another time of day", p.text, {}, false, 0};
+    return Result{equal ? Verdict::kEqual : Verdict::kDifferent,
+                  equal ? "the same time of day" : "another time of day",
+                  p.text,
+                  {},
+                  false,
+                  0};
   }
 
   const Policies& policies_;
@@ -324,12 +371,18 @@ class Judge {
 
 const char* verdict_name(Verdict verdict) {
   switch (verdict) {
-    case Verdict::kEqual: return "equal";
-    case Verdict::kDifferent: return "different";
-    case Verdict::kUndecided: return "undecided";
-    case Verdict::kUnparsedGold: return "unparsed_gold";
-    case Verdict::kUnparsedPrediction: return "unparsed_prediction";
-    case Verdict::kLimit: return "limit";
+    case Verdict::kEqual:
+      return "equal";
+    case Verdict::kDifferent:
+      return "different";
+    case Verdict::kUndecided:
+      return "undecided";
+    case Verdict::kUnparsedGold:
+      return "unparsed_gold";
+    case Verdict::kUnparsedPrediction:
+      return "unparsed_prediction";
+    case Verdict::kLimit:
+      return "limit";
   }
   return "undecided";
 }
@@ -350,11 +403,14 @@ Gold::Gold(std::string_view text, const Policies& policies) : inside_(std::make_
 }
 Gold::~Gold() = default;
 Gold::Gold(Gold&&) noexcept = default;
-const Result& Gold::parsed() const { return inside_->parsed; }
+const Result& Gold::parsed() const {
+  return inside_->parsed;
+}
 
 namespace {
 
-Result guarded(const Policies& policies, bool explain, uint64_t work, const std::function<Result(Judge&)>& run) {
+Result guarded(const Policies& policies, bool explain, uint64_t work,
+               const std::function<Result(Judge&)>& run) {
   own_thread_caches();
   Budget budget(work);
   std::vector<std::string> path;
@@ -374,16 +430,21 @@ Result guarded(const Policies& policies, bool explain, uint64_t work, const std:
 
 }  // namespace
 
-Result compare(const Gold& gold, std::string_view answer, const Policies& policies, bool explain, uint64_t work) {
+Result compare(const Gold& gold, std::string_view answer, const Policies& policies, bool explain,
+               uint64_t work) {
   if (gold.parsed().verdict != Verdict::kEqual) return gold.parsed();
-  return guarded(policies, explain, work, [&](Judge& judge) { return judge.of(gold.inside_->prepared, prepare(answer, policies)); });
+  return guarded(policies, explain, work,
+                 [&](Judge& judge) { return judge.of(gold.inside_->prepared, prepare(answer, policies)); });
 }
 
-Result judge(const Gold& gold, std::string_view completion, const Policies& policies, bool explain, uint64_t work) {
+Result judge(const Gold& gold, std::string_view completion, const Policies& policies, bool explain,
+             uint64_t work) {
   if (gold.parsed().verdict != Verdict::kEqual) return gold.parsed();
-  constexpr const char* kSigns[] = {"in the last box", "after a phrase", "in the last math span", "at the end", "nowhere"};
+  constexpr const char* kSigns[] = {"in the last box", "after a phrase", "in the last math span",
+                                    "at the end", "nowhere"};
   const Found found = find_answer(completion, policies, is_several(gold.inside_->prepared));
-  if (found.candidates.empty()) return {Verdict::kUnparsedPrediction, "no answer was found", {}, {}, false, 0};
+  if (found.candidates.empty())
+    return {Verdict::kUnparsedPrediction, "no answer was found", {}, {}, false, 0};
   Result result = guarded(policies, explain, work, [&](Judge& judge) {
     std::optional<Prepared> best;
     for (const std::string& candidate : found.candidates) {
@@ -399,7 +460,8 @@ Result judge(const Gold& gold, std::string_view completion, const Policies& poli
     }
     return judge.of(gold.inside_->prepared, *best);
   });
-  if (explain) result.path.push_back("the answer stands " + std::string(kSigns[static_cast<size_t>(found.sign)]));
+  if (explain)
+    result.path.push_back("the answer stands " + std::string(kSigns[static_cast<size_t>(found.sign)]));
   return result;
 }
 

@@ -53,8 +53,10 @@ class Gold {
 };
 
 // `answer` is an answer alone. Never throws but for lack of memory. Policies must be those of the gold.
-Result compare(const Gold& gold, std::string_view answer, const Policies& policies, bool explain = false, uint64_t work = kDefaultWork);
+Result compare(const Gold& gold, std::string_view answer, const Policies& policies, bool explain = false,
+               uint64_t work = kDefaultWork);
 // `completion` holds an answer somewhere: the policies `region` and `extract` say where.
-Result judge(const Gold& gold, std::string_view completion, const Policies& policies, bool explain = false, uint64_t work = kDefaultWork);
+Result judge(const Gold& gold, std::string_view completion, const Policies& policies, bool explain = false,
+             uint64_t work = kDefaultWork);
 
 }  // namespace tenon::math_answer

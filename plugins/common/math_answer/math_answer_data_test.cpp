@@ -33,7 +33,8 @@ std::vector<std::string> golds() {
   return {all.begin(), all.end()};
 }
 std::string replaced(std::string text, const std::string& from, const std::string& to) {
-  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  for (size_t at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
   return text;
 }
 
@@ -48,13 +49,17 @@ TEST(MathAnswerData, GoldsEqualThemselvesAndTheirRewritings) {
       ++unread;
       continue;
     }
-    for (const std::string& other : {text, "$" + text + "$", "\\boxed{" + text + "}", replaced(text, "\\frac", "\\dfrac"), replaced(replaced(text, "\\dfrac", "\\frac"), "\\tfrac", "\\frac"), replaced(text, "-", "−"), replaced(text, "\\infty", "∞"),
-                                     replaced(text, "\\cup", "∪"), replaced(text, "^\\circ", "°"), replaced(text, "pmatrix", "bmatrix"), replaced(replaced(text, "\\left", ""), "\\right", "")}) {
+    for (const std::string& other :
+         {text, "$" + text + "$", "\\boxed{" + text + "}", replaced(text, "\\frac", "\\dfrac"),
+          replaced(replaced(text, "\\dfrac", "\\frac"), "\\tfrac", "\\frac"), replaced(text, "-", "−"),
+          replaced(text, "\\infty", "∞"), replaced(text, "\\cup", "∪"), replaced(text, "^\\circ", "°"),
+          replaced(text, "pmatrix", "bmatrix"), replaced(replaced(text, "\\left", ""), "\\right", "")}) {
       ++pairs;
       const bool equal = compare(gold, other, policies).verdict == Verdict::kEqual;
       right += equal ? 1 : 0;
       if (!equal) ADD_FAILURE() << text << "   " << other;
-      EXPECT_EQ(compare(Gold(other, policies), text, policies).verdict == Verdict::kEqual, equal) << "the other way round: " << text << "   " << other;
+      EXPECT_EQ(compare(Gold(other, policies), text, policies).verdict == Verdict::kEqual, equal)
+          << "the other way round: " << text << "   " << other;
     }
   }
   EXPECT_LE(unread, all.size() / 1000);
@@ -70,7 +75,9 @@ TEST(MathAnswerData, ChangedGoldsAreDifferent) {
     const Gold gold(text, policies);
     // A digit in the place of another, not where a leading zero or a fraction's zero would make another text of the same value.
     for (size_t i = 0; i < text.size(); ++i) {
-      if (text[i] < '1' || text[i] > '8' || text.find_first_of("ABCDEFGHIJ=") != std::string::npos || text.find("text") != std::string::npos || text.find("mbox") != std::string::npos) continue;
+      if (text[i] < '1' || text[i] > '8' || text.find_first_of("ABCDEFGHIJ=") != std::string::npos ||
+          text.find("text") != std::string::npos || text.find("mbox") != std::string::npos)
+        continue;
       std::string other = text;
       other[i] = static_cast<char>(text[i] + 1);
       ++pairs;
@@ -102,8 +109,10 @@ TEST(MathAnswerData, SymmetricWhereBothAreExact) {
 }
 
 TEST(MathAnswerData, OlympiadGoldsAndMalformedTexts) {
-  const auto olympiad = rows_of("olympiadbench/oe_to_maths_en.jsonl"), malformed = rows_of("latex_malformed/malformed.jsonl");
-  if (olympiad.empty() || malformed.empty()) GTEST_SKIP() << "TENON_DATA names no folder with olympiadbench/ and latex_malformed/";
+  const auto olympiad = rows_of("olympiadbench/oe_to_maths_en.jsonl"),
+             malformed = rows_of("latex_malformed/malformed.jsonl");
+  if (olympiad.empty() || malformed.empty())
+    GTEST_SKIP() << "TENON_DATA names no folder with olympiadbench/ and latex_malformed/";
   const Policies policies;
   size_t read = 0, all = 0;
   for (const auto& row : olympiad)
@@ -127,7 +136,10 @@ TEST(MathAnswerData, ModelSolutionsAreJudgedAsPublished) {
   size_t agree = 0;
   for (const auto& row : rows) {
     const Gold gold(row.at("gold").as_string(), policies);
-    agree += (judge(gold, row.at("completion").as_string(), policies).verdict == Verdict::kEqual) == row.at("is_correct").as_bool() ? 1 : 0;
+    agree += (judge(gold, row.at("completion").as_string(), policies).verdict == Verdict::kEqual) ==
+                     row.at("is_correct").as_bool()
+                 ? 1
+                 : 0;
   }
   EXPECT_GE(agree * 1000, rows.size() * 995);
 }

@@ -34,11 +34,16 @@ void expect_all(Verdict verdict, const std::vector<Pair>& pairs) {
 
 #include "math_answer/pairs.inc"
 
-TEST(MathAnswer, TheSameAnswer) { expect_all(Verdict::kEqual, kSame); }
-TEST(MathAnswer, AnotherAnswer) { expect_all(Verdict::kDifferent, kOther); }
+TEST(MathAnswer, TheSameAnswer) {
+  expect_all(Verdict::kEqual, kSame);
+}
+TEST(MathAnswer, AnotherAnswer) {
+  expect_all(Verdict::kDifferent, kOther);
+}
 
 TEST(MathAnswer, WhatCannotBeReadIsNoAnswer) {
-  for (const char* text : {"", "(", "\\frac{1}", "\\sqrt{}", "1 +", "x^", "{1", "[1,2,3)", "\\notacommand{3}", "3 4", "\\frac{(2 + x}{1 - x)}"}) {
+  for (const char* text : {"", "(", "\\frac{1}", "\\sqrt{}", "1 +", "x^", "{1", "[1,2,3)", "\\notacommand{3}",
+                           "3 4", "\\frac{(2 + x}{1 - x)}"}) {
     const Result r = bare("5", text);
     EXPECT_EQ(r.verdict, Verdict::kUnparsedPrediction) << text << "   " << told(r);
     EXPECT_EQ(bare(text, "5").verdict, Verdict::kUnparsedGold) << text;
@@ -53,13 +58,36 @@ std::string repeated(std::string_view what, int n) {
 
 // Counted work, not time, bounds a comparison; each of these ends with a verdict and within the budget.
 TEST(MathAnswer, HostileTextsCostLittle) {
-  const std::vector<std::string> hostile = {
-      "9^{9^{9^9}}", "9^{9^{9^{9^{9^9}}}}", "(10^7)!", "((100!)!)!", "\\binom{10^{12}}{5\\cdot 10^{11}}", "\\sum_{k=1}^{10^{12}} k^2", "\\sum_{a=1}^{9999}\\sum_{b=1}^{9999}\\sum_{c=1}^{9999} abc",
-      repeated("(", 2000) + "1" + repeated(")", 2000), repeated("\\frac{1}{1+", 250) + "x" + repeated("}", 250), repeated("\\sqrt{1+", 250) + "2" + repeated("}", 250),
-      std::string(100000, '7'), repeated("x+", 4000) + "1", repeated("\\boxed{", 3000), repeated("$", 9999), "2^{2^{2^{2^{x}}}}", "\\frac{x^{800}-1}{x-1}", repeated("-", 5000) + "1",
-      "10^{-100000}", "1e999999", repeated("1,", 2000) + "1", repeated("\\{1,", 300), "\\sin(10^{10^{10}})", "e^{e^{e^{e^{e^e}}}}", repeated("!", 300), "3" + repeated("!", 30), repeated("2^", 300) + "2"};
+  const std::vector<std::string> hostile = {"9^{9^{9^9}}",
+                                            "9^{9^{9^{9^{9^9}}}}",
+                                            "(10^7)!",
+                                            "((100!)!)!",
+                                            "\\binom{10^{12}}{5\\cdot 10^{11}}",
+                                            "\\sum_{k=1}^{10^{12}} k^2",
+                                            "\\sum_{a=1}^{9999}\\sum_{b=1}^{9999}\\sum_{c=1}^{9999} abc",
+                                            repeated("(", 2000) + "1" + repeated(")", 2000),
+                                            repeated("\\frac{1}{1+", 250) + "x" + repeated("}", 250),
+                                            repeated("\\sqrt{1+", 250) + "2" + repeated("}", 250),
+                                            std::string(100000, '7'),
+                                            repeated("x+", 4000) + "1",
+                                            repeated("\\boxed{", 3000),
+                                            repeated("$", 9999),
+                                            "2^{2^{2^{2^{x}}}}",
+                                            "\\frac{x^{800}-1}{x-1}",
+                                            repeated("-", 5000) + "1",
+                                            "10^{-100000}",
+                                            "1e999999",
+                                            repeated("1,", 2000) + "1",
+                                            repeated("\\{1,", 300),
+                                            "\\sin(10^{10^{10}})",
+                                            "e^{e^{e^{e^{e^e}}}}",
+                                            repeated("!", 300),
+                                            "3" + repeated("!", 30),
+                                            repeated("2^", 300) + "2"};
   for (const std::string& text : hostile)
-    for (const auto& [gold, answer] : {std::pair(std::string("x+1"), text), std::pair(text, std::string("x+1")), std::pair(text, text), std::pair(text, text + "+1"), std::pair(std::string("1,2"), text)}) {
+    for (const auto& [gold, answer] :
+         {std::pair(std::string("x+1"), text), std::pair(text, std::string("x+1")), std::pair(text, text),
+          std::pair(text, text + "+1"), std::pair(std::string("1,2"), text)}) {
       const Result r = bare(gold, answer);
       EXPECT_LE(r.work, kDefaultWork) << text.substr(0, 60);
       EXPECT_FALSE(r.verdict == Verdict::kEqual && gold != answer) << text.substr(0, 60) << told(r);
@@ -69,7 +97,8 @@ TEST(MathAnswer, HostileTextsCostLittle) {
 
 TEST(MathAnswer, TheBudgetEndsWork) {
   const Policies policies;
-  const Result r = compare(Gold("\\sum_{k=1}^{9000} \\sin k", policies), "\\sum_{k=1}^{9000} \\cos(k-\\pi/2)", policies, false, 20000);
+  const Result r = compare(Gold("\\sum_{k=1}^{9000} \\sin k", policies), "\\sum_{k=1}^{9000} \\cos(k-\\pi/2)",
+                           policies, false, 20000);
   EXPECT_EQ(r.verdict, Verdict::kLimit) << r.reason;
 }
 
@@ -122,7 +151,8 @@ TEST(MathAnswer, WhereTheAnswerIs) {
   };
   for (const Completion& row : rows) {
     const Result r = judge(Gold(row.gold, {}), row.text, {}, true);
-    EXPECT_EQ(r.verdict, row.verdict) << row.gold << "   " << row.text << "   " << r.answer << "   " << told(r);
+    EXPECT_EQ(r.verdict, row.verdict)
+        << row.gold << "   " << row.text << "   " << r.answer << "   " << told(r);
   }
 }
 

@@ -9,7 +9,9 @@
 namespace tenon::math_answer {
 namespace {
 
-bool is_word(const Token& t) { return t.kind == T::kWord || t.kind == T::kText; }
+bool is_word(const Token& t) {
+  return t.kind == T::kWord || t.kind == T::kText;
+}
 
 bool starts_condition(std::string_view words) {
   for (std::string_view w : {"where", "for", "with", "when", "whenever", "such that", "if"})
@@ -35,7 +37,9 @@ NodeId Parser::answer() {
   return all.size() == 1 ? all[0] : tree_.add(Kind::kList, all, alternatives_ ? 1 : 0);
 }
 
-bool Parser::at_separator() const { return at(T::kComma) || at(T::kSemicolon) || at(T::kAnd) || at(T::kOr); }
+bool Parser::at_separator() const {
+  return at(T::kComma) || at(T::kSemicolon) || at(T::kAnd) || at(T::kOr);
+}
 
 // Elements up to `close` or `close2` or the end, none of which is taken.
 std::vector<NodeId> Parser::elements(T close, T close2) {
@@ -102,7 +106,10 @@ NodeId Parser::set_expression() {
   while (at(T::kUnion) || at(T::kIntersection) || at(T::kSetMinus)) {
     const T op = take().kind;
     const NodeId right = with_unit(additive());
-    left = tree_.add(op == T::kUnion ? Kind::kUnion : op == T::kIntersection ? Kind::kIntersection : Kind::kDifference, {left, right});
+    left = tree_.add(op == T::kUnion          ? Kind::kUnion
+                     : op == T::kIntersection ? Kind::kIntersection
+                                              : Kind::kDifference,
+                     {left, right});
   }
   return left;
 }
@@ -181,7 +188,8 @@ NodeId Parser::mixed_or_product(NodeId left, bool left_is_integer) {
     }
     if (at(T::kFrac) || at(T::kFraction)) {
       const NodeId part = power();
-      const bool proper = tree_.is(part, Kind::kDivide) && is_integer(tree_.child(part, 0)) && is_integer(tree_.child(part, 1)) &&
+      const bool proper = tree_.is(part, Kind::kDivide) && is_integer(tree_.child(part, 0)) &&
+                          is_integer(tree_.child(part, 1)) &&
                           tree_.number(tree_.child(part, 0)).value < tree_.number(tree_.child(part, 1)).value;
       return tree_.add(proper ? Kind::kAdd : Kind::kMul, {left, part});
     }
@@ -190,20 +198,42 @@ NodeId Parser::mixed_or_product(NodeId left, bool left_is_integer) {
   if (tree_.is(left, Kind::kText)) fail("a value beside words");
   const NodeId right = power();
   if (tree_.is(right, Kind::kText)) fail("words beside a value");
-  if (tree_.is(right, Kind::kInterval) || tree_.is(right, Kind::kTuple)) fail("a value beside a bracketed list");
+  if (tree_.is(right, Kind::kInterval) || tree_.is(right, Kind::kTuple))
+    fail("a value beside a bracketed list");
   return tree_.add(Kind::kMul, {left, right});
 }
 
 bool Parser::starts_factor() const {
   switch (peek().kind) {
-    case T::kNumber: case T::kLetter: case T::kConstant: case T::kLParen: case T::kLBracket: case T::kLBrace: case T::kLFloor: case T::kLCeil:
-    case T::kFrac: case T::kSqrt: case T::kRoot: case T::kSum: case T::kProduct: case T::kFraction: case T::kCall: case T::kBegin: case T::kOpaque: case T::kAccent:
+    case T::kNumber:
+    case T::kLetter:
+    case T::kConstant:
+    case T::kLParen:
+    case T::kLBracket:
+    case T::kLBrace:
+    case T::kLFloor:
+    case T::kLCeil:
+    case T::kFrac:
+    case T::kSqrt:
+    case T::kRoot:
+    case T::kSum:
+    case T::kProduct:
+    case T::kFraction:
+    case T::kCall:
+    case T::kBegin:
+    case T::kOpaque:
+    case T::kAccent:
       return true;
-    case T::kBinom: return peek().value == 0;
-    case T::kFunction: return !no_function_;
-    case T::kBar: return peek().value == 1 || (peek().value == 0 && bars_ == 0 && !no_colon_);
-    case T::kWord: return !at_unit_word();
-    default: return false;
+    case T::kBinom:
+      return peek().value == 0;
+    case T::kFunction:
+      return !no_function_;
+    case T::kBar:
+      return peek().value == 1 || (peek().value == 0 && bars_ == 0 && !no_colon_);
+    case T::kWord:
+      return !at_unit_word();
+    default:
+      return false;
   }
 }
 
@@ -220,24 +250,28 @@ NodeId Parser::postfix(NodeId base, bool) {
       const bool braces = at(T::kLBrace);
       const Token& mark = peek(braces ? 1 : 0);
       const bool lone = !braces || peek(2).kind == T::kRBrace;
-      if (lone && (mark.kind == T::kDegree || ((mark.text == "o" || mark.text == "0") && braces == false && mark.kind == T::kLetter && tree_.is(base, Kind::kNumber)))) {
+      if (lone && (mark.kind == T::kDegree || ((mark.text == "o" || mark.text == "0") && braces == false &&
+                                               mark.kind == T::kLetter && tree_.is(base, Kind::kNumber)))) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
         base = degrees(base);
       } else if (lone && mark.kind == T::kPrime && tree_.is(base, Kind::kSymbol)) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
         base = tree_.add_named(Kind::kSymbol, tree_.name(base) + "'");
-      } else if (lone && mark.kind == T::kText && (mark.text == "th" || mark.text == "st" || mark.text == "nd" || mark.text == "rd")) {
+      } else if (lone && mark.kind == T::kText &&
+                 (mark.text == "th" || mark.text == "st" || mark.text == "nd" || mark.text == "rd")) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();  // 5^{\text{th}}
       } else {
         base = tree_.add(Kind::kPower, {base, exponent()});
       }
     } else if (at(T::kSuperscript)) {
-      const bool negative = peek().text.starts_with('-'), is_signed = negative || peek().text.starts_with('+');
+      const bool negative = peek().text.starts_with('-'),
+                 is_signed = negative || peek().text.starts_with('+');
       const std::string body = take().text.substr(is_signed ? 1 : 0);
       if (body.empty()) fail("a raised sign without a number");
       NodeId power = body == "n" ? tree_.add_named(Kind::kSymbol, "n") : kNone;
       if (power == kNone) {
-        if (body.find_first_not_of("0123456789") != std::string::npos) fail("raised characters that are no number");
+        if (body.find_first_not_of("0123456789") != std::string::npos)
+          fail("raised characters that are no number");
         power = tree_.add_number(number_of(body));
       }
       base = tree_.add(Kind::kPower, {base, negative ? tree_.add(Kind::kNegate, {power}) : power});
@@ -263,7 +297,8 @@ NodeId Parser::postfix(NodeId base, bool) {
 
 // Of an angle, or of temperature: 25°C.
 NodeId Parser::degrees(NodeId base) {
-  if (at(T::kLetter) && (peek().text == "C" || peek().text == "F")) return tree_.add_named(Kind::kQuantity, "degrees " + take().text, {base});
+  if (at(T::kLetter) && (peek().text == "C" || peek().text == "F"))
+    return tree_.add_named(Kind::kQuantity, "degrees " + take().text, {base});
   return tree_.add(Kind::kDegree, {base});
 }
 
@@ -336,9 +371,11 @@ std::string Parser::unit() {
       take();
       name += '/';
       if (at(T::kLetter)) name += take().text;
-    } else if (at(T::kLetter) && !name.empty() && peek().space && (peek().text == "a" || peek().text == "A")) {
+    } else if (at(T::kLetter) && !name.empty() && peek().space &&
+               (peek().text == "a" || peek().text == "A")) {
       take();  // "30 miles a day"
-    } else if (at(T::kRelation) && peek().value == static_cast<uint8_t>(Relation::kIn) && !name.empty() && is_word(peek(1))) {
+    } else if (at(T::kRelation) && peek().value == static_cast<uint8_t>(Relation::kIn) && !name.empty() &&
+               is_word(peek(1))) {
       take();
     } else {
       break;

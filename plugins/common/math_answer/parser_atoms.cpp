@@ -24,7 +24,8 @@ std::string lower(std::string_view s) {
 Rational integer_of(std::string_view digits) {
   Rational value;
   const std::string text(digits);
-  if (fmpz_set_str(value.num(), text.c_str(), 10) != 0) throw ParseError("not a number: " + text.substr(0, 20));
+  if (fmpz_set_str(value.num(), text.c_str(), 10) != 0)
+    throw ParseError("not a number: " + text.substr(0, 20));
   return value;
 }
 
@@ -67,51 +68,87 @@ Number number_of(std::string_view text) {
 
 NodeId Parser::atom() {
   switch (peek().kind) {
-    case T::kNumber: return number();
-    case T::kLetter: case T::kWord: return letters();
+    case T::kNumber:
+      return number();
+    case T::kLetter:
+    case T::kWord:
+      return letters();
     case T::kConstant: {
       const Token t = take();
       if (at(T::kUnder)) return symbol(t.text.empty() ? "e" : t.text);  // e_1 is a name
       return tree_.add(Kind::kConstant, {}, t.value);
     }
-    case T::kText: return text();
-    case T::kFunction: return function();
-    case T::kFrac: return fraction();
+    case T::kText:
+      return text();
+    case T::kFunction:
+      return function();
+    case T::kFrac:
+      return fraction();
     case T::kFraction: {
       const std::string both = take().text;
       const size_t slash = both.find('/');
-      return tree_.add(Kind::kDivide, {tree_.add_integer(std::stoi(both.substr(0, slash))), tree_.add_integer(std::stoi(both.substr(slash + 1)))});
+      return tree_.add(Kind::kDivide, {tree_.add_integer(std::stoi(both.substr(0, slash))),
+                                       tree_.add_integer(std::stoi(both.substr(slash + 1)))});
     }
-    case T::kSqrt: case T::kRoot: return root();
-    case T::kBinom: return binomial();
-    case T::kAccent: return accent();
-    case T::kLParen: case T::kLBracket: case T::kRBracket: case T::kLAngle: return bracketed();
-    case T::kLBrace: return brace_group();
-    case T::kLSet: return set();
-    case T::kBar: case T::kDoubleBar: return bars();
-    case T::kLFloor: case T::kLCeil: return floor_or_ceiling();
-    case T::kNamedSet: return tree_.add(Kind::kNamedSet, {}, take().value);
-    case T::kBegin: return matrix();
-    case T::kSum: take(); return sum(false);
-    case T::kProduct: take(); return sum(true);
-    case T::kOpaque: return opaque();
-    case T::kDots: take(); return tree_.add_named(Kind::kOpaque, "...");
-    case T::kCall: return call();
+    case T::kSqrt:
+    case T::kRoot:
+      return root();
+    case T::kBinom:
+      return binomial();
+    case T::kAccent:
+      return accent();
+    case T::kLParen:
+    case T::kLBracket:
+    case T::kRBracket:
+    case T::kLAngle:
+      return bracketed();
+    case T::kLBrace:
+      return brace_group();
+    case T::kLSet:
+      return set();
+    case T::kBar:
+    case T::kDoubleBar:
+      return bars();
+    case T::kLFloor:
+    case T::kLCeil:
+      return floor_or_ceiling();
+    case T::kNamedSet:
+      return tree_.add(Kind::kNamedSet, {}, take().value);
+    case T::kBegin:
+      return matrix();
+    case T::kSum:
+      take();
+      return sum(false);
+    case T::kProduct:
+      take();
+      return sum(true);
+    case T::kOpaque:
+      return opaque();
+    case T::kDots:
+      take();
+      return tree_.add_named(Kind::kOpaque, "...");
+    case T::kCall:
+      return call();
     case T::kCurrency: {
       const std::string unit = take().text;
       const bool negative = accept(T::kMinus);
       const NodeId value = negative ? tree_.add(Kind::kNegate, {multiplicative()}) : multiplicative();
       return tree_.add_named(Kind::kQuantity, unit, {value});
     }
-    case T::kEnd: fail("the answer ends too early");
-    default: fail(peek().text.empty() ? "a sign that does not belong there" : "not known: " + peek().text.substr(0, 40));
+    case T::kEnd:
+      fail("the answer ends too early");
+    default:
+      fail(peek().text.empty() ? "a sign that does not belong there"
+                               : "not known: " + peek().text.substr(0, 40));
   }
 }
 
 NodeId Parser::number() {
   const Token token = take();
   if (auto based = based_number(token.text, 0)) return *based;
-  if (at(T::kAccent) && !peek().space && (peek().text == "overline" || peek().text == "dot") && token.text.find('.') != std::string::npos) return repeating(token);
+  if (at(T::kAccent) && !peek().space && (peek().text == "overline" || peek().text == "dot") &&
+      token.text.find('.') != std::string::npos)
+    return repeating(token);
   Number n = number_of(token.text);
   if (at(T::kDots) && token.text.find('.') != std::string::npos) {
     take();
@@ -124,13 +161,16 @@ NodeId Parser::number() {
 std::optional<NodeId> Parser::based_number(std::string digits, size_t ahead) {
   // The fraction's digits count as well: 0.011_2.
   size_t decimals = 0;
-  if (const size_t point = digits.find('.'); point != std::string::npos && digits.find_first_of("eE") == std::string::npos) {
+  if (const size_t point = digits.find('.');
+      point != std::string::npos && digits.find_first_of("eE") == std::string::npos) {
     decimals = digits.size() - point - 1;
     digits.erase(point, 1);
   }
   bool has_letters = !all_digits(digits);
   size_t k = ahead;
-  for (; !peek(k).space && (peek(k).kind == T::kLetter || peek(k).kind == T::kWord || peek(k).kind == T::kNumber); ++k) {
+  for (; !peek(k).space &&
+         (peek(k).kind == T::kLetter || peek(k).kind == T::kWord || peek(k).kind == T::kNumber);
+       ++k) {
     if (peek(k).text.size() > 8 || peek(k).text.find_first_of("_.") != std::string::npos) return std::nullopt;
     digits += peek(k).text;
     has_letters = has_letters || peek(k).kind != T::kNumber;
@@ -162,7 +202,8 @@ std::optional<NodeId> Parser::based_number(std::string digits, size_t ahead) {
 NodeId Parser::repeating(const Token& token) {
   take();
   const bool braces = accept(T::kLBrace);
-  if (!at(T::kNumber) || !all_digits(peek().text) || peek().text.size() > 60) fail("a bar over something else than digits");
+  if (!at(T::kNumber) || !all_digits(peek().text) || peek().text.size() > 60)
+    fail("a bar over something else than digits");
   const std::string period = take().text;
   if (braces) expect(T::kRBrace, "the bar's braces are not closed");
   Number n = number_of(token.text);
@@ -177,8 +218,10 @@ NodeId Parser::letters() {
   const Token token = take();
   if (token.kind == T::kLetter) {
     // f(x): a value of f, which nobody knows; a(x+1): a product.
-    const bool named_function = token.text.size() == 1 && std::string_view("fghFGH").find(token.text) != std::string_view::npos;
-    const bool definition = peek().kind == T::kLParen && peek(1).kind == T::kLetter && peek(2).kind == T::kRParen && peek(3).kind == T::kRelation;
+    const bool named_function =
+        token.text.size() == 1 && std::string_view("fghFGH").find(token.text) != std::string_view::npos;
+    const bool definition = peek().kind == T::kLParen && peek(1).kind == T::kLetter &&
+                            peek(2).kind == T::kRParen && peek(3).kind == T::kRelation;
     if (at(T::kLParen) && (named_function || definition)) {
       std::string name = token.text;
       take();
@@ -188,10 +231,12 @@ NodeId Parser::letters() {
       arguments = elements(T::kRParen, T::kRParen);
       --groups_;
       expect(T::kRParen, "the function's bracket is not closed");
-      name += "(" + canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from), t_.begin() + static_cast<ptrdiff_t>(i_)));
+      name += "(" + canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from),
+                                                 t_.begin() + static_cast<ptrdiff_t>(i_)));
       return tree_.add(Kind::kOpaque, arguments, 1, tree_.name_index(name));
     }
-    if (token.text == "C" && at(T::kUnder) && peek(1).kind == T::kNumber && peek(2).kind == T::kCaret && peek(3).kind == T::kNumber) {
+    if (token.text == "C" && at(T::kUnder) && peek(1).kind == T::kNumber && peek(2).kind == T::kCaret &&
+        peek(3).kind == T::kNumber) {
       take();
       const NodeId n = number();
       take();
@@ -217,10 +262,13 @@ NodeId Parser::letters() {
     std::vector<NodeId> factors;
     for (size_t k = 0; k + 1 < token.text.size(); ++k) {
       const std::string letter(1, token.text[k]);
-      factors.push_back(letter == "i" || letter == "e" ? tree_.add_constant(letter == "i" ? Constant::kI : Constant::kE) : tree_.add_named(Kind::kSymbol, letter));
+      factors.push_back(letter == "i" || letter == "e"
+                            ? tree_.add_constant(letter == "i" ? Constant::kI : Constant::kE)
+                            : tree_.add_named(Kind::kSymbol, letter));
     }
     const std::string last(1, token.text.back());
-    NodeId tail = last == "i" || last == "e" ? tree_.add_constant(last == "i" ? Constant::kI : Constant::kE) : symbol(last);
+    NodeId tail = last == "i" || last == "e" ? tree_.add_constant(last == "i" ? Constant::kI : Constant::kE)
+                                             : symbol(last);
     // The exponent that follows belongs to the last letter alone: ab^2 is a·b².
     factors.push_back(postfix(tail, false));
     return tree_.add(Kind::kMul, factors);
@@ -244,7 +292,9 @@ std::string Parser::subscript() {
   take();
   if (!accept(T::kLBrace)) {
     const Token t = take();
-    if (t.kind != T::kNumber && t.kind != T::kLetter && t.kind != T::kText && t.kind != T::kConstant && t.kind != T::kWord && t.kind != T::kFunction) fail("nothing below the line");
+    if (t.kind != T::kNumber && t.kind != T::kLetter && t.kind != T::kText && t.kind != T::kConstant &&
+        t.kind != T::kWord && t.kind != T::kFunction)
+      fail("nothing below the line");
     return "_" + (t.text.empty() ? std::to_string(t.value) : t.text);
   }
   std::string name = "_";
@@ -253,7 +303,9 @@ std::string Parser::subscript() {
     const Token t = take();
     if (t.kind == T::kLBrace) ++depth;
     if (t.kind == T::kRBrace && --depth == 0) break;
-    name += t.text.empty() ? std::string(1, static_cast<char>(' ' + static_cast<int>(t.kind))) + std::to_string(t.value) : t.text;
+    name += t.text.empty()
+                ? std::string(1, static_cast<char>(' ' + static_cast<int>(t.kind))) + std::to_string(t.value)
+                : t.text;
   }
   return name;
 }
@@ -294,7 +346,8 @@ NodeId Parser::fraction() {
   const Token command = take();
   if (!command.command && at(T::kLParen)) {  // frac(1, 2)
     const NodeId both = bracketed();
-    if (tree_.is(both, Kind::kTuple) && tree_[both].count == 2) return tree_.add(Kind::kDivide, {tree_.child(both, 0), tree_.child(both, 1)});
+    if (tree_.is(both, Kind::kTuple) && tree_[both].count == 2)
+      return tree_.add(Kind::kDivide, {tree_.child(both, 0), tree_.child(both, 1)});
     return tree_.add(Kind::kDivide, {both, argument("a fraction")});
   }
   const NodeId top = argument("a fraction");
@@ -365,11 +418,15 @@ NodeId Parser::function() {
   const NodeId argument = function_argument(more);
   arguments.push_back(argument);
   arguments.insert(arguments.end(), more.begin(), more.end());
-  if (f == Function::kLog && base == kNone && arguments.size() == 1 && policies_.log_base == 1) base = tree_.add_integer(10);
+  if (f == Function::kLog && base == kNone && arguments.size() == 1 && policies_.log_base == 1)
+    base = tree_.add_integer(10);
   if (base != kNone && !tree_.is(base, Constant::kE)) arguments.push_back(base);
-  const bool inverse = power != kNone && tree_.is(power, Kind::kNegate) && is_integer(tree_.child(power, 0)) && tree_.number(tree_.child(power, 0)).value.is_one();
+  const bool inverse = power != kNone && tree_.is(power, Kind::kNegate) &&
+                       is_integer(tree_.child(power, 0)) &&
+                       tree_.number(tree_.child(power, 0)).value.is_one();
   if (inverse && f <= Function::kCsc) {
-    f = static_cast<Function>(static_cast<int>(f) + (static_cast<int>(Function::kArcsin) - static_cast<int>(Function::kSin)));
+    f = static_cast<Function>(static_cast<int>(f) +
+                              (static_cast<int>(Function::kArcsin) - static_cast<int>(Function::kSin)));
     power = kNone;
   }
   const NodeId value = made(f, arguments);
@@ -420,7 +477,9 @@ NodeId Parser::sum(bool product) {
       const NodeId condition = relation();
       --groups_;
       expect(T::kRBrace, "the sum's bounds are not closed");
-      if (!tree_.is(condition, Kind::kRelation) || tree_[condition].sub != static_cast<uint8_t>(Relation::kEqual)) fail("a sum over something else than a range");
+      if (!tree_.is(condition, Kind::kRelation) ||
+          tree_[condition].sub != static_cast<uint8_t>(Relation::kEqual))
+        fail("a sum over something else than a range");
       variable = tree_.child(condition, 0);
       from = tree_.child(condition, 1);
     } else if (at(T::kCaret)) {
@@ -457,7 +516,9 @@ NodeId Parser::opaque() {
     take();
   }
   if (i_ - from < 2) fail("an integral or a limit of nothing");
-  return tree_.add_named(Kind::kOpaque, canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from), t_.begin() + static_cast<ptrdiff_t>(i_))));
+  return tree_.add_named(Kind::kOpaque,
+                         canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from),
+                                                      t_.begin() + static_cast<ptrdiff_t>(i_))));
 }
 
 NodeId Parser::accent() {
@@ -469,14 +530,16 @@ NodeId Parser::accent() {
   }
   if (!accept(T::kLBrace)) {
     const Token t = take();
-    if (t.kind != T::kLetter && t.kind != T::kConstant && t.kind != T::kNumber) fail("an accent over nothing");
+    if (t.kind != T::kLetter && t.kind != T::kConstant && t.kind != T::kNumber)
+      fail("an accent over nothing");
     return symbol(name + (t.text.empty() ? std::to_string(t.value) : t.text));
   }
   if (at(T::kRBrace)) fail("an accent over nothing");
   while (!at(T::kRBrace)) {
     if (at(T::kEnd)) fail("an accent is not closed");
     const Token t = take();
-    name += t.text.empty() ? std::to_string(static_cast<int>(t.kind)) + "," + std::to_string(t.value) : t.text;
+    name +=
+        t.text.empty() ? std::to_string(static_cast<int>(t.kind)) + "," + std::to_string(t.value) : t.text;
   }
   take();
   return symbol(name);
@@ -514,7 +577,9 @@ NodeId Parser::bracketed() {
     return tree_.add(Kind::kInterval, all, static_cast<uint8_t>((lo_closed ? 1 : 0) | (hi_closed ? 2 : 0)));
   }
   if (!lo_closed) return tree_.add(Kind::kTuple, all);
-  const bool rows = std::all_of(all.begin(), all.end(), [&](NodeId id) { return tree_.is(id, Kind::kBracketed) || tree_.is(id, Kind::kInterval); });
+  const bool rows = std::all_of(all.begin(), all.end(), [&](NodeId id) {
+    return tree_.is(id, Kind::kBracketed) || tree_.is(id, Kind::kInterval);
+  });
   if (all.size() == 2 && !rows) return tree_.add(Kind::kInterval, all, 3);
   return tree_.add(Kind::kBracketed, all);
 }
@@ -595,7 +660,8 @@ NodeId Parser::floor_or_ceiling() {
 NodeId Parser::matrix() {
   Deeper deeper(*this);
   const std::string name = take().text;
-  const bool is_matrix = name == "pmatrix" || name == "bmatrix" || name == "matrix" || name == "array" || name == "vmatrix" || name == "Bmatrix" || name == "smallmatrix" || name == "Vmatrix";
+  const bool is_matrix = name == "pmatrix" || name == "bmatrix" || name == "matrix" || name == "array" ||
+                         name == "vmatrix" || name == "Bmatrix" || name == "smallmatrix" || name == "Vmatrix";
   const bool is_cases = name == "cases";
   if (!is_matrix && !is_cases) fail("not known: the environment " + name);
   ++groups_;
@@ -632,7 +698,8 @@ NodeId Parser::matrix_of_lists(NodeId list) {
   size_t columns = 0;
   const auto rows = tree_.children(list);
   for (NodeId row : std::vector<NodeId>(rows.begin(), rows.end())) {
-    const bool nested = tree_.is(row, Kind::kBracketed) || tree_.is(row, Kind::kInterval) || tree_.is(row, Kind::kTuple);
+    const bool nested =
+        tree_.is(row, Kind::kBracketed) || tree_.is(row, Kind::kInterval) || tree_.is(row, Kind::kTuple);
     const size_t before = cells.size();
     if (nested) {
       const auto inner = tree_.children(row);
@@ -657,7 +724,9 @@ NodeId Parser::call() {
   const std::vector<NodeId> all = elements(T::kRParen, T::kRParen);
   --groups_;
   expect(T::kRParen, "the arguments are not closed");
-  if (name == "FiniteSet") return all.empty() ? tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty)) : tree_.add(Kind::kSet, all);
+  if (name == "FiniteSet")
+    return all.empty() ? tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty))
+                       : tree_.add(Kind::kSet, all);
   if (all.empty()) fail(name + " without arguments");
   if (name == "Tuple") return all.size() == 1 ? all[0] : tree_.add(Kind::kTuple, all);
   if (name == "Union") return all.size() == 1 ? all[0] : tree_.add(Kind::kUnion, all);

@@ -11,7 +11,8 @@ namespace tenon::math_answer {
 
 class Parser {
  public:
-  Parser(std::vector<Token> tokens, const Policies& policies, Tree& tree) : t_(std::move(tokens)), policies_(policies), tree_(tree) {}
+  Parser(std::vector<Token> tokens, const Policies& policies, Tree& tree)
+      : t_(std::move(tokens)), policies_(policies), tree_(tree) {}
   NodeId answer();
 
  private:
@@ -90,20 +91,26 @@ class Parser {
   NodeId matrix();
   NodeId call();
   NodeId matrix_of_lists(NodeId list);
-  NodeId made(Function f, std::span<const NodeId> arguments) { return tree_.add(Kind::kFunction, arguments, static_cast<uint8_t>(f)); }
-  NodeId made(Function f, std::initializer_list<NodeId> arguments) { return tree_.add(Kind::kFunction, arguments, static_cast<uint8_t>(f)); }
-  bool is_integer(NodeId id) const { return tree_.is(id, Kind::kNumber) && !tree_.number(id).is_decimal && tree_.number(id).value.is_integer(); }
+  NodeId made(Function f, std::span<const NodeId> arguments) {
+    return tree_.add(Kind::kFunction, arguments, static_cast<uint8_t>(f));
+  }
+  NodeId made(Function f, std::initializer_list<NodeId> arguments) {
+    return tree_.add(Kind::kFunction, arguments, static_cast<uint8_t>(f));
+  }
+  bool is_integer(NodeId id) const {
+    return tree_.is(id, Kind::kNumber) && !tree_.number(id).is_decimal && tree_.number(id).value.is_integer();
+  }
 
   std::vector<Token> t_;
   const Policies& policies_;
   Tree& tree_;
   size_t i_ = 0;
   int depth_ = 0;
-  int bars_ = 0;          // absolute values that are open in this group
-  int groups_ = 0;        // brackets that are open
+  int bars_ = 0;               // absolute values that are open in this group
+  int groups_ = 0;             // brackets that are open
   bool alternatives_ = false;  // an "or" separates elements
-  bool no_colon_ = false; // a colon ends the expression: inside of {x : …}
-  bool no_function_ = false;  // inside of sin 2x: another function ends the argument
+  bool no_colon_ = false;      // a colon ends the expression: inside of {x : …}
+  bool no_function_ = false;   // inside of sin 2x: another function ends the argument
 };
 
 }  // namespace tenon::math_answer

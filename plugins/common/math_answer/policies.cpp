@@ -19,7 +19,8 @@ template <class T>
 bool read_number(T& field, std::string_view value, T min, T max) {
   T parsed{};
   auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), parsed);
-  if (error != std::errc() || end != value.data() + value.size() || !(parsed >= min && parsed <= max)) return false;
+  if (error != std::errc() || end != value.data() + value.size() || !(parsed >= min && parsed <= max))
+    return false;
   field = parsed;
   return true;
 }

@@ -9,26 +9,48 @@ namespace {
 
 using R = Relation;
 
-R relation_of(Ref e) { return static_cast<R>(e.node().sub); }
+R relation_of(Ref e) {
+  return static_cast<R>(e.node().sub);
+}
 
-bool is_order(R r) { return r == R::kLess || r == R::kLessEqual || r == R::kGreater || r == R::kGreaterEqual; }
+bool is_order(R r) {
+  return r == R::kLess || r == R::kLessEqual || r == R::kGreater || r == R::kGreaterEqual;
+}
 
 R flipped(R r) {
   switch (r) {
-    case R::kLess: return R::kGreater;
-    case R::kLessEqual: return R::kGreaterEqual;
-    case R::kGreater: return R::kLess;
-    case R::kGreaterEqual: return R::kLessEqual;
-    default: return r;
+    case R::kLess:
+      return R::kGreater;
+    case R::kLessEqual:
+      return R::kGreaterEqual;
+    case R::kGreater:
+      return R::kLess;
+    case R::kGreaterEqual:
+      return R::kLessEqual;
+    default:
+      return r;
   }
 }
 
 bool is_scalar(Ref e) {
   switch (e.kind()) {
-    case Kind::kTuple: case Kind::kBracketed: case Kind::kList: case Kind::kSet: case Kind::kInterval: case Kind::kUnion: case Kind::kIntersection: case Kind::kDifference:
-    case Kind::kNamedSet: case Kind::kSetBuilder: case Kind::kMatrix: case Kind::kRelation: case Kind::kChain: case Kind::kText:
+    case Kind::kTuple:
+    case Kind::kBracketed:
+    case Kind::kList:
+    case Kind::kSet:
+    case Kind::kInterval:
+    case Kind::kUnion:
+    case Kind::kIntersection:
+    case Kind::kDifference:
+    case Kind::kNamedSet:
+    case Kind::kSetBuilder:
+    case Kind::kMatrix:
+    case Kind::kRelation:
+    case Kind::kChain:
+    case Kind::kText:
       return false;
-    default: return true;
+    default:
+      return true;
   }
 }
 
@@ -48,12 +70,15 @@ bool Comparer::is_label(Ref e) const {
       if (e.child(i).kind() != Kind::kSymbol) return false;
     return true;
   }
-  return e.kind() == Kind::kSymbol || e.kind() == Kind::kText || (e.kind() == Kind::kOpaque && e.node().sub == 1);
+  return e.kind() == Kind::kSymbol || e.kind() == Kind::kText ||
+         (e.kind() == Kind::kOpaque && e.node().sub == 1);
 }
 
 // The value of x = value (or value = x), where x is not in it.
 std::optional<Ref> Comparer::assigned(Ref relation) const {
-  if (relation.kind() != Kind::kRelation || (relation_of(relation) != R::kEqual && relation_of(relation) != R::kApprox)) return std::nullopt;
+  if (relation.kind() != Kind::kRelation ||
+      (relation_of(relation) != R::kEqual && relation_of(relation) != R::kApprox))
+    return std::nullopt;
   for (uint32_t side : {0u, 1u}) {
     const Ref label = relation.child(side), value = relation.child(1 - side);
     if (!is_label(label)) continue;
@@ -74,7 +99,8 @@ Ref Comparer::chain_as_relation(Ref chain) {
     if (r == R::kApprox && last == chain.size()) last = i;
   }
   if (last == 0) last = 1;
-  return made(Kind::kRelation, {chain.child(0).child(0), chain.child(last - 1).child(1)}, static_cast<uint8_t>(R::kEqual));
+  return made(Kind::kRelation, {chain.child(0).child(0), chain.child(last - 1).child(1)},
+              static_cast<uint8_t>(R::kEqual));
 }
 
 // A relation against what is none.
@@ -94,12 +120,19 @@ Outcome Comparer::relation_with(Ref relation, Ref other, bool relation_is_gold) 
     std::vector<std::string_view> names;
     collect_symbols(relation, names);
     // 2 + 3 = 5 is the value 5, if it is true.
-    if (policies_.chain == 0 && is_scalar(left) && is_scalar(right) && (names.empty() || values(left, right).equal()) && values(left, right).equal()) return note(against(right), "the last side of a true equation");
+    if (policies_.chain == 0 && is_scalar(left) && is_scalar(right) &&
+        (names.empty() || values(left, right).equal()) && values(left, right).equal())
+      return note(against(right), "the last side of a true equation");
   }
-  if (r == R::kIn) return policies_.relation_as_set ? note(against(relation.child(1)), "the set of a membership") : Outcome{State::kDifferent, "a relation is no set"};
-  const bool other_is_set = other.kind() == Kind::kInterval || other.kind() == Kind::kUnion || other.kind() == Kind::kSet || other.kind() == Kind::kTuple || other.kind() == Kind::kNamedSet ||
-                            other.kind() == Kind::kDifference || other.kind() == Kind::kIntersection || other.kind() == Kind::kSetBuilder;
-  if (other_is_set && policies_.relation_as_set) return relation_is_gold ? real_sets(relation, other) : real_sets(other, relation);
+  if (r == R::kIn)
+    return policies_.relation_as_set ? note(against(relation.child(1)), "the set of a membership")
+                                     : Outcome{State::kDifferent, "a relation is no set"};
+  const bool other_is_set = other.kind() == Kind::kInterval || other.kind() == Kind::kUnion ||
+                            other.kind() == Kind::kSet || other.kind() == Kind::kTuple ||
+                            other.kind() == Kind::kNamedSet || other.kind() == Kind::kDifference ||
+                            other.kind() == Kind::kIntersection || other.kind() == Kind::kSetBuilder;
+  if (other_is_set && policies_.relation_as_set)
+    return relation_is_gold ? real_sets(relation, other) : real_sets(other, relation);
   return {State::kDifferent, "a relation and a value"};
 }
 
@@ -113,7 +146,8 @@ Outcome Comparer::relations(Ref g, Ref p) {
         for (uint32_t i = 0; all && i < g.size(); ++i) {
           const Ref a = g.child(i), b = p.child(reversed ? p.size() - 1 - i : i);
           const R want = reversed ? flipped(relation_of(b)) : relation_of(b);
-          all = relation_of(a) == want && compare(a.child(0), b.child(reversed ? 1 : 0)).equal() && compare(a.child(1), b.child(reversed ? 0 : 1)).equal();
+          all = relation_of(a) == want && compare(a.child(0), b.child(reversed ? 1 : 0)).equal() &&
+                compare(a.child(1), b.child(reversed ? 0 : 1)).equal();
         }
         if (all) return {State::kEqual, "chains of the same relations"};
       }
@@ -135,30 +169,39 @@ Outcome Comparer::relations(Ref g, Ref p) {
     return real_sets(g, p);
   }
   if (a != b) {
-    const bool sets = (a == R::kIn || is_order(a) || a == R::kNotEqual) && (b == R::kIn || is_order(b) || b == R::kNotEqual);
+    const bool sets = (a == R::kIn || is_order(a) || a == R::kNotEqual) &&
+                      (b == R::kIn || is_order(b) || b == R::kNotEqual);
     if (sets && policies_.relation_as_set) return real_sets(g, p);
     return {State::kDifferent, "different relations"};
   }
-  if (a == R::kEquivalent && gr.kind() == Kind::kFunction && pr.kind() == Kind::kFunction && gr.size() == 2 && pr.size() == 2 && !compare(gr.child(1), pr.child(1)).equal())
+  if (a == R::kEquivalent && gr.kind() == Kind::kFunction && pr.kind() == Kind::kFunction && gr.size() == 2 &&
+      pr.size() == 2 && !compare(gr.child(1), pr.child(1)).equal())
     return {State::kDifferent, "different moduli"};
   if (compare(gl, pl).equal() && compare(gr, pr).equal()) return {State::kEqual, "the same sides"};
   const bool symmetric = a == R::kEqual || a == R::kNotEqual || a == R::kParallel || a == R::kPerpendicular;
-  if (symmetric && compare(gl, pr).equal() && compare(gr, pl).equal()) return {State::kEqual, "the same sides, exchanged"};
+  if (symmetric && compare(gl, pr).equal() && compare(gr, pl).equal())
+    return {State::kEqual, "the same sides, exchanged"};
   if (a != R::kEqual && a != R::kNotEqual) return {State::kDifferent, "different sides"};
   // y = … against f(x) = …: the name on the left says nothing.
-  if (policies_.function_names && is_label(gl) && is_label(pl) && (gl.kind() == Kind::kOpaque || pl.kind() == Kind::kOpaque) && gl.kind() != pl.kind()) return compare(gr, pr);
+  if (policies_.function_names && is_label(gl) && is_label(pl) &&
+      (gl.kind() == Kind::kOpaque || pl.kind() == Kind::kOpaque) && gl.kind() != pl.kind())
+    return compare(gr, pr);
   if (gl.kind() == Kind::kText || pl.kind() == Kind::kText) {
     const auto x = assigned(g), y = assigned(p);
-    if (x && y && gl.kind() != pl.kind()) return note(compare(*x, *y), "the values, one of them labelled in words");
+    if (x && y && gl.kind() != pl.kind())
+      return note(compare(*x, *y), "the values, one of them labelled in words");
   }
-  if (!is_scalar(gl) || !is_scalar(gr) || !is_scalar(pl) || !is_scalar(pr)) return {State::kDifferent, "different sides"};
+  if (!is_scalar(gl) || !is_scalar(gr) || !is_scalar(pl) || !is_scalar(pr))
+    return {State::kDifferent, "different sides"};
   return proportional(gl, gr, pl, pr, false);
 }
 
 // Whether left − right of the one is a constant multiple (positive, for inequalities) of the other's.
 Outcome Comparer::proportional(Ref g_left, Ref g_right, Ref p_left, Ref p_right, bool inequality) {
-  if (!is_scalar(g_left) || !is_scalar(g_right) || !is_scalar(p_left) || !is_scalar(p_right)) return {State::kUndecided, "sides that are no values"};
-  const Ref g = made(Kind::kAdd, {g_left, made(Kind::kNegate, {g_right})}), p = made(Kind::kAdd, {p_left, made(Kind::kNegate, {p_right})});
+  if (!is_scalar(g_left) || !is_scalar(g_right) || !is_scalar(p_left) || !is_scalar(p_right))
+    return {State::kUndecided, "sides that are no values"};
+  const Ref g = made(Kind::kAdd, {g_left, made(Kind::kNegate, {g_right})}),
+            p = made(Kind::kAdd, {p_left, made(Kind::kNegate, {p_right})});
   std::vector<std::string_view> g_names, p_names;
   collect_symbols(g, g_names);
   collect_symbols(p, p_names);
@@ -177,10 +220,12 @@ Outcome Comparer::proportional(Ref g_left, Ref g_right, Ref p_left, Ref p_right,
         for (uint32_t i = 0; i < from.size(); ++i) children.push_back((*this)(from.child(i)));
         const Node& node = from.node();
         if (from.kind() == Kind::kNumber) return to.add_number(from.tree->number(from.id));
-        const bool named = from.kind() == Kind::kSymbol || from.kind() == Kind::kOpaque || from.kind() == Kind::kQuantity;
+        const bool named =
+            from.kind() == Kind::kSymbol || from.kind() == Kind::kOpaque || from.kind() == Kind::kQuantity;
         if (!named) return to.add(from.kind(), children, node.sub);
         const std::string& name = from.tree->name(from.id);
-        const bool is_free = from.kind() != Kind::kQuantity && std::binary_search(free.begin(), free.end(), std::string_view(name));
+        const bool is_free = from.kind() != Kind::kQuantity &&
+                             std::binary_search(free.begin(), free.end(), std::string_view(name));
         return to.add(from.kind(), children, node.sub, to.name_index(is_free ? name + "@2" : name));
       }
     };
@@ -190,10 +235,13 @@ Outcome Comparer::proportional(Ref g_left, Ref g_right, Ref p_left, Ref p_right,
   };
   const Ref left = made(Kind::kMul, {g, renamed(p)}), right = made(Kind::kMul, {p, renamed(g)});
   const Outcome outcome = values(left, right);
-  if (!outcome.equal()) return outcome.state == State::kDifferent ? Outcome{State::kDifferent, "not multiples of each other"} : outcome;
+  if (!outcome.equal())
+    return outcome.state == State::kDifferent ? Outcome{State::kDifferent, "not multiples of each other"}
+                                              : outcome;
   // Both vanish everywhere: 0 = 0 says nothing.
   const Ref zero = made(Kind::kAdd, {g, made(Kind::kNegate, {g})});
-  if (values(g, zero).equal() || values(p, zero).equal()) return {State::kUndecided, "a relation that always holds"};
+  if (values(g, zero).equal() || values(p, zero).equal())
+    return {State::kUndecided, "a relation that always holds"};
   if (!inequality) return {State::kEqual, "multiples of each other"};
   // The sign of the factor, at a point where the quotient is defined.
   const Ref quotient = made(Kind::kDivide, {g, p});

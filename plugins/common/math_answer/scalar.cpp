@@ -14,19 +14,23 @@ constexpr int kPoints = 8, kEnough = 3;
 
 // Probing points: the same for every pair, different for each name; of both signs and several sizes, with denominators that no answer has.
 Rational probe(std::string_view name, int point) {
-  constexpr int kLo[] = {5, 120, -230, 1400, 40, -3, 260, -900}, kWidth[] = {60, 150, 200, 2000, 30, 60, 200, 700};
+  constexpr int kLo[] = {5, 120, -230, 1400, 40, -3, 260, -900},
+                kWidth[] = {60, 150, 200, 2000, 30, 60, 200, 700};
   uint64_t h = 0xcbf29ce484222325u + static_cast<uint64_t>(point) * 0x9e3779b97f4a7c15u;
   for (unsigned char c : name) h = (h ^ c) * 0x100000001b3u;
   h ^= h >> 31;
   h *= 0xbf58476d1ce4e5b9u;
   h ^= h >> 29;
-  const auto numerator = static_cast<int64_t>(kLo[point]) * 1009 + static_cast<int64_t>(h % (static_cast<uint64_t>(kWidth[point]) * 1009));
+  const auto numerator = static_cast<int64_t>(kLo[point]) * 1009 +
+                         static_cast<int64_t>(h % (static_cast<uint64_t>(kWidth[point]) * 1009));
   return Rational(numerator) / Rational(101 * 997);
 }
 
 // Whether a floor or a ceiling is in it.
 bool steps(Ref e) {
-  if (e.kind() == Kind::kFunction && (e.node().sub == static_cast<uint8_t>(Function::kFloor) || e.node().sub == static_cast<uint8_t>(Function::kCeil))) return true;
+  if (e.kind() == Kind::kFunction && (e.node().sub == static_cast<uint8_t>(Function::kFloor) ||
+                                      e.node().sub == static_cast<uint8_t>(Function::kCeil)))
+    return true;
   for (uint32_t i = 0; i < e.size(); ++i)
     if (steps(e.child(i))) return true;
   return false;
@@ -43,7 +47,8 @@ bool is_sharp(const Ball& b, slong bits) {
   acb_get_mag(size, b.raw());
   mag_mul_2exp_si(size, size, -(bits / 3));
   // A huge value is not sharp however many digits are right: a 1 that was added would not show.
-  const bool sharp = (mag_cmp(radius, size) <= 0 && mag_cmp_2exp_si(radius, -24) < 0) || mag_cmp_2exp_si(radius, -(bits / 3)) < 0;
+  const bool sharp = (mag_cmp(radius, size) <= 0 && mag_cmp_2exp_si(radius, -24) < 0) ||
+                     mag_cmp_2exp_si(radius, -(bits / 3)) < 0;
   mag_clear(radius);
   mag_clear(size);
   return sharp;
@@ -78,10 +83,15 @@ NodeId Comparer::copied(Ref e, Tree& to) {
   for (uint32_t i = 0; i < e.size(); ++i) children.push_back(copied(e.child(i), to));
   const Node& node = e.node();
   switch (e.kind()) {
-    case Kind::kNumber: return to.add_number(e.tree->number(e.id));
-    case Kind::kSymbol: case Kind::kOpaque: case Kind::kQuantity: case Kind::kText:
+    case Kind::kNumber:
+      return to.add_number(e.tree->number(e.id));
+    case Kind::kSymbol:
+    case Kind::kOpaque:
+    case Kind::kQuantity:
+    case Kind::kText:
       return to.add(e.kind(), children, node.sub, to.name_index(e.tree->name(e.id)));
-    default: return to.add(e.kind(), children, node.sub);
+    default:
+      return to.add(e.kind(), children, node.sub);
   }
 }
 
@@ -112,7 +122,8 @@ Comparer::Peeled Comparer::peel(Ref e) {
     if (e.kind() == Kind::kQuantity && !peeled.has_unit) {
       const std::string& name = e.tree->name(e.id);
       const auto unit = parse_unit(name);
-      const bool angle = unit && unit->exponents[static_cast<size_t>(Dimension::kAngle)] == 1 && unit->factor.is_one();
+      const bool angle =
+          unit && unit->exponents[static_cast<size_t>(Dimension::kAngle)] == 1 && unit->factor.is_one();
       peeled.degree = peeled.degree || angle;
       if (!angle) {
         peeled.has_unit = true;
@@ -122,7 +133,9 @@ Comparer::Peeled Comparer::peel(Ref e) {
       peeled.percent = true;
     } else if (e.kind() == Kind::kDegree && !peeled.degree) {
       peeled.degree = true;
-    } else if (e.kind() == Kind::kNegate && (e.child(0).kind() == Kind::kQuantity || e.child(0).kind() == Kind::kPercent || e.child(0).kind() == Kind::kDegree)) {
+    } else if (e.kind() == Kind::kNegate &&
+               (e.child(0).kind() == Kind::kQuantity || e.child(0).kind() == Kind::kPercent ||
+                e.child(0).kind() == Kind::kDegree)) {
       negative = !negative;
     } else {
       break;
@@ -138,7 +151,8 @@ std::optional<Outcome> Comparer::units(Peeled& g, Peeled& p) {
   if (policies_.units == 1) return std::nullopt;
   // 6m: six metres or six times m? The other side tells.
   auto drop_letter = [&](Peeled& with, Peeled& without) {
-    if (!with.has_unit || without.has_unit || without.value.kind() != Kind::kMul || without.value.size() != 2) return;
+    if (!with.has_unit || without.has_unit || without.value.kind() != Kind::kMul || without.value.size() != 2)
+      return;
     const Ref last = without.value.child(1);
     if (last.kind() != Kind::kSymbol || last.tree->name(last.id).size() != 1) return;
     const auto a = parse_unit(with.unit), b = parse_unit(last.tree->name(last.id));
@@ -149,7 +163,8 @@ std::optional<Outcome> Comparer::units(Peeled& g, Peeled& p) {
   };
   drop_letter(g, p);
   drop_letter(p, g);
-  if (policies_.units == 2 && g.has_unit && !p.has_unit) return Outcome{State::kDifferent, "the unit is missing"};
+  if (policies_.units == 2 && g.has_unit && !p.has_unit)
+    return Outcome{State::kDifferent, "the unit is missing"};
   if (!g.has_unit || !p.has_unit || g.unit == p.unit) return std::nullopt;
   const auto a = parse_unit(g.unit), b = parse_unit(p.unit);
   if (!a || !b) return std::nullopt;
@@ -167,13 +182,16 @@ Outcome Comparer::scalars(Ref gold, Ref given) {
     outcome = values(g.value, p.value);
   } else {
     const Rational hundredth = Rational(1) / Rational(100);
-    outcome = policies_.percent == 1 ? Outcome{State::kDifferent, "one has a percent sign"} : values(g.value, p.value);
+    outcome = policies_.percent == 1 ? Outcome{State::kDifferent, "one has a percent sign"}
+                                     : values(g.value, p.value);
     if (!outcome.equal() && policies_.percent != 2)
-      outcome = values(g.percent ? scaled(g.value, hundredth) : g.value, p.percent ? scaled(p.value, hundredth) : p.value);
+      outcome = values(g.percent ? scaled(g.value, hundredth) : g.value,
+                       p.percent ? scaled(p.value, hundredth) : p.value);
   }
   if (g.degree == p.degree || outcome.state == State::kUndecided) return outcome;
   if (outcome.equal() && policies_.degrees == 0) return outcome;
-  return values(g.degree ? made(Kind::kDegree, {g.value}) : g.value, p.degree ? made(Kind::kDegree, {p.value}) : p.value);
+  return values(g.degree ? made(Kind::kDegree, {g.value}) : g.value,
+                p.degree ? made(Kind::kDegree, {p.value}) : p.value);
 }
 
 // --- values ----------------------------------------------------------------------------------------------------------
@@ -181,11 +199,21 @@ Outcome Comparer::scalars(Ref gold, Ref given) {
 Outcome Comparer::values(Ref g, Ref p) {
   budget_.spend(10);
   if (g.kind() == Kind::kText || p.kind() == Kind::kText) return texts(g, p);
-  auto is_infinite = [](Ref e) { return e.tree->is(e.id, Constant::kInfinity) || (e.kind() == Kind::kNegate && e.tree->is(e.tree->child(e.id, 0), Constant::kInfinity)); };
-  if (is_infinite(g) || is_infinite(p)) return is_infinite(g) && is_infinite(p) && g.kind() == p.kind() ? Outcome{State::kEqual, "both infinite"} : Outcome{State::kDifferent, "one is infinite"};
-  const bool undefined_g = g.tree->is(g.id, Constant::kUndefined), undefined_p = p.tree->is(p.id, Constant::kUndefined);
-  if (undefined_g || undefined_p) return undefined_g == undefined_p ? Outcome{State::kEqual, "both undefined"} : Outcome{State::kDifferent, "one is undefined"};
-  if (!policies_.base_required && g.kind() == Kind::kNumber && p.kind() == Kind::kNumber && g.tree->number(g.id).base != p.tree->number(p.id).base) {
+  auto is_infinite = [](Ref e) {
+    return e.tree->is(e.id, Constant::kInfinity) ||
+           (e.kind() == Kind::kNegate && e.tree->is(e.tree->child(e.id, 0), Constant::kInfinity));
+  };
+  if (is_infinite(g) || is_infinite(p))
+    return is_infinite(g) && is_infinite(p) && g.kind() == p.kind()
+               ? Outcome{State::kEqual, "both infinite"}
+               : Outcome{State::kDifferent, "one is infinite"};
+  const bool undefined_g = g.tree->is(g.id, Constant::kUndefined),
+             undefined_p = p.tree->is(p.id, Constant::kUndefined);
+  if (undefined_g || undefined_p)
+    return undefined_g == undefined_p ? Outcome{State::kEqual, "both undefined"}
+                                      : Outcome{State::kDifferent, "one is undefined"};
+  if (!policies_.base_required && g.kind() == Kind::kNumber && p.kind() == Kind::kNumber &&
+      g.tree->number(g.id).base != p.tree->number(p.id).base) {
     // The digits of the side without a base, read in the other's.
     const Number& a = g.tree->number(g.id);
     const Number& b = p.tree->number(p.id);
@@ -221,11 +249,16 @@ Outcome Comparer::constants(Ref g, Ref p) {
     if (complex == Meeting::kApart || complex == Meeting::kTogether) result = complex;
   }
   switch (result) {
-    case Meeting::kTogether: return {State::kEqual, "equal to 1,024 bits"};
-    case Meeting::kApart: return decimals(g, p, {State::kDifferent, "different numbers, proved by intervals"});
-    case Meeting::kOnlyOne: return {State::kDifferent, "one of them has no value"};
-    case Meeting::kNeither: return {State::kUndecided, "neither has a value"};
-    case Meeting::kUnknown: break;
+    case Meeting::kTogether:
+      return {State::kEqual, "equal to 1,024 bits"};
+    case Meeting::kApart:
+      return decimals(g, p, {State::kDifferent, "different numbers, proved by intervals"});
+    case Meeting::kOnlyOne:
+      return {State::kDifferent, "one of them has no value"};
+    case Meeting::kNeither:
+      return {State::kUndecided, "neither has a value"};
+    case Meeting::kUnknown:
+      break;
   }
   // Towers: of positive bases, exponents and logarithms tell.
   if (g.kind() == Kind::kPower && p.kind() == Kind::kPower && ++depth_ < 8) {
@@ -270,14 +303,17 @@ Outcome Comparer::functions(Ref g, Ref p, const std::vector<std::string_view>& n
       for (int point = 0; point < kPoints; ++point) {
         Environment env;
         for (std::string_view name : names) env.push(name, probe(name, point).floor());
-        if (Meet{env, budget_}.at(g, p, real, kFirstBits) == Meeting::kApart) return {State::kDifferent, "different at an integer"};
+        if (Meet{env, budget_}.at(g, p, real, kFirstBits) == Meeting::kApart)
+          return {State::kDifferent, "different at an integer"};
       }
     }
     if (together >= kEnough) {
       if (only_one > 0) return {State::kDifferent, "defined on different sets"};
-      return {State::kEqual, real ? "equal at common points, to 1,024 bits" : "equal at common points of the complex plane, to 1,024 bits"};
+      return {State::kEqual, real ? "equal at common points, to 1,024 bits"
+                                  : "equal at common points of the complex plane, to 1,024 bits"};
     }
-    if (together + only_one >= kEnough && only_one > 0) return {State::kDifferent, "defined on different sets"};
+    if (together + only_one >= kEnough && only_one > 0)
+      return {State::kDifferent, "defined on different sets"};
   }
   return {State::kUndecided, "no common points where both could be evaluated"};
 }
@@ -367,9 +403,11 @@ Outcome Comparer::decimals(Ref g, Ref p, Outcome otherwise) {
     const bool precise = gold->significant >= 4 || (gold->significant >= 2 && endless);
     const bool longer = given && given->decimals >= gold->decimals;
     const bool integer = exact && exact->is_integer();
-    if (precise && !integer && (!given || longer) && rounds_to(p, *gold, !gold->truncated)) return {State::kEqual, "rounds to the gold's digits"};
+    if (precise && !integer && (!given || longer) && rounds_to(p, *gold, !gold->truncated))
+      return {State::kEqual, "rounds to the gold's digits"};
   }
-  if (given && !gold && policies_.decimal_digits > 0 && given->significant >= policies_.decimal_digits && rounds_to(g, *given, !given->truncated))
+  if (given && !gold && policies_.decimal_digits > 0 && given->significant >= policies_.decimal_digits &&
+      rounds_to(g, *given, !given->truncated))
     return {State::kEqual, "the gold, correctly rounded"};
   return otherwise;
 }
@@ -381,7 +419,9 @@ std::optional<int> Comparer::order(Ref a, Ref b) {
   for (const slong bits : {kFirstBits, kLastBits}) {
     Ball left, right;
     BallContext context{bits, true, env, budget_};
-    if (ball_value(a, context, left) != Evaluated::kValue || ball_value(b, context, right) != Evaluated::kValue) return std::nullopt;
+    if (ball_value(a, context, left) != Evaluated::kValue ||
+        ball_value(b, context, right) != Evaluated::kValue)
+      return std::nullopt;
     if (arb_lt(left.re(), right.re())) return -1;
     if (arb_gt(left.re(), right.re())) return 1;
   }

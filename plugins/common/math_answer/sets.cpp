@@ -18,11 +18,16 @@ bool mentions(Ref e, std::string_view name) {
 
 R flipped(R r) {
   switch (r) {
-    case R::kLess: return R::kGreater;
-    case R::kLessEqual: return R::kGreaterEqual;
-    case R::kGreater: return R::kLess;
-    case R::kGreaterEqual: return R::kLessEqual;
-    default: return r;
+    case R::kLess:
+      return R::kGreater;
+    case R::kLessEqual:
+      return R::kGreaterEqual;
+    case R::kGreater:
+      return R::kLess;
+    case R::kGreaterEqual:
+      return R::kLessEqual;
+    default:
+      return r;
   }
 }
 
@@ -47,7 +52,8 @@ bool Comparer::end_of(Ref e, bool closed, End& out) const {
 }
 
 std::optional<int> Comparer::order(const End& a, const End& b) {
-  if (a.infinite != 0 || b.infinite != 0) return a.infinite == b.infinite ? 0 : a.infinite < b.infinite ? -1 : 1;
+  if (a.infinite != 0 || b.infinite != 0)
+    return a.infinite == b.infinite ? 0 : a.infinite < b.infinite ? -1 : 1;
   return order(a.value, b.value);
 }
 
@@ -58,7 +64,8 @@ std::optional<Comparer::Pieces> Comparer::united(Pieces all) {
   for (const Piece& piece : all) {
     const auto width = order(piece.lo, piece.hi);
     if (!width) return std::nullopt;
-    if (*width > 0 || (*width == 0 && (piece.lo.infinite != 0 || !piece.lo.closed || !piece.hi.closed))) continue;  // empty
+    if (*width > 0 || (*width == 0 && (piece.lo.infinite != 0 || !piece.lo.closed || !piece.hi.closed)))
+      continue;  // empty
     kept.push_back(piece);
   }
   bool known = true;
@@ -151,7 +158,9 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_relation(Ref relation) {
       if (!at[k]) return std::nullopt;
     }
     const Rational slope = *at[1] - *at[0];
-    if (slope.is_zero() || !(*at[2] == *at[0] + slope * Rational(2)) || !(*at[3] == *at[0] + slope * Rational(17))) return std::nullopt;
+    if (slope.is_zero() || !(*at[2] == *at[0] + slope * Rational(2)) ||
+        !(*at[3] == *at[0] + slope * Rational(17)))
+      return std::nullopt;
     Tree& tree = scratch_.emplace_back();
     right = {&tree, tree.add_number({.value = at[0]->negated() / slope})};
     r = static_cast<R>(relation.node().sub);
@@ -162,11 +171,18 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_relation(Ref relation) {
   end_of(right, closed, end);
   const End low{{}, -1, false}, high{{}, 1, false};
   switch (r) {
-    case R::kLess: case R::kLessEqual: return Pieces{{low, end}};
-    case R::kGreater: case R::kGreaterEqual: return Pieces{{end, high}};
-    case R::kEqual: return Pieces{{end, end}};
-    case R::kNotEqual: return complement({{end, end}});
-    default: return std::nullopt;
+    case R::kLess:
+    case R::kLessEqual:
+      return Pieces{{low, end}};
+    case R::kGreater:
+    case R::kGreaterEqual:
+      return Pieces{{end, high}};
+    case R::kEqual:
+      return Pieces{{end, end}};
+    case R::kNotEqual:
+      return complement({{end, end}});
+    default:
+      return std::nullopt;
   }
 }
 
@@ -197,7 +213,8 @@ std::optional<Comparer::Pieces> Comparer::pieces_of(Ref e, int depth) {
   if (depth > 32) return std::nullopt;
   budget_.spend(5);
   switch (e.kind()) {
-    case Kind::kInterval: case Kind::kTuple: {
+    case Kind::kInterval:
+    case Kind::kTuple: {
       if (e.size() != 2) return std::nullopt;
       Piece piece;
       const uint8_t closed = e.kind() == Kind::kTuple ? 0 : e.node().sub;
@@ -214,10 +231,12 @@ std::optional<Comparer::Pieces> Comparer::pieces_of(Ref e, int depth) {
       }
       return united(std::move(all));
     }
-    case Kind::kList: return pieces_of_list(e, depth);
+    case Kind::kList:
+      return pieces_of_list(e, depth);
     case Kind::kNamedSet:
       if (e.node().sub == static_cast<uint8_t>(NamedSet::kEmpty)) return Pieces{};
-      if (e.node().sub == static_cast<uint8_t>(NamedSet::kReals)) return Pieces{{End{{}, -1, false}, End{{}, 1, false}}};
+      if (e.node().sub == static_cast<uint8_t>(NamedSet::kReals))
+        return Pieces{{End{{}, -1, false}, End{{}, 1, false}}};
       return std::nullopt;
     case Kind::kUnion: {
       Pieces all;
@@ -228,14 +247,17 @@ std::optional<Comparer::Pieces> Comparer::pieces_of(Ref e, int depth) {
       }
       return united(std::move(all));
     }
-    case Kind::kIntersection: case Kind::kDifference: {
+    case Kind::kIntersection:
+    case Kind::kDifference: {
       auto a = pieces_of(e.child(0), depth + 1), b = pieces_of(e.child(1), depth + 1);
       if (!a || !b) return std::nullopt;
       if (e.kind() == Kind::kDifference) b = complement(std::move(*b));
       return b ? intersected(*a, *b) : std::nullopt;
     }
-    case Kind::kRelation: return pieces_of_relation(e);
-    case Kind::kChain: case Kind::kSetBuilder: {
+    case Kind::kRelation:
+      return pieces_of_relation(e);
+    case Kind::kChain:
+    case Kind::kSetBuilder: {
       std::optional<Pieces> all;
       for (uint32_t i = 0; i < e.size(); ++i) {
         auto pieces = pieces_of(e.child(i), depth + 1);
@@ -257,7 +279,9 @@ std::optional<Comparer::Pieces> Comparer::pieces_of(Ref e, int depth) {
 }
 
 Outcome Comparer::real_sets(Ref g, Ref p) {
-  auto ends = [](Ref e) { return (e.kind() == Kind::kInterval || e.kind() == Kind::kTuple) && e.size() == 2; };
+  auto ends = [](Ref e) {
+    return (e.kind() == Kind::kInterval || e.kind() == Kind::kTuple) && e.size() == 2;
+  };
   if (ends(g) && ends(p)) {
     // An infinite end is open whatever its bracket says.
     auto closed = [&](Ref e, uint32_t side) {
@@ -265,7 +289,8 @@ Outcome Comparer::real_sets(Ref g, Ref p) {
       end_of(e.child(side), e.kind() == Kind::kInterval && (e.node().sub & (side + 1)) != 0, end);
       return end.closed;
     };
-    if (closed(g, 0) != closed(p, 0) || closed(g, 1) != closed(p, 1)) return {State::kDifferent, "one end is open, the other closed"};
+    if (closed(g, 0) != closed(p, 0) || closed(g, 1) != closed(p, 1))
+      return {State::kDifferent, "one end is open, the other closed"};
     return in_order(g, p);
   }
   // Relations say something of their unknown: x < 1 is not y < 1, and x = 1, y = 2 are no set of numbers.
@@ -277,18 +302,25 @@ Outcome Comparer::real_sets(Ref g, Ref p) {
   if (is_relational(g)) collect_symbols(g, g_names);
   if (is_relational(p)) collect_symbols(p, p_names);
   const bool both = is_relational(g) && is_relational(p);
-  if (both && g_names.size() == 1 && p_names.size() == 1 && g_names != p_names) return {State::kDifferent, "different unknowns"};
-  if (both && (g_names.size() != 1 || p_names.size() != 1)) return {State::kUndecided, "relations of several unknowns"};
-  if ((g_names.size() > 1 && g.kind() != Kind::kRelation) || (p_names.size() > 1 && p.kind() != Kind::kRelation)) return {State::kUndecided, "relations of several unknowns"};
+  if (both && g_names.size() == 1 && p_names.size() == 1 && g_names != p_names)
+    return {State::kDifferent, "different unknowns"};
+  if (both && (g_names.size() != 1 || p_names.size() != 1))
+    return {State::kUndecided, "relations of several unknowns"};
+  if ((g_names.size() > 1 && g.kind() != Kind::kRelation) ||
+      (p_names.size() > 1 && p.kind() != Kind::kRelation))
+    return {State::kUndecided, "relations of several unknowns"};
   const auto a = pieces_of(g), b = pieces_of(p);
   if (!a || !b) {
-    if (g.kind() == p.kind() && g.kind() != Kind::kRelation && g.kind() != Kind::kChain && g.size() == p.size() && g.size() > 0) return g.kind() == Kind::kUnion ? matched(items(g), items(p), true) : in_order(g, p);
+    if (g.kind() == p.kind() && g.kind() != Kind::kRelation && g.kind() != Kind::kChain &&
+        g.size() == p.size() && g.size() > 0)
+      return g.kind() == Kind::kUnion ? matched(items(g), items(p), true) : in_order(g, p);
     return {State::kUndecided, "sets that could not be worked out"};
   }
   if (a->size() != b->size()) return {State::kDifferent, "sets of different pieces"};
   for (size_t i = 0; i < a->size(); ++i) {
     const Piece &x = (*a)[i], &y = (*b)[i];
-    if (x.lo.closed != y.lo.closed || x.hi.closed != y.hi.closed) return {State::kDifferent, "one end is open, the other closed"};
+    if (x.lo.closed != y.lo.closed || x.hi.closed != y.hi.closed)
+      return {State::kDifferent, "one end is open, the other closed"};
     for (const auto& [u, v] : {std::pair(x.lo, y.lo), std::pair(x.hi, y.hi)}) {
       if (u.infinite != v.infinite) return {State::kDifferent, "one end is infinite"};
       if (u.infinite != 0) continue;

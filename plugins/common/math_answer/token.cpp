@@ -10,9 +10,15 @@
 namespace tenon::math_answer {
 namespace {
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
-bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
+bool is_letter(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+bool is_space(char c) {
+  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
+}
 
 std::string_view trimmed(std::string_view s) {
   while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
@@ -37,7 +43,8 @@ std::string with_ascii(std::string_view text) {
 
 class Scanner {
  public:
-  Scanner(std::string_view text, const Reading& reading, bool& ambiguous) : s_(text), reading_(reading), ambiguous_(ambiguous) {
+  Scanner(std::string_view text, const Reading& reading, bool& ambiguous)
+      : s_(text), reading_(reading), ambiguous_(ambiguous) {
     const size_t dollars = std::count(text.begin(), text.end(), '$') - escaped_dollars();
     odd_dollar_ = dollars % 2 == 1;
   }
@@ -79,11 +86,26 @@ class Scanner {
     nested_ += opens ? 1 : closes && nested_ > 0 ? -1 : 0;
     if (nested_ > kMaxDepth) throw LimitError("nested deeper than 256");
     switch (kind) {
-      case T::kLParen: case T::kLBracket: case T::kLSet: case T::kLAngle: ++depth_; break;
-      case T::kRParen: case T::kRBracket: case T::kRSet: case T::kRAngle: if (depth_ > 0) --depth_; break;
-      case T::kBegin: ++environments_; break;
-      case T::kEnd_: if (environments_ > 0) --environments_; break;
-      default: break;
+      case T::kLParen:
+      case T::kLBracket:
+      case T::kLSet:
+      case T::kLAngle:
+        ++depth_;
+        break;
+      case T::kRParen:
+      case T::kRBracket:
+      case T::kRSet:
+      case T::kRAngle:
+        if (depth_ > 0) --depth_;
+        break;
+      case T::kBegin:
+        ++environments_;
+        break;
+      case T::kEnd_:
+        if (environments_ > 0) --environments_;
+        break;
+      default:
+        break;
     }
   }
   void push(const Meaning& m) { push(m.kind, m.text, m.value); }
@@ -137,7 +159,7 @@ class Scanner {
     if (name == "operatorname*") return face();
     if (name == "textdegree") return push(T::kDegree);
     if (name == "textdollar") return push(T::kCurrency, "dollars");
-    if (name == "not" ) return negated();
+    if (name == "not") return negated();
     if (auto m = meaning_of_command(name)) return push(*m);
     push(T::kUnknown, name);
   }
@@ -156,25 +178,46 @@ class Scanner {
   void escape(char c) {
     i_ += c == '\0' ? 1 : 2;
     switch (c) {
-      case '{': return push(T::kLSet);
-      case '}': return push(T::kRSet);
-      case '$': return push(T::kCurrency, "dollars");
-      case '%': return push(T::kPercent);
-      case '|': return push(T::kDoubleBar);
-      case ',': case ';': case ':': case ' ': case '>': case '(': case ')': case '[': case ']': case '\n': case '/': space_ = true; return;
-      case '!': return;
+      case '{':
+        return push(T::kLSet);
+      case '}':
+        return push(T::kRSet);
+      case '$':
+        return push(T::kCurrency, "dollars");
+      case '%':
+        return push(T::kPercent);
+      case '|':
+        return push(T::kDoubleBar);
+      case ',':
+      case ';':
+      case ':':
+      case ' ':
+      case '>':
+      case '(':
+      case ')':
+      case '[':
+      case ']':
+      case '\n':
+      case '/':
+        space_ = true;
+        return;
+      case '!':
+        return;
       case '\\':
         if (environments_ > 0) {
           if (peek() == '[') {  // \\[2pt]
             const size_t close = s_.find(']', i_);
-            if (close != std::string_view::npos && close - i_ < 12 && close > i_ + 1 && is_letter(s_[close - 1])) i_ = close + 1;
+            if (close != std::string_view::npos && close - i_ < 12 && close > i_ + 1 &&
+                is_letter(s_[close - 1]))
+              i_ = close + 1;
           }
           return push(T::kRow);
         }
         if (is_letter(peek())) --i_;  // a command whose backslash was escaped twice
         space_ = true;
         return;
-      default: push(T::kUnknown, std::string_view(&c, c == '\0' ? 0 : 1));
+      default:
+        push(T::kUnknown, std::string_view(&c, c == '\0' ? 0 : 1));
     }
   }
   // The content of the braces that follow, or one character; i_ goes behind it.
@@ -204,7 +247,8 @@ class Scanner {
   void environment_mark(bool begin, std::string_view name) {
     if (name.ends_with('*')) name.remove_suffix(1);
     if (name == "array" && begin && peek() == '{') argument();  // its columns
-    if (name == "equation" || name == "align" || name == "aligned" || name == "gather" || name == "center" || name == "split" || name == "math" || name == "displaymath" || name == "smallarray") {
+    if (name == "equation" || name == "align" || name == "aligned" || name == "gather" || name == "center" ||
+        name == "split" || name == "math" || name == "displaymath" || name == "smallarray") {
       space_ = true;
       return;
     }
@@ -225,7 +269,8 @@ class Scanner {
       space_ = true;
       return;
     }
-    if (words == "and" || words == ", and" || words == "&") return push(words.front() == ',' ? T::kComma : T::kAnd);
+    if (words == "and" || words == ", and" || words == "&")
+      return push(words.front() == ',' ? T::kComma : T::kAnd);
     if (words == "or" || words == ", or") return push(T::kOr);
     if (words == "," || words == ";") return push(T::kComma);
     // Mathematics inside of words, and lists: \text{$x$ and $y$}, \textbf{\frac12}, \text{A, B}.
@@ -255,13 +300,15 @@ class Scanner {
       if (auto m = meaning_of_word(content)) return push(*m);
       return push(T::kText, content);
     }
-    if (std::all_of(content.begin(), content.end(), [](char c) { return is_letter(c) || is_space(c) || c == '.'; }))
+    if (std::all_of(content.begin(), content.end(),
+                    [](char c) { return is_letter(c) || is_space(c) || c == '.'; }))
       return text(content);
     i_ = at;  // the braces are read as any group
   }
   void blackboard(std::string_view content) {
     constexpr std::string_view kNames = "RZNQC";
-    constexpr NamedSet kSets[] = {NamedSet::kReals, NamedSet::kIntegers, NamedSet::kNaturals, NamedSet::kRationals, NamedSet::kComplex};
+    constexpr NamedSet kSets[] = {NamedSet::kReals, NamedSet::kIntegers, NamedSet::kNaturals,
+                                  NamedSet::kRationals, NamedSet::kComplex};
     const size_t k = content.size() == 1 ? kNames.find(content[0]) : std::string_view::npos;
     if (k == std::string_view::npos) return push(T::kUnknown, "mathbb");
     push(T::kNamedSet, {}, static_cast<uint8_t>(kSets[k]));
@@ -276,7 +323,8 @@ class Scanner {
   // The length of a separator of thousands at `at`, 0: there is none.
   size_t separator_at(size_t at) {
     const std::string_view rest = s_.substr(at);
-    for (std::string_view sure : {"{,}", ",\\!", "\\!,", "\\!", "\\,", ",\\,", "{,\\!}", ", \\!", ",\\! ", ", \\! ", "\u202f", "\u2009", "\u00a0"})
+    for (std::string_view sure : {"{,}", ",\\!", "\\!,", "\\!", "\\,", ",\\,", "{,\\!}", ", \\!", ",\\! ",
+                                  ", \\! ", "\u202f", "\u2009", "\u00a0"})
       if (rest.starts_with(sure) && digits_at(at + sure.size()) == 3) return sure.size();
     if (rest.starts_with(",") && digits_at(at + 1) == 3) {
       ambiguous_ = true;
@@ -344,7 +392,8 @@ class Scanner {
     const size_t begin = i_;
     i_ = end;
     if (run.size() == 1) {
-      if (run == "x" && space_ && last_is(T::kNumber) && s_.substr(end).starts_with(" 10^")) return push(T::kTimes);
+      if (run == "x" && space_ && last_is(T::kNumber) && s_.substr(end).starts_with(" 10^"))
+        return push(T::kTimes);
       if (run == "U" && is_between_sets(end)) return push(T::kUnion);
       if (is_digit(peek()) && !(last_is(T::kNumber) && !space_)) {  // sympy's x1
         const size_t n = digits_at(i_);
@@ -359,15 +408,19 @@ class Scanner {
     push(T::kWord, run);
   }
   bool is_between_sets(size_t end) const {
-    if (!last_is(T::kRParen) && !last_is(T::kRBracket) && !last_is(T::kRSet) && !last_is(T::kRBrace)) return false;
+    if (!last_is(T::kRParen) && !last_is(T::kRBracket) && !last_is(T::kRSet) && !last_is(T::kRBrace))
+      return false;
     while (end < s_.size() && is_space(s_[end])) ++end;
     return end < s_.size() && (s_[end] == '(' || s_[end] == '[' || s_[end] == '{' || s_[end] == '\\');
   }
   // xsin, xpi, pix: letters beside a name that is written without a space. True: pushed.
   bool split(std::string_view run, size_t begin) {
-    for (std::string_view name : {"arcsin", "arccos", "arctan", "sqrt", "sin", "cos", "tan", "log", "exp", "pi", "ln"}) {
+    for (std::string_view name :
+         {"arcsin", "arccos", "arctan", "sqrt", "sin", "cos", "tan", "log", "exp", "pi", "ln"}) {
       const size_t at = run.find(name);
-      const bool called = at != std::string_view::npos && (name == "pi" || s_.substr(begin + at + name.size()).starts_with("(") || s_.substr(begin + at + name.size()).starts_with("^"));
+      const bool called = at != std::string_view::npos &&
+                          (name == "pi" || s_.substr(begin + at + name.size()).starts_with("(") ||
+                           s_.substr(begin + at + name.size()).starts_with("^"));
       if (!called || at + (run.size() - at - name.size()) > 2) continue;
       for (char c : run.substr(0, at)) letter(std::string_view(&c, 1));
       push(*meaning_of_word(name));
@@ -410,30 +463,55 @@ class Scanner {
     }
     ++i_;
     switch (c) {
-      case '+': return push(T::kPlus);
-      case '-': return push(T::kMinus);
-      case '*': return push(T::kTimes);
-      case '/': return push(T::kSlash);
-      case '^': return push(T::kCaret);
-      case '_': return push(T::kUnder);
-      case '!': return push(T::kBang);
-      case '%': return push(T::kPercent);
-      case '\'': return push(T::kPrime);
-      case ',': return push(T::kComma);
-      case ';': return push(T::kSemicolon);
-      case ':': return push(T::kColon);
-      case '(': return push(T::kLParen);
-      case ')': return push(T::kRParen);
-      case '[': return push(T::kLBracket);
-      case ']': return push(T::kRBracket);
-      case '{': return push(T::kLBrace);
-      case '}': return push(T::kRBrace);
-      case '|': return push(T::kBar);
-      case '&': return push(T::kAmpersand);
-      case '=': return push(T::kRelation, {}, static_cast<uint8_t>(Relation::kEqual));
-      case '<': return push(T::kRelation, {}, static_cast<uint8_t>(Relation::kLess));
-      case '>': return push(T::kRelation, {}, static_cast<uint8_t>(Relation::kGreater));
-      case '~': space_ = true; return;
+      case '+':
+        return push(T::kPlus);
+      case '-':
+        return push(T::kMinus);
+      case '*':
+        return push(T::kTimes);
+      case '/':
+        return push(T::kSlash);
+      case '^':
+        return push(T::kCaret);
+      case '_':
+        return push(T::kUnder);
+      case '!':
+        return push(T::kBang);
+      case '%':
+        return push(T::kPercent);
+      case '\'':
+        return push(T::kPrime);
+      case ',':
+        return push(T::kComma);
+      case ';':
+        return push(T::kSemicolon);
+      case ':':
+        return push(T::kColon);
+      case '(':
+        return push(T::kLParen);
+      case ')':
+        return push(T::kRParen);
+      case '[':
+        return push(T::kLBracket);
+      case ']':
+        return push(T::kRBracket);
+      case '{':
+        return push(T::kLBrace);
+      case '}':
+        return push(T::kRBrace);
+      case '|':
+        return push(T::kBar);
+      case '&':
+        return push(T::kAmpersand);
+      case '=':
+        return push(T::kRelation, {}, static_cast<uint8_t>(Relation::kEqual));
+      case '<':
+        return push(T::kRelation, {}, static_cast<uint8_t>(Relation::kLess));
+      case '>':
+        return push(T::kRelation, {}, static_cast<uint8_t>(Relation::kGreater));
+      case '~':
+        space_ = true;
+        return;
       case '$':
         if (odd_dollar_ && is_digit(peek())) return push(T::kCurrency, "dollars");
         space_ = true;
@@ -442,8 +520,11 @@ class Scanner {
         // The full stop of a sentence says nothing; one inside of an answer would.
         if (trimmed(s_.substr(i_)).find_first_not_of("$*\")") == std::string_view::npos) return;
         return push(T::kUnknown, ".");
-      case '"': space_ = true; return;
-      default: return push(T::kUnknown, std::string_view(&c, 1));
+      case '"':
+        space_ = true;
+        return;
+      default:
+        return push(T::kUnknown, std::string_view(&c, 1));
     }
   }
   void character() {
@@ -461,7 +542,8 @@ class Scanner {
       return;
     } else if (m->kind == T::kSuperscript && last_is(T::kSuperscript)) {
       out_.back().text += m->text;
-    } else if (m->kind == T::kUnder && last() != nullptr && last()->kind == T::kNumber && out_.size() >= 2 && out_[out_.size() - 2].value == 2) {
+    } else if (m->kind == T::kUnder && last() != nullptr && last()->kind == T::kNumber && out_.size() >= 2 &&
+               out_[out_.size() - 2].value == 2) {
       out_.back().text += m->text;
     } else if (m->kind == T::kUnder) {
       push(T::kUnder, {}, 2);  // 2: from the character, so that further subscripts join the number
@@ -484,7 +566,8 @@ class Scanner {
 
 std::vector<Token> tokenize(std::string_view text, const Reading& reading, bool& ambiguous) {
   if (text.size() > kMaxAnswerBytes) throw LimitError("longer than 16 KiB");
-  const bool ascii = std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+  const bool ascii =
+      std::all_of(text.begin(), text.end(), [](char c) { return static_cast<unsigned char>(c) < 0x80; });
   if (ascii) return Scanner(text, reading, ambiguous).run();
   const std::string plain = with_ascii(text);
   return Scanner(plain, reading, ambiguous).run();

@@ -13,27 +13,69 @@ namespace tenon::math_answer {
 
 enum class T : uint8_t {
   kEnd,
-  kNumber,     // text: digits, at most one '.', then perhaps e and an exponent
-  kLetter,     // text: a symbol's name, one letter or a Greek name or an accented letter ("vec v")
-  kWord,       // text: a plain word of two letters or more that is no function and no constant
-  kText,       // text: the content of \text{…}
-  kFunction,   // value: Function
-  kConstant,   // value: Constant
-  kPlus, kMinus, kPlusMinus, kMinusPlus, kTimes, kSlash, kCaret, kUnder, kBang, kPercent, kDegree, kPrime,
-  kComma, kSemicolon, kColon,
-  kLParen, kRParen, kLBracket, kRBracket, kLBrace, kRBrace, kLSet, kRSet, kBar, kDoubleBar, kLFloor, kRFloor, kLCeil, kRCeil, kLAngle, kRAngle,
-  kRelation,   // value: Relation
-  kUnion, kIntersection, kSetMinus, kNamedSet,
-  kAnd, kOr,
-  kFrac, kSqrt, kRoot, kBinom, kAccent,  // kAccent: text is its name ("overline")
-  kBegin, kEnd_, kAmpersand, kRow,       // kBegin, kEnd_: text is the environment
-  kDots, kSum, kProduct, kOpaque,        // kOpaque: text is the command (int, lim)
-  kFraction,   // a vulgar fraction character; text "1/2"
-  kCurrency,   // text: its unit
+  kNumber,    // text: digits, at most one '.', then perhaps e and an exponent
+  kLetter,    // text: a symbol's name, one letter or a Greek name or an accented letter ("vec v")
+  kWord,      // text: a plain word of two letters or more that is no function and no constant
+  kText,      // text: the content of \text{…}
+  kFunction,  // value: Function
+  kConstant,  // value: Constant
+  kPlus,
+  kMinus,
+  kPlusMinus,
+  kMinusPlus,
+  kTimes,
+  kSlash,
+  kCaret,
+  kUnder,
+  kBang,
+  kPercent,
+  kDegree,
+  kPrime,
+  kComma,
+  kSemicolon,
+  kColon,
+  kLParen,
+  kRParen,
+  kLBracket,
+  kRBracket,
+  kLBrace,
+  kRBrace,
+  kLSet,
+  kRSet,
+  kBar,
+  kDoubleBar,
+  kLFloor,
+  kRFloor,
+  kLCeil,
+  kRCeil,
+  kLAngle,
+  kRAngle,
+  kRelation,  // value: Relation
+  kUnion,
+  kIntersection,
+  kSetMinus,
+  kNamedSet,
+  kAnd,
+  kOr,
+  kFrac,
+  kSqrt,
+  kRoot,
+  kBinom,
+  kAccent,  // kAccent: text is its name ("overline")
+  kBegin,
+  kEnd_,
+  kAmpersand,
+  kRow,  // kBegin, kEnd_: text is the environment
+  kDots,
+  kSum,
+  kProduct,
+  kOpaque,       // kOpaque: text is the command (int, lim)
+  kFraction,     // a vulgar fraction character; text "1/2"
+  kCurrency,     // text: its unit
   kSuperscript,  // text: digits with a sign (²)
-  kCall,       // text: a sympy constructor (Matrix, Interval, FiniteSet)
+  kCall,         // text: a sympy constructor (Matrix, Interval, FiniteSet)
   kMod,
-  kUnknown,    // text: what it is
+  kUnknown,  // text: what it is
 };
 
 struct Token {

@@ -19,21 +19,70 @@ struct Entry {
 const std::unordered_map<std::string_view, Entry>& table() {
   using D = Dimension;
   static const std::unordered_map<std::string_view, Entry> t = {
-      {"m", {D::kLength, 1, 1}}, {"meter", {D::kLength, 1, 1}}, {"metre", {D::kLength, 1, 1}}, {"km", {D::kLength, 1000, 1}}, {"kilometer", {D::kLength, 1000, 1}},
-      {"kilometre", {D::kLength, 1000, 1}}, {"cm", {D::kLength, 1, 100}}, {"centimeter", {D::kLength, 1, 100}}, {"centimetre", {D::kLength, 1, 100}},
-      {"mm", {D::kLength, 1, 1000}}, {"millimeter", {D::kLength, 1, 1000}}, {"millimetre", {D::kLength, 1, 1000}}, {"dm", {D::kLength, 1, 10}},
-      {"in", {D::kLength, 254, 10000}}, {"inch", {D::kLength, 254, 10000}}, {"inches", {D::kLength, 254, 10000}}, {"ft", {D::kLength, 3048, 10000}},
-      {"foot", {D::kLength, 3048, 10000}}, {"feet", {D::kLength, 3048, 10000}}, {"yd", {D::kLength, 9144, 10000}}, {"yard", {D::kLength, 9144, 10000}},
-      {"mi", {D::kLength, 1609344, 1000}}, {"mile", {D::kLength, 1609344, 1000}}, {"s", {D::kTime, 1, 1}}, {"sec", {D::kTime, 1, 1}}, {"second", {D::kTime, 1, 1}},
-      {"min", {D::kTime, 60, 1}}, {"minute", {D::kTime, 60, 1}}, {"h", {D::kTime, 3600, 1}}, {"hr", {D::kTime, 3600, 1}}, {"hour", {D::kTime, 3600, 1}},
-      {"day", {D::kTime, 86400, 1}}, {"week", {D::kTime, 604800, 1}}, {"kg", {D::kMass, 1, 1}}, {"kilogram", {D::kMass, 1, 1}}, {"g", {D::kMass, 1, 1000}},
-      {"gm", {D::kMass, 1, 1000}}, {"gram", {D::kMass, 1, 1000}}, {"mg", {D::kMass, 1, 1000000}}, {"lb", {D::kMass, 45359237, 100000000}},
-      {"pound", {D::kMass, 45359237, 100000000}}, {"oz", {D::kMass, 45359237, 1600000000}}, {"ounce", {D::kMass, 45359237, 1600000000}},
-      {"l", {D::kLength, 1, 1000, 3}}, {"L", {D::kLength, 1, 1000, 3}}, {"liter", {D::kLength, 1, 1000, 3}}, {"litre", {D::kLength, 1, 1000, 3}},
-      {"ml", {D::kLength, 1, 1000000, 3}}, {"mL", {D::kLength, 1, 1000000, 3}}, {"milliliter", {D::kLength, 1, 1000000, 3}}, {"cc", {D::kLength, 1, 1000000, 3}},
-      {"gallon", {D::kLength, 3785411784, 1000000000000, 3}}, {"gal", {D::kLength, 3785411784, 1000000000000, 3}}, {"degree", {D::kAngle, 1, 1}}, {"deg", {D::kAngle, 1, 1}},
-      {"dollar", {D::kDollar, 1, 1}}, {"usd", {D::kDollar, 1, 1}}, {"buck", {D::kDollar, 1, 1}}, {"cent", {D::kDollar, 1, 100}}, {"euro", {D::kEuro, 1, 1}},
-      {"pounds sterling", {D::kSterling, 1, 1}}, {"yen", {D::kYen, 1, 1}}, {"acre", {D::kLength, 40468564224, 10000000, 2}}, {"hectare", {D::kLength, 10000, 1, 2}}};
+      {"m", {D::kLength, 1, 1}},
+      {"meter", {D::kLength, 1, 1}},
+      {"metre", {D::kLength, 1, 1}},
+      {"km", {D::kLength, 1000, 1}},
+      {"kilometer", {D::kLength, 1000, 1}},
+      {"kilometre", {D::kLength, 1000, 1}},
+      {"cm", {D::kLength, 1, 100}},
+      {"centimeter", {D::kLength, 1, 100}},
+      {"centimetre", {D::kLength, 1, 100}},
+      {"mm", {D::kLength, 1, 1000}},
+      {"millimeter", {D::kLength, 1, 1000}},
+      {"millimetre", {D::kLength, 1, 1000}},
+      {"dm", {D::kLength, 1, 10}},
+      {"in", {D::kLength, 254, 10000}},
+      {"inch", {D::kLength, 254, 10000}},
+      {"inches", {D::kLength, 254, 10000}},
+      {"ft", {D::kLength, 3048, 10000}},
+      {"foot", {D::kLength, 3048, 10000}},
+      {"feet", {D::kLength, 3048, 10000}},
+      {"yd", {D::kLength, 9144, 10000}},
+      {"yard", {D::kLength, 9144, 10000}},
+      {"mi", {D::kLength, 1609344, 1000}},
+      {"mile", {D::kLength, 1609344, 1000}},
+      {"s", {D::kTime, 1, 1}},
+      {"sec", {D::kTime, 1, 1}},
+      {"second", {D::kTime, 1, 1}},
+      {"min", {D::kTime, 60, 1}},
+      {"minute", {D::kTime, 60, 1}},
+      {"h", {D::kTime, 3600, 1}},
+      {"hr", {D::kTime, 3600, 1}},
+      {"hour", {D::kTime, 3600, 1}},
+      {"day", {D::kTime, 86400, 1}},
+      {"week", {D::kTime, 604800, 1}},
+      {"kg", {D::kMass, 1, 1}},
+      {"kilogram", {D::kMass, 1, 1}},
+      {"g", {D::kMass, 1, 1000}},
+      {"gm", {D::kMass, 1, 1000}},
+      {"gram", {D::kMass, 1, 1000}},
+      {"mg", {D::kMass, 1, 1000000}},
+      {"lb", {D::kMass, 45359237, 100000000}},
+      {"pound", {D::kMass, 45359237, 100000000}},
+      {"oz", {D::kMass, 45359237, 1600000000}},
+      {"ounce", {D::kMass, 45359237, 1600000000}},
+      {"l", {D::kLength, 1, 1000, 3}},
+      {"L", {D::kLength, 1, 1000, 3}},
+      {"liter", {D::kLength, 1, 1000, 3}},
+      {"litre", {D::kLength, 1, 1000, 3}},
+      {"ml", {D::kLength, 1, 1000000, 3}},
+      {"mL", {D::kLength, 1, 1000000, 3}},
+      {"milliliter", {D::kLength, 1, 1000000, 3}},
+      {"cc", {D::kLength, 1, 1000000, 3}},
+      {"gallon", {D::kLength, 3785411784, 1000000000000, 3}},
+      {"gal", {D::kLength, 3785411784, 1000000000000, 3}},
+      {"degree", {D::kAngle, 1, 1}},
+      {"deg", {D::kAngle, 1, 1}},
+      {"dollar", {D::kDollar, 1, 1}},
+      {"usd", {D::kDollar, 1, 1}},
+      {"buck", {D::kDollar, 1, 1}},
+      {"cent", {D::kDollar, 1, 100}},
+      {"euro", {D::kEuro, 1, 1}},
+      {"pounds sterling", {D::kSterling, 1, 1}},
+      {"yen", {D::kYen, 1, 1}},
+      {"acre", {D::kLength, 40468564224, 10000000, 2}},
+      {"hectare", {D::kLength, 10000, 1, 2}}};
   return t;
 }
 
@@ -41,11 +90,13 @@ const Entry* find(std::string_view word) {
   const auto& t = table();
   if (auto found = t.find(word); found != t.end()) return &found->second;
   std::string lower(word);
-  std::transform(lower.begin(), lower.end(), lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::transform(lower.begin(), lower.end(), lower.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
   if (lower.size() > 2)
     if (auto found = t.find(lower); found != t.end()) return &found->second;
   if (lower.size() > 3 && lower.ends_with('s'))
-    if (auto found = t.find(std::string_view(lower).substr(0, lower.size() - 1)); found != t.end()) return &found->second;
+    if (auto found = t.find(std::string_view(lower).substr(0, lower.size() - 1)); found != t.end())
+      return &found->second;
   if (word == "hrs") return find("hour");
   if (word == "mins") return find("minute");
   if (word == "lbs") return find("pound");
@@ -131,30 +182,42 @@ std::optional<Unit> parse_unit(std::string_view name) {
 }
 
 bool is_unit_word(std::string_view word) {
-  static const std::unordered_set<std::string_view> more = {"square", "sq", "cubic", "cu", "mph", "units", "unit", "per", "years", "year", "months", "month", "people", "ways"};
+  static const std::unordered_set<std::string_view> more = {"square", "sq",    "cubic",  "cu",    "mph",
+                                                            "units",  "unit",  "per",    "years", "year",
+                                                            "months", "month", "people", "ways"};
   return word.size() > 1 && (find(word) != nullptr || more.contains(word));
 }
 
 int64_t multiplier_word(std::string_view word) {
-  static const std::unordered_map<std::string_view, int64_t> words = {{"hundred", 100}, {"thousand", 1000}, {"million", 1000000}, {"billion", 1000000000}, {"trillion", 1000000000000}, {"dozen", 12}};
+  static const std::unordered_map<std::string_view, int64_t> words = {
+      {"hundred", 100},        {"thousand", 1000},          {"million", 1000000},
+      {"billion", 1000000000}, {"trillion", 1000000000000}, {"dozen", 12}};
   auto found = words.find(word);
   return found == words.end() ? 0 : found->second;
 }
 
 bool is_lead_word(std::string_view word) {
-  static const std::unordered_set<std::string_view> words = {"approximately", "about", "approx", "exactly", "roughly", "Answer", "answer", "Approximately", "About", "Exactly", "approx."};
+  static const std::unordered_set<std::string_view> words = {
+      "approximately", "about",         "approx", "exactly", "roughly", "Answer",
+      "answer",        "Approximately", "About",  "Exactly", "approx."};
   return words.contains(word);
 }
 
 bool is_plain_word(std::string_view word) {
-  static const std::unordered_set<std::string_view> words = {"it", "so", "we", "to", "of", "be", "an", "as", "at", "if", "no", "on", "by", "my", "the", "she", "her", "his", "was", "has", "had", "you", "for", "not", "but", "all", "he", "its",
-                                                             "do", "can", "get", "any", "new", "who", "how", "our", "out", "up", "us", "me", "now", "see", "yes", "odd", "red", "May", "It", "So", "We", "The", "She", "He", "Her", "His", "No", "Yes", "If", "To"};
+  static const std::unordered_set<std::string_view> words = {
+      "it",  "so",  "we",  "to",  "of",  "be",  "an",  "as",  "at",  "if",  "no",  "on",  "by",  "my",  "the",
+      "she", "her", "his", "was", "has", "had", "you", "for", "not", "but", "all", "he",  "its", "do",  "can",
+      "get", "any", "new", "who", "how", "our", "out", "up",  "us",  "me",  "now", "see", "yes", "odd", "red",
+      "May", "It",  "So",  "We",  "The", "She", "He",  "Her", "His", "No",  "Yes", "If",  "To"};
   return words.contains(word);
 }
 
 bool is_number_relation_word(std::string_view word) {
-  static const std::unordered_set<std::string_view> words = {"more", "less", "times", "plus", "minus", "than", "not", "divided", "over", "but", "is", "are", "was", "equals", "half", "quarter", "because", "since",
-                                                             "squared", "cubed", "fewer", "base", "so", "to", "greater", "smaller", "from", "then", "maybe", "either", "choose"};
+  static const std::unordered_set<std::string_view> words = {
+      "more",    "less",    "times",   "plus",  "minus", "than",   "not",   "divided",
+      "over",    "but",     "is",      "are",   "was",   "equals", "half",  "quarter",
+      "because", "since",   "squared", "cubed", "fewer", "base",   "so",    "to",
+      "greater", "smaller", "from",    "then",  "maybe", "either", "choose"};
   const size_t space = word.find(' ');
   return words.contains(word.substr(0, space));
 }

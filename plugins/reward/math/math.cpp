@@ -71,7 +71,8 @@ class Math {
     if (!text) tenon::refuse("the row has no gold answer: field \"" + gold_field_ + "\" is absent");
     const auto gold = golds_.get(*text, policies_);
     if (const math::Result& parsed = gold->parsed(); parsed.verdict != math::Verdict::kEqual)
-      tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer \"" + text->substr(0, 80) + "\" cannot be read: " + parsed.reason);
+      tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer \"" +
+                            text->substr(0, 80) + "\" cannot be read: " + parsed.reason);
     const bool bare = bare_ || sample.meta("bare") == "true";
     const math::Result result = bare ? math::compare(*gold, sample.completion, policies_, explain_, work_)
                                      : math::judge(*gold, sample.completion, policies_, explain_, work_);
@@ -106,7 +107,8 @@ class Math {
 #define MATH_BOOL(field, fallback, doc)
 #define MATH_INT(field, fallback, min, max, doc)
 #define MATH_NUMBER(field, fallback, doc)
-#define MATH_CHOICE(field, fallback, doc, ...) constexpr const char* kNames_##field[] = {__VA_ARGS__, nullptr};
+#define MATH_CHOICE(field, fallback, doc, ...) \
+  constexpr const char* kNames_##field[] = {__VA_ARGS__, nullptr};
 #include "math_answer/policies.def"
 #undef MATH_BOOL
 #undef MATH_INT
@@ -127,7 +129,8 @@ struct Quoted {
 #define MATH_BOOL(field, fallback, doc)
 #define MATH_INT(field, fallback, min, max, doc)
 #define MATH_NUMBER(field, fallback, doc)
-#define MATH_CHOICE(field, fallback, doc, ...) constexpr Quoted<32> kDefault_##field(kNames_##field[fallback]);
+#define MATH_CHOICE(field, fallback, doc, ...) \
+  constexpr Quoted<32> kDefault_##field(kNames_##field[fallback]);
 #include "math_answer/policies.def"
 #undef MATH_BOOL
 #undef MATH_INT
@@ -137,24 +140,30 @@ struct Quoted {
 }  // namespace
 
 #define MATH_BOOL(field, fallback, doc) , tenon::boolean(#field, #fallback, doc)
-#define MATH_INT(field, fallback, least, most, doc) , tenon::integer(#field, #fallback, doc, {.min = #least, .max = #most})
+#define MATH_INT(field, fallback, least, most, doc) \
+  , tenon::integer(#field, #fallback, doc, {.min = #least, .max = #most})
 #define MATH_NUMBER(field, fallback, doc) , tenon::number(#field, #fallback, doc, {.min = "0"})
-#define MATH_CHOICE(field, fallback, doc, ...) , tenon::choice(#field, kNames_##field, kDefault_##field.text, doc)
+#define MATH_CHOICE(field, fallback, doc, ...) \
+  , tenon::choice(#field, kNames_##field, kDefault_##field.text, doc)
 
 namespace {
 constexpr tenon::OptionTable kOptions{
     tenon::text("gold", "\"answer\"", "Field of the row's meta that holds the gold answer."),
-    tenon::boolean("bare", "false", "The completion is an answer alone, nothing is searched; a row says so for itself with \"bare\": true."),
+    tenon::boolean("bare", "false",
+                   "The completion is an answer alone, nothing is searched; a row says so for itself with "
+                   "\"bare\": true."),
     tenon::number("right", "1", "The reward of an equal answer."),
     tenon::number("wrong", "0", "The reward of any other verdict on the completion."),
     tenon::boolean("explain", "false", "The reason of each sample is the whole path to its verdict."),
-    tenon::integer("work", "300000", "Counted work that one sample may cost, in units of 50 to 100 ns.", {.min = "1000", .max = "1000000000"}),
+    tenon::integer("work", "300000", "Counted work that one sample may cost, in units of 50 to 100 ns.",
+                   {.min = "1000", .max = "1000000000"}),
     tenon::integer("cache", "4096", "Gold answers that are kept read.", {.min = "1", .max = "10000000"})
 #include "math_answer/policies.def"
 };
 }  // namespace
 
 namespace {
-constexpr tenon_component kComponent = tenon::component<Math, tenon::RewardShim<Math>>("math", "1.0.0", "1 if the completion's answer equals the gold answer mathematically, else 0.", kOptions);
+constexpr tenon_component kComponent = tenon::component<Math, tenon::RewardShim<Math>>(
+    "math", "1.0.0", "1 if the completion's answer equals the gold answer mathematically, else 0.", kOptions);
 }  // namespace
 TENON_PLUGIN("math", "1.0.0", &kComponent)

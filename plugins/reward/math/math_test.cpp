@@ -12,11 +12,14 @@ namespace {
 using Options = std::map<std::string, std::string>;
 using tenon::testing::Verdict;
 
-Verdict judge(Options options, std::string_view completion, std::string_view meta = R"({"answer":"\\frac{1}{2}"})") {
-  const tenon::testing::Instance<tenon_reward_vt> reward(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+Verdict judge(Options options, std::string_view completion,
+              std::string_view meta = R"({"answer":"\\frac{1}{2}"})") {
+  const tenon::testing::Instance<tenon_reward_vt> reward(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
   return tenon::testing::judge(reward, completion, meta);
 }
-double reward(Options options, std::string_view completion, std::string_view meta = R"({"answer":"\\frac{1}{2}"})") {
+double reward(Options options, std::string_view completion,
+              std::string_view meta = R"({"answer":"\\frac{1}{2}"})") {
   Verdict v = judge(std::move(options), completion, meta);
   EXPECT_EQ(v.status, TENON_R_OK) << v.why;
   return v.reward;
@@ -35,7 +38,8 @@ TEST(Math, TheReasonNamesTheVerdict) {
   EXPECT_TRUE(judge({}, "\\boxed{1/3}").why.starts_with("different: "));
   EXPECT_TRUE(judge({}, "\\boxed{\\frac{1}}").why.starts_with("unparsed_prediction: "));
   EXPECT_TRUE(judge({}, "").why.starts_with("unparsed_prediction: "));
-  EXPECT_TRUE(judge({}, "\\boxed{" + std::string(2000, '(') + "1" + std::string(2000, ')') + "}").why.starts_with("limit: "));
+  EXPECT_TRUE(judge({}, "\\boxed{" + std::string(2000, '(') + "1" + std::string(2000, ')') + "}")
+                  .why.starts_with("limit: "));
   const std::string path = judge({{"explain", "true"}}, "so \\boxed{0.5}").why;
   EXPECT_NE(path.find("| answer: 0.5"), std::string::npos) << path;
   EXPECT_NE(path.find("the answer stands in the last box"), std::string::npos) << path;
@@ -74,7 +78,8 @@ TEST(Math, AnyBytesAreHarmless) {
 
 TEST(Math, TheCacheForgetsAndKnows) {
   Options options = {{"cache", "2"}};
-  const tenon::testing::Instance<tenon_reward_vt> reward(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
+  const tenon::testing::Instance<tenon_reward_vt> reward(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), std::move(options));
   for (int round = 0; round < 2; ++round)
     for (int k = 1; k <= 4; ++k) {
       const std::string meta = "{\"answer\":\"" + std::to_string(k) + "\"}";

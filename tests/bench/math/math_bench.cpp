@@ -55,15 +55,21 @@ int table() {
   std::vector<double> times;
   for (int round = 0; round < 20; ++round)
     for (const auto* pairs : {&kSame, &kOther})
-      for (const Pair& pair : *pairs) times.push_back(micros([&] { compare(Gold(pair.gold, policies), pair.answer, policies); }));
+      for (const Pair& pair : *pairs)
+        times.push_back(micros([&] { compare(Gold(pair.gold, policies), pair.answer, policies); }));
   double sum = 0;
   for (double t : times) sum += t;
   std::sort(times.begin(), times.end());
-  std::printf("%zu comparisons, each with reading the gold: mean %.1f us, median %.1f us, p99 %.1f us, longest %.1f us\n", times.size(), sum / static_cast<double>(times.size()),
-              times[times.size() / 2], times[times.size() * 99 / 100], times.back());
+  std::printf(
+      "%zu comparisons, each with reading the gold: mean %.1f us, median %.1f us, p99 %.1f us, longest %.1f "
+      "us\n",
+      times.size(), sum / static_cast<double>(times.size()), times[times.size() / 2],
+      times[times.size() * 99 / 100], times.back());
   return 0;
 }
 
 }  // namespace
 
-int main(int argc, char** argv) { return argc > 1 ? rows(argv[1]) : table(); }
+int main(int argc, char** argv) {
+  return argc > 1 ? rows(argv[1]) : table();
+}
