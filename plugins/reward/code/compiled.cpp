@@ -339,9 +339,9 @@ Result Compiled::test(const std::string& program, const CppTests& tests, const S
   std::string arguments;
   for (const std::string& p : head.parameters) arguments += (arguments.empty() ? "" : ", ") + p;
   const std::string driver(cpp_driver());
-  const std::string tester_source = kUsualIncludes + include_lines(tests.includes) + head.before + driver +
-                                    "\n" + head.text + " { return ::tenon_box_::call<decltype(" + head.name +
-                                    "(" + arguments + "))>(" + arguments + "); }\n" + tests.test;
+  const std::string tester_source = include_lines(tests.includes) + head.before + driver + "\n" + head.text +
+                                    " { return ::tenon_box_::call<decltype(" + head.name + "(" + arguments +
+                                    "))>(" + arguments + "); }\n" + tests.test;
   Built tester;
   bool known = false;
   {
@@ -350,7 +350,9 @@ Result Compiled::test(const std::string& program, const CppTests& tests, const S
       tester = found->second, known = true;
   }
   if (!known) {
+    // Without the usual includes where the row's own do: a function named as one of the C library's would be that one to the tests.
     tester = compile(tester_source, limits);
+    if (tester.verdict == Verdict::kCompileError) tester = compile(kUsualIncludes + tester_source, limits);
     std::lock_guard lock(mutex_);
     if (testers_.size() >= kMostTesters) testers_.clear();
     if (tester.verdict != Verdict::kSandboxError) testers_.emplace(tester_source, tester);

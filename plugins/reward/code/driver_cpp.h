@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <cstdint>
-#include <cstring>
 #include <deque>
 #include <list>
 #include <map>
@@ -32,7 +31,7 @@ struct In {
   const char *at, *end;
   void raw(void* p, std::size_t n) {
     if (static_cast<std::size_t>(end - at) < n) _exit(kPeerIsGone);
-    std::memcpy(p, at, n);
+    __builtin_memcpy(p, at, n);
     at += n;
   }
   std::uint64_t size() {
