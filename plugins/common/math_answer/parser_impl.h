@@ -64,7 +64,7 @@ class Parser {
   bool at_unit_word() const;
   void drop_condition();
 
-  // parser_atoms.cpp: what stands alone
+  // parser_atoms.cpp, parser_matrices.cpp: what stands alone
   NodeId atom();
   NodeId number();
   std::optional<NodeId> based_number(std::string digits, size_t ahead);

@@ -1,0 +1,90 @@
+// Matrices and the constructors of sympy.
+// SPDX-License-Identifier: Apache-2.0
+#include "math_answer/parser_impl.h"
+
+namespace tenon::math_answer {
+
+NodeId Parser::matrix() {
+  Deeper deeper(*this);
+  const std::string name = take().text;
+  const bool is_matrix = name == "pmatrix" || name == "bmatrix" || name == "matrix" || name == "array" ||
+                         name == "vmatrix" || name == "Bmatrix" || name == "smallmatrix" || name == "Vmatrix";
+  const bool is_cases = name == "cases";
+  if (!is_matrix && !is_cases) fail("not known: the environment " + name);
+  ++groups_;
+  const int bars = std::exchange(bars_, 0);
+  std::vector<NodeId> cells;
+  size_t columns = 0, row_start = 0;
+  while (!at(T::kEnd_)) {
+    if (at(T::kEnd)) fail("the matrix is not closed");
+    cells.push_back(element());
+    if (is_cases)
+      while (at(T::kComma) || at(T::kAmpersand)) {
+        take();
+        if (!at(T::kRow) && !at(T::kEnd_) && !at(T::kComma)) cells.push_back(element());
+      }
+    if (accept(T::kAmpersand)) continue;
+    const size_t width = cells.size() - row_start;
+    if (columns != 0 && width != columns && !is_cases) fail("rows of different length");
+    columns = width;
+    row_start = cells.size();
+    if (!accept(T::kRow) && !at(T::kEnd_)) fail("a matrix with something odd in it");
+  }
+  if (take().text != name) fail("the matrix ends as another");
+  --groups_;
+  bars_ = bars;
+  if (cells.empty()) fail("an empty matrix");
+  if (is_cases) return tree_.add(Kind::kList, cells);
+  if (columns > 255) throw LimitError("more than 255 columns");
+  const NodeId value = tree_.add(Kind::kMatrix, cells, static_cast<uint8_t>(columns));
+  return name == "vmatrix" ? made(Function::kDet, {value}) : value;
+}
+
+NodeId Parser::matrix_of_lists(NodeId list) {
+  std::vector<NodeId> cells;
+  size_t columns = 0;
+  const auto rows = tree_.children(list);
+  for (NodeId row : std::vector<NodeId>(rows.begin(), rows.end())) {
+    const bool nested =
+        tree_.is(row, Kind::kBracketed) || tree_.is(row, Kind::kInterval) || tree_.is(row, Kind::kTuple);
+    const size_t before = cells.size();
+    if (nested) {
+      const auto inner = tree_.children(row);
+      cells.insert(cells.end(), inner.begin(), inner.end());
+    } else {
+      cells.push_back(row);
+    }
+    if (columns != 0 && cells.size() - before != columns) fail("rows of different length");
+    columns = cells.size() - before;
+  }
+  if (columns > 255) throw LimitError("more than 255 columns");
+  return tree_.add(Kind::kMatrix, cells, static_cast<uint8_t>(columns));
+}
+
+// sympy's constructors.
+NodeId Parser::call() {
+  Deeper deeper(*this);
+  const std::string name = take().text;
+  if (!at(T::kLParen)) fail(name + " without arguments");
+  take();
+  ++groups_;
+  const std::vector<NodeId> all = elements(T::kRParen, T::kRParen);
+  --groups_;
+  expect(T::kRParen, "the arguments are not closed");
+  if (name == "FiniteSet")
+    return all.empty() ? tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty))
+                       : tree_.add(Kind::kSet, all);
+  if (all.empty()) fail(name + " without arguments");
+  if (name == "Tuple") return all.size() == 1 ? all[0] : tree_.add(Kind::kTuple, all);
+  if (name == "Union") return all.size() == 1 ? all[0] : tree_.add(Kind::kUnion, all);
+  if (name == "Matrix") return matrix_of_lists(all[0]);
+  if (all.size() == 1 && (name == "Integer" || name == "Rational" || name == "Float")) return all[0];
+  if (all.size() != 2) fail(name + " takes two arguments");
+  if (name == "Rational") return tree_.add(Kind::kDivide, all);
+  if (name == "Pow") return tree_.add(Kind::kPower, all);
+  if (name == "Eq") return tree_.add(Kind::kRelation, all, static_cast<uint8_t>(Relation::kEqual));
+  if (name == "Interval") return tree_.add(Kind::kInterval, all, 3);
+  fail("not known: " + name);
+}
+
+}  // namespace tenon::math_answer
