@@ -9,7 +9,7 @@ build := build/$(PRESET)
 tenon := $(build)/bin/tenon
 
 .DEFAULT_GOAL := help
-.PHONY: help deps configure build quickstart arithmetic smollm2 test algorithms attack bench format install clean distclean
+.PHONY: help deps configure build quickstart arithmetic smollm2 test algorithms attack fuzz bench format install clean distclean
 
 help: ## List these targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -46,6 +46,12 @@ algorithms: configure ## Check every algorithm plugin and print the matrix algor
 attack: configure ## Run hostile programs against the sandbox of the reward `code` and print the table
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target code_attack
 	@$(build)/tests/code_attack
+
+fuzz: ## Run every fuzzer for a minute (FUZZ_SECONDS); corpora and findings stay in build/fuzz
+	@.ci/deps packages tools
+	@cmake -S . -B build/fuzz -G Ninja -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTENON_FUZZ=ON -DTENON_WITH_TORCH=OFF
+	@cmake --build build/fuzz --parallel $(JOBS) --target fuzzers
+	@tests/fuzz/run.sh build/fuzz $(or $(FUZZ_SECONDS),60)
 
 bench: build ## Run the benches and print their tables
 	@cmake --build --preset $(PRESET) --parallel $(JOBS) --target bench
