@@ -81,6 +81,66 @@ TEST(Reward, OneSampleNeverSpoilsAnother) {
   EXPECT_EQ(why[2], "no gold");
 }
 
+// Judges a call as its first completion says.
+struct Together {
+  explicit Together(tenon::Host) {}
+  std::vector<tenon::RewardOutcome> operator()(const std::vector<tenon::Sample>& samples,
+                                               const tenon_call*) const {
+    if (samples[0].completion == "throw") throw std::runtime_error("as asked");
+    if (samples[0].completion == "late") throw Error(TENON_E_TIMEOUT, "no answer");
+    std::vector<tenon::RewardOutcome> out(samples.size(), {TENON_R_OK, 0.5, "half"});
+    if (samples[0].completion == "short") out.pop_back();
+    if (samples[0].completion == "mixed") out.back() = {TENON_R_OK, std::nan(""), ""};
+    return out;
+  }
+};
+constexpr tenon::OptionTable kNoOptions{};
+constexpr tenon_component kTogether =
+    tenon::component<Together, tenon::BatchRewardShim<Together>>("together", "1", "For tests.", kNoOptions);
+
+struct Judged {
+  std::vector<double> reward;
+  std::vector<int32_t> status;
+  std::map<uint64_t, std::string> why;
+};
+Judged judge_together(std::string_view first) {
+  tenon::testing::Instance<tenon_reward_vt> reward(&kTogether);
+  tenon::Ragged<char> text;
+  for (std::string_view s : {first, std::string_view("second")}) text.push(s);
+  const std::vector<uint64_t> id(2, 0);
+  Judged got{{-1, -1}, {TENON_R_UNSET, TENON_R_UNSET}, {}};
+  const tenon_reward_in in{sizeof in,  0,          2,          id.data(), id.data(),
+                           text.raw(), text.raw(), text.raw(), {},        nullptr};
+  tenon_reward_out out{sizeof out,
+                       0,
+                       got.reward.data(),
+                       got.status.data(),
+                       nullptr,
+                       &got.why,
+                       [](void* ctx, uint64_t i, const char* words, uint64_t n) {
+                         (*static_cast<std::map<uint64_t, std::string>*>(ctx))[i] = std::string(words, n);
+                       },
+                       nullptr};
+  ErrorBuffer err;
+  err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
+  return got;
+}
+
+TEST(BatchReward, OneOutcomeASampleOrTheSameOfAll) {
+  using Status = std::vector<int32_t>;
+  const Judged good = judge_together("good");
+  EXPECT_EQ(good.status, Status(2, TENON_R_OK));
+  EXPECT_EQ(good.reward, std::vector<double>(2, 0.5));
+  EXPECT_EQ(good.why.at(1), "half");
+  EXPECT_EQ(judge_together("throw").status, Status(2, TENON_R_CRASHED));
+  EXPECT_EQ(judge_together("throw").why.at(1), "as asked");
+  EXPECT_EQ(judge_together("late").status, Status(2, TENON_R_TIMED_OUT));
+  EXPECT_EQ(judge_together("short").status, Status(2, TENON_R_CRASHED));
+  EXPECT_EQ(judge_together("short").why.at(0), "1 outcomes for 2 samples");
+  EXPECT_EQ(judge_together("mixed").status, (Status{TENON_R_OK, TENON_R_CRASHED}));
+  EXPECT_EQ(judge_together("mixed").reward, (std::vector<double>{0.5, 0}));
+}
+
 TEST(Options, DefaultsListsAndWhatIsNotThere) {
   tenon::testing::TestHost host(&kPicky);
   EXPECT_EQ(tenon::Host(host.raw()).f64("limit"), 2.5);

@@ -93,114 +93,77 @@ class Code {
           "with seccomp alone, programs that the policy wrote can read every file that this user can read");
   }
 
-  // Judges all samples of a call, several at a time; operator() then hands the results out.
-  void judge_all(const tenon_call* call, const tenon_reward_in& in) {
-    results_.assign(in.n, {});
-    std::atomic<uint64_t> next{0};
+  // Judges all samples of a call, several at a time.
+  std::vector<tenon::RewardOutcome> operator()(const std::vector<tenon::Sample>& samples,
+                                               const tenon_call* call) {
+    std::vector<tenon::RewardOutcome> outcomes(samples.size());
+    std::atomic<size_t> next{0};
     auto work = [&] {
-      for (uint64_t i = 0; (i = next.fetch_add(1)) < in.n;) results_[i] = judge(call, in, i);
+      for (size_t i = 0; (i = next.fetch_add(1)) < samples.size();)
+        outcomes[i] =
+            tenon::outcome_or_why([&] { return outcome(judge(call, samples[i]), samples[i]); });
     };
     std::vector<std::thread> threads;
-    for (uint64_t k = 1; k < std::min(workers_, in.n); ++k) threads.emplace_back(work);
+    for (size_t k = 1; k < std::min<size_t>(workers_, samples.size()); ++k) threads.emplace_back(work);
     work();
     for (std::thread& t : threads) t.join();
+    return outcomes;
   }
 
-  double operator()(const tenon::Sample& sample) {
-    const Judged& judged = results_.at(sample.index);
-    if (judged.refused) throw *judged.refused;
-    const Result& r = judged.result;
-    const std::string text = std::string(name_of(r.verdict)) + ": " + r.detail +
-                             (r.detail.empty() ? "" : " ") + "[" + sandbox::name_of(box_->layer()) + "]";
-    if (r.verdict == Verdict::kSandboxError) throw tenon::NoReward{TENON_R_CRASHED, text};
-    if (r.verdict == Verdict::kUnjudged) tenon::refuse(text);
+ private:
+  // Any thread: notes of different samples do not touch each other.
+  tenon::RewardOutcome outcome(const Result& r, const tenon::Sample& sample) const {
+    const std::string text = printable(std::string(name_of(r.verdict)) + ": " + r.detail +
+                                       (r.detail.empty() ? "" : " ") + "[" + sandbox::name_of(r.layer) + "]");
+    if (r.verdict == Verdict::kSandboxError) return {TENON_R_CRASHED, 0, text};
+    if (r.verdict == Verdict::kUnjudged) return {TENON_R_NOT_APPLICABLE, 0, text};
     const double share = r.total == 0 ? 0 : static_cast<double>(r.passed) / static_cast<double>(r.total);
     sample.note("passed", share);
     sample.note("cpu_seconds", r.cpu_seconds);
     sample.note("peak_mib", r.peak_mib);
-    sample.note("sandbox_layer", static_cast<double>(static_cast<uint32_t>(box_->layer())));
-    if (sample.out->reason != nullptr)
-      sample.out->reason(sample.out->ctx, sample.index, text.data(), text.size());
-    if (r.verdict == Verdict::kOk) return right_;
-    return share_ ? wrong_ + share * (right_ - wrong_) : wrong_;
+    sample.note("sandbox_layer", static_cast<double>(static_cast<uint32_t>(r.layer)));
+    if (r.verdict == Verdict::kOk) return {TENON_R_OK, right_, text};
+    return {TENON_R_OK, share_ ? wrong_ + share * (right_ - wrong_) : wrong_, text};
   }
 
- private:
-  struct Judged {
-    Result result;
-    std::optional<tenon::NoReward> refused;
-  };
-
   void open() {
-    const Interpreter python = find_python(host_.str("python"));
-    compiler_ = host_.str("compiler");
-    if (compiler_.find('/') == std::string::npos)
-      for (const char* folder : {"/usr/bin/", "/usr/local/bin/"})
-        if (access((folder + compiler_).c_str(), X_OK) == 0) compiler_ = folder + compiler_;
-    if (needs_cpp() && access(compiler_.c_str(), X_OK) != 0)
-      throw tenon::Error(TENON_E_INVALID,
-                         "no C++ compiler: \"" + compiler_ +
-                             "\" is not there; install g++ or set option compiler to its path");
-    sandbox::BoxSetup setup;
+    JudgeSetup setup;
+    setup.python = find_python(host_.str("python"));
+    setup.flags = host_.strs("flags");
+    setup.commands = commands_;
     const std::string minimum = host_.str("sandbox.minimum");
-    setup.minimum = minimum == "namespaces" ? sandbox::Layer::kRootNamespaces
-                    : minimum == "landlock" ? sandbox::Layer::kLandlock
-                                            : sandbox::Layer::kSeccomp;
-    for (const std::string& folder : python.folders) setup.read_only.push_back(folder);
-    for (const std::string& folder : host_.strs("sandbox.read_only")) setup.read_only.push_back(folder);
+    setup.box.minimum = minimum == "namespaces" ? sandbox::Layer::kRootNamespaces
+                        : minimum == "landlock" ? sandbox::Layer::kLandlock
+                                                : sandbox::Layer::kSeccomp;
+    for (const std::string& folder : setup.python.folders) setup.box.read_only.push_back(folder);
+    for (const std::string& folder : host_.strs("sandbox.read_only")) setup.box.read_only.push_back(folder);
+    setup.compiler = find_compiler(host_.str("compiler"), setup.box.read_only, may_need_cpp(language_));
     const uint64_t largest = std::max(settings_.limits.memory, settings_.limits.build_memory);
-    setup.memory = workers_ * (largest + setup.work_bytes) + setup.shared_bytes;
-    setup.processes = workers_ * 300 + 64;
+    setup.box.memory = workers_ * (largest + setup.box.work_bytes) + setup.box.shared_bytes;
+    setup.box.processes = workers_ * 300 + 64;
+    const std::string version = setup.python.version;
     try {
-      box_ = sandbox::Sandbox::start(setup);
-      python_ = std::make_unique<Python>(*box_, python);
-      python_->start();
+      judge_ = std::make_unique<Judge>(std::move(setup));
     } catch (const sandbox::Error& e) {
       throw tenon::Error(TENON_E_UNSUPPORTED,
                          std::string(e.what()) + " (option sandbox.minimum is " + minimum + ")");
     }
     std::string text;
-    for (const std::string& line : box_->description()) text += (text.empty() ? "" : ", ") + line;
-    host_.info("sandbox: " + text + "; Python " + python.version);
-    compiled_ = std::make_unique<Compiled>(*box_, compiler_, host_.strs("flags"));
-  }
-  bool needs_cpp() const { return language_ == "cpp" || language_ == "auto"; }
-
-  Judged judge(const tenon_call* call, const tenon_reward_in& in, uint64_t i) {
-    Judged out;
-    try {
-      if (tenon::RewardShim<Code>::is_past_deadline(call))
-        throw tenon::NoReward{TENON_R_TIMED_OUT, "the deadline (run.reward_timeout) passed before its turn"};
-      host_.throw_if_cancelled(call);
-      const Task task = read_task(tenon::text_row(in.meta_json, i), tenon::text_row(in.prompt, i));
-      std::string language;
-      const std::string program = program_of(task, tenon::text_row(in.completion, i), language_, language);
-      if (program.empty())
-        out.result.fail(Verdict::kNoCode, "the completion is empty");
-      else
-        out.result = judge(task, program, language);
-    } catch (const tenon::NoReward& e) {
-      out.refused = e;
-    } catch (const sandbox::Error& e) {
-      out.result.fail(Verdict::kSandboxError, e.what());
-    } catch (const tenon::Error& e) {
-      out.refused = tenon::NoReward{
-          e.code() == TENON_E_CANCELLED || e.code() == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_REFUSED,
-          e.what()};
-    } catch (const std::exception& e) {
-      out.refused = tenon::NoReward{TENON_R_CRASHED, e.what()};
-    }
-    return out;
+    for (const std::string& line : judge_->description()) text += (text.empty() ? "" : ", ") + line;
+    host_.info("sandbox: " + text + "; Python " + version);
   }
 
-  Result judge(const Task& task, const std::string& program, const std::string& language) {
-    if (task.form == Task::Form::kPythonTests) return python_->test(program, task.python, settings_);
-    if (task.form == Task::Form::kCppTests) return compiled_->test(program, task.cpp, settings_);
-    if (language == "python") return python_->run(program, task.inputs, task.outputs, settings_);
-    if (language == "cpp") return compiled_->run(program, task.inputs, task.outputs, settings_);
-    for (const Command& c : commands_)
-      if (c.name == language) return compiled_->run_command(c, program, task.inputs, task.outputs, settings_);
-    tenon::refuse("language \"" + language + "\" is neither python nor cpp nor in the option commands");
+  Result judge(const tenon_call* call, const tenon::Sample& sample) {
+    if (tenon::is_past_deadline(call))
+      throw tenon::NoReward{TENON_R_TIMED_OUT, "the deadline (run.reward_timeout) passed before its turn"};
+    host_.throw_if_cancelled(call);
+    const Task task = read_task(sample.meta_json, sample.prompt);
+    std::string language;
+    const std::string program = program_of(task, sample.completion, language_, language);
+    if (!program.empty()) return judge_->judge(task, program, language, settings_);
+    Result result = judge_->check(task, settings_);  // a row that can judge nothing is no row that this sample fails
+    result.fail(Verdict::kNoCode, "the completion has no code");
+    return result;
   }
 
   const tenon::Host host_;
@@ -209,25 +172,8 @@ class Code {
   const bool share_;
   const double right_, wrong_;
   uint64_t workers_ = 1;
-  std::string compiler_;
   std::vector<Command> commands_;
-  std::unique_ptr<sandbox::Sandbox> box_;  // outlives what follows
-  std::unique_ptr<Python> python_;
-  std::unique_ptr<Compiled> compiled_;
-  std::vector<Judged> results_;
-};
-
-// As RewardShim, with all samples of a call judged side by side first.
-struct CodeShim : tenon::RewardShim<Code> {
-  static int32_t score(void* self, const tenon_call* call, const tenon_reward_in* in, tenon_reward_out* out,
-                       tenon_error* err) {
-    return tenon::guard(err, [&] {
-      Code& code = *static_cast<Code*>(self);
-      code.judge_all(call, *in);
-      for (uint64_t i = 0; i < in->n; ++i) one(code, nullptr, *in, *out, i);
-    });
-  }
-  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};
+  std::unique_ptr<Judge> judge_;
 };
 
 constexpr tenon::OptionTable kOptions{
@@ -263,7 +209,7 @@ constexpr tenon::OptionTable kOptions{
                    {.min = "0", .max = "1024"}),
     tenon::object("sandbox", kSandbox, "Where programs run."),
 };
-constexpr tenon_component kComponent = tenon::component<Code, CodeShim>(
+constexpr tenon_component kComponent = tenon::component<Code, tenon::BatchRewardShim<Code>>(
     "code", "1.0.0", "Whether a program passes the row's tests, run in a sandbox", kOptions);
 
 }  // namespace

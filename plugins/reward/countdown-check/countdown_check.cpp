@@ -6,7 +6,6 @@
 
 #include "answer_text/extract.h"
 #include "expression.h"
-#include "reward_support/reason.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -69,7 +68,7 @@ class CountdownCheck {
 
  private:
   static double with_reason(const tenon::Sample& sample, double reward, const std::string& why) {
-    tenon::reward_support::give_reason(sample, why);
+    sample.reason(why);
     return reward;
   }
   static std::string field(const tenon::Sample& sample, const std::string& name) {

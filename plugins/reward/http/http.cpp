@@ -4,14 +4,14 @@
 #include <boost/json.hpp>
 
 #include "http/options.h"
-#include "reward_support/batch.h"
+#include "tenon/reward.hpp"
 
 namespace {
 
 namespace http = tenon::http;
 namespace json = boost::json;
+using tenon::RewardOutcome;
 using tenon::Sample;
-using tenon::reward_support::Outcome;
 
 const char* finish_name(int32_t finish) {
   return finish == TENON_FINISH_LENGTH ? "length" : finish == 0 ? "unknown" : "stop";
@@ -48,12 +48,12 @@ constexpr Status kStatuses[] = {{"ok", TENON_R_OK},
                                 {"refused", TENON_R_REFUSED}};
 
 // One element of "rewards": a number; null, which is not applicable; or an object. Throws std::exception for anything else.
-Outcome outcome_of(const json::value& element, const Sample* sample) {
+RewardOutcome outcome_of(const json::value& element, const Sample* sample) {
   if (element.is_null()) return {TENON_R_NOT_APPLICABLE, 0, ""};
   if (element.is_number()) return {TENON_R_OK, element.to_number<double>(), ""};
   const json::object* object = element.if_object();
   if (object == nullptr) throw std::runtime_error("an element of \"rewards\" is no number, null or object");
-  Outcome out{TENON_R_OK, 0, ""};
+  RewardOutcome out{TENON_R_OK, 0, ""};
   if (const json::value* status = object->if_contains("status")) {
     const auto* found = std::find_if(std::begin(kStatuses), std::end(kStatuses), [&](const Status& s) {
       return status->is_string() && status->get_string() == s.name;
@@ -74,8 +74,8 @@ Outcome outcome_of(const json::value& element, const Sample* sample) {
 }
 
 // The outcomes of samples[begin, end) in an answer; `samples` null: they are only read. Throws std::exception if it has not what it should.
-std::vector<Outcome> outcomes_of(const std::string& body, const std::vector<Sample>* samples, size_t begin,
-                                 size_t end) {
+std::vector<RewardOutcome> outcomes_of(const std::string& body, const std::vector<Sample>* samples,
+                                       size_t begin, size_t end) {
   const json::value answer = json::parse(body);
   const json::object* object = answer.if_object();
   const json::value* rewards = object != nullptr ? object->if_contains("rewards") : nullptr;
@@ -84,7 +84,7 @@ std::vector<Outcome> outcomes_of(const std::string& body, const std::vector<Samp
   if (list.size() != end - begin)
     throw std::runtime_error(std::to_string(list.size()) + " rewards for " + std::to_string(end - begin) +
                              " samples");
-  std::vector<Outcome> out;
+  std::vector<RewardOutcome> out;
   for (size_t i = 0; i < list.size(); ++i)
     out.push_back(outcome_of(list[i], samples != nullptr ? &(*samples)[begin + i] : nullptr));
   return out;
@@ -115,7 +115,7 @@ class Http {
 
   static void check(tenon::Host host, tenon::Findings& findings) { http::check_endpoint(host, findings); }
 
-  std::vector<Outcome> operator()(const std::vector<Sample>& samples, const tenon_call* call) const {
+  std::vector<RewardOutcome> operator()(const std::vector<Sample>& samples, const tenon_call* call) const {
     std::vector<http::Request> requests;
     for (size_t begin = 0; begin < samples.size(); begin += batch_) {
       const size_t end = std::min(begin + batch_, samples.size());
@@ -129,11 +129,11 @@ class Http {
     }
     const auto results =
         client_.run(requests, [&] { return host_.raw()->cancelled(host_.raw(), call) != 0; });
-    std::vector<Outcome> out;
+    std::vector<RewardOutcome> out;
     for (size_t k = 0; k < results.size(); ++k) {
       const size_t begin = k * batch_, end = std::min(begin + batch_, samples.size());
       if (results[k].failure == http::Failure::kNone) {
-        for (Outcome& outcome : outcomes_of(results[k].response.body, &samples, begin, end))
+        for (RewardOutcome& outcome : outcomes_of(results[k].response.body, &samples, begin, end))
           out.push_back(std::move(outcome));
       } else {
         out.insert(out.end(), end - begin, failed(results[k]));
@@ -143,7 +143,7 @@ class Http {
   }
 
  private:
-  static Outcome failed(const http::Result& result) {
+  static RewardOutcome failed(const http::Result& result) {
     const bool is_late =
         result.failure == http::Failure::kTimedOut || result.failure == http::Failure::kStopped;
     return {is_late ? TENON_R_TIMED_OUT : TENON_R_CRASHED, 0, result.why};
@@ -157,8 +157,8 @@ class Http {
 
 }  // namespace
 
-TENON_SINGLE_PLUGIN(Http, reward_support::BatchRewardShim, "http", "1.0.0",
-                    "What a server says that the completions are worth.", http::kUrl,
-                    tenon::integer("batch", "64", "Samples in a request.", {.min = "1", .max = "65536"}),
-                    http::kHeaders, http::kTokenEnv, http::kTimeout, http::kConnectTimeout, http::kAttempts,
-                    http::kBackoff, http::kConcurrency, http::kProxy, http::kCaFile, http::kVerify)
+TENON_BATCH_REWARD_PLUGIN(
+    Http, "http", "1.0.0", "What a server says that the completions are worth.", http::kUrl,
+    tenon::integer("batch", "64", "Samples in a request.", {.min = "1", .max = "65536"}), http::kHeaders,
+    http::kTokenEnv, http::kTimeout, http::kConnectTimeout, http::kAttempts, http::kBackoff,
+    http::kConcurrency, http::kProxy, http::kCaFile, http::kVerify)

@@ -9,7 +9,7 @@
 #include <random>
 
 #include "http/options.h"
-#include "reward_support/batch.h"
+#include "tenon/reward.hpp"
 #include "verdict.h"
 
 namespace {
@@ -17,8 +17,8 @@ namespace {
 namespace http = tenon::http;
 namespace judge = tenon::judge;
 namespace json = boost::json;
+using tenon::RewardOutcome;
 using tenon::Sample;
-using tenon::reward_support::Outcome;
 
 constexpr const char* kModes[] = {"score", "pairwise", "correct", nullptr};
 constexpr const char* kRegions[] = {"answer", "whole", nullptr};
@@ -75,8 +75,8 @@ class Judge {
                      "is odd: mode: pairwise asks as often with the completion as A as with it as B");
   }
 
-  std::vector<Outcome> operator()(const std::vector<Sample>& samples, const tenon_call* call) const {
-    std::vector<Outcome> out(samples.size());
+  std::vector<RewardOutcome> operator()(const std::vector<Sample>& samples, const tenon_call* call) const {
+    std::vector<RewardOutcome> out(samples.size());
     std::vector<std::string> references(samples.size());
     std::vector<http::Request> requests;
     std::vector<Asked> asked;
@@ -100,7 +100,7 @@ class Judge {
   };
 
   // False: the sample cannot be judged; `out` says why.
-  bool take_reference(const Sample& sample, std::string& reference, Outcome& out) const {
+  bool take_reference(const Sample& sample, std::string& reference, RewardOutcome& out) const {
     if (mode_ == judge::Mode::kScore) return true;
     try {
       if (auto text = sample.meta(reference_)) {
@@ -150,11 +150,11 @@ class Judge {
 
   // The mean of a sample's verdicts; where one is missing there is no reward.
   void settle(const std::vector<Sample>& samples, const std::vector<Asked>& asked,
-              const std::vector<http::Result>& results, std::vector<Outcome>& out) const {
+              const std::vector<http::Result>& results, std::vector<RewardOutcome>& out) const {
     std::vector<double> least(samples.size(), 2), most(samples.size(), -2);
     for (size_t j = 0; j < results.size(); ++j) {
       const auto [i, first] = asked[j];
-      Outcome& sample = out[i];
+      RewardOutcome& sample = out[i];
       if (j == 0 || asked[j - 1].sample != i) sample = {TENON_R_OK, 0, ""};
       if (results[j].failure != http::Failure::kNone) {
         const bool is_late =
@@ -187,9 +187,8 @@ class Judge {
 
 }  // namespace
 
-TENON_SINGLE_PLUGIN(
-    Judge, reward_support::BatchRewardShim, "judge", "1.0.0",
-    "A language model behind an OpenAI-compatible server judges.", http::kUrl,
+TENON_BATCH_REWARD_PLUGIN(
+    Judge, "judge", "1.0.0", "A language model behind an OpenAI-compatible server judges.", http::kUrl,
     tenon::text("model", nullptr, "The judge's name on the server.", {.flags = TENON_O_REQUIRED}),
     tenon::choice("mode", kModes, "\"score\"",
                   "score: 0 to 1; pairwise: against the response in field `reference`, −1 to 1; correct: "

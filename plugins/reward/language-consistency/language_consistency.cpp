@@ -5,7 +5,6 @@
 // the reward of the answer. What a word is and how its language is found, plugins/common/language says.
 
 #include "language/consistency.h"
-#include "reward_support/reason.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -52,7 +51,7 @@ class LanguageConsistency {
     sample.note("neutral_words", counts.neutral);
     sample.note("repeated_words", counts.repeated);
     sample.note("undecided_words", counts.undecided);
-    tenon::reward_support::give_reason(sample, summary(counts, target));
+    sample.reason(summary(counts, target));
     return threshold_ ? (share >= *threshold_ ? 1 : 0) : share;
   }
 

@@ -92,7 +92,7 @@ class Math {
       for (auto step = result.path.rbegin(); step != result.path.rend(); ++step) text += " | " + *step;
       text += " | work: " + std::to_string(result.work);
     }
-    sample.out->reason(sample.out->ctx, sample.index, text.data(), text.size());
+    sample.reason(text);
   }
 
   std::string gold_field_;

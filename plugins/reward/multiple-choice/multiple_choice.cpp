@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "answer_text/extract.h"
 #include "choice.h"
-#include "reward_support/reason.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -45,12 +44,11 @@ class MultipleChoice {
         said ? choice::read_answer(*said, texts, n) : choice::Answer{std::nullopt, "no answer"};
     sample.note("found", given.index ? 1 : 0);
     if (!given.index) {
-      tenon::reward_support::give_reason(sample, given.fault);
+      sample.reason(given.fault);
       return none_;
     }
     if (*given.index == gold) return right_;
-    tenon::reward_support::give_reason(sample,
-                                       std::string("it names ") + static_cast<char>('A' + *given.index));
+    sample.reason(std::string("it names ") + static_cast<char>('A' + *given.index));
     return wrong_;
   }
 

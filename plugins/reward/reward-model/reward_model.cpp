@@ -6,14 +6,14 @@
 
 #include <algorithm>
 
-#include "reward_support/batch.h"
 #include "tenon/model.hpp"
+#include "tenon/reward.hpp"
 #include "tenon/tokenizer.hpp"
 
 namespace {
 
+using tenon::RewardOutcome;
 using tenon::Sample;
-using tenon::reward_support::Outcome;
 constexpr const char* kFormats[] = {"text", "chat", nullptr};
 constexpr const char* kRegions[] = {"answer", "whole", nullptr};
 
@@ -43,8 +43,8 @@ class RewardModel {
     max_len_ = info.max_len;
   }
 
-  std::vector<Outcome> operator()(const std::vector<Sample>& samples, const tenon_call* call) const {
-    std::vector<Outcome> out(samples.size());
+  std::vector<RewardOutcome> operator()(const std::vector<Sample>& samples, const tenon_call* call) const {
+    std::vector<RewardOutcome> out(samples.size());
     std::vector<std::vector<int32_t>> ids(samples.size());
     std::vector<size_t> pending;
     for (size_t i = 0; i < samples.size(); ++i) {
@@ -72,7 +72,7 @@ class RewardModel {
   }
 
   // The ids that the model reads, or why there are none.
-  Outcome read(const Sample& sample, std::vector<int32_t>& ids) const {
+  RewardOutcome read(const Sample& sample, std::vector<int32_t>& ids) const {
     try {
       std::string question(sample.prompt);
       if (question_) {
@@ -112,7 +112,7 @@ class RewardModel {
   }
 
   void score(const std::vector<Sample>& samples, const std::vector<std::vector<int32_t>>& ids,
-             std::span<const size_t> which, const tenon_call* call, std::vector<Outcome>& out) const {
+             std::span<const size_t> which, const tenon_call* call, std::vector<RewardOutcome>& out) const {
     tenon::Ragged<int32_t> rows;
     std::vector<uint64_t> sample_ids;
     for (size_t i : which) {
@@ -146,20 +146,19 @@ class RewardModel {
 
 }  // namespace
 
-TENON_SINGLE_PLUGIN(RewardModel, reward_support::BatchRewardShim, "reward-model", "1.0.0",
-                    "The scalar head of a model judges.",
-                    tenon::reference("model", "model", nullptr,
-                                     "A model with a scalar head: a component with `scalar_head: true`, or "
-                                     "an earlier stage that trained one.",
-                                     {.flags = TENON_O_REQUIRED}),
-                    tenon::choice("format", kFormats, "\"text\"",
-                                  "text: the prompt, the completion and the ending token; chat: a turn of "
-                                  "the user and one of the assistant, by the model's own "
-                                  "chat template."),
-                    tenon::choice("region", kRegions, "\"answer\"",
-                                  "answer: what follows </think>; whole: all of the completion."),
-                    tenon::text("question", nullptr,
-                                "Field of the row's meta with the question, or its messages, instead of the "
-                                "prompt as the policy saw it."),
-                    tenon::integer("batch", "16", "Completions that the model reads at a time.",
-                                   {.min = "1", .max = "4096"}))
+TENON_BATCH_REWARD_PLUGIN(
+    RewardModel, "reward-model", "1.0.0", "The scalar head of a model judges.",
+    tenon::reference("model", "model", nullptr,
+                     "A model with a scalar head: a component with `scalar_head: true`, or "
+                     "an earlier stage that trained one.",
+                     {.flags = TENON_O_REQUIRED}),
+    tenon::choice("format", kFormats, "\"text\"",
+                  "text: the prompt, the completion and the ending token; chat: a turn of "
+                  "the user and one of the assistant, by the model's own "
+                  "chat template."),
+    tenon::choice("region", kRegions, "\"answer\"",
+                  "answer: what follows </think>; whole: all of the completion."),
+    tenon::text("question", nullptr,
+                "Field of the row's meta with the question, or its messages, instead of the "
+                "prompt as the policy saw it."),
+    tenon::integer("batch", "16", "Completions that the model reads at a time.", {.min = "1", .max = "4096"}))

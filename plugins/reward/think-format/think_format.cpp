@@ -8,7 +8,6 @@
 
 #include "answer_text/extract.h"
 #include "reward_support/code_spans.h"
-#include "reward_support/reason.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -53,7 +52,7 @@ class ThinkFormat {
   double operator()(const tenon::Sample& sample) const {
     const std::string text = tenon::reward_support::without_code(sample.completion, 'x');
     const char* fault = fault_of(text);
-    if (fault != nullptr) tenon::reward_support::give_reason(sample, fault);
+    if (fault != nullptr) sample.reason(fault);
     return fault == nullptr ? right_ : wrong_;
   }
 
