@@ -190,7 +190,6 @@ struct Fragile {
   tenon::Row at(uint64_t) const { return {}; }
   const void* extension(std::string_view) { throw Error("no extension"); }
 };
-constexpr tenon::OptionTable kNoOptions{tenon::boolean("x", "true", "For tests.")};
 constexpr tenon_component kFragile =
     tenon::component<Fragile, tenon::DatasetShim<Fragile>>("fragile", "1", "For tests.", kNoOptions);
 
