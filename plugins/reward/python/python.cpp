@@ -11,41 +11,45 @@ namespace {
 using std::chrono::duration;
 using std::chrono::duration_cast;
 using std::chrono::nanoseconds;
+using tenon::RewardOutcome;
+using tenon::Sample;
 
 nanoseconds seconds(double s) {
   return duration_cast<nanoseconds>(duration<double>(s));
 }
 
+constexpr const char* kFormats[] = {"text", "messages", nullptr};
+
 class Python {
  public:
+  static constexpr uint32_t kFlags = TENON_C_MAY_BLOCK;
+
   explicit Python(tenon::Host host)
       : host_(host), limit_(seconds(host.f64("timeout"))), batch_(static_cast<uint64_t>(host.i64("batch"))) {
     const auto [file, function] = split(host.str("file"));
     if (file.empty())
       throw tenon::Error(TENON_E_INVALID,
                          "file: " + host.str("file") + " names no function: write rewards.py:function");
-    worker_ = std::make_unique<tenon::python::Worker>(host.str("interpreter"), file, function);
+    const Format format = host.str("format") == "text" ? Format::kText : Format::kMessages;
+    worker_ = std::make_unique<tenon::python::Worker>(host.str("interpreter"), file, function, format);
     worker_->start();
   }
 
-  void score(const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out) {
-    for (uint64_t begin = 0; begin < in.n;) {
-      const uint64_t end = batch_ == 0 ? in.n : std::min(in.n, begin + batch_);
-      nanoseconds limit = limit_;
-      if (call != nullptr && call->deadline_ns != 0)
-        limit = std::min(
-            limit, nanoseconds(call->deadline_ns) - std::chrono::steady_clock::now().time_since_epoch());
-      if (limit <= nanoseconds(0)) {
-        fill(out, begin, in.n, TENON_R_TIMED_OUT, "the deadline (run.reward_timeout) passed before its turn");
-        return;
-      }
+  std::vector<RewardOutcome> operator()(const std::vector<Sample>& samples, const tenon_call* call) const {
+    const size_t batch = batch_ == 0 ? std::max<size_t>(samples.size(), 1) : batch_;
+    std::vector<RewardOutcome> out;
+    for (size_t begin = 0; begin < samples.size(); begin += batch) {
       host_.throw_if_cancelled(call);
-      one(in, out, begin, end, limit);
-      begin = end;
+      const auto part = std::span(samples).subspan(begin, std::min(batch, samples.size() - begin));
+      for (RewardOutcome& outcome : tenon::is_past_deadline(call) ? late(part.size()) : judged(part, call))
+        out.push_back(std::move(outcome));
     }
+    return out;
   }
 
  private:
+  using Format = tenon::python::Format;
+
   // "rewards.py" and "fn" of "rewards.py:fn".
   static std::pair<std::string, std::string> split(const std::string& text) {
     const size_t colon = text.rfind(':');
@@ -54,31 +58,22 @@ class Python {
       return {};
     return {text.substr(0, colon), text.substr(colon + 1)};
   }
-  static void say(tenon_reward_out& out, uint64_t i, const std::string& why) {
-    if (!why.empty() && out.reason != nullptr) out.reason(out.ctx, i, why.data(), why.size());
+  static std::vector<RewardOutcome> late(size_t n) {
+    return std::vector<RewardOutcome>(
+        n, {TENON_R_TIMED_OUT, 0, "the deadline (run.reward_timeout) passed before its turn"});
   }
-  static void fill(tenon_reward_out& out, uint64_t begin, uint64_t end, int32_t status,
-                   const std::string& why) {
-    for (uint64_t i = begin; i < end; ++i) out.reward[i] = 0, out.status[i] = status, say(out, i, why);
-  }
-
-  void one(const tenon_reward_in& in, tenon_reward_out& out, uint64_t begin, uint64_t end,
-           nanoseconds limit) {
-    std::vector<tenon::python::SampleText> samples;
-    for (uint64_t i = begin; i < end; ++i)
-      samples.push_back({tenon::text_row(in.prompt, i), tenon::text_row(in.completion, i),
-                         tenon::text_row(in.meta_json, i),
-                         in.tokens.n > i ? tenon::row<int32_t>(in.tokens, i) : std::span<const int32_t>()});
-    std::vector<tenon::python::Outcome> outcomes;
+  // Outcomes of samples that one call of the function judges.
+  std::vector<RewardOutcome> judged(std::span<const Sample> samples, const tenon_call* call) const {
+    nanoseconds limit = limit_;
+    if (call != nullptr && call->deadline_ns != 0)
+      limit = std::min(limit,
+                       nanoseconds(call->deadline_ns) - std::chrono::steady_clock::now().time_since_epoch());
+    std::vector<tenon::python::SampleText> texts;
+    for (const Sample& s : samples) texts.push_back({s.prompt, s.completion, s.meta_json, s.tokens});
     try {
-      outcomes = worker_->score(samples, limit);
+      return worker_->score(texts, limit);
     } catch (const tenon::Error& e) {  // it was killed, and does not start again
-      fill(out, begin, end, TENON_R_CRASHED, e.what());
-      return;
-    }
-    for (uint64_t i = begin; i < end; ++i) {
-      out.reward[i] = outcomes[i - begin].reward, out.status[i] = outcomes[i - begin].status;
-      say(out, i, outcomes[i - begin].reason);
+      return std::vector<RewardOutcome>(samples.size(), {TENON_R_CRASHED, 0, e.what()});
     }
   }
 
@@ -88,19 +83,17 @@ class Python {
   std::unique_ptr<tenon::python::Worker> worker_;
 };
 
-struct PythonShim {
-  static constexpr const char* kKind = "reward";
-  static int32_t score(void* self, const tenon_call* call, const tenon_reward_in* in, tenon_reward_out* out,
-                       tenon_error* err) {
-    return tenon::guard(err, [&] { static_cast<Python*>(self)->score(call, *in, *out); });
-  }
-  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};
-};
+}  // namespace
 
-constexpr tenon::OptionTable kOptions{
+TENON_BATCH_REWARD_PLUGIN(
+    Python, "python", "1.0.0", "A function of a Python file with TRL's signature, in a process of its own.",
     tenon::path("file", "The file and its function: rewards.py:fn.", {.flags = TENON_O_REQUIRED}),
     tenon::text("interpreter", "\"python3\"",
                 "The Python 3 to run it with, that of a virtual environment for example."),
+    tenon::choice(
+        "format", kFormats, "\"text\"",
+        "How the function gets prompts and completions: text, or messages, TRL's conversational form: "
+        "[{\"role\": \"assistant\", \"content\": …}]."),
     tenon::integer("batch", "0",
                    "Samples of one call of the function; 0: all that there are. A call that hangs costs the "
                    "samples of the call.",
@@ -108,12 +101,4 @@ constexpr tenon::OptionTable kOptions{
     tenon::option(TENON_T_DURATION, "timeout", "\"60s\"",
                   "Of one call; after it the process is killed, and started again for the "
                   "next call.",
-                  {.min = "0.001", .unit = "seconds"})};
-
-constexpr tenon_component kPython = tenon::component<Python, PythonShim>(
-    "python", "0.1.0", "A function of a Python file with TRL's signature, in a process of its own.",
-    kOptions);
-
-}  // namespace
-
-TENON_PLUGIN("python", "0.1.0", &kPython)
+                  {.min = "0.001", .unit = "seconds"}))
