@@ -1,0 +1,111 @@
+// A reward that crashes, hangs and returns NaN: the run goes on, counts each, and trains as it would without those samples.
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/json.hpp>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+using testing::HasSubstr;
+
+constexpr int kSteps = 4, kSamples = 4 * 8;  // of a step
+
+class FaultyReward : public testing::Test {
+ protected:
+  FaultyReward() {
+    std::string name = (fs::temp_directory_path() / "tenon-faulty-XXXXXX").string();
+    dir_ = ::mkdtemp(name.data());
+  }
+  ~FaultyReward() override { fs::remove_all(dir_); }
+
+  static std::string read(const fs::path& file) {
+    std::ifstream in(file, std::ios::binary);
+    return {std::istreambuf_iterator<char>(in), {}};
+  }
+
+  // The steps of stage zero with the reward `function` of faulty_reward.py, which is the run's name too.
+  std::vector<json::object> train(const std::string& function) const {
+    std::ofstream(dir_ / (function + ".yaml"))
+        << "run: {name: " << function << R"(, runs: runs, seed: 5, max_reward_failures: 0.2}
+components:
+  sums: {use: running-sum, operands: 3, step_by_step: 0}
+  letters: {use: char, alphabet: "0123456789+-=<>,", eos: "$"}
+  policy: {use: transformer, layers: 1, width: 16, heads: 2, max_len: 40, tokenizer: letters}
+  correct: {use: python, file: ")"
+        << TENON_FAULTY_REWARD << ":" << function << R"(", batch: 1, timeout: 1s}
+  algorithm: {use: grpo}
+pipeline:
+  - {name: base, use: pretrain, model: policy, data: sums, steps: 60, batch: 16, optimizer: {use: adamw, learning_rate: 0.01}}
+  - {name: zero, use: rl, from: base, data: sums, rewards: [{of: correct}], prompts: 4, group_size: 8, steps: 4,
+     max_new_tokens: 6, optimizer: {use: adamw, learning_rate: 0.01}}
+)";
+    const std::string shell = "cd '" + dir_.string() + "' && FAULTY_COUNT='" + function +
+                              ".count' '" TENON_PROGRAM "' run " + function + ".yaml > '" + function +
+                              ".txt' 2>&1";
+    const int status = std::system(shell.c_str());
+    EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0) << output(function);
+    std::vector<json::object> metrics;
+    std::ifstream lines(dir_ / "runs" / function / "metrics.jsonl");
+    for (std::string line; std::getline(lines, line);) {
+      json::object step = json::parse(line).as_object();
+      if (step.at("stage").as_string() == "zero") metrics.push_back(std::move(step));
+    }
+    return metrics;
+  }
+  std::string output(const std::string& run) const { return read(dir_ / (run + ".txt")); }
+
+  std::string weights(const std::string& run) const {
+    for (const auto& stage : fs::directory_iterator(dir_ / "runs" / run / "stages"))
+      if (stage.path().filename().string().starts_with("zero-")) {
+        const json::value done = json::parse(read(stage.path() / "done.json"));
+        return read(stage.path() / "checkpoints" / done.at("checkpoint").as_string().c_str() /
+                    "model.safetensors");
+      }
+    return "";
+  }
+
+  fs::path dir_;
+};
+
+// Samples of all steps with that outcome.
+double samples(const std::vector<json::object>& steps, const char* outcome) {
+  double n = 0;
+  for (const json::object& step : steps)
+    if (const json::value* share = step.if_contains(std::string("reward/correct/") + outcome))
+      n += share->to_number<double>() * kSamples;
+  return n;
+}
+
+TEST_F(FaultyReward, CostsItsOwnSamplesAndNothingElse) {
+  const std::vector<json::object> faulty = train("faulty"), without = train("without");
+  ASSERT_EQ(faulty.size(), static_cast<size_t>(kSteps));
+  ASSERT_EQ(without.size(), faulty.size());
+  EXPECT_NEAR(samples(faulty, "crashed"), 12 + 1, 1e-6);  // every tenth of 128, and a NaN
+  EXPECT_NEAR(samples(faulty, "timed_out"), 2, 1e-6);
+  EXPECT_NEAR(samples(faulty, "not_applicable"), 0, 1e-6);
+  EXPECT_NEAR(samples(without, "not_applicable"), 12 + 1 + 2, 1e-6);
+  EXPECT_NEAR(samples(without, "not_ok"), 0, 1e-6);
+  for (const char* why : {"crashed: the worker was killed by signal 6 (sample ",
+                          "samples have no valid reward and count for nothing"})
+    EXPECT_THAT(output("faulty"), HasSubstr(why));
+  bool learned = false;
+  for (size_t step = 0; step < faulty.size(); ++step) {
+    for (const char* name : {"loss", "grad_norm", "reward/mean", "reward/correct/mean"})
+      EXPECT_EQ(faulty[step].at(name), without[step].at(name)) << name << " of step " << step;
+    learned = learned || faulty[step].at("updates").to_number<double>() > 0;
+  }
+  EXPECT_TRUE(learned);
+  EXPECT_FALSE(weights("faulty").empty());
+  EXPECT_TRUE(weights("faulty") == weights("without"));
+}
+
+}  // namespace
