@@ -65,6 +65,21 @@ std::string text_of(const error_code& code) {
   return code.message();
 }
 
+// A text of the server that may be shown: some echo the key that they do not like.
+std::string without_secrets(std::string text, const Headers& headers) {
+  for (const auto& [name, value] : headers) {
+    if (!beast::iequals(name, "Authorization") && !beast::iequals(name, "X-Api-Key") &&
+        !beast::iequals(name, "Api-Key"))
+      continue;
+    const size_t space = value.find(' ');  // "Bearer KEY"
+    const std::string secret = value.substr(space == std::string::npos ? 0 : space + 1);
+    for (size_t at = text.find(secret); !secret.empty() && at != std::string::npos;
+         at = text.find(secret, at))
+      text.replace(at, secret.size(), "…");
+  }
+  return text;
+}
+
 // A connection to the server, plain or TLS, straight or through a proxy. Of one coroutine.
 class Connection {
  public:
@@ -214,19 +229,20 @@ class Batch {
       if (is_stale) continue;
       ++result.attempts;
       result.failure = fault ? fault->failure : Failure::kNone;
-      result.why = fault ? why_of(*fault, result.attempts) : std::string();
+      result.why = fault ? why_of(requests_[i], *fault, result.attempts) : std::string();
       if (!fault || fault->is_final || result.attempts >= settings_.attempts) co_return;
       asio::steady_timer pause(io_, nanoseconds(pause_after(result.attempts, *fault)));
       co_await pause.async_wait(asio::use_awaitable);
     }
   }
 
-  std::string why_of(const Fault& fault, uint32_t attempts) const {
-    return fault.why + (attempts == 1 ? "" : " (" + std::to_string(attempts) + " attempts)");
+  static std::string why_of(const Request& request, const Fault& fault, uint32_t attempts) {
+    return without_secrets(fault.why, request.headers) +
+           (attempts == 1 ? "" : " (" + std::to_string(attempts) + " attempts)");
   }
 
   Seconds pause_after(uint32_t attempts, const Fault& fault) {
-    if (fault.retry_after && *fault.retry_after <= settings_.max_backoff) return *fault.retry_after;
+    if (fault.retry_after) return std::min(*fault.retry_after, settings_.max_backoff);
     const double doubled = settings_.backoff.count() * std::pow(2.0, std::min(attempts - 1, 30u));
     return Seconds(std::min(doubled, settings_.max_backoff.count()) *
                    std::uniform_real_distribution<double>(0.5, 1)(random_));
@@ -243,10 +259,13 @@ class Batch {
       auto answer = co_await connection.exchange(message_of(request));
       if (!answer.keep_alive()) connection.close();
       response.status = answer.result_int();
-      const auto retry_after = answer[bhttp::field::retry_after];
-      const std::string after(retry_after.data(), retry_after.size());
+      const auto field = [&](bhttp::field name) {
+        return std::string(answer[name].data(), answer[name].size());
+      };
+      const std::string retry_after = field(bhttp::field::retry_after),
+                        location = field(bhttp::field::location);
       response.body = std::move(answer.body());
-      fault = fault_of(request, response, after);
+      fault = fault_of(request, response, retry_after, location);
     } catch (const system_error& e) {
       connection.close();
       fault = fault_of(e.code());
@@ -271,7 +290,7 @@ class Batch {
   }
 
   static std::optional<Fault> fault_of(const Request& request, const Response& response,
-                                       const std::string& retry_after) {
+                                       const std::string& retry_after, const std::string& location) {
     const uint32_t status = response.status;
     if (status >= 200 && status < 300) {
       if (!request.fault) return std::nullopt;
@@ -279,7 +298,10 @@ class Batch {
       return why ? std::optional(Fault{Failure::kUseless, *why}) : std::nullopt;
     }
     std::string why = "status " + std::to_string(status);
-    if (!response.body.empty()) why += ": " + response.body.substr(0, 200);
+    if (status >= 300 && status < 400 && !location.empty())
+      why += ", to " + location.substr(0, 200) + ": redirects are not followed, give that address as the url";
+    else if (!response.body.empty())
+      why += ": " + response.body.substr(0, 200);
     const bool is_passing = status == 408 || status == 425 || status == 429 || status >= 500;
     if (!is_passing) return Fault{Failure::kRefused, why, true};
     Fault fault{Failure::kFailed, why};

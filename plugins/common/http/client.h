@@ -54,7 +54,7 @@ enum class Failure { kNone, kTimedOut, kRefused, kFailed, kUseless, kStopped };
 // kUseless: `fault` of the last answer. kStopped: `stop` said so.
 struct Result {
   Failure failure = Failure::kNone;
-  std::string why;  // of a failure, with the number of attempts
+  std::string why;  // of a failure, with the number of attempts; without the keys of the request's headers, should the server repeat them
   Response response;
   uint32_t attempts = 0;
 };
@@ -69,8 +69,8 @@ class Client {
   Client(const Client&) = delete;
   Client& operator=(const Client&) = delete;
 
-  // Runs all requests, `concurrency` at a time, and returns their results in order. Tried again, after a pause (Retry-After where the server gives
-  // one of at most max_backoff), are connections that fail or break, time-outs, 408, 425, 429, 5xx, and answers with a `fault`. Redirects are not followed
+  // Runs all requests, `concurrency` at a time, and returns their results in order. Tried again, after a pause (Retry-After in seconds where the server
+  // gives it, at most max_backoff), are connections that fail or break, time-outs, 408, 425, 429, 5xx, and answers with a `fault`. Redirects are not followed
   // (kRefused). `stop` is asked every 50 ms; true ends what is left as kStopped.
   std::vector<Result> run(const std::vector<Request>& requests, const std::function<bool()>& stop) const;
 

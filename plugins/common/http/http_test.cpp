@@ -108,7 +108,7 @@ TEST(Client, TriesAgainWhatMayPass) {
     EXPECT_EQ(result.failure, Failure::kNone) << status << result.why;
     EXPECT_EQ(result.attempts, 3u);
   }
-  Server server([&](const Seen&) { return Answer{503, "busy", {{"Retry-After", "0"}}}; });
+  Server server([&](const Seen&) { return Answer{503, "busy", {{"Retry-After", "3600"}}}; });
   const Result result = get_one(server.url(), quick());
   EXPECT_EQ(result.failure, Failure::kFailed);
   EXPECT_EQ(result.why, "status 503: busy (3 attempts)");
@@ -122,6 +122,7 @@ TEST(Client, DoesNotTryAgainWhatWillNotPass) {
     EXPECT_EQ(result.failure, Failure::kRefused) << status;
     EXPECT_EQ(server.requests(), 1) << status;
     EXPECT_THAT(result.why, HasSubstr(std::to_string(status)));
+    EXPECT_THAT(result.why, HasSubstr(status == 301 ? "to /elsewhere" : "no"));
   }
 }
 

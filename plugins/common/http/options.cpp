@@ -29,12 +29,19 @@ std::pair<std::string, std::string> header_of(const std::string& text) {
   return {text.substr(0, colon), value == std::string::npos ? "" : text.substr(value)};
 }
 
+// For a message: a proxy's address may have a password in it.
+std::string without_user(const std::string& url) {
+  const size_t at = url.rfind('@'), scheme = url.find("://");
+  if (at == std::string::npos) return url;
+  return (scheme == std::string::npos ? "" : url.substr(0, scheme + 3)) + "…" + url.substr(at);
+}
+
 std::string proxy_of(Host host, const Url& url) {
   const auto given = host.str_if("proxy");
   const auto found = environment_proxy(url);
   if (!given) {
     if (found)
-      host.info("the environment has the proxy " + *found +
+      host.info("the environment has the proxy " + without_user(*found) +
                 ", which is not used: set proxy: environment to use it");
     return {};
   }

@@ -44,7 +44,9 @@ Url parse_url(std::string_view text) {
   if (!url.target.starts_with('/')) url.target.insert(0, "/");
   if (authority.find('@') != std::string_view::npos)
     throw std::invalid_argument(
-        "an address has a user name or a password in it; give a token by token_env instead");
+        "an address has a user name or a password in it: a server's token is given by token_env, and proxies "
+        "that ask for one "
+        "are not supported");
   if (authority.starts_with('[')) {
     const size_t close = authority.find(']');
     if (close == std::string_view::npos) refuse(text, "has a [ without ]");

@@ -67,9 +67,11 @@ RewardOutcome outcome_of(const json::value& element, const Sample* sample) {
   if (out.status == TENON_R_OK && (reward == nullptr || !reward->is_number()))
     throw std::runtime_error("an element of \"rewards\" that is ok has no number as \"reward\"");
   if (reward != nullptr && reward->is_number()) out.reward = reward->to_number<double>();
-  if (const json::value* notes = object->if_contains("notes"); notes != nullptr && sample != nullptr)
-    for (const auto& note : notes->as_object())
-      sample->note(std::string(note.key()).c_str(), note.value().to_number<double>());
+  if (const json::value* notes = object->if_contains("notes"))
+    for (const auto& note : notes->as_object()) {
+      const double value = note.value().to_number<double>();
+      if (sample != nullptr) sample->note(std::string(note.key()).c_str(), value);
+    }
   return out;
 }
 

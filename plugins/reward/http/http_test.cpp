@@ -120,7 +120,8 @@ TEST(HttpReward, NonsenseIsTriedAgainAndThenCrashed) {
        {"", "nonsense", "[]", "{}", R"({"rewards": 1})", R"({"rewards": []})", R"({"rewards": [1, 2]})",
         R"({"rewards": ["1"]})", R"({"rewards": [{}]})", R"({"rewards": [{"reward": "1"}]})",
         R"({"rewards": [{"status": "fine", "reward": 1}]})",
-        R"({"rewards": [{"reward": 1, "notes": {"a": "b"}, "reason": 3}]})", R"({"rewards": [1e999]})"}) {
+        R"({"rewards": [{"reward": 1, "notes": {"a": "b"}}]})",
+        R"({"rewards": [{"reward": 1, "reason": 3}]})", R"({"rewards": [1e999]})"}) {
     Server server([&](const Seen&) { return Answer{200, body, {}}; });
     const Outcome out = outcomes_of(server, {}, {"a"})[0];
     EXPECT_EQ(out.status, TENON_R_CRASHED) << body;
@@ -152,6 +153,27 @@ TEST(HttpReward, OneRequestThatFailsCostsItsOwnSamples) {
   EXPECT_EQ(out[0].reward, 1);
   EXPECT_EQ(out[1].status, TENON_R_CRASHED);
   EXPECT_EQ(out[2].reward, 3);
+}
+
+TEST(HttpReward, NonsenseInOneAnswerCostsItsOwnSamples) {
+  Server server([](const Seen& seen) {
+    return seen.body.find("poison") != std::string::npos
+               ? Answer{200, R"({"rewards": [{"reward": 1, "notes": {"a": "b"}}]})", {}}
+               : lengths(seen);
+  });
+  const auto out = outcomes_of(server, {{"batch", "1"}}, {"a", "poison", "ccc"});
+  EXPECT_EQ(out[0].reward, 1) << out[0].why;
+  EXPECT_EQ(out[1].status, TENON_R_CRASHED);
+  EXPECT_EQ(out[2].reward, 3) << out[2].why;
+}
+
+TEST(HttpReward, AKeyIsNeverTold) {
+  ::setenv("TENON_HTTP_TEST_TOKEN", "sk-12345", 1);
+  Server server([](const Seen& seen) {
+    return Answer{401, "bad key: " + seen.headers.at("authorization"), {}};
+  });
+  const Outcome out = outcomes_of(server, {{"token_env", "\"TENON_HTTP_TEST_TOKEN\""}}, {"abc"})[0];
+  EXPECT_EQ(out.why, "status 401: bad key: Bearer …");
 }
 
 TEST(HttpReward, HeadersAndToken) {
