@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include "reward_support/code_spans.h"
+#include "reward_support/think_tags.h"
 
 namespace {
 
+using tenon::reward_support::answer_part;
 using tenon::reward_support::code_spans;
+using tenon::reward_support::thought_part;
 using tenon::reward_support::without_code;
 
 std::vector<std::string> inner(std::string_view text) {
@@ -50,6 +53,23 @@ TEST(CodeSpans, ManyFencesThatNothingClosesCostLittle) {
   text.clear();
   for (int i = 1; i < 1000; ++i) text += std::string(static_cast<size_t>(i), '`') + "a";
   EXPECT_EQ(code_spans(text).size(), 0u);
+}
+
+TEST(ThinkTags, Answers) {
+  EXPECT_EQ(answer_part("q", "<think>a</think>4"), "4");
+  EXPECT_EQ(answer_part("q <think>\n", "a</think>4"), "4");
+  EXPECT_EQ(answer_part("q", "<think>a</think>4</think>5"), "5");
+  EXPECT_EQ(answer_part("q", "4"), "4");
+  EXPECT_EQ(answer_part("q", "<think>a, so 4"), "") << "thinking that does not end";
+  EXPECT_EQ(answer_part("q <think>", "a, so 4"), "");
+  EXPECT_EQ(answer_part("q", "</think>4<think>a"), "");
+}
+
+TEST(ThinkTags, Thoughts) {
+  EXPECT_EQ(thought_part("<think>a</think>4"), "<think>a");
+  EXPECT_EQ(thought_part("b <think>a</think>4</think>5"), "b <think>a</think>4");
+  EXPECT_EQ(thought_part("<think>a"), "<think>a");
+  EXPECT_EQ(thought_part("a"), "a");
 }
 
 }  // namespace

@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
-#include <random>
 
 #include "http/options.h"
+#include "reward_support/think_tags.h"
 #include "tenon/reward.hpp"
 #include "verdict.h"
 
@@ -31,15 +31,21 @@ judge::Mode mode_of(const std::string& name) {
 json::string_view view(std::string_view s) {
   return {s.data(), s.size()};
 }
+std::string_view view(const json::string& s) {
+  return {s.data(), s.size()};
+}
 
-// What the server's JSON says in the first choice's message; nothing: it is no such answer.
-std::optional<std::string> content_of(const std::string& body) {
+// The verdict in the first choice's message of a server's JSON.
+judge::Verdict verdict_of(const std::string& body, const judge::Question& question, std::string_view mark) {
   boost::system::error_code error;
   const json::value answer = json::parse(body, error);
-  if (error) return std::nullopt;
-  const json::value* content = answer.find_pointer("/choices/0/message/content", error);
-  if (content == nullptr || !content->is_string()) return std::nullopt;
-  return std::string(content->get_string());
+  const json::value* content = error ? nullptr : answer.find_pointer("/choices/0/message/content", error);
+  if (content == nullptr || !content->is_string())
+    return {std::nullopt, "the server's answer is no chat completion"};
+  const json::value* finish = answer.find_pointer("/choices/0/finish_reason", error);
+  if (finish != nullptr && finish->is_string() && finish->get_string() == "length")
+    return {std::nullopt, "the judge's answer was cut at max_tokens, before its verdict"};
+  return judge::read_verdict(view(content->get_string()), question, mark);
 }
 
 class Judge {
@@ -61,10 +67,7 @@ class Judge {
         queries_(static_cast<size_t>(host.i64("queries"))),
         temperature_(host.f64("temperature")),
         max_tokens_(host.i64("max_tokens")),
-        json_mode_(host.boolean("json_mode")) {
-    std::random_device random;
-    for (int i = 0; i < 4; ++i) nonce_ += "0123456789abcdef"[random() % 16];
-  }
+        json_mode_(host.boolean("json_mode")) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     http::check_endpoint(host, findings);
@@ -83,8 +86,10 @@ class Judge {
     for (size_t i = 0; i < samples.size(); ++i) {
       if (!take_reference(samples[i], references[i], out[i])) continue;
       for (size_t k = 0; k < queries_; ++k) {
-        asked.push_back({i, k % 2 == 0});
-        requests.push_back(request_of(samples[i], references[i], asked.back(), k));
+        const judge::Question question{mode_, samples[i].prompt, judged_part(samples[i]), references[i],
+                                       k % 2 == 0};
+        asked.push_back({i, question, judge::mark_of(question)});
+        requests.push_back(request_of(asked.back(), k));
       }
     }
     const auto results =
@@ -96,7 +101,8 @@ class Judge {
  private:
   struct Asked {
     size_t sample;
-    bool is_completion_first;
+    judge::Question question;
+    std::string mark;
   };
 
   // False: the sample cannot be judged; `out` says why.
@@ -114,18 +120,13 @@ class Judge {
     return false;
   }
 
-  std::string_view judged_part(std::string_view completion) const {
-    constexpr std::string_view kThought = "</think>";
-    const size_t at = completion.rfind(kThought);
-    return !takes_answer_ || at == std::string_view::npos ? completion
-                                                          : completion.substr(at + kThought.size());
+  std::string_view judged_part(const Sample& sample) const {
+    return takes_answer_ ? tenon::reward_support::answer_part(sample.prompt, sample.completion)
+                         : sample.completion;
   }
 
-  http::Request request_of(const Sample& sample, const std::string& reference, const Asked& asked,
-                           size_t k) const {
-    const judge::Question question{mode_, sample.prompt, judged_part(sample.completion), reference,
-                                   asked.is_completion_first};
-    const std::string text = judge::text_of(question, instructions_, nonce_);
+  http::Request request_of(const Asked& asked, size_t k) const {
+    const std::string text = judge::text_of(asked.question, instructions_, asked.mark);
     json::object body{{"model", view(model_)},
                       {"messages", json::array{json::object{{"role", "user"}, {"content", view(text)}}}},
                       {"temperature", temperature_},
@@ -138,11 +139,8 @@ class Judge {
     request.headers = endpoint_.headers;
     request.headers.emplace_back("Content-Type", "application/json");
     request.body = json::serialize(body);
-    request.fault = [mode = mode_, first = asked.is_completion_first](
-                        const http::Response& response) -> std::optional<std::string> {
-      const auto content = content_of(response.body);
-      if (!content) return "the server's answer is no chat completion";
-      const judge::Verdict verdict = judge::read_verdict(*content, mode, first);
+    request.fault = [asked](const http::Response& response) -> std::optional<std::string> {
+      const judge::Verdict verdict = verdict_of(response.body, asked.question, asked.mark);
       return verdict.value ? std::nullopt : std::optional(verdict.fault);
     };
     return request;
@@ -153,7 +151,7 @@ class Judge {
               const std::vector<http::Result>& results, std::vector<RewardOutcome>& out) const {
     std::vector<double> least(samples.size(), 2), most(samples.size(), -2);
     for (size_t j = 0; j < results.size(); ++j) {
-      const auto [i, first] = asked[j];
+      const size_t i = asked[j].sample;
       RewardOutcome& sample = out[i];
       if (j == 0 || asked[j - 1].sample != i) sample = {TENON_R_OK, 0, ""};
       if (results[j].failure != http::Failure::kNone) {
@@ -163,7 +161,7 @@ class Judge {
         continue;
       }
       if (sample.status != TENON_R_OK) continue;
-      const double value = *judge::read_verdict(*content_of(results[j].response.body), mode_, first).value;
+      const double value = *verdict_of(results[j].response.body, asked[j].question, asked[j].mark).value;
       sample.reward += value / static_cast<double>(queries_);
       least[i] = std::min(least[i], value), most[i] = std::max(most[i], value);
     }
@@ -182,7 +180,6 @@ class Judge {
   double temperature_;
   int64_t max_tokens_;
   bool json_mode_;
-  std::string nonce_;
 };
 
 }  // namespace

@@ -18,10 +18,13 @@ struct Question {
   bool is_completion_first = true;  // pairwise: it stands as A
 };
 
+// A word that the texts of a question do not have in them and cannot: it is made of their hash. The same question has the same mark.
+std::string mark_of(const Question& question);
+
 // The text of the judge's turn. `instructions`: what to look at, in the words of the one who configures it; may be empty. What the
-// completion says stands between lines that it cannot write itself: they carry `nonce`, and the judge is told that nothing between them is
+// completion says stands between lines that it cannot write itself, as they carry the mark, and the judge is told that nothing between them is
 // said to it.
-std::string text_of(const Question& question, std::string_view instructions, std::string_view nonce);
+std::string text_of(const Question& question, std::string_view instructions, std::string_view mark);
 
 // What an answer says of the completion, or why it says nothing.
 struct Verdict {
@@ -30,8 +33,8 @@ struct Verdict {
   std::string fault;
 };
 
-// Reads the last JSON object of the answer behind </think>: {"A": 7, "B": 4}, {"score": 7} or {"correct": true}; scores are numbers
-// from 1 to 10. Anything else is a fault, never a low score.
-Verdict read_verdict(std::string_view answer, Mode mode, bool is_completion_first);
+// Reads the last JSON object of the answer behind </think>: {"A": 7, "B": 4, "mark": …}, {"score": 7, "mark": …} or {"correct": true, "mark": …}; scores are
+// numbers from 1 to 10. Without the mark it is a verdict that the completion wrote and the judge quotes. Anything else is a fault, never a low score.
+Verdict read_verdict(std::string_view answer, const Question& question, std::string_view mark);
 
 }  // namespace tenon::judge
