@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "sandbox/sandbox.h"
 
@@ -74,7 +75,9 @@ class Attendance {
     for (size_t k = 0; k < status_.size(); ++k)
       all.push_back({ended_[k] ? -1 : status_[k]->get(), POLLIN, 0});
     for (Stream* s : streams_) all.push_back({s->fd.valid() ? s->fd.get() : -1, POLLIN, 0});
-    if (poll(all.data(), all.size(), milliseconds) <= 0) return;
+    const int ready = poll(all.data(), all.size(), milliseconds);
+    if (ready < 0 && errno != EINTR) throw Error(std::string("poll: ") + std::strerror(errno));
+    if (ready <= 0) return;
     for (size_t k = 0; k < streams_.size(); ++k) {
       Stream& s = *streams_[k];
       if (all[status_.size() + k].revents == 0) continue;

@@ -18,10 +18,10 @@ struct Mount {
   std::string root, point, type, options;
 };
 
-// The cgroup mounts of /proc/self/mountinfo.
-std::vector<Mount> cgroup_mounts() {
+// The cgroup mounts of a file like /proc/self/mountinfo.
+std::vector<Mount> cgroup_mounts(const std::string& file) {
   std::vector<Mount> all;
-  std::ifstream in("/proc/self/mountinfo");
+  std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     std::istringstream fields(line);
     std::string skip, word, source;
@@ -36,9 +36,9 @@ std::vector<Mount> cgroup_mounts() {
 }
 
 // Own groups by controller ("memory"), of version 2 by "".
-std::map<std::string, std::string> own_groups() {
+std::map<std::string, std::string> own_groups(const std::string& file) {
   std::map<std::string, std::string> all;
-  std::ifstream in("/proc/self/cgroup");
+  std::ifstream in(file);
   for (std::string line; std::getline(in, line);) {
     const size_t a = line.find(':'), b = line.find(':', a + 1);
     if (b == std::string::npos) continue;
@@ -62,15 +62,17 @@ bool set(const std::string& file, const std::string& value) {
   return out.good();
 }
 
-std::string new_folder(const std::string& parent) {
+std::string new_folder(const std::string& parent, const CgroupSystem& system) {
   static std::atomic<unsigned> count{0};
   std::string path = parent + "/tenon-" + std::to_string(getpid()) + "-" + std::to_string(++count);
-  return mkdir(path.c_str(), 0700) == 0 ? path : "";
+  const bool is_made = system.make ? system.make(path) : mkdir(path.c_str(), 0700) == 0;
+  return is_made ? path : "";
 }
 
-bool make_v2(const Mount& m, const std::string& group, uint64_t memory, uint64_t processes, Cgroups& out) {
+bool make_v2(const CgroupSystem& system, const Mount& m, const std::string& group, uint64_t memory,
+             uint64_t processes, Cgroups& out) {
   const std::string parent = folder_of(m, group);
-  const std::string path = new_folder(parent);
+  const std::string path = new_folder(parent, system);
   if (path.empty()) return false;
   if (access((path + "/memory.max").c_str(), W_OK) != 0)
     set(parent + "/cgroup.subtree_control", "+memory +pids");
@@ -88,9 +90,9 @@ bool make_v2(const Mount& m, const std::string& group, uint64_t memory, uint64_t
   return true;
 }
 
-void make_v1(const Mount& m, const std::string& controller, const std::string& group,
-             const std::string& limit, uint64_t value, Cgroups& out) {
-  const std::string path = new_folder(folder_of(m, group));
+void make_v1(const CgroupSystem& system, const Mount& m, const std::string& controller,
+             const std::string& group, const std::string& limit, uint64_t value, Cgroups& out) {
+  const std::string path = new_folder(folder_of(m, group), system);
   if (path.empty()) return;
   if (value != 0 && !set(path + "/" + limit, std::to_string(value))) {
     rmdir(path.c_str());
@@ -107,19 +109,20 @@ bool lists(const std::string& options, const std::string& word) {
 
 }  // namespace
 
-Cgroups make_cgroups(uint64_t memory, uint64_t processes) {
+Cgroups make_cgroups(uint64_t memory, uint64_t processes, const CgroupSystem& system) {
   Cgroups out;
-  const auto groups = own_groups();
-  const auto mounts = cgroup_mounts();
+  const auto groups = own_groups(system.groups);
+  const auto mounts = cgroup_mounts(system.mounts);
   for (const Mount& m : mounts)
-    if (m.type == "cgroup2" && groups.contains("") && make_v2(m, groups.at(""), memory, processes, out))
+    if (m.type == "cgroup2" && groups.contains("") &&
+        make_v2(system, m, groups.at(""), memory, processes, out))
       return out;
   for (const Mount& m : mounts) {
     if (m.type != "cgroup") continue;
     if (lists(m.options, "memory") && groups.contains("memory"))
-      make_v1(m, "memory", groups.at("memory"), "memory.limit_in_bytes", memory, out);
+      make_v1(system, m, "memory", groups.at("memory"), "memory.limit_in_bytes", memory, out);
     if (lists(m.options, "pids") && groups.contains("pids"))
-      make_v1(m, "pids", groups.at("pids"), "pids.max", processes, out);
+      make_v1(system, m, "pids", groups.at("pids"), "pids.max", processes, out);
   }
   if (out.folders.empty())
     out.description =

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,8 +14,15 @@ struct Cgroups {
   std::string description;           // "v1 memory, pids", or why there is none
 };
 
-// Makes groups below the process's own, version 2 or 1, with the limits given (0: none). What cannot be had is left out and said in the description.
-Cgroups make_cgroups(uint64_t memory, uint64_t processes);
+// Where the hierarchies are, and how a group is made: of this process. Tests put a tree of plain files in its place.
+struct CgroupSystem {
+  std::string mounts = "/proc/self/mountinfo", groups = "/proc/self/cgroup";
+  std::function<bool(const std::string& folder)> make;  // empty: mkdir
+};
+
+// Makes groups below the process's own, with the limits given in bytes and processes (0: none): of version 2 where it has both controllers, else of version
+// 1. Swap is not to be used. What cannot be had is left out and said in the description.
+Cgroups make_cgroups(uint64_t memory, uint64_t processes, const CgroupSystem& system = {});
 void remove_cgroups(const Cgroups& groups);
 
 }  // namespace tenon::sandbox

@@ -54,7 +54,8 @@ struct Stream {
 };
 
 // Waits for programs that were started in the box, reading what they write. status: the judge's ends of their status sockets. Ends when
-// the first of them has ended (the others are killed) or at the limit (all are killed), and when the ends of all are known.
+// the first of them has ended (the others are killed) or at the limit (all are killed), and when the ends of all are known. Throws Error where it cannot
+// wait; the programs are killed when their status sockets are closed.
 std::vector<Outcome> attend(const std::vector<Fd*>& status, const std::vector<Stream*>& streams,
                             double wall_seconds);
 
@@ -73,6 +74,9 @@ class Sandbox {
 
   // The folder that prepare jobs fill, as programs in the box see it.
   std::string shared_folder() const { return temporary_ + kSharedFolder; }
+
+  // False once the box has ended, by itself or killed: it starts nothing any more.
+  bool is_there() const;
 
   // Starts a job. fds: as BoxJob says, without the status socket, which is returned. Throws Error where the box is gone.
   Fd launch(const BoxJob& job, const std::vector<int>& fds);

@@ -27,7 +27,7 @@ Ran run(Sandbox& box, std::vector<std::string> argv, std::string_view input = ""
   job.policy = policy;
   job.argv = std::move(argv);
   job.environment = {"PATH=/usr/bin:/bin", "LC_ALL=C.UTF-8"};
-  job.limits = {3, uint64_t{1} << 30, 0, 64 << 20, 16 << 20, 0};
+  job.limits = {1, uint64_t{1} << 30, 0, 64 << 20, 16 << 20, 0};
   Fd status = box.launch(job, {in.get(), their_out.get(), their_err.get()});
   their_out.reset();
   their_err.reset();
@@ -103,11 +103,11 @@ TEST_P(EveryLayer, ABuildHasAFolderOfItsOwn) {
 }
 
 TEST_P(EveryLayer, LimitsAreKept) {
-  EXPECT_TRUE(run(*box_, {"/bin/sleep", "60"}, "", Policy::kRun, 0.2).outcome.timed_out);
+  EXPECT_TRUE(run(*box_, {"/bin/sleep", "60"}, "", Policy::kRun, 0.1).outcome.timed_out);
   EXPECT_TRUE(run(*box_, {"/usr/bin/yes"}, "", Policy::kRun, 5, 1 << 16).outcome.output_limit);
   const Ran busy = run(*box_, {"/bin/sh", "-c", "while :; do :; done"}, "", Policy::kRun, 20);
   EXPECT_EQ(busy.signal(), SIGKILL);
-  EXPECT_GE(busy.outcome.report.cpu_us, 2'500'000u);
+  EXPECT_GE(busy.outcome.report.cpu_us, 500'000u);
   EXPECT_FALSE(busy.outcome.timed_out);
 }
 

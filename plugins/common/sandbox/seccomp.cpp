@@ -229,16 +229,45 @@ constexpr const char* kRefused[] = {"socket",
 constexpr const char* kAbsent[] = {"clone3",          "io_uring_setup", "openat2",
                                    "copy_file_range", "futex_waitv",    "landlock_create_ruleset"};
 
-constexpr const char* kBuildBesides[] = {"fork",      "vfork",        "mkdir",      "mkdirat",
-                                         "rmdir",     "unlink",       "unlinkat",   "rename",
-                                         "renameat",  "renameat2",    "symlink",    "symlinkat",
-                                         "link",      "linkat",       "chmod",      "fchmod",
-                                         "fchmodat",  "ftruncate",    "truncate",   "fallocate",
-                                         "utimensat", "utimes",       "utime",      "chdir",
-                                         "fchdir",    "flock",        "fsync",      "statfs",
-                                         "fstatfs",   "memfd_create", "creat",      "sched_setaffinity",
-                                         "msync",     "getpriority",  "socketpair", "sendto",
-                                         "recvfrom",  "sendmsg",      "recvmsg",    "shutdown"};
+constexpr const char* kBuildBesides[] = {"fork",
+                                         "vfork",
+                                         "mkdir",
+                                         "mkdirat",
+                                         "rmdir",
+                                         "unlink",
+                                         "unlinkat",
+                                         "rename",
+                                         "renameat",
+                                         "renameat2",
+                                         "symlink",
+                                         "symlinkat",
+                                         "link",
+                                         "linkat",
+                                         "chmod",
+                                         "fchmod",
+                                         "fchmodat",
+                                         "ftruncate",
+                                         "truncate",
+                                         "fallocate",
+                                         "utimensat",
+                                         "utimes",
+                                         "utime",
+                                         "chdir",
+                                         "fchdir",
+                                         "flock",
+                                         "fsync",
+                                         "statfs",
+                                         "fstatfs",
+                                         "creat",
+                                         "sched_setaffinity",
+                                         "msync",
+                                         "getpriority",
+                                         "socketpair",
+                                         "sendto",
+                                         "recvfrom",
+                                         "sendmsg",
+                                         "recvmsg",
+                                         "shutdown"};
 
 // Kills the process instead of sending SIGSYS: no handler of the program's runs. Owns the libseccomp context.
 class Filter {
@@ -246,6 +275,8 @@ class Filter {
   Filter() : context_(seccomp_init(SCMP_ACT_KILL_PROCESS), seccomp_release) {
     if (!context_) throw std::runtime_error("libseccomp gives no filter for this architecture");
     check(seccomp_attr_set(context_.get(), SCMP_FLTATR_CTL_OPTIMIZE, 2), "binary tree");
+    check(seccomp_attr_set(context_.get(), SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS),
+          "calls of other architectures");
   }
   // Of calls that this architecture does not have nothing is said.
   void rule(uint32_t action, const char* name, std::initializer_list<scmp_arg_cmp> args = {}) {

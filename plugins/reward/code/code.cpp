@@ -1,13 +1,9 @@
 // Reward `code`: does the program that the policy wrote pass the row's tests? Everything untrusted runs in a sandbox; expected results stay outside.
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
-#include <mutex>
 #include <thread>
 
-#include "compiled.h"
-#include "python.h"
-#include "sandbox/sandbox.h"
-#include "task.h"
+#include "judge.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -39,6 +35,11 @@ constexpr tenon::OptionTable kCommands{
     tenon::text("run", nullptr, "Shell text that runs it, on standard input and output.",
                 {.flags = TENON_O_REQUIRED}),
 };
+
+// Whether rows may be judged in C++.
+bool may_need_cpp(const std::string& language) {
+  return language == "cpp" || language == "auto";
+}
 
 class Code {
  public:
@@ -77,6 +78,16 @@ class Code {
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
+    try {
+      find_python(host.str("python"));
+    } catch (const std::runtime_error& e) {
+      findings.error("python", e.what());
+    }
+    try {
+      find_compiler(host.str("compiler"), may_need_cpp(host.str("language")));
+    } catch (const std::runtime_error& e) {
+      findings.error("compiler", e.what());
+    }
     for (uint64_t k = 0; k < host.count("commands"); ++k) {
       const std::string at = "commands." + std::to_string(k) + ".";
       const std::string name = host.str((at + "name").c_str());
@@ -96,22 +107,38 @@ class Code {
   // Judges all samples of a call, several at a time.
   std::vector<tenon::RewardOutcome> operator()(const std::vector<tenon::Sample>& samples,
                                                const tenon_call* call) {
-    std::vector<tenon::RewardOutcome> outcomes(samples.size());
+    std::vector<Judged> judged(samples.size());
     std::atomic<size_t> next{0};
     auto work = [&] {
-      for (size_t i = 0; (i = next.fetch_add(1)) < samples.size();)
-        outcomes[i] =
-            tenon::outcome_or_why([&] { return outcome(judge(call, samples[i]), samples[i]); });
+      for (size_t i = 0; (i = next.fetch_add(1)) < samples.size();) {
+        Judged& one = judged[i];
+        one.outcome = tenon::outcome_or_why([&]() -> tenon::RewardOutcome {
+          one.result = judge(call, samples[i]);
+          return {TENON_R_OK, 0, {}};
+        });
+      }
     };
-    std::vector<std::thread> threads;
-    for (size_t k = 1; k < std::min<size_t>(workers_, samples.size()); ++k) threads.emplace_back(work);
-    work();
-    for (std::thread& t : threads) t.join();
+    {
+      std::vector<std::jthread> threads;
+      try {
+        for (size_t k = 1; k < std::min<size_t>(workers_, samples.size()); ++k) threads.emplace_back(work);
+      } catch (const std::system_error&) {  // fewer threads take longer
+      }
+      work();
+    }
+    std::vector<tenon::RewardOutcome> outcomes;
+    for (size_t i = 0; i < samples.size(); ++i)
+      outcomes.push_back(judged[i].outcome.status == TENON_R_OK ? outcome(judged[i].result, samples[i])
+                                                                : judged[i].outcome);
     return outcomes;
   }
 
  private:
-  // Any thread: notes of different samples do not touch each other.
+  struct Judged {
+    Result result;
+    tenon::RewardOutcome outcome;  // not ok: there is no result
+  };
+
   tenon::RewardOutcome outcome(const Result& r, const tenon::Sample& sample) const {
     const std::string text = printable(std::string(name_of(r.verdict)) + ": " + r.detail +
                                        (r.detail.empty() ? "" : " ") + "[" + sandbox::name_of(r.layer) + "]");
@@ -137,7 +164,7 @@ class Code {
                                                 : sandbox::Layer::kSeccomp;
     for (const std::string& folder : setup.python.folders) setup.box.read_only.push_back(folder);
     for (const std::string& folder : host_.strs("sandbox.read_only")) setup.box.read_only.push_back(folder);
-    setup.compiler = find_compiler(host_.str("compiler"), setup.box.read_only, may_need_cpp(language_));
+    setup.compiler = find_compiler(host_.str("compiler"), may_need_cpp(language_));
     const uint64_t largest = std::max(settings_.limits.memory, settings_.limits.build_memory);
     setup.box.memory = workers_ * (largest + setup.box.work_bytes) + setup.box.shared_bytes;
     setup.box.processes = workers_ * 300 + 64;
@@ -161,7 +188,8 @@ class Code {
     std::string language;
     const std::string program = program_of(task, sample.completion, language_, language);
     if (!program.empty()) return judge_->judge(task, program, language, settings_);
-    Result result = judge_->check(task, settings_);  // a row that can judge nothing is no row that this sample fails
+    Result result =
+        judge_->check(task, settings_);  // a row that can judge nothing is no row that this sample fails
     result.fail(Verdict::kNoCode, "the completion has no code");
     return result;
   }

@@ -1,107 +1,136 @@
-// Tests of the reward code: verdicts of each kind, forms of rows, and what a solution cannot do to be called right.
+// Tests of the reward code: verdicts of each kind, forms of rows, what a solution cannot do to be called right, and what is no solution's fault.
 // SPDX-License-Identifier: Apache-2.0
+#include <dirent.h>
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
-#include "tenon/reward.hpp"
-#include "tenon/testing.hpp"
+#include <algorithm>
+#include <fstream>
+
+#include "testing/rows.h"
 
 extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
 
 namespace {
 
+using tenon::code::testing::judge_rows;
+using tenon::code::testing::Row;
 using tenon::json::quote;
 using tenon::testing::Verdict;
 using Reward = tenon::testing::Instance<tenon_reward_vt>;
 
 std::unique_ptr<Reward> make(std::map<std::string, std::string> options = {}) {
-  options.try_emplace("time", "\"1s\"");
+  options.try_emplace("time", "\"0.9s\"");
+  options.try_emplace("workers", "2");
+  options.try_emplace("flags", R"(["-std=c++17", "-O1", "-pipe"])");
   return std::make_unique<Reward>(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
                                   std::move(options));
 }
 
 // One instance for the tests that need no options of their own: a box takes a moment to start.
-Verdict judge(const std::string& completion, const std::string& meta) {
+const Reward& usual() {
   static const std::unique_ptr<Reward> reward = make();
-  return tenon::testing::judge(*reward, completion, meta);
+  return *reward;
 }
-std::string verdict(const std::string& completion, const std::string& meta) {
-  const Verdict v = judge(completion, meta);
-  EXPECT_EQ(v.reward, v.why.starts_with("ok") ? 1 : 0) << v.why;
-  return v.status == TENON_R_OK ? v.why.substr(0, v.why.find(':'))
-                                : "status " + std::to_string(v.status) + ": " + v.why;
+
+// "ok", "wrong", …; of a sample without a reward its status and reason.
+std::string name_of(const Verdict& v) {
+  if (v.status != TENON_R_OK) return "status " + std::to_string(v.status) + ": " + v.why;
+  EXPECT_EQ(v.reward, v.why.starts_with("ok:") ? 1 : 0) << v.why;
+  return v.why.substr(0, v.why.find(':'));
 }
-std::string fenced(const std::string& language, const std::string& code) {
-  return "Here it is.\n```" + language + "\n" + code + "```\n";
+
+struct Case {
+  std::string expected, completion, meta;
+};
+void expect(const std::vector<Case>& cases) {
+  std::vector<Row> rows;
+  for (const Case& c : cases) rows.push_back({c.completion, c.meta, ""});
+  const auto verdicts = judge_rows(usual(), rows);
+  for (size_t i = 0; i < cases.size(); ++i)
+    EXPECT_EQ(name_of(verdicts[i]), cases[i].expected) << verdicts[i].why << "\n" << cases[i].completion;
+}
+
+std::string python(const std::string& code) {
+  return "Here it is.\n```python\n" + code + "```\n";
+}
+std::string cpp(const std::string& code) {
+  return "Here it is.\n```cpp\n" + code + "```\n";
 }
 
 const std::string kSum = R"({"tests": {"inputs": ["1 2\n", "3 4\n"], "outputs": ["3\n", "7\n"]}})";
 const std::string kAdd =
     R"({"test_list": ["assert add(1, 2) == 3", "assert add(0.1, 0.2) == 0.3", "assert add([1], [2]) == [1, 2]"]})";
+const std::string kSumCode = "print(sum(map(int, input().split())))\n";
 
 TEST(Code, PythonOnStandardInput) {
-  EXPECT_EQ(verdict(fenced("python", "a, b = map(int, input().split())\nprint(a + b)\n"), kSum), "ok");
-  EXPECT_EQ(verdict("<think>```python\nprint(1)\n```</think>\n" +
-                        fenced("python", "print(sum(map(int, input().split())))\n"),
-                    kSum),
-            "ok");
-  EXPECT_EQ(verdict(fenced("python", "print(3)\n"), kSum), "wrong");
-  EXPECT_EQ(verdict(fenced("python", "print(1 / 0)\n"), kSum), "runtime_error");
-  EXPECT_EQ(verdict(fenced("python", "print(\n"), kSum), "compile_error");
-  EXPECT_EQ(verdict(fenced("python", "while True: pass\n"), kSum), "time");
-  EXPECT_EQ(verdict(fenced("python", "x = 'a' * 10**11\n"), kSum), "memory");
-  EXPECT_EQ(verdict(fenced("python", "while True: print('x' * 10**6)\n"), kSum), "output_limit");
-  EXPECT_EQ(verdict(" \n", kSum), "no_code");
-  EXPECT_EQ(verdict(fenced("python",
-                           "import threading\nthreading.Thread(target=lambda: print(sum(map(int, "
-                           "input().split())))).start()\n"),
-                    kSum),
-            "ok");
+  expect({{"ok", python("a, b = map(int, input().split())\nprint(a + b)\n"), kSum},
+          {"ok", "<think>```python\nprint(1)\n```</think>\n" + python(kSumCode), kSum},
+          {"ok", python(kSumCode) + "It prints\n```\n3\n```\n", kSum},
+          {"ok",
+           python("import threading\nthreading.Thread(target=lambda: " +
+                  kSumCode.substr(0, kSumCode.size() - 1) + ").start()\n"),
+           kSum},
+          {"no_code", "<think>\n" + python(kSumCode), kSum},
+          {"wrong", python("print(3)\n"), kSum},
+          {"runtime_error", python("print(1 / 0)\n"), kSum},
+          {"compile_error", python("print(\n"), kSum},
+          {"time", python("while True: pass\n"), kSum},
+          {"memory", python("x = 'a' * 10**11\n"), kSum},
+          {"output_limit", python("while True: print('x' * 10**6)\n"), kSum},
+          {"no_code", " \n", kSum}});
+}
+
+TEST(Code, ThePythonThatProgramsAreUsedTo) {
+  expect({{"ok", python(kSumCode + "exit()\n"), kSum},
+          {"ok", python(kSumCode + "import sys\nsys.stdout.close()\n"), kSum},
+          {"ok", python("import sys\n" + kSumCode + "sys.stdout = None\n"), kSum},
+          {"ok",
+           python("import sys\nsys.setrecursionlimit(10**6)\ndef f(n): return n and f(n - 1)\nf(10**4)\n" +
+                  kSumCode),
+           kSum},
+          {"ok",
+           python("import os, sys\ndata = os.read(0, os.fstat(0).st_size).split()\nos.write(1, b'%d' % "
+                  "sum(map(int, data)))\n"),
+           kSum},
+          {"ok", python("if __name__ == '__main__':\n    " + kSumCode), kSum},
+          {"runtime_error", python(kSumCode + "exit(1)\n"), kSum}});
 }
 
 TEST(Code, CppOnStandardInput) {
-  EXPECT_EQ(
-      verdict(
-          fenced("cpp",
-                 "#include <iostream>\nint main() { int a, b; std::cin >> a >> b; std::cout << a + b; }\n"),
-          kSum),
-      "ok");
-  EXPECT_EQ(verdict(fenced("cpp",
-                           "#include <bits/stdc++.h>\nusing namespace std;\nint main() { int a, b; cin >> a "
-                           ">> b; cout << a + b << endl; }\n"),
-                    kSum),
-            "ok");
-  EXPECT_EQ(verdict(fenced("cpp", "int main() { return 0; }\n"), kSum), "wrong");
-  EXPECT_EQ(verdict(fenced("cpp", "int main() { return *(volatile int*)0; }\n"), kSum), "runtime_error");
-  EXPECT_EQ(verdict(fenced("cpp", "int main() { for (volatile int i = 0;; i = i + 1); }\n"), kSum), "time");
-  EXPECT_EQ(
-      verdict(fenced("cpp", "#include <vector>\nint main() { std::vector<char> v(1L << 40, 1); }\n"), kSum),
-      "memory");
-  EXPECT_EQ(verdict(fenced("cpp", "int main() { return x; }\n"), kSum), "compile_error");
+  const std::string read = "#include <cstdio>\nint a, b;\n";
+  expect(
+      {{"ok", cpp(read + "int main() { if (scanf(\"%d %d\", &a, &b)) printf(\"%d\", a + b); }\n"), kSum},
+       {"wrong", cpp("int main() { return 0; }\n"), kSum},
+       {"runtime_error", cpp("int main() { return *(volatile int*)0; }\n"), kSum},
+       {"time", cpp("int main() { for (volatile int i = 0;; i = i + 1); }\n"), kSum},
+       {"memory", cpp("#include <new>\nint main() { new char[1L << 40]; throw std::bad_alloc(); }\n"), kSum},
+       {"compile_error", cpp("int main() { return x; }\n"), kSum}});
 }
 
 TEST(Code, FunctionsUnderAsserts) {
-  EXPECT_EQ(verdict(fenced("python", "def add(a, b):\n    return a + b\n"), kAdd), "ok");
-  EXPECT_EQ(verdict(fenced("python", "def add(a, b):\n    return a - b\n"), kAdd), "wrong")
-      << "the first failure is the verdict";
+  const std::string truth = R"x({"test_list": ["assert f(1) is True", "assert not f(0)"]})x";
+  expect({{"ok", python("def add(a, b):\n    return a + b\n"), kAdd},
+          {"wrong", python("def add(a, b):\n    return a - b\n"), kAdd},
+          {"ok", python("def f(x): return x == 1\n"), truth},
+          {"wrong", python("def f(x): return x\n"), truth}});
 }
 
 TEST(Code, AResultIsAPlainValue) {
-  for (const char* code :
-       {"class A:\n    def __eq__(self, o): return True\ndef add(a, b): return A()\n",
-        "class A(int):\n    def __eq__(self, o): return True\n    def __ne__(self, o): return False\ndef "
-        "add(a, b): return A()\n",
-        "class A(list):\n    def __eq__(self, o): return True\ndef add(a, b): return A()\n"})
-    EXPECT_EQ(verdict(fenced("python", code), kAdd), "wrong") << code;
+  for (const std::string base : {"", "(int)", "(list)", "(str)", "(dict)"})
+    expect({{"wrong",
+             python("class A" + base +
+                    ":\n    def __eq__(self, o): return True\n    def __ne__(self, o): return False\n    def "
+                    "__hash__(self): return 0\ndef add(a, b): return A()\n"),
+             kAdd}});
 }
 
 TEST(Code, LeavingEarlyIsNoSuccess) {
-  for (const char* how : {"sys.exit(0)", "os._exit(0)", "raise SystemExit", "quit()"}) {
-    EXPECT_EQ(
-        verdict(fenced("python", std::string("import os, sys\ndef add(a, b):\n    ") + how + "\n"), kAdd),
-        "runtime_error")
-        << how;
-    EXPECT_NE(verdict(fenced("python", std::string("import os, sys\n") + how + "\n"), kAdd), "ok") << how;
-  }
+  for (const char* how : {"sys.exit(0)", "os._exit(0)", "raise SystemExit", "quit()"})
+    expect({{"runtime_error", python(std::string("import os, sys\ndef add(a, b):\n    ") + how + "\n"), kAdd},
+            {"runtime_error", python(std::string("import os, sys\n") + how + "\n"), kAdd}});
 }
 
 const std::string kHumanEval =
@@ -119,17 +148,32 @@ const std::string kLoop =
     "}";
 
 TEST(Code, HumanEvalRows) {
-  EXPECT_EQ(verdict("    return [2 * v for v in x]\n\ndef more(:\n", kHumanEval), "ok")
-      << "a continuation, cut where the function ends";
-  EXPECT_EQ(
-      verdict(fenced("python", "def twice(x: List[int]):\n    return [2 * v for v in x]\n"), kHumanEval),
-      "ok")
-      << "with the prompt's imports";
-  EXPECT_EQ(verdict("    return x\n", kHumanEval), "wrong");
-  EXPECT_EQ(verdict("    return x ** 0.5\n", kLoop), "ok") << "the tests run in a process of their own";
-  EXPECT_EQ(verdict("    return x\n", kLoop), "wrong");
-  EXPECT_EQ(verdict("    import os; os._exit(0)\n", kLoop), "runtime_error");
-  EXPECT_EQ(verdict("    import builtins\n    builtins.abs = lambda v: 0\n    return 7\n", kLoop), "wrong");
+  expect({{"ok", "    return [2 * v for v in x]\n\ndef more(:\n", kHumanEval},
+          {"ok", python("def twice(x: List[int]):\n    return [2 * v for v in x]\n"), kHumanEval},
+          {"ok", python("from __future__ import annotations\ndef twice(x):\n    return [2 * v for v in x]\n"),
+           kHumanEval},
+          {"wrong", "    return x\n", kHumanEval},
+          {"ok", "    return x ** 0.5\n", kLoop},
+          {"wrong", "    return x\n", kLoop},
+          {"runtime_error", "    import os; os._exit(0)\n", kLoop},
+          {"wrong", "    import builtins\n    builtins.abs = lambda v: 0\n    return 7\n", kLoop}});
+}
+
+// The tests hand a result on to the next call: what cannot be handed on must not make the row look unusable.
+TEST(Code, NoResultMakesARowUnusable) {
+  const std::string round =
+      R"({"entry_point": "f", "prompt": "", "test": "def check(f):\n    for k in [1, 2]:\n        assert f(f(k)) == k\n"})";
+  const std::string raw =
+      "import os, struct\ndef frame(body): return struct.pack('<Q', len(body)) + body\n"
+      "def put(body): os.write(4, frame(b'l' + struct.pack('<Q', 2) + body + b'N')); os.read(4, 1 << 16)\n";
+  expect({{"ok", python("def f(x): return -x\n"), round},
+          {"wrong", python("def f(x): return 1 << 10**5\n"), round},
+          {"runtime_error", python("def f(x): return 1 << 10**7\n"), round},
+          {"runtime_error", python("def f(x):\n    for _ in range(200): x = [x]\n    return x\n"), round},
+          {"runtime_error", python("def f(x): return 'x' * (9 << 20)\n"), round},
+          {"runtime_error",
+           python(raw + "def f(x): put(b'i' + struct.pack('<Q', 1 << 20) + b'f' * (1 << 20))\n"), round},
+          {"runtime_error", python(raw + "def f(x): put(b'N' * 7)\n"), round}});
 }
 
 const std::string kCpp = "{\"declaration\": " +
@@ -141,48 +185,111 @@ const std::string kCpp = "{\"declaration\": " +
                          "}";
 
 TEST(Code, CppFunctions) {
-  EXPECT_EQ(verdict("    int s = 0;\n    for (int v : values) s += v;\n    return s;\n}\n", kCpp), "ok");
-  EXPECT_EQ(verdict(fenced("cpp",
-                           "int total(vector<int> values) { int s = 0; for (int v : values) s += v; return "
-                           "s; }\nint main() { return total({}); }\n"),
-                    kCpp),
-            "ok");
-  EXPECT_EQ(verdict("    return 3;\n}\n", kCpp), "wrong");
-  EXPECT_EQ(verdict("    _Exit(0);\n}\n", kCpp), "runtime_error");
-  EXPECT_EQ(verdict("    return 3;\n}\nstruct S { S() { _Exit(0); } } s;\n", kCpp), "runtime_error");
-  EXPECT_EQ(verdict("    return 3;\n}\n#define assert(x)\n", kCpp), "wrong");
-  EXPECT_EQ(verdict("    return values[0] +;\n}\n", kCpp), "compile_error");
+  expect({{"ok", "    int s = 0;\n    for (int v : values) s += v;\n    return s;\n}\n", kCpp},
+          {"ok",
+           cpp("struct set { int s = 0; };\nint total(vector<int> values) { set a; for (int v : values) a.s "
+               "+= v; "
+               "return a.s; }\nint main() { return total({}); }\n"),
+           kCpp},
+          {"wrong", "    return 3;\n}\n#define assert(x)\n", kCpp},
+          {"runtime_error", "    return 3;\n}\nstruct S { S() { _Exit(0); } } s;\n", kCpp},
+          {"compile_error", "    return values[0] +;\n}\n", kCpp}});
 }
 
-TEST(Code, RowsWithoutTestsAreRefused) {
-  EXPECT_EQ(judge("print(1)", "{}").status, TENON_R_REFUSED);
-  EXPECT_EQ(judge("print(1)", R"({"tests": {"inputs": ["1"], "outputs": []}})").status, TENON_R_REFUSED);
+TEST(Code, ARowThatCanJudgeNothingDoesNotApplyWhateverTheCompletion) {
+  const std::string broken[] = {
+      "{}",
+      R"({"tests": {"inputs": ["1"], "outputs": []}})",
+      R"({"tests": {"inputs": [["1"]], "outputs": ["1"]}})",
+      R"({"test_list": []})",
+      R"({"test_list": ["assert f(1 == 2"]})",
+      R"({"test_list": ["assert f(1) == 2"], "test_setup_code": "x = ("})",
+      R"({"test_list": ["assert f(1) == 2"], "test_setup_code": "x = 1 / 0"})",
+      R"({"test": "def check(f):\n    assert f(1) == 2", "prompt": "def f(x):\n"})",
+      R"({"test": "def chek(f):\n    assert f(1) == 2", "prompt": "def f(x):\n", "entry_point": "f"})",
+      R"({"test": "int main() { assert(f(1) == 2; }", "declaration": "#include <assert.h>\nint f(int x) {\n"})",
+      R"({"test": "int main() { f(nullptr); }", "declaration": "int f(int* x) {\n"})",
+      R"({"test": "int main() {}", "declaration": "int x;\n"})",
+      R"({"language": "cobol", "tests": [{"input": "", "output": ""}]})"};
+  std::vector<Row> rows;
+  for (const std::string& meta : broken)
+    for (const char* completion : {"", "def f(x):\n    return 2\n"}) rows.push_back({completion, meta, ""});
+  const auto verdicts = judge_rows(usual(), rows);
+  for (size_t i = 0; i < rows.size(); ++i) {
+    EXPECT_EQ(verdicts[i].status, TENON_R_NOT_APPLICABLE) << rows[i].meta << "\n" << verdicts[i].why;
+    EXPECT_FALSE(verdicts[i].why.empty());
+  }
 }
 
 TEST(Code, SharesAndValues) {
   const auto reward = make({{"credit", "\"share\""}, {"right", "2"}, {"wrong", "-1"}});
-  EXPECT_EQ(tenon::testing::judge(*reward, "print(3)", kSum).reward, 0.5);
-  EXPECT_EQ(tenon::testing::judge(*reward, "print(0)", kSum).reward, -1);
-  EXPECT_EQ(tenon::testing::judge(*reward, "print(sum(map(int, input().split())))", kSum).reward, 2);
+  const auto verdicts =
+      judge_rows(*reward, {{"print(3)", kSum, ""}, {"print(0)", kSum, ""}, {kSumCode, kSum, ""}});
+  EXPECT_EQ(verdicts[0].reward, 0.5);
+  EXPECT_EQ(verdicts[1].reward, -1);
+  EXPECT_EQ(verdicts[2].reward, 2);
+  EXPECT_EQ(verdicts[0].notes.at("passed"), 0.5);
 }
 
 TEST(Code, OtherLanguagesByCommands) {
   const auto reward = make(
       {{"commands",
         R"([{"name": "sh", "file": "a.sh", "run": "sh a.sh"}, {"name": "c", "file": "a.c", "build": "gcc a.c -o a", "keep": "a", "run": "./a"}])"}});
-  EXPECT_EQ(tenon::testing::judge(*reward, fenced("sh", "read a b; echo $((a + b))\n"),
-                                  R"({"language": "sh", "tests": [{"input": "1 2", "output": "3"}]})")
-                .reward,
-            1);
-  EXPECT_EQ(
-      tenon::testing::judge(*reward, "x", R"({"language": "cobol", "tests": [{"input": "", "output": ""}]})")
-          .status,
-      TENON_R_REFUSED);
+  const std::string sh = R"({"language": "sh", "tests": [{"input": "1 2", "output": "3"}]})",
+                    c = R"({"language": "c", "tests": [{"input": "1 2", "output": "3"}]})";
+  const auto verdicts = judge_rows(*reward, {{"```sh\nread a b; echo $((a + b))\n```\n", sh, ""},
+                                             {"#include <stdio.h>\nint main() { puts(\"3\"); }\n", c, ""},
+                                             {"int main() { return x; }\n", c, ""}});
+  EXPECT_EQ(name_of(verdicts[0]), "ok");
+  EXPECT_EQ(name_of(verdicts[1]), "ok");
+  EXPECT_EQ(name_of(verdicts[2]), "compile_error");
+}
+
+// Processes whose parent is this one.
+std::vector<pid_t> children() {
+  std::vector<pid_t> found;
+  DIR* all = opendir("/proc");
+  while (const dirent* e = readdir(all)) {
+    if (std::atoi(e->d_name) == 0) continue;
+    std::ifstream stat("/proc/" + std::string(e->d_name) + "/stat");
+    const std::string text((std::istreambuf_iterator<char>(stat)), {});
+    const size_t at = text.rfind(')');
+    if (at != std::string::npos && std::atoi(text.c_str() + at + 4) == getpid())
+      found.push_back(std::atoi(e->d_name));
+  }
+  closedir(all);
+  return found;
+}
+
+TEST(Code, ABoxThatIsKilledIsReplaced) {
+  const auto before = children();
+  const auto reward = make();
+  EXPECT_EQ(name_of(judge_rows(*reward, {{kSumCode, kSum, ""}})[0]), "ok");
+  for (pid_t child : children())
+    if (std::find(before.begin(), before.end(), child) == before.end()) kill(child, SIGKILL);
+  EXPECT_EQ(name_of(judge_rows(*reward, {{kSumCode, kSum, ""}})[0]), "ok");
+}
+
+TEST(Code, WhatTheJudgeIsShortOfIsNoSolutionsFault) {
+  const auto reward = make();
+  rlimit old{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &old), 0);
+  rlimit few = old;
+  few.rlim_cur = 0;  // no descriptor can be had
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  const auto short_of = judge_rows(*reward, {{kSumCode, kSum, ""}, {"print(0)", kSum, ""}});
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &old), 0);
+  for (const Verdict& v : short_of) {
+    EXPECT_EQ(v.status, TENON_R_CRASHED) << v.why;
+    EXPECT_TRUE(v.why.starts_with("sandbox_error: ")) << v.why;
+  }
+  EXPECT_EQ(name_of(judge_rows(*reward, {{kSumCode, kSum, ""}})[0]), "ok") << "once there are some again";
 }
 
 TEST(Code, WhatIsMissingIsNamed) {
   EXPECT_THROW(make({{"python", "\"/no/such/python\""}}), tenon::Error);
   EXPECT_THROW(make({{"compiler", "\"no-such-compiler\""}}), tenon::Error);
+  EXPECT_NO_THROW(make({{"compiler", "\"no-such-compiler\""}, {"language", "\"python\""}}));
 }
 
 }  // namespace

@@ -2,10 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compiled.h"
 
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <sstream>
+#include <stdexcept>
 
 #include "embedded.h"
 
@@ -19,115 +26,36 @@ using sandbox::Stream;
 
 constexpr uint64_t kMostErrors = 64 << 10;
 constexpr uint64_t kMostProgram = 64 << 20;  // bytes of an executable
+constexpr uint64_t kMostMessages = 16 << 20;
 constexpr size_t kMostTesters = 512;
+constexpr double kHeaderSeconds = 60;
 constexpr int kPeerIsGone = 66;  // driver_cpp.h
 // What HumanEval-X puts before every C++ program (codegeex/benchmark/utils.py, IMPORT_HELPER).
 constexpr const char* kUsualIncludes =
     "#include <stdlib.h>\n#include <algorithm>\n#include <math.h>\n#include <stdio.h>\n#include "
     "<vector>\n#include <string>\n#include <climits>\n"
     "#include <cstring>\n#include <iostream>\n";
+
+std::string file_of(Header header) {
+  constexpr const char* names[] = {"", "tenon_driver.h", "tenon_usual.h", "tenon_everything.h"};
+  return names[static_cast<size_t>(header)];
+}
+std::string text_of(Header header) {
+  const std::string driver = include_lines(std::string(cpp_driver()));
+  switch (header) {
+    case Header::kDriver:
+      return driver;
+    case Header::kUsual:
+      return kUsualIncludes + driver;
+    case Header::kEverything:
+      return "#include <bits/stdc++.h>\n";
+    default:
+      return "";
+  }
+}
+
 const std::vector<std::string> kEnvironment = {"PATH=/usr/local/bin:/usr/bin:/bin", "LC_ALL=C.UTF-8",
                                                "HOME=.", "TMPDIR=."};
-
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-bool is_word(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
-std::string trimmed(std::string s) {
-  while (!s.empty() && is_space(s.back())) s.pop_back();
-  s.erase(0, static_cast<size_t>(std::find_if_not(s.begin(), s.end(), is_space) - s.begin()));
-  return s;
-}
-
-bool includes(const std::string& source, std::string_view what) {
-  for (size_t at = source.find("#include"); at != std::string::npos; at = source.find("#include", at + 1))
-    if (source.substr(at, source.find('\n', at) - at).find(what) != std::string::npos) return true;
-  return false;
-}
-
-// The program of which main() is another one's.
-std::string with_main_renamed(const std::string& program) {
-  return "#define main tenon_other_main_\n#line 1 \"solution.cpp\"\n" + program + "\n#undef main\n";
-}
-
-// Whether `code` defines the function, and not just calls it: its name with a parameter list and a body after it.
-bool defines(const std::string& code, const std::string& name) {
-  for (size_t at = code.find(name); at != std::string::npos; at = code.find(name, at + 1)) {
-    if (at == 0 || is_word(code[at - 1])) continue;
-    size_t k = at + name.size();
-    while (k < code.size() && is_space(code[k])) ++k;
-    if (k >= code.size() || code[k] != '(') continue;
-    int depth = 0;
-    for (; k < code.size(); ++k) {
-      depth += code[k] == '(' ? 1 : code[k] == ')' ? -1 : 0;
-      if (depth == 0) break;
-    }
-    for (++k; k < code.size() && is_space(code[k]);) ++k;
-    if (k < code.size() && code[k] == '{') return true;
-  }
-  return false;
-}
-
-// The brace that opens the body of the function that `text` ends in: of those that are not closed the first that follows a parenthesis. Comments and
-// literals do not count. npos: there is none.
-size_t open_body(const std::string& text) {
-  std::vector<size_t> open;
-  for (size_t k = 0; k < text.size(); ++k) {
-    const char c = text[k];
-    if (text.compare(k, 2, "//") == 0) {
-      k = std::min(text.find('\n', k), text.size());
-    } else if (text.compare(k, 2, "/*") == 0) {
-      k = std::min(text.find("*/", k + 2), text.size() - 1) + 1;
-    } else if (c == '"' || c == '\'') {
-      for (++k; k < text.size() && text[k] != c; ++k) k += text[k] == '\\';
-    } else if (c == '{') {
-      open.push_back(k);
-    } else if (c == '}' && !open.empty()) {
-      open.pop_back();
-    }
-  }
-  for (size_t brace : open)
-    if (trimmed(text.substr(0, brace)).ends_with(')')) return brace;
-  return std::string::npos;
-}
-
-// The #include lines of a text.
-std::string include_lines(const std::string& text) {
-  std::string out;
-  for (size_t at = 0; at < text.size();) {
-    const size_t end = std::min(text.find('\n', at), text.size());
-    if (const std::string line = trimmed(text.substr(at, end - at)); line.starts_with("#include"))
-      out += line + "\n";
-    at = end + 1;
-  }
-  return out;
-}
-
-// Names of the parameters of "a(b c, d e = f)": the last word of each, before a default or brackets.
-bool parameter_names(const std::string& list, std::vector<std::string>& out) {
-  int depth = 0;
-  size_t begin = 0;
-  for (size_t k = 0; k <= list.size(); ++k) {
-    const char c = k < list.size() ? list[k] : ',';
-    depth += c == '(' || c == '<' || c == '{' || c == '['   ? 1
-             : c == ')' || c == '>' || c == '}' || c == ']' ? -1
-                                                            : 0;
-    if (c != ',' || depth > 0) continue;
-    std::string one = trimmed(list.substr(begin, k - begin));
-    begin = k + 1;
-    one = trimmed(one.substr(0, one.find('=')));
-    while (one.ends_with(']')) one = trimmed(one.substr(0, one.rfind('[')));
-    size_t word = one.size();
-    while (word > 0 && is_word(one[word - 1])) --word;
-    if (one.empty() && list.find_first_not_of(" \t\n") == std::string::npos) return true;
-    if (word == one.size() || word == 0) return false;
-    out.push_back(one.substr(word));
-  }
-  return true;
-}
 
 // A program run by itself.
 struct Run {
@@ -184,107 +112,82 @@ std::string first_error(const std::string& text) {
 
 }  // namespace
 
-bool read_head(const std::string& declaration, FunctionHead& out, std::string& why) {
-  const size_t brace = open_body(declaration);
-  why = "no function is open at the end of the row's prompt";
-  if (brace == std::string::npos) return false;
-  const std::string head = trimmed(declaration.substr(0, brace));
-  size_t close = head.rfind(')');
-  if (close == std::string::npos) return false;
-  size_t open = close;
-  for (int depth = 0;; --open) {
-    depth += head[open] == ')' ? 1 : head[open] == '(' ? -1 : 0;
-    if (depth == 0) break;
-    if (open == 0) return false;
+std::string find_compiler(const std::string& name, bool is_needed) {
+  if (name.find('/') != std::string::npos) {
+    if (access(name.c_str(), X_OK) == 0) return name;
+  } else {
+    const char* path = getenv("PATH");
+    std::istringstream folders("/usr/bin:/usr/local/bin:" + std::string(path != nullptr ? path : ""));
+    for (std::string folder; std::getline(folders, folder, ':');)
+      if (const std::string file = folder + "/" + name; access(file.c_str(), X_OK) == 0) return file;
   }
-  size_t name_end = open;
-  while (name_end > 0 && is_space(head[name_end - 1])) --name_end;
-  size_t name_begin = name_end;
-  while (name_begin > 0 && is_word(head[name_begin - 1])) --name_begin;
-  if (name_begin == name_end) return false;
-  // The head begins after the last thing that ends something else.
-  size_t begin = 0;
-  for (std::string_view end : {";", "}", "*/"})
-    if (const size_t at = head.rfind(end, name_begin); at != std::string::npos)
-      begin = std::max(begin, at + end.size());
-  for (size_t line = head.rfind('\n', name_begin); line != std::string::npos && line > begin;
-       line = line == 0 ? std::string::npos : head.rfind('\n', line - 1)) {
-    const size_t previous = line == 0 ? std::string::npos : head.rfind('\n', line - 1);
-    const std::string above = trimmed(head.substr(previous == std::string::npos ? 0 : previous + 1,
-                                                  line - (previous == std::string::npos ? 0 : previous + 1)));
-    if (above.starts_with('#') || above.starts_with("//")) {
-      begin = std::max(begin, line);
-      break;
-    }
-  }
-  out.before = head.substr(0, begin) + "\n";
-  while (begin < name_begin && is_space(head[begin])) ++begin;
-  out.text = head.substr(begin, close + 1 - begin);
-  out.name = head.substr(name_begin, name_end - name_begin);
-  out.name_at = name_begin - begin;
-  out.parameters.clear();
-  if (!parameter_names(head.substr(open + 1, close - open - 1), out.parameters)) {
-    why = "a parameter of " + out.name + " has no name";
-    return false;
-  }
-  return true;
+  if (!is_needed) return "";
+  throw std::runtime_error("no C++ compiler: \"" + name +
+                           "\" is not there; install g++, set option compiler to its path, or set option "
+                           "language to python if no row is in C++");
 }
 
-std::string join_cpp(const CppTests& tests, const std::string& code) {
-  FunctionHead head;
-  std::string why;
-  const bool readable = read_head(tests.declaration, head, why);
-  const std::string includes = kUsualIncludes + include_lines(tests.includes);
-  if (readable && defines(code, head.name)) return includes + head.before + code;
-  return includes + tests.declaration + code;
-}
-
-std::string Compiled::precompiled(const Limits& limits) {
-  std::call_once(precompile_, [&] {
+const std::string& Compiled::precompiled(Header header, const Limits& limits) {
+  Precompiled& one = precompiled_[static_cast<size_t>(header)];
+  std::call_once(one.once, [&] {
+    const std::string name = file_of(header);
     sandbox::BoxJob job = build_job(limits);
     job.prepare = true;
-    std::string command = "mkdir -p bits && exec " + compiler_;
-    for (const std::string& f : flags_) command += " " + f;
-    job.argv = {"/bin/sh", "-c", command + " -x c++-header all.h -o bits/stdc++.h.gch"};
-    job.inputs = {"all.h"};
-    const Fd nothing = sandbox::sealed_file(""), header = sandbox::sealed_file("#include <bits/stdc++.h>\n");
-    Run run(kMostErrors, kMostErrors, uint64_t{1} << 24);
-    run.started(box_.launch(job, {nothing.get(), run.their_out.get(), run.their_err.get(), header.get()}));
-    const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, 60)[0];
-    if (o.reported && o.report.error == 0 && o.report.status == 0) precompiled_ = "-I" + box_.shared_folder();
+    job.argv = {compiler_};
+    job.argv.insert(job.argv.end(), flags_.begin(), flags_.end());
+    for (const std::string& more : {std::string("-w"), std::string("-x"), std::string("c++-header"), name,
+                                    std::string("-o"), name + ".gch"})
+      job.argv.push_back(more);
+    job.inputs = {name};
+    const Fd nothing = sandbox::sealed_file(""), source = sandbox::sealed_file(text_of(header));
+    Run run(kMostErrors, kMostErrors, kMostMessages);
+    run.started(box_.launch(job, {nothing.get(), run.their_out.get(), run.their_err.get(), source.get()}));
+    const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, kHeaderSeconds)[0];
+    if (o.reported && o.report.error == 0 && o.report.status == 0) one.option = "-I" + box_.shared_folder();
   });
-  return precompiled_;
+  return one.option;
 }
 
-Compiled::Built Compiled::compile(const std::string& source, const Limits& limits) {
+Compiled::Built Compiled::compile(Header header, const std::string& source, const Limits& limits,
+                                  bool is_first) {
   sandbox::BoxJob job = build_job(limits);
   job.argv = {compiler_};
   job.argv.insert(job.argv.end(), flags_.begin(), flags_.end());
-  if (includes(source, "bits/stdc++.h"))
-    if (std::string option = precompiled(limits); !option.empty()) job.argv.push_back(option);
+  std::string text = source;
+  if (header != Header::kNone) {
+    const std::string& option = precompiled(header, limits);
+    if (!option.empty()) job.argv.push_back(option);
+    text = (option.empty() ? text_of(header) : "#include <" + file_of(header) + ">\n") + source;
+  }
   for (const char* more : {"-w", "solution.cpp", "-o", "solution"}) job.argv.push_back(more);
   if (includes(source, "openssl/")) job.argv.push_back("-lcrypto");
   job.inputs = {"solution.cpp"};
   job.outputs = {"solution"};
-  const Fd nothing = sandbox::sealed_file(""), text = sandbox::sealed_file(source),
+  const Fd nothing = sandbox::sealed_file(""), file = sandbox::sealed_file(text),
            program = sandbox::memory_file();
-  Run run(kMostErrors, kMostErrors, uint64_t{1} << 24);
+  Run run(kMostErrors, kMostErrors, kMostMessages);
   run.started(
-      box_.launch(job, {nothing.get(), run.their_out.get(), run.their_err.get(), text.get(), program.get()}));
+      box_.launch(job, {nothing.get(), run.their_out.get(), run.their_err.get(), file.get(), program.get()}));
   const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.build_seconds)[0];
-  Built built;
-  if (o.timed_out || o.output_limit)
-    built = {Verdict::kCompileError,
-             o.timed_out ? "the compiler took too long" : "too many messages of the compiler", ""};
-  else if (!o.reported ||
-           (o.report.error != 0 && o.report.step != static_cast<uint32_t>(sandbox::BoxStep::kOutput)))
-    built = {Verdict::kSandboxError, classify(o, run.err.data, limits).second, ""};
-  else if (o.report.status != 0 || o.report.error != 0)
-    built = {Verdict::kCompileError,
-             o.report.error != 0 ? "the executable is too large" : first_error(run.err.data), ""};
-  else
-    built.program = sandbox::contents(program.get());
+  Built built = built_of(o, run.err.data, limits);
+  // No limit of the box's kills so: the machine was out of memory, or the text says so itself.
+  if (is_first && built.detail.find("Killed signal") != std::string::npos)
+    return compile(header, source, limits, false);
+  if (built.verdict == Verdict::kOk) built.program = sandbox::contents(program.get());
   return built;
+}
+
+Compiled::Built Compiled::built_of(const Outcome& o, const std::string& errors, const Limits& limits) {
+  if (o.timed_out || o.output_limit)
+    return {Verdict::kCompileError,
+            o.timed_out ? "the compiler took too long" : "too many messages of the compiler", ""};
+  if (o.reported && o.report.error != 0 && o.report.step == static_cast<uint32_t>(sandbox::BoxStep::kOutput))
+    return {Verdict::kCompileError,
+            o.report.error == EFBIG ? "what was built is too large" : "nothing was built", ""};
+  if (!o.reported || o.report.error != 0)
+    return {Verdict::kSandboxError, classify(o, errors, limits).second, ""};
+  if (o.report.status == 0) return {};
+  return {Verdict::kCompileError, first_error(errors), ""};
 }
 
 Result Compiled::run(const std::string& program, const std::vector<std::string>& inputs,
@@ -292,7 +195,8 @@ Result Compiled::run(const std::string& program, const std::vector<std::string>&
   const Limits& limits = settings.limits;
   Result result;
   result.total = inputs.size();
-  const Built built = compile(program, limits);
+  const Header header = includes(program, "bits/stdc++.h") ? Header::kEverything : Header::kNone;
+  const Built built = compile(header, program, limits);
   if (built.verdict != Verdict::kOk) {
     result.fail(built.verdict, built.detail);
     return result;
@@ -330,84 +234,97 @@ Result Compiled::test(const std::string& program, const CppTests& tests, const S
   const Limits& limits = settings.limits;
   Result result;
   result.total = 1;
+  const Built tester = tests_program(tests, limits);
+  if (tester.verdict != Verdict::kOk) {
+    result.fail(tester.verdict, tester.detail);
+    return result;
+  }
   FunctionHead head;
   std::string why;
-  if (!read_head(tests.declaration, head, why)) {
-    result.fail(Verdict::kUnjudged, why);
-    return result;
-  }
-  std::string arguments;
-  for (const std::string& p : head.parameters) arguments += (arguments.empty() ? "" : ", ") + p;
-  const std::string driver(cpp_driver());
-  const std::string tester_source = include_lines(tests.includes) + head.before + driver + "\n" + head.text +
-                                    " { return ::tenon_box_::call<decltype(" + head.name + "(" + arguments +
-                                    "))>(" + arguments + "); }\n" + tests.test;
-  Built tester;
-  bool known = false;
-  {
-    std::lock_guard lock(mutex_);
-    if (auto found = testers_.find(tester_source); found != testers_.end())
-      tester = found->second, known = true;
-  }
-  if (!known) {
-    // Without the usual includes where the row's own do: a function named as one of the C library's would be that one to the tests.
-    tester = compile(tester_source, limits);
-    if (tester.verdict == Verdict::kCompileError) tester = compile(kUsualIncludes + tester_source, limits);
-    std::lock_guard lock(mutex_);
-    if (testers_.size() >= kMostTesters) testers_.clear();
-    if (tester.verdict != Verdict::kSandboxError) testers_.emplace(tester_source, tester);
-  }
-  if (tester.verdict != Verdict::kOk) {
-    result.fail(tester.verdict == Verdict::kSandboxError ? tester.verdict : Verdict::kUnjudged,
-                "the row's tests do not compile: " + tester.detail);
-    return result;
-  }
-  // The same head under another name, so that overloads of the solution do not matter.
-  std::string entry = head.text;
-  entry.replace(head.name_at, head.name.size(), "tenon_entry_");
-  const std::string main = "\n" + entry + " { return " + head.name + "(" + arguments +
-                           "); }\nint main() { return ::tenon_box_::serve(&tenon_entry_); }\n";
-  const Built solution = compile(with_main_renamed(program) + driver + main, limits);
+  read_head(tests.declaration, head, why);
+  const std::string source = solution_source(program, head, cpp_driver());
+  const Header header = includes(program, "bits/stdc++.h") ? Header::kEverything : Header::kUsual;
+  Built solution = compile(header, source, limits);
+  // Names of headers that the solution did not ask for, beside its own.
+  if (solution.detail.find("ambiguous") != std::string::npos)
+    solution = compile(Header::kNone, kUsualIncludes + source, limits);
   if (solution.verdict != Verdict::kOk) {
     result.fail(solution.verdict, solution.detail);
     return result;
   }
-  int pair[2];
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-    throw sandbox::Error("socketpair failed");
-  Fd tester_end(pair[0]), solution_end(pair[1]);
-  const Fd nothing = sandbox::sealed_file(""), tester_file = sandbox::sealed_file(tester.program),
+  const Fd tester_file = sandbox::sealed_file(tester.program),
            solution_file = sandbox::sealed_file(solution.program);
-  Run tests_run(kMostErrors, kMostErrors, limits.output),
-      solution_run(kMostErrors, kMostErrors, limits.output);
-  sandbox::BoxJob job = run_job(limits);
-  job.standard = 4;
-  solution_run.started(
-      box_.launch(job, {nothing.get(), solution_run.their_out.get(), solution_run.their_err.get(),
-                        solution_end.get(), solution_file.get()}));
-  solution_end.reset();
-  tests_run.started(box_.launch(job, {nothing.get(), tests_run.their_out.get(), tests_run.their_err.get(),
-                                      tester_end.get(), tester_file.get()}));
-  tester_end.reset();
-  const auto ended = sandbox::attend({&tests_run.status, &solution_run.status},
-                                     {&tests_run.out, &tests_run.err, &solution_run.out, &solution_run.err},
-                                     limits.wall_seconds);
-  result.count(ended[1]);
-  const auto [verdict, text] = classify(ended[1], solution_run.err.data, limits);
-  const int status = ended[0].report.status;
-  const bool gone = !ended[0].reported || ended[0].timed_out || ended[0].output_limit ||
+  Pair run = run_pair(tester_file.get(), solution_file.get(), limits);
+  if (deserves_another_try(run.solution, limits))
+    run = run_pair(tester_file.get(), solution_file.get(), limits);
+  result.count(run.solution);
+  const auto [verdict, text] = classify(run.solution, run.solution_errors, limits);
+  const sandbox::Outcome& judged = run.tests;
+  const int status = judged.report.status;
+  const bool gone = !judged.reported || judged.timed_out || judged.output_limit ||
                     (WIFEXITED(status) && WEXITSTATUS(status) == kPeerIsGone) ||
                     (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-  if (ended[0].reported && ended[0].report.error != 0)
-    result.fail(Verdict::kSandboxError, classify(ended[0], "", limits).second);
+  if (judged.reported && judged.report.error != 0)
+    result.fail(Verdict::kSandboxError, classify(judged, "", limits).second);
   else if (!gone && status == 0)
     result.passed = 1;
   else if (!gone)
-    result.fail(Verdict::kWrong, last_line(tests_run.err.data));
+    result.fail(Verdict::kWrong, last_line(run.tests_errors));
   else if (verdict == Verdict::kOk)
     result.fail(Verdict::kRuntimeError, "it ended before it answered");
   else
     result.fail(verdict, text);
+  return result;
+}
+
+Compiled::Pair Compiled::run_pair(int tests, int solution, const Limits& limits) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
+    throw sandbox::Error(std::string("socketpair: ") + strerror(errno));
+  Fd tests_end(pair[0]), solution_end(pair[1]);
+  const Fd nothing = sandbox::sealed_file("");
+  Run tests_run(kMostErrors, kMostErrors, limits.output),
+      solution_run(kMostErrors, kMostErrors, limits.output);
+  sandbox::BoxJob job = run_job(limits);
+  job.standard = 4;
+  solution_run.started(box_.launch(job, {nothing.get(), solution_run.their_out.get(),
+                                         solution_run.their_err.get(), solution_end.get(), solution}));
+  solution_end.reset();
+  tests_run.started(box_.launch(
+      job, {nothing.get(), tests_run.their_out.get(), tests_run.their_err.get(), tests_end.get(), tests}));
+  tests_end.reset();
+  const auto ended = sandbox::attend({&tests_run.status, &solution_run.status},
+                                     {&tests_run.out, &tests_run.err, &solution_run.out, &solution_run.err},
+                                     limits.wall_seconds);
+  return {ended[0], ended[1], tests_run.err.data, solution_run.err.data};
+}
+
+Compiled::Built Compiled::tests_program(const CppTests& tests, const Limits& limits) {
+  FunctionHead head;
+  std::string why;
+  if (!read_head(tests.declaration, head, why)) return {Verdict::kUnjudged, why, ""};
+  const std::string source = tests_source(tests, head, cpp_driver());
+  {
+    std::lock_guard lock(mutex_);
+    if (auto found = testers_.find(source); found != testers_.end()) return found->second;
+  }
+  // Without the usual includes where the row's own do: a function named as one of the C library's would be that one to the tests.
+  Built built = compile(Header::kDriver, source, limits);
+  if (built.verdict == Verdict::kCompileError)
+    built = compile(Header::kNone, kUsualIncludes + source, limits);
+  if (built.verdict == Verdict::kCompileError)
+    built = {Verdict::kUnjudged, "the row's tests do not compile: " + built.detail, ""};
+  std::lock_guard lock(mutex_);
+  if (testers_.size() >= kMostTesters) testers_.clear();
+  if (built.verdict != Verdict::kSandboxError) testers_.emplace(source, built);
+  return built;
+}
+
+Result Compiled::check(const CppTests& tests, const Limits& limits) {
+  Result result;
+  result.total = 1;
+  const Built built = tests_program(tests, limits);
+  if (built.verdict != Verdict::kOk) result.fail(built.verdict, built.detail);
   return result;
 }
 
@@ -425,13 +342,12 @@ Result Compiled::run_command(const Command& command, const std::string& program,
     job.outputs = {command.keep};
     const Fd nothing = sandbox::sealed_file(""), text = sandbox::sealed_file(program),
              made = sandbox::memory_file();
-    Run run(kMostErrors, kMostErrors, uint64_t{1} << 24);
+    Run run(kMostErrors, kMostErrors, kMostMessages);
     run.started(
         box_.launch(job, {nothing.get(), run.their_out.get(), run.their_err.get(), text.get(), made.get()}));
     const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.build_seconds)[0];
-    if (!o.reported || o.timed_out || o.report.status != 0 || o.report.error != 0) {
-      const bool broken = !o.timed_out && !o.reported;
-      result.fail(broken ? Verdict::kSandboxError : Verdict::kCompileError, first_error(run.err.data));
+    if (const Built built = built_of(o, run.err.data, limits); built.verdict != Verdict::kOk) {
+      result.fail(built.verdict, built.detail);
       return result;
     }
     kept = sandbox::contents(made.get());

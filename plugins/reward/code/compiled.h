@@ -2,42 +2,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <list>
+#include <array>
 #include <mutex>
 #include <string>
 #include <unordered_map>
 #include <vector>
 
+#include "cpp_function.h"
 #include "verdict.h"
 
 namespace tenon::code {
-
-// Tests of one C++ function: a program whose main() asserts.
-struct CppTests {
-  std::string
-      declaration;  // helpers and the head of the function, up to its "{" or into its body: what a completion continues
-  std::string includes;  // a text with further #include lines
-  std::string test;      // with main()
-};
 
 // A language of the table: `build` and `run` are shell text, run in a folder with the solution in `file`.
 struct Command {
   std::string name, file, build, keep, run;
 };
 
-// The head of the function that `declaration` ends in.
-struct FunctionHead {
-  std::string before;                   // everything ahead of it
-  std::string text;                     // "bool f(vector<float> numbers, float threshold)"
-  std::string name;                     // "f"
-  size_t name_at = 0;                   // in text
-  std::vector<std::string> parameters;  // names
+// A header that is compiled beforehand, at its first use, and then goes before a program's text.
+enum class Header {
+  kNone,
+  kDriver,     // the driver's own includes
+  kUsual,      // what HumanEval-X puts before every program, and the driver's
+  kEverything  // <bits/stdc++.h>
 };
-// Nothing where it cannot be read: `why` says so.
-bool read_head(const std::string& declaration, FunctionHead& out, std::string& why);
 
-// The solution's whole program text, from a continuation of the declaration or a program that defines the function itself.
-std::string join_cpp(const CppTests& tests, const std::string& code);
+// A compiler's path, by name (/usr/bin, /usr/local/bin, then PATH) or path. Throws std::runtime_error saying what is missing if one is needed; else empty.
+std::string find_compiler(const std::string& name, bool is_needed);
 
 // All functions: any thread.
 class Compiled {
@@ -48,7 +38,10 @@ class Compiled {
 
   Result run(const std::string& program, const std::vector<std::string>& inputs,
              const std::vector<std::string>& outputs, const Settings& settings);
+  // `program` as join_cpp has it.
   Result test(const std::string& program, const CppTests& tests, const Settings& settings);
+  // Whether the tests can judge a solution at all: kUnjudged with the reason where they cannot. They are compiled once.
+  Result check(const CppTests& tests, const Limits& limits);
   Result run_command(const Command& command, const std::string& program,
                      const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
                      const Settings& settings);
@@ -58,15 +51,25 @@ class Compiled {
     Verdict verdict = Verdict::kOk;
     std::string detail, program;  // program: the executable's bytes
   };
-  Built compile(const std::string& source, const Limits& limits);
-  // Where <bits/stdc++.h> is compiled beforehand: an option for the compiler. Made at the first program that wants it; empty where that fails.
-  std::string precompiled(const Limits& limits);
+  struct Precompiled {
+    std::once_flag once;
+    std::string option;  // for the compiler; empty where it could not be made
+  };
+  // The tests and a solution, each in a process.
+  struct Pair {
+    sandbox::Outcome tests, solution;
+    std::string tests_errors, solution_errors;
+  };
+  const std::string& precompiled(Header header, const Limits& limits);
+  Built compile(Header header, const std::string& source, const Limits& limits, bool is_first = true);
+  static Built built_of(const sandbox::Outcome& outcome, const std::string& errors, const Limits& limits);
+  Built tests_program(const CppTests& tests, const Limits& limits);
+  Pair run_pair(int tests, int solution, const Limits& limits);
 
   sandbox::Sandbox& box_;
   const std::string compiler_;
   const std::vector<std::string> flags_;
-  std::once_flag precompile_;
-  std::string precompiled_;
+  std::array<Precompiled, 4> precompiled_;
   std::mutex mutex_;  // of what follows
   std::unordered_map<std::string, Built> testers_;
 };

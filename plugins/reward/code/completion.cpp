@@ -58,11 +58,15 @@ std::string_view without_indent(std::string_view line, size_t most) {
 std::string_view after_thought(std::string_view completion) {
   constexpr std::string_view tag = "</think>";
   const size_t at = completion.rfind(tag);
-  return at == std::string_view::npos ? completion : completion.substr(at + tag.size());
+  if (at != std::string_view::npos) return completion.substr(at + tag.size());
+  const size_t begin = completion.find_first_not_of(" \t\r\n");
+  const bool is_all_thought =
+      begin != std::string_view::npos && completion.substr(begin).starts_with("<think>");
+  return is_all_thought ? std::string_view() : completion;
 }
 
 std::optional<Block> last_block(std::string_view text, const std::vector<std::string_view>& languages) {
-  std::optional<Block> last;
+  std::optional<Block> last, last_unmarked;
   while (!text.empty()) {
     const Fence open = fence_of(take_line(text));
     if (open.mark == 0) continue;
@@ -73,11 +77,12 @@ std::optional<Block> last_block(std::string_view text, const std::vector<std::st
       if (close.mark == open.mark && close.count >= open.count && close.info.empty()) break;
       block.code.append(without_indent(line, open.indent)).append("\n");
     }
-    if (block.language.empty() ||
-        std::find(languages.begin(), languages.end(), block.language) != languages.end())
+    if (block.language.empty())
+      last_unmarked = std::move(block);
+    else if (std::find(languages.begin(), languages.end(), block.language) != languages.end())
       last = std::move(block);
   }
-  return last;
+  return last ? last : last_unmarked;
 }
 
 std::string_view until_function_ends(std::string_view text, bool python) {

@@ -9,14 +9,15 @@
 
 namespace tenon::code {
 
-// The completion after its last "</think>"; all of it where there is none.
+// The completion after its last "</think>". Without one: nothing of a completion that begins with "<think>", all of another.
 std::string_view after_thought(std::string_view completion);
 
 struct Block {
   std::string language;  // the first word after the fence, lower case; may be empty
   std::string code;
 };
-// The last fenced code block (``` or ~~~) whose language is among `languages` or not said. A block that is not closed ends with the text.
+// The last fenced code block (``` or ~~~) whose language is among `languages`; without one the last whose language is not said, for beside the program
+// that is often an example of what it prints. A block that is not closed ends with the text.
 std::optional<Block> last_block(std::string_view text, const std::vector<std::string_view>& languages);
 
 // A continuation of a prompt that ends inside a function, up to where something new begins at the left margin: the stop sequences of Codex

@@ -11,7 +11,9 @@ import collections
 
 CONTROL, FILTER = 3, 4
 OWN_PID = 0x7E4E0B0C
-MAX_DEPTH, MAX_BYTES = 100, 16 << 20
+MAX_DEPTH, MAX_BYTES, MAX_BITS = 100, 16 << 20, 1 << 20
+PARKED = 300  # descriptors of a child wait from here on until 0, 1, 2… are free
+STEP_BEFORE = 8  # BoxStep::kFork of sandbox/protocol.h
 
 
 # --- Typed values -----------------------------------------------------------------------------------------------------
@@ -32,7 +34,7 @@ def encode(value, depth=0):
     if kind is bool:
         return b"T" if value else b"F"
     if kind is int:
-        if value.bit_length() > 1 << 16:
+        if value.bit_length() > MAX_BITS:
             raise Unsupported("an integer of %d bits" % value.bit_length())
         return _sized(b"i", b"%x" % value if value >= 0 else b"-%x" % -value)
     if kind is float:
@@ -62,8 +64,8 @@ def encode(value, depth=0):
     return b"".join(out)
 
 
-def decode(data):
-    value, end = _decode(data, 0, 0)
+def decode(data, depth=0):
+    value, end = _decode(data, 0, depth)
     if end != len(data):
         raise ValueError("bytes after the value")
     return value
@@ -82,8 +84,8 @@ def _decode(data, at, depth):
     at += 8
     if tag in (b"i", b"s", b"b"):
         part = data[at:at + n]
-        if len(part) != n:
-            raise ValueError("cut short")
+        if len(part) != n or (tag == b"i" and n > MAX_BITS // 4 + 2):
+            raise ValueError("cut short or too long")
         return {b"i": lambda: int(part, 16), b"s": lambda: part.decode("utf-8", "surrogatepass"), b"b": lambda: part}[tag](), at + n
     if depth > MAX_DEPTH or n > len(data):
         raise ValueError("too deep or too long")
@@ -107,11 +109,11 @@ def read_exactly(fd, n):
     return b"".join(parts)
 
 
-def read_frame(fd):
+def read_frame(fd, most=4 * MAX_BYTES, depth=0):
     n = struct.unpack("<Q", read_exactly(fd, 8))[0]
-    if n > 4 * MAX_BYTES:
+    if n > most:
         raise ValueError("a frame of %d bytes" % n)
-    return decode(read_exactly(fd, n))
+    return decode(read_exactly(fd, n), depth)
 
 
 def write_frame(fd, value):
@@ -133,6 +135,21 @@ def text_of(error):
 
 
 # --- Children that run untrusted code ---------------------------------------------------------------------------------
+
+# exit() and quit() of the interactive interpreter, which programs use too; the module `site`, which has them, is not loaded.
+def leave(code=None):
+    raise SystemExit(code)
+
+
+builtins.exit = builtins.quit = leave
+
+
+# As the interpreter does at its end: a stream that the program closed or took away is no error.
+def flush_streams():
+    for stream in (sys.stdout, sys.__stdout__):
+        if stream is not None and not getattr(stream, "closed", False):
+            stream.flush()
+
 
 def module_of(name, source):
     module = types.ModuleType(name)
@@ -210,6 +227,20 @@ class CannotBeAsked(Exception):
     pass
 
 
+# The answer to a call: [[how, …], the arguments afterwards]. It is held to less than `encode` allows, so that a test can hand a result on to the next call:
+# what cannot be asked is then the row's doing, never the solution's.
+def read_answer(peer):
+    try:
+        answer, after = read_frame(peer, MAX_BYTES // 2, MAX_DEPTH // 10)
+        if answer[0] == "value" or [type(x) for x in answer[:2]] == [str, str]:
+            return answer, after if type(after) is list else []
+    except EOFError:
+        raise
+    except BaseException:
+        pass
+    raise CandidateFailed("what it answers is no value, or one of more than %d bytes" % (MAX_BYTES // 2))
+
+
 # A function that is called in the other process. Lists, dictionaries and sets that it changes in place change here too.
 def remote(peer, name):
     def call(*args, **kwargs):
@@ -217,8 +248,8 @@ def remote(peer, name):
             write_frame(peer, [name, list(args), kwargs])
         except Unsupported as reason:
             raise CannotBeAsked("a test calls %s with %s" % (name, reason))
-        answer, after = read_frame(peer)
-        for before, now in zip(args, after or []):
+        answer, after = read_answer(peer)
+        for before, now in zip(args, after):
             if type(before) is list and type(now) is list:
                 before[:] = now
             elif type(before) in (dict, set) and type(now) is type(before):
@@ -228,12 +259,15 @@ def remote(peer, name):
             return answer[1]
         if answer[0] == "unsupported":
             raise CandidateFailed("the result is " + answer[1])
-        kind = getattr(builtins, answer[1], None)
-        if isinstance(kind, type) and issubclass(kind, Exception):
-            error = kind(answer[2])
+        kind, text = getattr(builtins, answer[1], None), str(answer[-1])
+        if isinstance(kind, type) and issubclass(kind, Exception) and not issubclass(kind, EOFError):
+            try:
+                error = kind(text)
+            except TypeError:  # one that wants more than a text
+                raise CandidateFailed(text)
             error.of_candidate = True
             raise error
-        raise CandidateFailed(answer[2])
+        raise CandidateFailed(text)
     return call
 
 
@@ -254,10 +288,8 @@ def free_names(tree):
     return used - made - set(dir(builtins))
 
 
-# Runs tests. fds: what to run {prelude, setup, entry, tests: [text…], all}, result, the candidate's socket. Answers one [outcome, text] each test.
-def child_test(request, fds):
-    plan, result, peer = decode(read_file(fds[0])), fds[1], fds[2]
-    namespace = {"__name__": "tests", "__builtins__": builtins}
+# What tests find around them: the prompt's definitions, the function under test, the row's setup.
+def prepare_tests(plan, namespace, peer):
     if plan["prelude"]:
         try:
             exec(compile(plan["prelude"], "prompt.py", "exec"), namespace)
@@ -272,6 +304,22 @@ def child_test(request, fds):
             namespace.setdefault(name, sys.modules[name] if name in sys.modules else remote(peer, name))
     if plan["setup"]:
         exec(compile(plan["setup"], "setup.py", "exec"), namespace)
+
+
+# Runs tests. fds: what to run {prelude, setup, entry, tests: [text…], all}, result, the candidate's socket. Answers one [outcome, text] each test.
+def child_test(request, fds):
+    plan, result, peer = decode(read_file(fds[0])), fds[1], fds[2]
+    namespace = {"__name__": "tests", "__builtins__": builtins}
+    try:
+        prepare_tests(plan, namespace, peer)
+    except CandidateFailed as error:
+        write_frame(result, ["candidate", str(error)])
+        return 0
+    except EOFError:
+        return 0
+    except BaseException as error:
+        write_frame(result, ["candidate" if hasattr(error, "of_candidate") else "unjudged", "before the tests: " + text_of(error)])
+        return 0
     for text in plan["tests"]:
         outcome = ["ok", ""]
         try:
@@ -318,13 +366,14 @@ def plain_assert(node, entry):
         return [call_text(test), "true", None]
     if not (isinstance(test, ast.Compare) and len(test.ops) == 1 and isinstance(test.ops[0], (ast.Eq, ast.Is))):
         raise NotPlain("not an equality")
+    how = "same" if isinstance(test.ops[0], ast.Is) else "equal"
     left, right = test.left, test.comparators[0]
     for call, constant in ((left, right), (right, left)):
         try:
             text = call_text(call)
             value = eval(compile(ast.Expression(constant), "expected.py", "eval"), {"__builtins__": builtins})
             encode(value)
-            return [text, "equal", value]
+            return [text, how, value]
         except NotPlain:
             continue
         except BaseException:
@@ -332,10 +381,33 @@ def plain_assert(node, entry):
     raise NotPlain("no call of a function by name")
 
 
-# Takes asserts apart. fds: {entry, tests}, result. Answers [calls] or [] where the tests are to be run as they are.
+# Why the row's tests can judge nothing, whatever the solution; empty where they may.
+def defect_of(plan):
+    try:
+        setup = ast.parse(plan["setup"])
+        for text in plan["tests"]:
+            used = free_names(ast.parse(text + ("\ncheck(candidate)\n" if plan["check"] else "")))
+            if plan["check"] and "check" in used:
+                return "the test defines no function check"
+    except (SyntaxError, ValueError, RecursionError) as error:
+        return text_of(error)
+    if not free_names(setup):  # it needs nothing of the solution's
+        try:
+            exec(compile(setup, "setup.py", "exec"), {"__name__": "setup", "__builtins__": builtins})
+        except BaseException as error:
+            return "the setup fails: " + text_of(error)
+    return ""
+
+
+# Takes asserts apart. fds: {entry, setup, tests, check}, result. Answers ["calls", calls], ["run", why] where the tests are to be run as they are, or
+# ["broken", why].
 def child_plan(request, fds):
     plan, result = decode(read_file(fds[0])), fds[1]
     entry, calls = plan["entry"], []
+    defect = defect_of(plan)
+    if defect:
+        write_frame(result, ["broken", defect])
+        return 0
     try:
         for text in plan["tests"]:
             body = ast.parse(text).body
@@ -390,17 +462,27 @@ def limit(what, value):
         resource.setrlimit(what, (value, value))
 
 
-def child(request, fds, program, server):
-    code = 1
+# The judge's JobReport of a child that never came to its program: the box's failure, not the program's.
+def report_failure(status, error):
     try:
-        LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # the server's end is this process's
-        if os.getppid() != server:
-            os._exit(1)
-        parked = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 300) for fd in fds]
-        os.closerange(0, 300)
+        os.write(status, struct.pack("<iiIIQQ", 0, getattr(error, "errno", None) or errno.EIO, STEP_BEFORE, 0, 0, 0))
+    except OSError:
+        pass
+
+
+# Gives up what this process has and need not have. fds: the status socket, then the program's descriptors 0, 1, 2…
+def confine(request, fds, program, server):
+    LIBC.prctl(1, signal.SIGKILL, 0, 0, 0)  # the server's end is this process's
+    if os.getppid() != server:
+        os._exit(1)
+    status = fds[0]
+    try:
+        status, *parked = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, PARKED) for fd in fds]
+        os.closerange(0, PARKED)
         for k, fd in enumerate(parked):
             os.dup2(fd, k, inheritable=True)
-        os.closerange(len(parked), 400)
+        os.closerange(len(parked), status)
+        os.closerange(status + 1, 1 << 20)
         signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         sys.stdin = open(0, "r", encoding="utf-8", errors="surrogateescape", closefd=False)
         sys.stdout = open(1, "w", encoding="utf-8", errors="surrogateescape", closefd=False)
@@ -414,15 +496,25 @@ def child(request, fds, program, server):
         resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
         resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
         load_filter(program)
+    except BaseException as error:
+        report_failure(status, error)
+        os._exit(1)
+    os.close(status)
+
+
+def child(request, fds, program, server):
+    code = 1
+    try:
+        confine(request, fds, program, server)
         handler = {"run": child_run, "calls": child_calls, "serve": child_serve, "test": child_test, "plan": child_plan}[request["mode"]]
-        code = handler(request, list(range(3, 3 + len(parked) - 3)))
+        code = handler(request, list(range(3, len(fds) - 1)))
     except BaseException:
         try:
             traceback.print_exc(limit=-8)
         except BaseException:
             pass
     try:
-        sys.stdout.flush()
+        flush_streams()
     except BaseException:
         code = code or 1
     os._exit(code)
@@ -442,16 +534,25 @@ def main():
     while True:
         for fd, _ in poller.poll():
             if fd == CONTROL:
-                message, extra, _, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(16 * 4))
+                message, extra, flags, _ = control.recvmsg(1 << 16, socket.CMSG_SPACE(16 * 4))
                 if not message:
                     return
                 fds = array.array("i")
                 for level, kind, data in extra:
                     if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
                         fds.frombytes(data[:len(data) - len(data) % 4])
-                pid = os.fork()
+                try:
+                    if flags & socket.MSG_CTRUNC:
+                        raise OSError(errno.EMFILE, "descriptors were lost")
+                    pid = os.fork()
+                except OSError as error:
+                    if fds:
+                        report_failure(fds[0], error)
+                    for one in fds:
+                        os.close(one)
+                    continue
                 if pid == 0:
-                    child(json.loads(message), list(fds[1:]), program, server)
+                    child(json.loads(message), list(fds), program, server)
                 for one in fds[1:]:
                     os.close(one)
                 pid_fd = os.pidfd_open(pid)

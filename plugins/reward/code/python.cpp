@@ -65,6 +65,14 @@ std::string text_at(const Value& list, size_t k) {
   return k < list.items.size() && list.items[k].is(Value::Kind::kText) ? list.items[k].text : std::string();
 }
 
+// call: [text, how, expected], as the plan has it.
+bool is_right(const Value& value, const Value& call, double tolerance) {
+  const std::string how = text_at(call, 1);
+  if (how == "true" || how == "false") return is_true(value) == (how == "true");
+  const Value& expected = call.items.at(2);
+  return (how != "same" || value.kind == expected.kind) && equals(value, expected, tolerance);
+}
+
 }  // namespace
 
 Interpreter find_python(const std::string& name) {
@@ -98,7 +106,7 @@ void Python::start() {
 void Python::ensure_started() {
   if (running_) {
     pollfd ended{status_.get(), POLLIN, 0};
-    if (poll(&ended, 1, 0) == 0) return;
+    if (poll(&ended, 1, 0) != 1) return;
     running_ = false;
   }
   auto [server, theirs] = sandbox::make_socket();
@@ -107,7 +115,7 @@ void Python::ensure_started() {
   sandbox::BoxJob job;
   job.policy = sandbox::Policy::kFork;
   job.standard = 5;
-  job.limits.files = 1024;
+  job.limits.files = 4096;  // two each child
   job.argv = {interpreter_.path, "-s", "-S", "-B", "-c", std::string(python_driver())};
   job.environment = {"PYTHONHASHSEED=0", "LC_ALL=C.UTF-8", "PATH=/usr/bin:/bin", "HOME=/",
                      "OPENBLAS_NUM_THREADS=1"};
@@ -217,6 +225,7 @@ Python::Plan Python::plan(const PythonTests& tests, const Limits& limits) {
   std::vector<Value> texts;
   for (const std::string& t : tests.tests) texts.push_back(Value::of(t));
   const std::string request = encode(Value::dict({{"entry", Value::of(tests.entry)},
+                                                  {"setup", Value::of(tests.setup)},
                                                   {"check", Value::of(tests.check)},
                                                   {"tests", Value::list(std::move(texts))}}));
   {
@@ -232,20 +241,34 @@ Python::Plan Python::plan(const PythonTests& tests, const Limits& limits) {
   const Outcome o =
       sandbox::attend({&child.status}, {&child.out, &child.err, &answers}, limits.wall_seconds)[0];
   const auto frames = decode_frames(answers.data);
-  if (frames.empty())
-    throw sandbox::Error("the row's tests cannot be read: " + classify(o, child.err.data, limits).second);
   Plan plan;
-  plan.plain = text_at(frames[0], 0) == "calls";
-  if (plan.plain)
+  if (frames.empty()) {
+    const auto [verdict, why] = classify(o, child.err.data, limits);
+    if (verdict == Verdict::kSandboxError) throw sandbox::Error(why);
+    plan.defect = why;
+  } else if (const std::string how = text_at(frames[0], 0); how == "calls") {
+    plan.plain = true;
     for (const Value& one : frames[0].items.at(1).items) plan.calls.push_back(one.items);
+  } else if (how == "broken") {
+    plan.defect = text_at(frames[0], 1);
+  }
   std::lock_guard lock(mutex_);
   if (plans_.size() >= kMostPlans) plans_.clear();
   plans_.emplace(request, plan);
   return plan;
 }
 
+Result Python::check(const PythonTests& tests, const Limits& limits) {
+  Result result;
+  result.total = tests.tests.size();
+  if (const Plan how = plan(tests, limits); !how.defect.empty())
+    result.fail(Verdict::kUnjudged, "the row's tests cannot be used: " + how.defect);
+  return result;
+}
+
 Result Python::test(const std::string& program, const PythonTests& tests, const Settings& settings) {
   const Plan how = plan(tests, settings.limits);
+  if (!how.defect.empty()) return check(tests, settings.limits);
   return how.plain ? test_calls(program, tests, how, settings) : test_apart(program, tests, settings);
 }
 
@@ -293,12 +316,10 @@ Result Python::test_calls(const std::string& program, const PythonTests& tests, 
         why = end.first == Verdict::kOk ? "it ended before it answered" : end.second;
         continue;
       }
-      const std::string what = text_at(*frame, 2), how = text_at(call, 1);
+      const std::string what = text_at(*frame, 2);
       const Value& value = frame->items[3];
       if (what == "value") {
-        const bool good = how == "equal" ? equals(value, call.items.at(2), settings.tolerance)
-                                         : is_true(value) == (how == "true");
-        if (!good) verdict = Verdict::kWrong;
+        if (!is_right(value, call, settings.tolerance)) verdict = Verdict::kWrong;
       } else {
         verdict = what == "unsupported"                   ? Verdict::kWrong
                   : value.text.starts_with("MemoryError") ? Verdict::kMemory
@@ -316,20 +337,11 @@ Result Python::test_calls(const std::string& program, const PythonTests& tests, 
   return result;
 }
 
-Result Python::test_apart(const std::string& program, const PythonTests& tests, const Settings& settings) {
-  Result result;
-  result.total = tests.tests.size();
-  std::vector<Value> texts;
-  for (const std::string& t : tests.tests)
-    texts.push_back(Value::of(t + (tests.check ? "\ncheck(candidate)\n" : "")));
-  const std::string request = encode(Value::dict({{"prelude", Value::of(tests.prelude)},
-                                                  {"setup", Value::of(tests.setup)},
-                                                  {"entry", Value::of(tests.entry)},
-                                                  {"tests", Value::list(texts)},
-                                                  {"all", Value::of(settings.all_tests)}}));
+Python::Apart Python::run_apart(const std::string& program, const std::string& request,
+                                const Settings& settings) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
-    throw sandbox::Error("socketpair failed");
+    throw sandbox::Error(std::string("socketpair: ") + strerror(errno));
   Fd tester_end(pair[0]), candidate_end(pair[1]);
   Child candidate("", settings.limits), tester("", settings.limits);
   candidate.add(sandbox::sealed_file(program));
@@ -344,27 +356,45 @@ Result Python::test_apart(const std::string& program, const PythonTests& tests, 
   const auto ended = sandbox::attend({&tester.status, &candidate.status},
                                      {&tester.out, &tester.err, &candidate.out, &candidate.err, &answers},
                                      settings.limits.wall_seconds);
-  result.count(ended[1]);
-  const auto end = classify(ended[1], candidate.err.data, settings.limits);
-  const auto frames = decode_frames(answers.data);
+  return {ended[0], ended[1], decode_frames(answers.data), candidate.err.data};
+}
+
+Result Python::test_apart(const std::string& program, const PythonTests& tests, const Settings& settings) {
+  Result result;
+  result.total = tests.tests.size();
+  std::vector<Value> texts;
+  for (const std::string& t : tests.tests)
+    texts.push_back(Value::of(t + (tests.check ? "\ncheck(candidate)\n" : "")));
+  const std::string request = encode(Value::dict({{"prelude", Value::of(tests.prelude)},
+                                                  {"setup", Value::of(tests.setup)},
+                                                  {"entry", Value::of(tests.entry)},
+                                                  {"tests", Value::list(texts)},
+                                                  {"all", Value::of(settings.all_tests)}}));
+  Apart run = run_apart(program, request, settings);
+  if (deserves_another_try(run.candidate, settings.limits)) run = run_apart(program, request, settings);
+  result.count(run.candidate);
+  if (run.tester.reported && run.tester.report.error != 0) {
+    result.fail(Verdict::kSandboxError, classify(run.tester, "", settings.limits).second);
+    return result;
+  }
+  auto end = classify(run.candidate, run.errors, settings.limits);
+  // Whichever of the two ends first has the other one killed.
+  if (end.first == Verdict::kOk || (end.first == Verdict::kMemory && end.second == kKilled))
+    end = {Verdict::kRuntimeError, "it ended before it answered"};
   for (size_t t = 0; t < tests.tests.size(); ++t) {
-    const std::string what = t < frames.size() ? text_at(frames[t], 0) : "gone";
-    const std::string text = t < frames.size() ? text_at(frames[t], 1) : "";
-    if (what == "ok") {
-      ++result.passed;
-      continue;
-    }
+    const std::string what = t < run.frames.size() ? text_at(run.frames[t], 0) : "gone";
+    const std::string text = t < run.frames.size() ? text_at(run.frames[t], 1).substr(0, 160) : "";
     const std::string where = "test " + std::to_string(t + 1) + " of " + std::to_string(tests.tests.size());
-    if (what == "wrong")
-      result.fail(Verdict::kWrong, where + (text.empty() ? "" : ": " + text.substr(0, 160)));
-    if (what == "candidate") result.fail(Verdict::kRuntimeError, where + ": " + text.substr(0, 160));
-    if (what == "unjudged") result.fail(Verdict::kUnjudged, where + ": " + text);
-    if (what == "gone") {
-      const bool silent = end.first == Verdict::kOk ||
-                          (end.first == Verdict::kMemory && end.second == "killed by the kernel");
-      result.fail(silent ? Verdict::kRuntimeError : end.first,
-                  where + ": " + (silent ? "it ended before it answered" : end.second));
-    }
+    if (what == "ok")
+      ++result.passed;
+    else if (what == "wrong")
+      result.fail(Verdict::kWrong, where + (text.empty() ? "" : ": " + text));
+    else if (what == "candidate")
+      result.fail(Verdict::kRuntimeError, where + ": " + text);
+    else if (what == "unjudged")
+      result.fail(Verdict::kUnjudged, where + ": " + text);
+    else
+      result.fail(end.first, where + ": " + end.second);
   }
   return result;
 }

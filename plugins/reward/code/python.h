@@ -38,6 +38,8 @@ class Python {
   // The whole program on each input; its output against the expected one.
   Result run(const std::string& program, const std::vector<std::string>& inputs,
              const std::vector<std::string>& outputs, const Settings& settings);
+  // Whether the tests can judge a solution at all: kUnjudged with the reason (a syntax error, a setup that fails) where they cannot. They are read once.
+  Result check(const PythonTests& tests, const Limits& limits);
   // The program's functions under tests.
   Result test(const std::string& program, const PythonTests& tests, const Settings& settings);
   // Starts the fork server; throws sandbox::Error with what the interpreter says.
@@ -45,15 +47,23 @@ class Python {
 
  private:
   struct Plan {
+    std::string defect;
     bool plain = false;  // calls with constants to compare with; otherwise the tests run as they are
     std::vector<std::vector<Value>> calls;  // of each test: [text, how, expected]
   };
   struct Child;
+  // The tests and the solution, each in a process.
+  struct Apart {
+    sandbox::Outcome tester, candidate;
+    std::vector<Value> frames;  // of the tester, one each test
+    std::string errors;         // of the candidate
+  };
   void ensure_started();
   sandbox::Fd fork(const std::string& mode, const std::vector<int>& fds, const Limits& limits);
   Plan plan(const PythonTests& tests, const Limits& limits);
   Result test_calls(const std::string& program, const PythonTests& tests, const Plan& plan,
                     const Settings& settings);
+  Apart run_apart(const std::string& program, const std::string& request, const Settings& settings);
   Result test_apart(const std::string& program, const PythonTests& tests, const Settings& settings);
 
   sandbox::Sandbox& box_;

@@ -22,7 +22,10 @@ std::string text(std::string_view raw) {
 
 std::vector<std::string> texts(std::string_view list) {
   std::vector<std::string> out;
-  for (std::string_view one : json::elements(list)) out.push_back(text(one));
+  for (std::string_view one : json::elements(list)) {
+    if (one.starts_with('[') || one.starts_with('{')) not_applicable("a test of the row is no text");
+    out.push_back(text(one));
+  }
   return out;
 }
 
@@ -31,21 +34,21 @@ void read_stdio(const std::string& tests, Task& task) {
     for (std::string_view one : json::elements(tests)) {
       task.inputs.push_back(json::text_field(one, "input").value_or(""));
       auto output = json::text_field(one, "output");
-      if (!output) refuse("a test of the row has no output");
+      if (!output) not_applicable("a test of the row has no output");
       task.outputs.push_back(*output);
     }
   } else {
     const std::string inputs = json_value(tests, "inputs"), outputs = json_value(tests, "outputs");
     if (!inputs.starts_with('[') || !outputs.starts_with('['))
-      refuse("the row's tests have no lists inputs and outputs");
+      not_applicable("the row's tests have no lists inputs and outputs");
     if (json::text_field(tests, "fn_name"))
-      refuse("tests that call a function by fn_name are not supported; give test_list");
+      not_applicable("tests that call a function by fn_name are not supported; give test_list");
     task.inputs = texts(inputs);
     task.outputs = texts(outputs);
   }
   if (task.inputs.empty() || task.inputs.size() != task.outputs.size())
-    refuse("the row has " + std::to_string(task.inputs.size()) + " inputs and " +
-           std::to_string(task.outputs.size()) + " outputs");
+    not_applicable("the row has " + std::to_string(task.inputs.size()) + " inputs and " +
+                   std::to_string(task.outputs.size()) + " outputs");
 }
 
 bool is_word(char c) {
@@ -65,6 +68,19 @@ size_t definition_at(const std::string& program, const std::string& name) {
   return std::string::npos;
 }
 
+// `from __future__` has to come before everything else.
+std::string with_future_first(const std::string& program) {
+  std::string first, rest;
+  for (size_t at = 0; at < program.size();) {
+    const size_t end = std::min(program.find('\n', at), program.size() - 1) + 1;
+    const std::string_view line = std::string_view(program).substr(at, end - at);
+    (line.starts_with("from __future__ import ") && line.find('(') == std::string_view::npos ? first
+                                                                                             : rest) += line;
+    at = end;
+  }
+  return first + rest;
+}
+
 std::string python_program(const Task& task, std::string_view answer) {
   const auto block = last_block(answer, {"python", "py", "python3"});
   const std::string code = block ? block->code : std::string(answer);
@@ -72,7 +88,8 @@ std::string python_program(const Task& task, std::string_view answer) {
   if (task.form != Task::Form::kPythonTests || entry.empty()) return code;
   const size_t head = definition_at(task.prompt, entry);
   if (head == std::string::npos) return code;
-  if (definition_at(code, entry) != std::string::npos) return task.prompt.substr(0, head) + "\n" + code;
+  if (definition_at(code, entry) != std::string::npos)
+    return with_future_first(task.prompt.substr(0, head) + "\n" + code);
   return task.prompt + (block ? code : std::string(until_function_ends(answer, true)));
 }
 
@@ -103,11 +120,12 @@ Task read_task(std::string_view meta, std::string_view row_prompt) {
     task.python.setup = json_value(meta, "test_setup_code") + json_value(meta, "test_setup");
     task.python.entry = json_value(meta, "entry_point");
     task.language = "python";
-    if (task.python.tests.empty()) refuse("the row's test_list is empty");
+    if (task.python.tests.empty()) not_applicable("the row's test_list is empty");
     return task;
   }
   const std::string test = json_value(meta, "test");
-  if (test.empty()) refuse("the row has no tests: none of the fields tests, input_output, test_list, test");
+  if (test.empty())
+    not_applicable("the row has no tests: none of the fields tests, input_output, test_list, test");
   if (task.language == "cpp" ||
       (test.find("int main") != std::string::npos && test.find("def check") == std::string::npos)) {
     task.form = Task::Form::kCppTests;
@@ -120,7 +138,7 @@ Task read_task(std::string_view meta, std::string_view row_prompt) {
   task.form = Task::Form::kPythonTests;
   task.language = "python";
   task.python.entry = json_value(meta, "entry_point");
-  if (task.python.entry.empty()) refuse("the row has a test and no entry_point");
+  if (task.python.entry.empty()) not_applicable("the row has a test and no entry_point");
   task.python.prelude = task.prompt;
   task.python.tests = {test};
   task.python.check = true;

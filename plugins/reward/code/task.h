@@ -26,7 +26,7 @@ struct Task {
 //   test_list: [assert…], test_setup_code | test_setup         (MBPP)
 //   test with main(), declaration | prompt                     (HumanEval-X and MBXP in C++)
 //   test with check(candidate), prompt, entry_point            (HumanEval)
-// `row_prompt` stands in for an absent prompt. Throws NoReward (refused) where there are no tests.
+// `row_prompt` stands in for an absent prompt. Throws NoReward (not applicable) where there are no tests to be read.
 Task read_task(std::string_view meta_json, std::string_view row_prompt);
 
 // The program in a completion: the last fenced block in the task's language after the thought, or the text itself; joined with the row's prompt where it

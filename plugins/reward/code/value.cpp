@@ -11,13 +11,18 @@ namespace tenon::code {
 namespace {
 
 constexpr int kMaxDepth = 128;
+constexpr uint64_t kMaxValues =
+    1
+    << 20;  // a Value is far larger than its byte on the wire: what a program sends must not fill the judge's memory
 using Kind = Value::Kind;
 
 class Decoder {
  public:
-  explicit Decoder(std::string_view bytes) : bytes_(bytes) {}
+  // most: how many values there may be; counted down.
+  Decoder(std::string_view bytes, uint64_t& most) : bytes_(bytes), most_(most) {}
   bool value(Value& out, int depth) {
-    if (at_ >= bytes_.size() || depth > kMaxDepth) return false;
+    if (at_ >= bytes_.size() || depth > kMaxDepth || most_ == 0) return false;
+    --most_;
     switch (const char tag = bytes_[at_++]) {
       case 'N':
         return true;
@@ -91,6 +96,7 @@ class Decoder {
   }
 
   std::string_view bytes_;
+  uint64_t& most_;
   size_t at_ = 0;
 };
 
@@ -122,6 +128,13 @@ void put(std::string& out, const Value& v) {
       put_length(out, v.items.size());
       for (const Value& item : v.items) put(out, item);
   }
+}
+
+std::optional<Value> decode_within(std::string_view bytes, uint64_t& most) {
+  Decoder in(bytes, most);
+  Value v;
+  if (!in.value(v, 0) || !in.at_end()) return std::nullopt;
+  return v;
 }
 
 // An integer as a double; far too large ones are infinite.
@@ -251,20 +264,19 @@ std::string encode(const Value& value) {
 }
 
 std::optional<Value> decode(std::string_view bytes) {
-  Decoder in(bytes);
-  Value v;
-  if (!in.value(v, 0) || !in.at_end()) return std::nullopt;
-  return v;
+  uint64_t most = kMaxValues;
+  return decode_within(bytes, most);
 }
 
 std::vector<Value> decode_frames(std::string_view bytes) {
   std::vector<Value> out;
+  uint64_t most = kMaxValues;
   while (bytes.size() >= sizeof(uint64_t)) {
     uint64_t n = 0;
     std::memcpy(&n, bytes.data(), sizeof n);
     bytes.remove_prefix(sizeof n);
     if (n > bytes.size()) break;
-    auto value = decode(bytes.substr(0, n));
+    auto value = decode_within(bytes.substr(0, n), most);
     if (!value) break;
     out.push_back(std::move(*value));
     bytes.remove_prefix(n);

@@ -39,11 +39,11 @@ struct Value {
   bool is(Kind k) const { return kind == k; }
 };
 
-// The wire form (driver.py). decode: nothing where the bytes are not exactly one value, or it is deeper than 128.
+// The wire form (driver.py). decode: nothing where the bytes are not exactly one value, it is deeper than 128 or of more than 2^20 values.
 std::string encode(const Value& value);
 std::optional<Value> decode(std::string_view bytes);
 
-// Frames (8 bytes of length, then a value) one after the other, as far as they are whole and valid.
+// Frames (8 bytes of length, then a value) one after the other, as far as they are whole and valid; 2^20 values in all.
 std::vector<Value> decode_frames(std::string_view bytes);
 std::string encode_frame(const Value& value);
 

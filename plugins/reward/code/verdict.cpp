@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <thread>
 
+#include "utf8/utf8.h"
+
 namespace tenon::code {
 
 const char* name_of(Verdict verdict) {
@@ -23,6 +25,13 @@ std::string last_line(std::string_view text) {
     text.remove_suffix(1);
   const size_t begin = text.rfind('\n');
   return std::string(begin == std::string_view::npos ? text : text.substr(begin + 1)).substr(0, 160);
+}
+
+std::string printable(std::string_view text) {
+  std::string out = utf8::repaired(text);
+  for (char& c : out)
+    if (static_cast<unsigned char>(c) < ' ' || c == 0x7f) c = ' ';
+  return out;
 }
 
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_view errors,
@@ -46,7 +55,7 @@ std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_
   if (WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
     if (signal == SIGSYS) return {Verdict::kRuntimeError, "a forbidden system call"};
-    if (signal == SIGKILL) return {Verdict::kMemory, "killed by the kernel"};
+    if (signal == SIGKILL) return {Verdict::kMemory, kKilled};
     if (static_cast<double>(o.report.peak_kib) * 1024 > 0.9 * static_cast<double>(limits.memory))
       return {Verdict::kMemory, "peak at the limit"};
     return {Verdict::kRuntimeError,

@@ -48,6 +48,7 @@ struct Result {
   std::string detail;  // a few words
   uint64_t passed = 0, total = 0;
   double cpu_seconds = 0, peak_mib = 0;
+  sandbox::Layer layer = sandbox::Layer::kUserNamespaces;  // of the box it ran in
 
   void count(const sandbox::Outcome& o) {
     cpu_seconds += static_cast<double>(o.report.cpu_us) * 1e-6;
@@ -61,6 +62,9 @@ struct Result {
   }
 };
 
+// How the kernel's killing of a process reads.
+constexpr const char* kKilled = "killed by the kernel";
+
 // What the end of a process says, kOk where it ended with status 0. errors: the end of what it wrote to standard error.
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& outcome, std::string_view errors,
                                          const Limits& limits);
@@ -69,5 +73,7 @@ bool deserves_another_try(const sandbox::Outcome& outcome, const Limits& limits)
 
 // The last line that is not empty, at most 160 bytes of it.
 std::string last_line(std::string_view text);
+// A text that has a stranger's words in it, as one line of valid UTF-8.
+std::string printable(std::string_view text);
 
 }  // namespace tenon::code

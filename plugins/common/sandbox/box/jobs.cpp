@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -116,7 +117,7 @@ bool copy(int from, int to, uint64_t most) {
 
 int bring_in(const BoxConfig& config, const Message& m, const std::vector<int>& fds) {
   for (size_t k = 0; k < m.job.inputs.size(); ++k) {
-    const int to = open(m.job.inputs[k].c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    const int to = open(m.job.inputs[k].c_str(), O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0755);
     if (to < 0) return errno;
     if (geteuid() == 0 && fchown(to, static_cast<uid_t>(config.user), static_cast<gid_t>(config.user)) != 0)
       return errno;
@@ -178,6 +179,10 @@ int take_out(const Message& m, const std::vector<int>& fds) {
     tend(config, m, fds, folder.c_str());
   }
   if (unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC) != 0) fail(status, BoxStep::kWorkFolder, errno);
+  // What prepare jobs have made is for everybody: no build changes it, be there Landlock or not.
+  if (mount(nullptr, kSharedFolder, nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV,
+            nullptr) != 0)
+    fail(status, BoxStep::kWorkFolder, errno);
   if (!mount_memory(config, kWorkFolder, config.work_bytes, config.work_files) || chdir(kWorkFolder) != 0)
     fail(status, BoxStep::kWorkFolder, errno);
   const pid_t init = fork();
@@ -201,7 +206,7 @@ class Server {
     sigprocmask(SIG_BLOCK, &child, nullptr);
     signals_ = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
     if (signals_ < 0) die("signalfd");
-    if (!has_namespaces(config_)) make_folder(config_.temporary + kSharedFolder);
+    if (!has_namespaces(config_) && !make_folder(config_.temporary + kSharedFolder)) die("folder of the box");
   }
 
   [[noreturn]] void loop() {
@@ -218,11 +223,11 @@ class Server {
   }
 
  private:
-  void make_folder(const std::string& path) {
-    if (mkdir(path.c_str(), 0700) != 0) die("folder of the box");
-    if (geteuid() == 0 &&
-        chown(path.c_str(), static_cast<uid_t>(config_.user), static_cast<gid_t>(config_.user)) != 0)
-      die("owner of a folder");
+  // False: errno says why.
+  bool make_folder(const std::string& path) {
+    return mkdir(path.c_str(), 0700) == 0 &&
+           (geteuid() != 0 ||
+            chown(path.c_str(), static_cast<uid_t>(config_.user), static_cast<gid_t>(config_.user)) == 0);
   }
   static void stop(Running& r) {
     r.killed = true;
@@ -274,8 +279,24 @@ class Server {
           m.fds.push_back(fd);
         }
     if (!m.job.unpack(bytes, static_cast<size_t>(n))) leave();
-    start(m);
+    // Descriptors that found no place here are missing from the message.
+    if (m.fds.size() == descriptors_of(m.job))
+      start(m);
+    else
+      refuse(m, EMFILE);
     for (size_t k = 1; k < m.fds.size(); ++k) close(m.fds[k]);
+  }
+  static size_t descriptors_of(const BoxJob& job) {
+    return 1 + job.standard + (job.exec_fd ? 1 : 0) + job.inputs.size() + job.outputs.size();
+  }
+  // Reports a job that cannot be started.
+  static void refuse(const Message& m, int error) {
+    if (m.fds.empty()) return;
+    JobReport r;
+    r.error = error;
+    r.step = static_cast<uint32_t>(BoxStep::kFork);
+    report(m.fds[0], r);
+    close(m.fds[0]);
   }
   void start(const Message& m) {
     const bool is_build = m.job.policy == Policy::kBuild;
@@ -283,14 +304,12 @@ class Server {
     if (is_build && m.job.prepare)
       folder = has_namespaces(config_) ? kSharedFolder : config_.temporary + kSharedFolder;
     else if (is_build && !has_namespaces(config_))
-      make_folder(own = folder = config_.temporary + "/work-" + std::to_string(++count_));
+      own = folder = config_.temporary + "/work-" + std::to_string(++count_);
+    if (!own.empty() && !make_folder(own)) return refuse(m, errno);
     const pid_t pid = fork();
     if (pid < 0) {
-      JobReport r;
-      r.error = errno;
-      r.step = static_cast<uint32_t>(BoxStep::kFork);
-      report(m.fds[0], r);
-      close(m.fds[0]);
+      refuse(m, errno);
+      if (!own.empty()) remove_folder(own);
       return;
     }
     if (pid == 0) {

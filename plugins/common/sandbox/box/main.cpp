@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -37,6 +38,11 @@ int main(int argc, char** argv) {
   umask(077);
   close_range(kControlFd + 1, ~0U, 0);
   signal(SIGPIPE, SIG_IGN);
+  rlimit files{};  // the judge's may be low; each running job takes one
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
   BoxConfig config;
   read_config(config);
   int ready[2], done[2];

@@ -1,0 +1,91 @@
+// Which runner judges a task; what is done when the box fails.
+// SPDX-License-Identifier: Apache-2.0
+#include "judge.h"
+
+#include <chrono>
+#include <exception>
+#include <thread>
+
+namespace tenon::code {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPause{200};  // before the second try: what was short may be there again
+
+Result unknown(const std::string& language) {
+  Result result;
+  result.fail(Verdict::kUnjudged,
+              "language \"" + language + "\" is neither python nor cpp nor in the option commands");
+  return result;
+}
+
+}  // namespace
+
+struct Judge::Engine {
+  explicit Engine(const JudgeSetup& setup)
+      : box(sandbox::Sandbox::start(setup.box)),
+        python(*box, setup.python),
+        compiled(*box, setup.compiler, setup.flags) {
+    python.start();
+  }
+  std::unique_ptr<sandbox::Sandbox> box;  // outlives what follows
+  Python python;
+  Compiled compiled;
+};
+
+Judge::Judge(JudgeSetup setup) : setup_(std::move(setup)), engine_(std::make_shared<Engine>(setup_)) {
+  description_ = engine_->box->description();
+}
+
+// The engine to work with, not `broken` if its box is gone. Throws sandbox::Error.
+std::shared_ptr<Judge::Engine> Judge::current(const std::shared_ptr<Engine>& broken) {
+  std::lock_guard lock(mutex_);
+  if (broken != nullptr && engine_ == broken && !engine_->box->is_there())
+    engine_ = std::make_shared<Engine>(setup_);
+  return engine_;
+}
+
+template <class Work>
+Result Judge::in_box(Work&& work) {
+  std::shared_ptr<Engine> engine;
+  for (bool is_first = true;; is_first = false) {
+    Result result;
+    try {
+      engine = current(engine);
+      result = work(*engine);
+      result.layer = engine->box->layer();
+    } catch (const std::exception& e) {
+      result = {};
+      result.fail(Verdict::kSandboxError, e.what());
+    }
+    if (result.verdict != Verdict::kSandboxError || !is_first) return result;
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+Result Judge::judge(const Task& task, const std::string& program, const std::string& language,
+                    const Settings& settings) {
+  return in_box([&](Engine& engine) {
+    if (task.form == Task::Form::kPythonTests) return engine.python.test(program, task.python, settings);
+    if (task.form == Task::Form::kCppTests) return engine.compiled.test(program, task.cpp, settings);
+    if (language == "python") return engine.python.run(program, task.inputs, task.outputs, settings);
+    if (language == "cpp") return engine.compiled.run(program, task.inputs, task.outputs, settings);
+    for (const Command& c : setup_.commands)
+      if (c.name == language)
+        return engine.compiled.run_command(c, program, task.inputs, task.outputs, settings);
+    return unknown(language);
+  });
+}
+
+Result Judge::check(const Task& task, const Settings& settings) {
+  return in_box([&](Engine& engine) {
+    if (task.form == Task::Form::kPythonTests) return engine.python.check(task.python, settings.limits);
+    if (task.form == Task::Form::kCppTests) return engine.compiled.check(task.cpp, settings.limits);
+    const std::string& language = task.language;  // empty: what the code block says, python or cpp
+    bool is_known = language.empty() || language == "python" || language == "cpp";
+    for (const Command& c : setup_.commands) is_known |= c.name == language;
+    return is_known ? Result() : unknown(language);
+  });
+}
+
+}  // namespace tenon::code
