@@ -88,6 +88,9 @@ class CountdownCheck {
     for (std::string_view element : tenon::json::elements(list)) {
       if (element.size() >= 2 && element.front() == '"') element = element.substr(1, element.size() - 2);
       numbers.push_back(number_of(std::string(element), numbers_));
+      if (numbers.back() < 0)
+        tenon::refuse("field \"" + numbers_ + "\" has " + numbers.back().str().substr(0, 40) +
+                      ": a negative number cannot be told from a minus sign");
     }
     if (numbers.empty()) tenon::refuse("field \"" + numbers_ + "\" has no numbers");
     return numbers;

@@ -33,6 +33,10 @@ TEST(CountdownCheck, ReachesTheTarget) {
   EXPECT_EQ(of("$8 \\div (3 - \\frac{8}{3})$").reward, 1);
   EXPECT_EQ(of("8 \u00F7 [3 \u2212 8\u00F73]").reward, 1);
   EXPECT_EQ(of("\\dfrac{8}{\\left(3-\\dfrac{8}{3}\\right)}").reward, 1);
+  for (const char* dressed :
+       {"\\(8/(3-8/3)\\)", "\\[ 8/(3-8/3) = 24 \\]", "\\boxed{8/(3-8/3)}", "$\\boxed{\\frac{8}{3-8/3}}$",
+        "$$8/(3-\\tfrac{8}{3})$$", "8\u2215(3\u22128\u22153)"})
+    EXPECT_EQ(of(dressed).reward, 1) << dressed << ": " << of(dressed).why;
   EXPECT_EQ(of("-3-8+8*3", "13").reward, 1);
   EXPECT_EQ(of("-(3-8)+8+3", "16").reward, 1);
   EXPECT_EQ(of("8-8-3-3", "-6").reward, 1) << "from the left";
@@ -78,6 +82,17 @@ TEST(CountdownCheck, OtherRulesAreNotPlayed) {
                            "",
                            "\\sqrt{8}",
                            "8/(3-8/3)=24=24",
+                           "8/(3-8/3)\n8/(3-8/3)",
+                           "8/(3-8/3), 24",
+                           "8/(3-8/3) = 24 = 8/(3-8/3)",
+                           "8*3+0*(8-3)",
+                           "8^3",
+                           "8\u00B3",
+                           "\uFF18/(3-8/3)",
+                           "(8*3)!",
+                           "\\boxed{8/(3-8/3)",
+                           "\\boxed{8/(3-8/3)}{}",
+                           "\\boxed{3+8}\\boxed{8/(3-8/3)}",
                            "=24"})
     EXPECT_EQ(of(text).reward, 0) << text;
 }
@@ -112,7 +127,7 @@ TEST(CountdownCheck, ValuesAndPlaces) {
 TEST(CountdownCheck, RowsThatCannotBeJudgedAreRefused) {
   for (const char* meta :
        {"{}", R"({"nums":[1,2]})", R"({"target":3})", R"({"nums":3,"target":3})", R"({"nums":[],"target":3})",
-        R"({"nums":["x"],"target":3})", R"({"nums":[1],"target":"three"})"})
+        R"({"nums":["x"],"target":3})", R"({"nums":[-1,4],"target":3})", R"({"nums":[1],"target":"three"})"})
     EXPECT_EQ(judge(kWhole, "1+2", meta).status, TENON_R_REFUSED) << meta;
 }
 

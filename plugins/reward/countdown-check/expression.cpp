@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "answer_text/extract.h"
+#include "utf8/utf8.h"
 
 namespace tenon::countdown {
 namespace {
@@ -21,10 +22,12 @@ struct Spelling {
   string_view text;
   char kind;  // ' ' says nothing
 };
-constexpr Spelling kSpellings[] = {{"\\times", '*'}, {"\\cdot", '*'},  {"\\div", '/'},  {"\\left", ' '},
-                                   {"\\right", ' '}, {"\\dfrac", 'f'}, {"\\frac", 'f'}, {"\u00D7", '*'},
-                                   {"\u00F7", '/'},  {"\u2212", '-'},  {"\u00B7", '*'}, {"\u22C5", '*'},
-                                   {"\\,", ' '},     {"$", ' '},       {"[", '('},      {"]", ')'}};
+constexpr Spelling kSpellings[] = {
+    {"\\times", '*'}, {"\\cdot", '*'}, {"\\div", '/'},  {"\\left", ' '}, {"\\right", ' '}, {"\\dfrac", 'f'},
+    {"\\frac", 'f'},  {"\u00D7", '*'}, {"\u00F7", '/'}, {"\u2212", '-'}, {"\u00B7", '*'},  {"\u22C5", '*'},
+    {"\u2217", '*'},  {"\u2215", '/'}, {"\uFF0B", '+'}, {"\u00A0", ' '}, {"\\tfrac", 'f'}, {"\\,", ' '},
+    {"\\;", ' '},     {"\\ ", ' '},    {"\\(", ' '},    {"\\)", ' '},    {"\\[", ' '},     {"\\]", ' '},
+    {"$", ' '},       {"[", '('},      {"]", ')'}};
 
 // Fault: a text; empty if `text` was read to its end.
 std::string tokenize(string_view text, std::vector<Token>& tokens) {
@@ -47,7 +50,8 @@ std::string tokenize(string_view text, std::vector<Token>& tokens) {
       const Spelling* found =
           std::find_if(std::begin(kSpellings), std::end(kSpellings),
                        [&](const Spelling& s) { return text.substr(i).starts_with(s.text); });
-      if (found == std::end(kSpellings)) return "something that is no number and no operator";
+      if (found == std::end(kSpellings))
+        return "something that is no number and no operator: " + utf8::excerpt(text, i, 12);
       if (found->kind != ' ') tokens.push_back({found->kind, {}});
       i += found->text.size();
     }
@@ -182,6 +186,17 @@ std::string check_numbers(const std::vector<Rational>& written, std::vector<Rati
   return {};
 }
 
+// Of "\boxed{8+3}" what is in it.
+string_view without_box(string_view text) {
+  constexpr string_view kBox = "\\boxed{";
+  text = answer_text::trim(text);
+  while (text.starts_with('$') && text.ends_with('$') && text.size() > 1)
+    text = answer_text::trim(text.substr(1, text.size() - 2));
+  return text.starts_with(kBox) && text.ends_with('}')
+             ? text.substr(kBox.size(), text.size() - kBox.size() - 1)
+             : text;
+}
+
 }  // namespace
 
 Result evaluate(string_view text, const std::vector<Rational>& allowed) {
@@ -191,7 +206,7 @@ Result evaluate(string_view text, const std::vector<Rational>& allowed) {
     return result;
   }
   std::vector<Token> raw, tokens;
-  result.fault = tokenize(text, raw);
+  result.fault = tokenize(without_box(text), raw);
   if (result.fault.empty()) result.fault = take_claim(raw, result.claimed);
   if (result.fault.empty()) result.fault = expand_fractions(raw, tokens);
   if (!result.fault.empty()) return result;

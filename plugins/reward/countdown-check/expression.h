@@ -24,8 +24,8 @@ struct Result {
   std::optional<Rational> claimed;  // "= 24" behind it
 };
 
-// Reads integers and decimals, + - * / and parentheses, a minus before a number or a parenthesis, × ÷ · − ⋅,
-// \times \cdot \div \left \right, \frac{a}{b} and \dfrac, $ around the whole, and "= number" behind it. Everything
+// Reads integers and decimals, + - * / and parentheses, a minus before a number or a parenthesis, × ÷ · − ⋅ ∗ ∕,
+// \times \cdot \div \left \right, \frac{a}{b}, \dfrac and \tfrac, $, \(…\), \[…\] and \boxed{…} around the whole, and "= number" behind it. Everything
 // else is a fault: there is no power, no implied product, no joining of digits. Numbers not in `allowed` are a
 // fault too, which bounds the work: so is a number written more often than `allowed` has it.
 Result evaluate(std::string_view text, const std::vector<Rational>& allowed);

@@ -61,7 +61,17 @@ struct Letter {
   string_view rest;  // what follows it and its marks
 };
 
-// A letter that stands alone, with a bracket around it or ". ) : ," behind it, or with nothing behind it.
+// Whether a sentence goes on so behind the letter that it names: "B because …", "A is correct". Not "B is wrong" nor "A dog".
+bool goes_on(string_view rest) {
+  constexpr string_view kWays[] = {
+      "because",        "since",    "as it ",       "as the ",     "due to",        "which",  "is correct",
+      "is the correct", "is right", "is the right", "is the best", "is the answer", "\u2013", "\u2014"};
+  const std::string low = lowered(rest.substr(0, 20));
+  return std::any_of(std::begin(kWays), std::end(kWays),
+                     [&](string_view way) { return low.starts_with(way); });
+}
+
+// A letter that stands alone, with a bracket around it or ". ) : ," behind it, with nothing behind it, or with a reason.
 Letter leading_letter(string_view text) {
   const bool is_bracketed = text.starts_with('(') || text.starts_with('[');
   const string_view inside = is_bracketed ? answer_text::trim(text.substr(1)) : text;
@@ -75,8 +85,9 @@ Letter leading_letter(string_view text) {
     return {lower(inside[0]), answer_text::trim(rest)};
   }
   if (answer_text::trim(rest).empty()) return {lower(inside[0]), {}};
-  if (string_view(".):,-").find(rest[0]) == string_view::npos && rest[0] != '\n') return {0, text};
-  while (!rest.empty() && string_view(".):,-").find(rest[0]) != string_view::npos) rest.remove_prefix(1);
+  if (rest[0] == ' ' && goes_on(answer_text::trim(rest))) return {lower(inside[0]), answer_text::trim(rest)};
+  if (string_view(".):,;-").find(rest[0]) == string_view::npos && rest[0] != '\n') return {0, text};
+  while (!rest.empty() && string_view(".):,;-").find(rest[0]) != string_view::npos) rest.remove_prefix(1);
   if (!rest.empty() && is_word(rest[0]) && text[1] != ')' && text[1] != ':')
     return {0, text};  // "e.g", "A-level"
   return {lower(inside[0]), answer_text::trim(rest)};
@@ -172,19 +183,16 @@ std::optional<string_view> after_cue(string_view text) {
 
 }  // namespace
 
-std::optional<string_view> find_answer(string_view completion) {
-  constexpr string_view kThought = "</think>";
-  if (const size_t at = completion.rfind(kThought); at != string_view::npos)
-    completion.remove_prefix(at + kThought.size());
-  if (const auto tagged = answer_text::between_last(completion, "<answer>", "</answer>")) {
+std::optional<string_view> find_answer(string_view part) {
+  if (const auto tagged = answer_text::between_last(part, "<answer>", "</answer>")) {
     // Inside the tags there may be a sentence.
     if (const auto boxed = answer_text::last_boxed(*tagged)) return boxed;
     if (const auto said = after_cue(*tagged)) return said;
     return tagged;
   }
-  if (const auto boxed = answer_text::last_boxed(completion)) return boxed;
-  if (const auto said = after_cue(completion)) return said;
-  const string_view text = answer_text::trim(completion);
+  if (const auto boxed = answer_text::last_boxed(part)) return boxed;
+  if (const auto said = after_cue(part)) return said;
+  const string_view text = answer_text::trim(part);
   if (text.empty()) return std::nullopt;
   if (text.find('\n') == string_view::npos) return text;
   for (string_view line : {text.substr(text.rfind('\n') + 1), text.substr(0, text.find('\n'))})

@@ -15,7 +15,7 @@ struct Answer {
   std::string fault;
 };
 
-// `answer` is the answer alone: "B", "(b)", "**B.**", "\text{(B)}", "$\mathbf{B}$", "option B", "B. Paris", "B) because …",
+// `answer` is the answer alone: "B", "(b)", "**B.**", "\text{(B)}", "$\mathbf{B}$", "option B", "B. Paris", "B) because …", "B because …",
 // or the words of a choice. A letter has to stand alone: "A dog" names no choice unless it is the text of one. `texts` may
 // be empty, then letters alone count; n_choices is at most 26. A letter with the words of another choice, and two letters,
 // name none.
@@ -23,8 +23,8 @@ Answer read_answer(std::string_view answer, const std::vector<std::string>& text
 
 // Where a completion says its answer, in this order: the last <answer>…</answer>; the last \boxed{…}; what follows the last
 // "answer is", "answer:", "答案是" or "答案：" (any case, with * and ** around) up to the line's end; the whole text, if it is one line; the last
-// line, else the first, that begins with a letter of a choice. Nothing: nowhere. What stands before the last </think> is not looked at.
-std::optional<std::string_view> find_answer(std::string_view completion);
+// line, else the first, that begins with a letter of a choice. Nothing: nowhere. `answer_part`: of a completion, without its thought.
+std::optional<std::string_view> find_answer(std::string_view answer_part);
 
 // Letters and digits, ASCII in lower case, every run of anything else in ASCII one space: two texts that are equal so are the
 // same words. Bytes beyond ASCII are kept.

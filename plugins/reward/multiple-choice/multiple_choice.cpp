@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "answer_text/extract.h"
 #include "choice.h"
+#include "reward_support/think_tags.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -39,7 +40,7 @@ class MultipleChoice {
     const std::vector<std::string> texts = texts_of(sample);
     const size_t n = texts.empty() ? n_choices_ : texts.size();
     const size_t gold = gold_of(sample, texts, n);
-    const auto said = find(sample.completion);
+    const auto said = find(sample);
     const choice::Answer given =
         said ? choice::read_answer(*said, texts, n) : choice::Answer{std::nullopt, "no answer"};
     sample.note("found", given.index ? 1 : 0);
@@ -82,9 +83,11 @@ class MultipleChoice {
     tenon::refuse("the gold answer \"" + text.substr(0, 40) + "\" is none of " + std::to_string(n) +
                   " choices");
   }
-  std::optional<std::string_view> find(std::string_view where) const {
+  std::optional<std::string_view> find(const tenon::Sample& sample) const {
     namespace text = tenon::answer_text;
-    if (extract_ == "auto") return choice::find_answer(where);
+    const std::string_view where = sample.completion;
+    if (extract_ == "auto")
+      return choice::find_answer(tenon::reward_support::answer_part(sample.prompt, where));
     if (extract_ == "between-tags") return text::between_last(where, open_, close_);
     if (extract_ == "after-tag") return text::after_last(where, tag_);
     if (extract_ == "boxed") return text::last_boxed(where);

@@ -65,6 +65,11 @@ TEST(MultipleChoice, ALetterInEveryDress) {
                            "B\nParis",
                            "B\n\nThe Seine flows\nthere.",
                            "It is Paris\n(B)",
+                           "The answer is B because the Seine flows there.",
+                           "The answer is B, since it is the capital; Rome is Italy's.",
+                           "B is the correct answer.",
+                           "The answer is **B** \u2014 Paris",
+                           "B; Paris",
                            "The answer is option B: Paris."})
     EXPECT_EQ(of(text).reward, 1) << text << ": " << of(text).why;
 }
@@ -86,9 +91,34 @@ TEST(MultipleChoice, AnotherChoiceIsWrong) {
 }
 
 TEST(MultipleChoice, WhatNamesNoneOrTwo) {
-  for (const char* text :
-       {"", "E", "Berlin", "A capital", "Be", "B or C", "B and C", "B, C", "(B) and (C)", "B/C", "B. Rome",
-        "(B) New York", "I like Paris best", "Paris or Rome", "I do\nnot know", "BB", "A, B, C, D", "1"}) {
+  for (const char* text : {"",
+                           "E",
+                           "Berlin",
+                           "A capital",
+                           "Be",
+                           "B or C",
+                           "B and C",
+                           "B, C",
+                           "(B) and (C)",
+                           "B/C",
+                           "B. Rome",
+                           "(B) New York",
+                           "I like Paris best",
+                           "Paris or Rome",
+                           "I do\nnot know",
+                           "BB",
+                           "B is wrong",
+                           "not B",
+                           "The answer is not B",
+                           "B is it?",
+                           "The answer is B or maybe C",
+                           "A as well as B",
+                           "<think>The answer is B",
+                           "</think>B<think>B",
+                           "\uFF22",
+                           "\u0412",
+                           "A, B, C, D",
+                           "1"}) {
     EXPECT_EQ(of(text).reward, 0) << text;
     EXPECT_EQ(of(text).notes.at("found"), 0) << text << ": " << of(text).why;
     EXPECT_NE(of(text).why, "") << text;

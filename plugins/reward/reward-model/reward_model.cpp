@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "reward_support/think_tags.h"
 #include "tenon/model.hpp"
 #include "tenon/reward.hpp"
 #include "tenon/tokenizer.hpp"
@@ -64,11 +65,9 @@ class RewardModel {
   }
 
  private:
-  std::string_view judged_part(std::string_view completion) const {
-    constexpr std::string_view kThought = "</think>";
-    const size_t at = completion.rfind(kThought);
-    return !takes_answer_ || at == std::string_view::npos ? completion
-                                                          : completion.substr(at + kThought.size());
+  std::string_view judged_part(const Sample& sample) const {
+    return takes_answer_ ? tenon::reward_support::answer_part(sample.prompt, sample.completion)
+                         : sample.completion;
   }
 
   // The ids that the model reads, or why there are none.
@@ -80,8 +79,7 @@ class RewardModel {
         if (!field) return {TENON_R_REFUSED, 0, "the row has no field \"" + *question_ + "\""};
         question = *field;
       }
-      ids = is_chat_ ? chat_ids(question, judged_part(sample.completion))
-                     : text_ids(question, judged_part(sample.completion));
+      ids = is_chat_ ? chat_ids(question, judged_part(sample)) : text_ids(question, judged_part(sample));
     } catch (const tenon::Error& e) {
       return {TENON_R_CRASHED, 0, e.what()};
     }

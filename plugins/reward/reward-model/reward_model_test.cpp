@@ -118,6 +118,8 @@ TEST(RewardModel, ReadsPromptCompletionAndTheEnd) {
 TEST(RewardModel, TheThoughtIsNotShown) {
   judge({}, "2+2?", "<think>hm</think>4");
   EXPECT_EQ(read_text(), "2+2?4$");
+  judge({}, "2+2?", "<think>hm");
+  EXPECT_EQ(read_text(), "2+2?$") << "thinking that does not end leaves no answer";
   judge({{"region", "\"whole\""}}, "2+2?", "<think>hm</think>4");
   EXPECT_EQ(read_text(), "2+2?<think>hm</think>4$");
 }
