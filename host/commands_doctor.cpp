@@ -2,16 +2,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/commands_doctor.h"
 
+#include <unistd.h>
+
+#include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <set>
 #include <sstream>
+#include <stdexcept>
 
 #include "host/available_threads.h"
+#include "host/child_process.h"
 #include "host/command_line.h"
 #include "host/commands_plugins.h"
 #include "host/loader.h"
@@ -126,6 +132,42 @@ json::object describe_plugins(const Loader& loader, const std::vector<PluginRepo
           {"runtimes", std::move(runtimes)}};
 }
 
+// Programs that come beside plugins and say what of this machine they can use (sandboxes): tenon-NAME-probe in the folder of this program or of plugins.
+// Each prints one line a finding; none is a problem by itself.
+json::array run_probes(const std::vector<fs::path>& plugin_folders) {
+  constexpr std::chrono::seconds kLimit{60};
+  constexpr std::string_view kBefore = "tenon-", kAfter = "-probe";
+  std::error_code error;
+  std::set<fs::path> folders{fs::read_symlink("/proc/self/exe", error).parent_path()}, programs;
+  folders.insert(plugin_folders.begin(), plugin_folders.end());
+  for (const fs::path& folder : folders)
+    for (const auto& entry : fs::directory_iterator(folder, error)) {
+      const std::string name = entry.path().filename();
+      const bool is_named_so =
+          name.size() > kBefore.size() + kAfter.size() && name.starts_with(kBefore) && name.ends_with(kAfter);
+      if (is_named_so && access(entry.path().c_str(), X_OK) == 0) programs.insert(entry.path());
+    }
+  json::array probes;
+  for (const fs::path& program : programs) {
+    const std::string name = program.filename();
+    json::array lines;
+    try {
+      const ChildResult result = run_child(program, {}, kLimit);
+      std::istringstream text(result.output);
+      for (std::string line; std::getline(text, line);) lines.emplace_back(line);
+      if (result.timed_out) lines.emplace_back("it did not end within 60 s");
+      if (result.signal != 0) lines.emplace_back("it ended by signal " + std::to_string(result.signal));
+    } catch (const std::runtime_error& e) {
+      lines.emplace_back(e.what());
+    }
+    probes.push_back(
+        json::object{{"name", name.substr(kBefore.size(), name.size() - kBefore.size() - kAfter.size())},
+                     {"program", program.string()},
+                     {"lines", std::move(lines)}});
+  }
+  return probes;
+}
+
 std::string join(const json::value& words) {
   std::string text;
   for (const json::value& word : words.as_array())
@@ -162,6 +204,14 @@ void print_text(const json::object& answer) {
   for (const json::value& folder : plugins.at("path").as_array())
     std::cout << "          " << std::string(folder.as_object().at("path").as_string())
               << (folder.as_object().at("exists").as_bool() ? "" : " (does not exist)") << '\n';
+  for (const json::value& probe : answer.at("probes").as_array()) {
+    std::string label(probe.as_object().at("name").as_string());
+    for (const json::value& line : probe.as_object().at("lines").as_array()) {
+      label.resize(std::max<size_t>(label.size(), 9), ' ');
+      std::cout << label << ' ' << std::string(line.as_string()) << '\n';
+      label.clear();
+    }
+  }
   for (const json::value& problem : plugins.at("problems").as_array())
     std::cout << "problem   " << std::string(problem.as_string()) << '\n';
 }
@@ -170,10 +220,13 @@ void print_text(const json::object& answer) {
 
 int doctor_command(const DoctorArguments& arguments) {
   Loader loader(plugin_search_path(arguments.plugin_path));
-  json::object answer{
-      {"version", version()},    {"abi", {{"level", TENON_ABI_LEVEL}, {"draft", TENON_ABI_DRAFT}}},
-      {"cpu", describe_cpu()},   {"memory", describe_memory()},
-      {"cuda", describe_cuda()}, {"plugins", describe_plugins(loader, inspect_plugins(loader))}};
+  json::object answer{{"version", version()},
+                      {"abi", {{"level", TENON_ABI_LEVEL}, {"draft", TENON_ABI_DRAFT}}},
+                      {"cpu", describe_cpu()},
+                      {"memory", describe_memory()},
+                      {"cuda", describe_cuda()},
+                      {"plugins", describe_plugins(loader, inspect_plugins(loader))},
+                      {"probes", run_probes(loader.search_path())}};
   if (arguments.json) {
     std::cout << json::serialize(answer) << '\n';
   } else {

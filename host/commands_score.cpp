@@ -160,8 +160,8 @@ struct Text {
 class Caller {
  public:
   Caller(const Instance& reward, std::chrono::nanoseconds timeout)
-      : self_(reward.self()),
-        vt_(static_cast<const tenon_reward_vt*>(reward.spec().component->vt)),
+      : self_(reward.ref().self),
+        vt_(static_cast<const tenon_reward_vt*>(reward.ref().vt)),
         timeout_(timeout) {}
 
   std::vector<Outcome> score(const std::vector<Row>& rows) const {

@@ -100,7 +100,7 @@ Instance* Components::create_slot(const Slot& slot, const std::string& path, con
 Instance* Components::create(const Spec& spec, const std::string& path, const std::string& seed_path,
                              bool is_reference) {
   std::map<std::string, Instance*> slots;
-  for (const Slot& slot : spec.slots)
+  for (const Slot& slot : spec.own_slots())
     slots[slot.name] = create_slot(slot, path + "." + slot.name, seed_path + "." + slot.name, is_reference);
 
   auto owned =

@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 
 #include "host/diagnostics.h"
+#include "host/isolated_reward.h"
 #include "host/json_text.h"
 #include "host/last_words.h"
 #include "host/option_values.h"
@@ -63,6 +64,11 @@ void Instance::create() {
   const Doing doing("creating " + title());
   ErrorBuffer err;
   try {
+    if (spec_.isolated) {
+      isolated_ = std::make_unique<IsolatedReward>(services_, spec_, place_);
+      for (const std::string& path : isolated_->options_read()) mark_read(path);
+      return;
+    }
     err.check(spec_.component->life->create(&table_, &self_, err));
     created_ = true;
   } catch (const Error& e) {
@@ -94,6 +100,13 @@ const tenon_curriculum* Instance::curriculum() const {
 tenon_ref Instance::ref() const {
   tenon_ref r{sizeof(tenon_ref),  spec_.component->flags, self_, spec_.component->vt, spec_.component->id,
               spec_.name.c_str(), spec_.component->life};
+  if (isolated_) {
+    static constexpr tenon_life kNothingElse{
+        sizeof(tenon_life), 0, nullptr, nullptr, nullptr, nullptr, nullptr, nullptr};
+    r.self = isolated_.get();
+    r.vt = IsolatedReward::table();
+    r.life = &kNothingElse;
+  }
   if (model_) r.vt = model_->table();
   if (optimizer_) r.vt = optimizer_->table();
   if (cursor_) {
@@ -110,6 +123,7 @@ Instance* Instance::slot(const std::string& name) const {
 }
 
 const void* Instance::extension(const char* id) const {
+  if (isolated_) return nullptr;
   return TENON_FN(spec_.component->life, tenon_life, extension) ? spec_.component->life->extension(self_, id)
                                                                 : nullptr;
 }
@@ -117,6 +131,11 @@ const void* Instance::extension(const char* id) const {
 void Instance::mark_read(const std::string& path) {
   std::lock_guard lock(mutex_);
   read_.insert(path);
+}
+
+std::vector<std::string> Instance::options_read() const {
+  std::lock_guard lock(mutex_);
+  return {read_.begin(), read_.end()};
 }
 
 std::vector<std::pair<std::string, Mark>> Instance::unread(bool references) const {

@@ -48,6 +48,8 @@ struct HostServices {
   std::atomic<StageServices*> stage{nullptr};
 };
 
+class IsolatedReward;  // isolated_reward.h
+
 class Instance {
  public:
   // place: "zero/model"; seed_place: the place whose seed it gets (that of slot "model" for a reference). `spec` outlives the instance.
@@ -72,7 +74,7 @@ class Instance {
   // "model policy (transformer)"
   std::string title() const;
   void* self() const { return self_; }
-  // What others get: with the proxies in front.
+  // What others get, and call: with the proxies in front.
   tenon_ref ref() const;
   ModelProxy* model() const { return model_.get(); }
   OptimizerProxy* optimizer() const { return optimizer_.get(); }
@@ -84,6 +86,8 @@ class Instance {
 
   // The host itself uses an option ("rewards.0.weight").
   void mark_read(const std::string& path);
+  // Paths of the options that were read.
+  std::vector<std::string> options_read() const;
   // Options that the file states and nobody read: path and place. `references`: those of type TENON_T_REF, else the others.
   std::vector<std::pair<std::string, Mark>> unread(bool references) const;
 
@@ -110,6 +114,7 @@ class Instance {
 
   void* self_ = nullptr;
   bool created_ = false;
+  std::unique_ptr<IsolatedReward> isolated_;
   std::unique_ptr<ModelProxy> model_;
   std::unique_ptr<OptimizerProxy> optimizer_;
   std::unique_ptr<Cursor> cursor_;

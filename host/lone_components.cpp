@@ -10,11 +10,15 @@
 
 namespace tenon::host {
 
-LoneComponents::LoneComponents(uint64_t seed, std::string stage, uint32_t threads)
+LoneComponents::LoneComponents(uint64_t seed, std::string stage, uint32_t threads,
+                               std::shared_ptr<spdlog::logger> log, StageServices* running)
     : stage_(std::move(stage)), pool_(threads) {
   services_.seed = seed;
   services_.pool = &pool_;
-  services_.log = std::make_shared<spdlog::logger>("tenon", std::make_shared<spdlog::sinks::null_sink_mt>());
+  services_.log = log != nullptr ? std::move(log)
+                                 : std::make_shared<spdlog::logger>(
+                                       "tenon", std::make_shared<spdlog::sinks::null_sink_mt>());
+  services_.stage = running;
 }
 
 LoneComponents::~LoneComponents() {
@@ -23,7 +27,7 @@ LoneComponents::~LoneComponents() {
 
 Instance& LoneComponents::create(const Spec& spec, const std::string& path) {
   std::map<std::string, Instance*> slots;
-  for (const Slot& slot : spec.slots) {
+  for (const Slot& slot : spec.own_slots()) {
     if (slot.spec == nullptr)
       throw UserError(slot.mark, "slot " + slot.name + " of " + spec.name +
                                      " holds what a stage made, which is there only while a run lasts");

@@ -15,7 +15,9 @@ namespace tenon::host {
 class LoneComponents {
  public:
   // seed: of the run; stage: the plan's, which names places and seeds as the run does; threads: of tenon_host.parallel_for.
-  LoneComponents(uint64_t seed, std::string stage, uint32_t threads = 1);
+  // log: nullptr: to nowhere. running: the stage that they are in; outlives this; nullptr: none runs.
+  LoneComponents(uint64_t seed, std::string stage, uint32_t threads = 1,
+                 std::shared_ptr<spdlog::logger> log = nullptr, StageServices* running = nullptr);
   ~LoneComponents();
   LoneComponents(const LoneComponents&) = delete;
   LoneComponents& operator=(const LoneComponents&) = delete;

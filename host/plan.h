@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,10 @@ struct Blame {
 struct Spec {
   // The place of the option at `path`, of the nearest one around it, or of the component.
   Blame blame(std::string path) const;
+  // The slots whose components this process makes: none of a component that has a process of its own.
+  std::span<const Slot> own_slots() const {
+    return isolated ? std::span<const Slot>() : std::span<const Slot>(slots);
+  }
 
   const tenon_component* component = nullptr;
   const LoadedPlugin* plugin = nullptr;
@@ -63,6 +68,7 @@ struct Spec {
   // Options that the file does not state and that, says the component, have no effect with the others.
   std::set<std::string> idle;
   std::vector<Slot> slots;  // in the order of the option table
+  bool isolated = false;    // isolation: process
   Mark mark;
 };
 

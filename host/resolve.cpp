@@ -35,19 +35,28 @@ std::vector<Entry> overridden(std::vector<Entry> base, const std::vector<Entry>&
   return base;
 }
 
-// Takes `isolation` out of a component's options, which is the host's own.
-void check_isolation(std::vector<Entry>& options, const std::string& path, Diagnostics& diagnostics) {
+// Takes `isolation`, which is the host's own, out of a component's options. Whether it says: process.
+bool take_isolation(std::vector<Entry>& options, const std::string& path, const tenon_component& component,
+                    Diagnostics& diagnostics) {
   auto isolation =
       std::find_if(options.begin(), options.end(), [](const Entry& e) { return e.key == "isolation"; });
-  if (isolation == options.end()) return;
-  const Value& value = isolation->value;
-  if (value.is_scalar() && value.text == "process") {
+  if (isolation == options.end()) return false;
+  const Value value = isolation->value;
+  options.erase(isolation);
+  const bool is_process = value.is_scalar() && value.text == "process";
+  if (is_process && std::string_view(component.kind) != "reward") {
     diagnostics.error(value.mark, path + ".isolation",
-                      "this tenon cannot run plugins in a process of their own; leave the line out");
-  } else if (!value.is_scalar() || value.text != "inproc") {
+                      "rewards can run in a process of their own, and " + with_article(component.kind) +
+                          " cannot; leave the line out");
+  } else if (is_process && TENON_FN(component.life, tenon_life, save)) {
+    diagnostics.error(
+        value.mark, path + ".isolation",
+        component_title(component) +
+            " keeps state from step to step, which would be lost with its process; leave the line out");
+  } else if (!is_process && (!value.is_scalar() || value.text != "inproc")) {
     diagnostics.error(value.mark, path + ".isolation", describe(value) + " is not one of inproc, process");
   }
-  options.erase(isolation);
+  return is_process;
 }
 
 }  // namespace
@@ -73,7 +82,7 @@ std::shared_ptr<Spec> Resolver::make_spec(const SpecRequest& request) {
   spec->mark = request.mark;
 
   std::vector<Entry> options = request.options;
-  check_isolation(options, request.path, diagnostics_);
+  spec->isolated = take_isolation(options, request.path, *registered->component, diagnostics_);
   OptionContext context{request.path, request.mark, component_title(*registered->component), folder_,
                         is_resolved_};
   if (const auto choice = take_preset(*registered->component, options, request.path, diagnostics_)) {
@@ -94,6 +103,10 @@ std::shared_ptr<Spec> Resolver::make_spec(const SpecRequest& request) {
     slot.mark = reference.mark;
     if (reference.is_default) slot.mark = request.mark;
     resolve(reference, request.path + "." + reference.path, slot);
+    if (spec->isolated && !slot.stage.empty())
+      fail(slot.mark, request.path + "." + reference.path,
+           "stage " + slot.stage +
+               " made this, and a component with isolation: process has a process that does not have it");
     spec->slots.push_back(std::move(slot));
   }
   if (diagnostics_.error_reports() != errors_before) return nullptr;

@@ -111,6 +111,7 @@ void remove(json::object& options, const std::string& path) {
 json::object options_of(const Spec& spec, bool with_idle) {
   json::object options;
   if (!spec.preset.empty()) options["preset"] = spec.preset;
+  if (spec.isolated) options["isolation"] = "process";
   for (const auto& [key, value] : spec.options) options[key] = value;
   for (const Slot& slot : spec.slots) {
     json::value* written = find_slot(options, slot.name);

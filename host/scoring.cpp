@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <mutex>
 #include <optional>
 #include <set>
 
@@ -19,10 +20,39 @@ namespace tenon::host {
 
 namespace {
 
+// The samples that a reward is at, as it says so itself. [any thread]
+class Begun {
+ public:
+  explicit Begun(const tenon_reward_in& in) : in_(in) {}
+
+  void mark(uint64_t i, bool begins) {
+    std::lock_guard lock(mutex_);
+    if (begins)
+      since_[i] = monotonic_ns();
+    else
+      since_.erase(i);
+  }
+  // " sample 4711: 31s" of the one that began first, or nothing.
+  std::string oldest() const {
+    std::lock_guard lock(mutex_);
+    const auto first = std::min_element(since_.begin(), since_.end(),
+                                        [](const auto& a, const auto& b) { return a.second < b.second; });
+    if (first == since_.end() || first->first >= in_.n) return "";
+    return " sample " + std::to_string(in_.sample_id[first->first]) + ": " +
+           duration_text(std::chrono::nanoseconds(monotonic_ns() - first->second));
+  }
+
+ private:
+  const tenon_reward_in& in_;
+  mutable std::mutex mutex_;
+  std::map<uint64_t, int64_t> since_;
+};
+
 // What a reward says during one call.
 struct Said {
   std::vector<std::string>* reasons;
   std::map<std::string, std::pair<double, uint64_t>>* notes;
+  Begun* begun;
 };
 
 // A reason as one line of bounded length, cut between characters.
@@ -45,6 +75,10 @@ void on_note(void* ctx, uint64_t, const char* key, double value) {
     sum += value;
     ++count;
   });
+}
+
+void on_judging(void* ctx, uint64_t i, int32_t begins) {
+  guard(nullptr, [&] { static_cast<Said*>(ctx)->begun->mark(i, begins != 0); });
 }
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -119,7 +153,8 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
   const Term& t = terms_[term];
   Outcome out{std::vector<double>(in.n, 0.0), std::vector<double>(token_count(in), kNone),
               std::vector<int32_t>(in.n, TENON_R_UNSET), std::vector<std::string>(in.n)};
-  Said said{&out.why, &steps_[term].notes};
+  Begun begun(in);
+  Said said{&out.why, &steps_[term].notes, &begun};
   tenon_reward_out raw{sizeof raw,
                        0,
                        out.reward.data(),
@@ -127,11 +162,13 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
                        out.token_reward.empty() ? nullptr : out.token_reward.data(),
                        &said,
                        on_reason,
-                       on_note};
+                       on_note,
+                       on_judging};
 
   const int64_t begin = monotonic_ns();
   std::string error;
-  const int32_t rc = call_in_time(t, call, in, raw, error);
+  const int32_t rc = call_in_time(
+      t, call, in, raw, [&begun] { return begun.oldest(); }, error);
   steps_[term].seconds += static_cast<double>(monotonic_ns() - begin) * 1e-9;
 
   if (rc < 0) {
@@ -175,7 +212,7 @@ bool Scoring::has_infinite_token(const Outcome& out, const tenon_reward_in& in, 
 }
 
 int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
-                              tenon_reward_out& out, std::string& why) {
+                              tenon_reward_out& out, const Watchdog::Call::At& at, std::string& why) {
   tenon_call own{sizeof own, kDLCPU, 0, 0, 0, 0, nullptr};
   if (call != nullptr) std::memcpy(&own, call, std::min<size_t>(call->struct_size, sizeof own));
   own.struct_size = sizeof own;
@@ -184,9 +221,10 @@ int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const te
     own.deadline_ns = own.deadline_ns == 0 ? deadline : std::min(own.deadline_ns, deadline);
   }
   std::optional<Watchdog::Call> watched;
-  if (dog_ != nullptr)
-    watched.emplace(*dog_, "reward " + term.name, std::to_string(in.n) + (in.n == 1 ? " sample" : " samples"),
-                    "run.reward_timeout", timeout_);
+  if (dog_ != nullptr && !term.ends_itself)
+    watched.emplace(*dog_, "reward '" + term.name + "'",
+                    std::to_string(in.n) + (in.n == 1 ? " sample" : " samples"), "run.reward_timeout",
+                    timeout_, at);
   char text[2048];
   tenon_error err{sizeof err, 0, text, sizeof text, 0};
   const Doing doing("reward " + term.name);

@@ -24,6 +24,8 @@ class Scoring {
     void* self = nullptr;
     const tenon_reward_vt* vt = nullptr;
     RewardRules rules{};
+    bool ends_itself =
+        false;  // a call that hangs is ended, and told of, by whoever is behind vt (isolation: process)
   };
   // How many samples the failure rate is taken over.
   static constexpr uint64_t kWindow = 200;
@@ -83,9 +85,9 @@ class Scoring {
   Outcome call_term(size_t term, const tenon_call* call, const tenon_reward_in& in);
   // Of the samples given.
   Outcome ask(size_t term, const tenon_call* call, const tenon_reward_in& in);
-  // The term's own `score`, with a deadline, watched. The return code; an error's text in `why`.
+  // The term's own `score`, with a deadline, watched; at: for the watchdog. The return code; an error's text in `why`.
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
-                       tenon_reward_out& out, std::string& why);
+                       tenon_reward_out& out, const Watchdog::Call::At& at, std::string& why);
   static bool has_infinite_token(const Outcome& out, const tenon_reward_in& in, uint64_t i);
   void count_reason(std::string reason, const tenon_reward_in& in, uint64_t i);
   uint64_t failed() const;  // of window_

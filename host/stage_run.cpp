@@ -433,9 +433,9 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
       if (reward == nullptr) break;
       const json::value* weight =
           find_value(stage.spec().options, slot + "." + std::to_string(i) + ".weight");
-      terms.push_back({reward->spec().name, weight != nullptr ? weight->to_number<double>() : 1.0,
-                       reward->self(), static_cast<const tenon_reward_vt*>(reward->spec().component->vt),
-                       rules.at(i)});
+      const tenon_ref ref = reward->ref();
+      terms.push_back({reward->spec().name, weight != nullptr ? weight->to_number<double>() : 1.0, ref.self,
+                       static_cast<const tenon_reward_vt*>(ref.vt), rules.at(i), reward->spec().isolated});
     }
     if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
     found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;

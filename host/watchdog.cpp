@@ -50,8 +50,14 @@ void Watchdog::alive(std::string what) {
 }
 
 Watchdog::Call::Call(Watchdog& dog, const std::string& what, const std::string& doing,
-                     const std::string& option, Clock::duration limit)
-    : dog_(dog), what_(what), doing_(doing), option_(option), limit_(limit), next_(limit) {
+                     const std::string& option, Clock::duration limit, At at)
+    : dog_(dog),
+      what_(what),
+      doing_(doing),
+      option_(option),
+      at_(std::move(at)),
+      limit_(limit),
+      next_(limit) {
   dog_.alive(what_ + " was given " + doing_);
   if (limit_ <= Clock::duration::zero()) return;
   {
@@ -79,11 +85,14 @@ std::list<std::string> Watchdog::due(Clock::time_point now, Clock::time_point& n
   for (Call* call : calls_) {
     const Clock::duration age = now - call->begin_;
     if (age >= call->next_) {
-      lines.push_back(place_ + ": " + call->what_ + " has not returned for " + duration_text(age) + " (" +
-                      call->doing_ + "); " + call->option_ + " is " + duration_text(call->limit_) +
-                      ". tenon waits: a reward in a process of its own could be stopped (isolation: process, "
-                      "which this tenon does not have). " +
-                      kWayOut);
+      const std::string at = call->at_ ? call->at_() : "";
+      lines.push_back(
+          place_ + ": " + call->what_ + at + (at.empty() ? " has" : "; it has") + " not returned for " +
+          duration_text(age) + " (" + call->doing_ + "); " + call->option_ + " is " +
+          duration_text(call->limit_) +
+          ". tenon waits: with `isolation: process` it would have a process of its own, which could "
+          "be ended. " +
+          kWayOut);
       while (call->next_ <= age) call->next_ *= 2;
     }
     next = std::min(next, call->begin_ + call->next_);

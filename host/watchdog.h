@@ -33,9 +33,11 @@ class Watchdog {
   // A reward's call, as long as this lives. Past its limit it is warned of, again after twice, four, eight… times the limit, and when it has returned after all.
   class Call {
    public:
-    // what: "reward correct"; doing: "256 samples"; option: where the limit comes from. limit 0: none, and the call counts as a sign of life only.
+    // What it is at: " sample 4711: 31s", or nothing. [any thread, as long as the call lives]
+    using At = std::function<std::string()>;
+    // what: "reward 'correct'"; doing: "256 samples"; option: where the limit comes from. limit 0: none, and the call counts as a sign of life only.
     Call(Watchdog& dog, const std::string& what, const std::string& doing, const std::string& option,
-         Clock::duration limit);
+         Clock::duration limit, At at = {});
     ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
@@ -44,6 +46,7 @@ class Watchdog {
     friend class Watchdog;
     Watchdog& dog_;
     std::string what_, doing_, option_;
+    At at_;
     Clock::duration limit_, next_;  // next_: age at which the next warning is due
     Clock::time_point begin_ = Clock::now();
   };

@@ -231,6 +231,21 @@ TEST_F(Program, DoctorNamesProblems) {
   EXPECT_GT(json.at("memory").at("total").to_number<uint64_t>(), 0u);
 }
 
+TEST_F(Program, DoctorAsksTheProbes) {
+  const fs::path probe =
+      write("tenon-weather-probe", "#!/bin/sh\necho 'sun: works'\necho 'rain: denied'\nexit 1\n");
+  fs::permissions(probe, fs::perms::owner_all);
+  write("tenon-other-probe", "not to be run\n");
+  const std::string path = " --plugin-path '" + probe.parent_path().string() + "'";
+  Answer answer = tenon("doctor" + path);
+  EXPECT_EQ(answer.code, 0) << "what a probe finds is no problem by itself";
+  EXPECT_THAT(answer.out, HasSubstr("\nweather   sun: works\n          rain: denied\n"));
+  EXPECT_THAT(answer.out, Not(HasSubstr("not to be run")));
+  EXPECT_THAT(tenon("doctor --json" + path).out,
+              HasSubstr(R"("name":"weather","program":")" + probe.string() +
+                        R"(","lines":["sun: works","rain: denied"])"));
+}
+
 TEST_F(Program, AnAnswerThatCannotBeWrittenIsNotASuccess) {
   int status = std::system("'" TENON_PROGRAM "' --help > /dev/full 2> /dev/null");
   EXPECT_EQ(WEXITSTATUS(status), 1);

@@ -375,10 +375,11 @@ TEST_F(Run, ARewardThatHangsIsNeverSilent) {
   const Outcome outcome = run(write_config(text));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.err,
-              testing::ContainsRegex("warning: stage zero: reward length has not returned for [0-9]+"));
+              testing::ContainsRegex("warning: stage zero: reward 'length' sample [0-9]+: [0-9]+ms; it has "
+                                     "not returned for [0-9]+"));
   EXPECT_THAT(outcome.err, HasSubstr("(3 samples); run.reward_timeout is 20ms"));
   EXPECT_THAT(outcome.err, HasSubstr("Ctrl-C twice ends the run"));
-  EXPECT_THAT(read_file(dir_ / "runs/toy/log.txt"), HasSubstr("reward length has returned, after"));
+  EXPECT_THAT(read_file(dir_ / "runs/toy/log.txt"), HasSubstr("reward 'length' has returned, after"));
 }
 
 TEST_F(Run, WhereRunsCannotBeMadeIsAMistakeWithItsPlace) {

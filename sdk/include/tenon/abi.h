@@ -557,6 +557,9 @@ typedef struct tenon_reward_out {
   void *ctx;
   void(TENON_CALL *reason)(void *ctx, uint64_t i, const char *text, uint64_t n); /* [in-call] why, in a few words; optional */
   void(TENON_CALL *note)(void *ctx, uint64_t i, const char *key, double value);   /* [in-call] a further number of sample i; optional */
+  /* [in-call, on any thread] Optional. begins 1: sample i is being judged from now on; 0: no longer, and if its status is set, then all of its outcome is
+   * there. So the host can name the sample that takes long, and a reward that dies (isolation: process) loses no sample that was through. */
+  void(TENON_CALL *judging)(void *ctx, uint64_t i, int32_t begins);
 } tenon_reward_out;
 
 typedef struct tenon_reward_vt {

@@ -33,6 +33,12 @@ struct Sample {
     if (out->reason != nullptr) out->reason(out->ctx, index, why.data(), why.size());
   }
 
+  // The sample is being judged from now on (true), or no longer (false): what lets the host name the one that takes long. The shims say it of each sample; a
+  // reward that judges a call at once may say it itself, from any thread.
+  void judging(bool begins) const {
+    if (TENON_FN(out, tenon_reward_out, judging)) out->judging(out->ctx, index, begins ? 1 : 0);
+  }
+
   // Token k of the completion earns `value`, on top of the sample's reward: a process reward. k < tokens.size(). Each token at most once. False: whoever
   // scores does not take them.
   bool token_reward(uint64_t k, double value) const {
@@ -129,11 +135,13 @@ struct RewardShim {
     return guard(err, [&] {
       for (uint64_t i = 0; i < in->n; ++i) {
         const Sample sample = detail::sample_of(call, *in, *out, i);
+        sample.judging(true);
         detail::put(outcome_or_why([&]() -> RewardOutcome {
                       if (is_past_deadline(call)) return {TENON_R_TIMED_OUT, 0, "the deadline (run.reward_timeout) passed before its turn"};
                       return {TENON_R_OK, (*static_cast<T*>(self))(sample), {}};
                     }),
                     sample);
+        sample.judging(false);
       }
     });
   }
@@ -156,7 +164,10 @@ struct BatchRewardShim {
         if (outcomes.size() == samples.size()) return {TENON_R_OK, 0, {}};
         return {TENON_R_CRASHED, 0, std::to_string(outcomes.size()) + " outcomes for " + std::to_string(samples.size()) + " samples"};
       });
-      for (uint64_t i = 0; i < in->n; ++i) detail::put(whole.status == TENON_R_OK ? outcomes[i] : whole, samples[i]);
+      for (uint64_t i = 0; i < in->n; ++i) {
+        detail::put(whole.status == TENON_R_OK ? outcomes[i] : whole, samples[i]);
+        samples[i].judging(false);
+      }
     });
   }
   static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};

@@ -1,0 +1,282 @@
+// The proxy before a reward that lives in a tenon-worker.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/isolated_reward.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/json.hpp>
+#include <cmath>
+#include <cstring>
+#include <deque>
+#include <numeric>
+
+#include "host/command_line.h"
+#include "host/monotonic.h"
+#include "host/spec_json.h"
+#include "tenon/error.hpp"
+
+namespace tenon::host {
+
+namespace {
+
+namespace json = boost::json;
+
+// Fills offsets and values of one ragged column with the rows `which` of `from`.
+template <class T>
+void copy_rows(const tenon_ragged& from, const std::vector<uint64_t>& which, uint64_t* offsets, T* values) {
+  uint64_t at = 0;
+  for (size_t k = 0; k < which.size(); ++k) {
+    const uint64_t begin = from.offsets[which[k]], length = from.offsets[which[k] + 1] - begin;
+    offsets[k] = at;
+    if (length > 0) std::memcpy(values + at, static_cast<const T*>(from.values) + begin, length * sizeof(T));
+    at += length;
+  }
+  offsets[which.size()] = at;
+}
+
+uint64_t count_of(const tenon_ragged& from, const std::vector<uint64_t>& which) {
+  return std::accumulate(which.begin(), which.end(), uint64_t{0}, [&](uint64_t sum, uint64_t i) {
+    return sum + from.offsets[i + 1] - from.offsets[i];
+  });
+}
+
+std::string seconds_text(int64_t ns) {
+  return json::serialize(json::value(static_cast<double>(ns / 1'000'000) / 1000)) + " s";
+}
+
+}  // namespace
+
+// Samples of a call that are judged together, and where their outcomes go.
+struct IsolatedReward::Part {
+  const std::vector<uint64_t>& which;  // of `in`
+  const tenon_call* call;
+  const tenon_reward_in& in;
+  tenon_reward_out& out;
+  int64_t limit_ns;  // 0: none
+};
+
+// How an attempt ended.
+struct IsolatedReward::Ending {
+  enum { kDone, kLate, kGone } kind = kDone;
+  int32_t code = TENON_OK;                 // kDone: of the component's score
+  std::string text;                        // its error, or how the process ended
+  std::vector<uint64_t> begun, untouched;  // not kDone: samples without an outcome
+};
+
+IsolatedReward::IsolatedReward(HostServices& services, const Spec& spec, std::string place)
+    : services_(services), text_(spec_text(spec)), place_(std::move(place)) {
+  start();
+}
+
+IsolatedReward::~IsolatedReward() {
+  if (process_ == nullptr || process_->has_ended() || !process_->send({FrameType::kEnd, 0, 0, {}})) return;
+  try {
+    const tenon_reward_in no_samples{};
+    tenon_reward_out no_outcomes{};
+    const std::vector<uint64_t> none;
+    Frame frame;  // what it logs on its way out
+    const auto until = Clock::now() + kEndLimit;
+    while (process_->receive(
+               until, [] {}, frame) == WorkerProcess::Wait::kFrame)
+      take(frame, {none, nullptr, no_samples, no_outcomes, 0});
+  } catch (const std::exception& e) {
+    if (services_.log) services_.log->warn("{}: {}", place_, e.what());
+  }
+}
+
+void IsolatedReward::start() {
+  process_ = std::make_unique<WorkerProcess>();
+  const json::object what{
+      {"tenon", version()}, {"place", place_}, {"seed", std::to_string(services_.seed)}, {"spec", text_}};
+  process_->send({FrameType::kCreate, services_.pool->threads(), 0, json::serialize(what)});
+  const auto until = Clock::now() + kStartLimit;
+  const tenon_reward_in no_samples{};
+  tenon_reward_out no_outcomes{};
+  const std::vector<uint64_t> none;
+  for (Frame frame;;) {
+    const WorkerProcess::Wait wait = process_->receive(
+        until, [] {}, frame);
+    if (wait == WorkerProcess::Wait::kFrame && frame.type == FrameType::kCreated) {
+      options_read_ = json::value_to<std::vector<std::string>>(json::parse(frame.text));
+      return;
+    }
+    if (wait == WorkerProcess::Wait::kFrame && frame.type != FrameType::kFailed) {
+      take(frame, {none, nullptr, no_samples, no_outcomes, 0});
+      continue;
+    }
+    const std::string end = process_->end();
+    process_.reset();
+    if (wait == WorkerProcess::Wait::kFrame) throw Error(static_cast<int32_t>(frame.a), frame.text);
+    throw Error(TENON_E_IO, "isolation: process: it was being created, and " +
+                                (wait == WorkerProcess::Wait::kGone
+                                     ? end
+                                     : "was not ready after " + std::to_string(kStartLimit.count()) + " s"));
+  }
+}
+
+void IsolatedReward::take(const Frame& frame, const Part& part) const {
+  StageServices* stage = services_.stage.load(std::memory_order_acquire);
+  const uint64_t i = static_cast<uint64_t>(frame.a) < part.which.size()
+                         ? part.which[static_cast<size_t>(frame.a)]
+                         : UINT64_MAX;
+  if (frame.type == FrameType::kLog && services_.log)
+    services_.log->log(
+        static_cast<spdlog::level::level_enum>(std::clamp<int64_t>(frame.a, 0, spdlog::level::err)), "{}",
+        frame.text);
+  if (frame.type == FrameType::kMetric && stage != nullptr) stage->metric(frame.text.c_str(), frame.value);
+  if (frame.type == FrameType::kTiming && stage != nullptr) stage->timing(frame.text.c_str(), frame.value);
+  if (i == UINT64_MAX) return;
+  if (frame.type == FrameType::kReason && part.out.reason != nullptr)
+    part.out.reason(part.out.ctx, i, frame.text.data(), frame.text.size());
+  if (frame.type == FrameType::kNote && part.out.note != nullptr)
+    part.out.note(part.out.ctx, i, frame.text.c_str(), frame.value);
+}
+
+// Copies the outcomes of the samples that have one, and lists the others.
+void IsolatedReward::give_answers(const Part& part, const ScoreHead& head, bool is_done, Ending& ending) {
+  const ScoreColumns from(head, process_->memory(head.memory_bytes));
+  uint64_t first_token = 0;
+  for (size_t k = 0; k < part.which.size(); ++k) {
+    const uint64_t i = part.which[k];
+    const uint64_t n_tokens =
+        head.has_tokens != 0 ? part.in.tokens.offsets[i + 1] - part.in.tokens.offsets[i] : 0;
+    const SampleState state = std::atomic_ref(from.state[k]).load(std::memory_order_acquire);
+    if (!is_done && state != SampleState::kAnswered) {
+      (state == SampleState::kBegun ? ending.begun : ending.untouched).push_back(i);
+    } else {
+      part.out.reward[i] = from.reward[k], part.out.status[i] = from.status[k];
+      if (head.has_token_rewards != 0 && n_tokens > 0)
+        std::memcpy(part.out.token_reward + part.in.tokens.offsets[i], from.token_reward + first_token,
+                    n_tokens * sizeof(double));
+    }
+    first_token += n_tokens;
+  }
+}
+
+IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
+  Ending ending;
+  if (process_ == nullptr || process_->has_ended()) start();  // what ends between two calls costs nothing
+  const tenon_reward_in& in = part.in;
+  ScoreHead head;
+  head.n = part.which.size();
+  head.prompt_bytes = count_of(in.prompt, part.which),
+  head.completion_bytes = count_of(in.completion, part.which);
+  head.meta_bytes = count_of(in.meta_json, part.which);
+  head.has_tokens = in.tokens.n > 0 ? 1 : 0, head.has_finish = in.finish != nullptr ? 1 : 0;
+  head.n_tokens = head.has_tokens != 0 ? count_of(in.tokens, part.which) : 0;
+  head.has_token_rewards = head.has_tokens != 0 && TENON_HAS(&part.out, tenon_reward_out, token_reward) &&
+                                   part.out.token_reward != nullptr
+                               ? 1
+                               : 0;
+  head.step = part.call != nullptr ? part.call->step : 0;
+  unsigned char* base = process_->memory(ScoreColumns(head, nullptr).bytes);
+  head.memory_bytes = process_->memory_bytes();
+  const ScoreColumns to(head, base);
+  std::memset(base, 0, to.bytes);
+  for (size_t k = 0; k < part.which.size(); ++k) {
+    to.sample_id[k] = in.sample_id[part.which[k]], to.group_id[k] = in.group_id[part.which[k]];
+    if (head.has_finish != 0) to.finish[k] = in.finish[part.which[k]];
+  }
+  copy_rows(in.prompt, part.which, to.prompt_offsets, to.prompt);
+  copy_rows(in.completion, part.which, to.completion_offsets, to.completion);
+  copy_rows(in.meta_json, part.which, to.meta_offsets, to.meta);
+  if (head.has_tokens != 0) copy_rows(in.tokens, part.which, to.token_offsets, to.tokens);
+  for (uint64_t t = 0; head.has_token_rewards != 0 && t < head.n_tokens; ++t)
+    to.token_reward[t] = std::nan("");
+
+  std::optional<Clock::time_point> until;
+  if (part.limit_ns > 0) {
+    head.deadline_ns = monotonic_ns() + part.limit_ns;
+    until = Clock::now() + std::chrono::nanoseconds(part.limit_ns) + kGrace;
+  }
+  const auto idle = [&] {
+    const StageServices* stage = services_.stage.load(std::memory_order_acquire);
+    if (stage != nullptr && stage->cancelled()) std::atomic_ref(*to.cancelled).store(1);
+  };
+  WorkerProcess::Wait wait = WorkerProcess::Wait::kGone;
+  if (process_->send(
+          {FrameType::kScore, 0, 0, std::string(reinterpret_cast<const char*>(&head), sizeof head)})) {
+    Frame frame;
+    while ((wait = process_->receive(until, idle, frame)) == WorkerProcess::Wait::kFrame &&
+           frame.type != FrameType::kDone)
+      take(frame, part);
+    ending.code = static_cast<int32_t>(frame.a), ending.text = frame.text;
+  }
+  if (wait == WorkerProcess::Wait::kFrame) {
+    if (ending.code >= 0) give_answers(part, head, true, ending);
+    return ending;
+  }
+  ending.kind = wait == WorkerProcess::Wait::kLate ? Ending::kLate : Ending::kGone;
+  const std::string end = process_->end();
+  ending.text = ending.kind == Ending::kGone
+                    ? end
+                    : "it had not returned " + seconds_text(part.limit_ns) +
+                          " after its call (run.reward_timeout); its process was killed";
+  give_answers(part, head, false, ending);
+  process_.reset();
+  return ending;
+}
+
+int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out,
+                              tenon_error* err) {
+  std::lock_guard lock(mutex_);
+  const int64_t limit = call != nullptr && call->deadline_ns != 0
+                            ? std::max<int64_t>(1'000'000, call->deadline_ns - monotonic_ns())
+                            : 0;
+  const auto give = [&](uint64_t i, int32_t status, const std::string& why) {
+    out.reward[i] = 0, out.status[i] = status;
+    if (out.reason != nullptr) out.reason(out.ctx, i, why.data(), why.size());
+  };
+  std::vector<uint64_t> all(in.n);
+  std::iota(all.begin(), all.end(), 0);
+  std::deque<std::vector<uint64_t>> parts;
+  if (in.n > 0) parts.push_back(std::move(all));
+  for (uint64_t hangs = 0; !parts.empty();) {
+    const std::vector<uint64_t> which = std::move(parts.front());
+    parts.pop_front();
+    if (hangs >= kMostHangs) {
+      for (uint64_t i : which)
+        give(i, TENON_R_TIMED_OUT,
+             "not tried: " + std::to_string(hangs) + " samples of the call had hung before");
+      continue;
+    }
+    Ending ending = attempt({which, call, in, out, limit});
+    if (ending.kind == Ending::kDone) {
+      if (ending.code >= 0) continue;
+      const bool is_late = ending.code == TENON_E_TIMEOUT;
+      if (which.size() == in.n || (!is_late && ending.code != TENON_E_TRANSIENT && ending.code != TENON_E_IO))
+        return set_error(err, ending.code, ending.text.c_str());
+      for (uint64_t i : which) give(i, is_late ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
+      continue;
+    }
+    hangs += ending.kind == Ending::kLate ? 1 : 0;
+    if (ending.begun.empty() && ending.untouched.size() == 1) ending.begun.swap(ending.untouched);
+    if (ending.begun.size() == 1) {
+      const uint64_t i = ending.begun.front();
+      give(i, ending.kind == Ending::kLate ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
+      if (services_.log) services_.log->warn("{}: sample {}: {}", place_, in.sample_id[i], ending.text);
+      if (!ending.untouched.empty()) parts.push_front(std::move(ending.untouched));
+      continue;
+    }
+    // Which of them it was is not known.
+    const std::vector<uint64_t>& suspects = ending.begun.empty() ? ending.untouched : ending.begun;
+    if (!ending.begun.empty() && !ending.untouched.empty()) parts.push_back(ending.untouched);
+    for (uint64_t i : suspects) parts.push_back({i});
+  }
+  return TENON_OK;
+}
+
+const tenon_reward_vt* IsolatedReward::table() {
+  static constexpr tenon_reward_vt kTable{
+      sizeof(tenon_reward_vt), 0,
+      [](void* self, const tenon_call* call, const tenon_reward_in* in, tenon_reward_out* out,
+         tenon_error* err) -> int32_t {
+        int32_t code = TENON_OK;
+        const int32_t thrown =
+            guard(err, [&] { code = static_cast<IsolatedReward*>(self)->score(call, *in, *out, err); });
+        return thrown < 0 ? thrown : code;
+      }};
+  return &kTable;
+}
+
+}  // namespace tenon::host

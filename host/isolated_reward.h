@@ -1,0 +1,62 @@
+// A reward in a process of its own (isolation: process): what happens to it there costs the samples that did it, and no other.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "host/instance.h"
+#include "host/plan.h"
+#include "host/worker_process.h"
+#include "tenon/abi.h"
+
+namespace tenon::host {
+
+// Behaves as the reward does in this process, with these differences. Its process may be killed, and is started again for the next sample:
+// - it dies: the sample that it was at has crashed; those it was through with keep what they got; the others are judged in the next process. A reward that
+//   does not say what it is at (tenon_reward_out.judging) is asked for the samples of the call one by one.
+// - it has not returned kGrace after the deadline of a call: the same, and the sample has timed out. Each further try has the time of the call again; after
+//   kMostHangs of them in one call what is left has timed out too.
+// `parallel_for` runs on threads of its own process. It cannot keep state, and its slots hold instances of its own.
+class IsolatedReward {
+ public:
+  static constexpr std::chrono::milliseconds kGrace{250};
+  static constexpr uint64_t kMostHangs = 8;
+  // What start and creation may take.
+  static constexpr std::chrono::seconds kStartLimit{60}, kEndLimit{5};
+
+  // Starts the process and makes the component there. place: of the instance, "zero/rewards/0". `services` and `spec` outlive this. Throws tenon::Error with the
+  // text of the component, or of the system.
+  IsolatedReward(HostServices& services, const Spec& spec, std::string place);
+  // Lets the component be destroyed, and kills its process if that takes longer than kEndLimit.
+  ~IsolatedReward();
+  IsolatedReward(const IsolatedReward&) = delete;
+  IsolatedReward& operator=(const IsolatedReward&) = delete;
+
+  // Paths of the options that the component has read.
+  const std::vector<std::string>& options_read() const { return options_read_; }
+  // `self` of it is an IsolatedReward.
+  static const tenon_reward_vt* table();
+
+ private:
+  using Clock = WorkerProcess::Clock;
+  struct Part;
+  struct Ending;
+
+  void start();
+  int32_t score(const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out, tenon_error* err);
+  Ending attempt(const Part& part);
+  void take(const Frame& frame, const Part& part) const;
+  void give_answers(const Part& part, const ScoreHead& head, bool is_done, Ending& ending);
+
+  HostServices& services_;
+  const std::string text_, place_;  // of the specification
+  std::mutex mutex_;                // one call at a time
+  std::unique_ptr<WorkerProcess> process_;
+  std::vector<std::string> options_read_;
+};
+
+}  // namespace tenon::host

@@ -1,0 +1,102 @@
+// A plugin for the host's tests whose rewards do what the completion says: crash, hang, print, leave children behind.
+// SPDX-License-Identifier: Apache-2.0
+#include <signal.h>
+#include <unistd.h>
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+
+#include "tenon/sdk.hpp"
+
+namespace {
+
+using namespace tenon;
+
+double obey(std::string_view word) {
+  if (word == "crash") raise(SIGSEGV);
+  if (word == "abort") std::abort();
+  if (word == "exit") std::exit(3);
+  if (word == "hang")
+    while (true) pause();
+  if (word == "fork" && fork() == 0)
+    while (true) pause();
+  if (word == "print") std::puts("{\"reward\": 1000}");
+  if (word == "nan") return std::nan("");
+  if (word == "garbage") {
+    for (int i = 0; i < 100; ++i)
+      if (write(3, "what is this?", 13) < 0) break;
+    while (true) pause();
+  }
+  return static_cast<double>(word.size());
+}
+
+struct Wild {
+  explicit Wild(Host h) : host(h), weight(h.f64("weight")) {
+    if (h.str("at_start") == "crash") raise(SIGSEGV);
+    if (h.str("at_start") == "throw") throw Error(TENON_E_INVALID, "at_start: as asked");
+    if (h.str("at_start") == "ignore") return;
+    h.i64("count");
+  }
+  double operator()(const Sample& s) const {
+    if (s.completion == "late") {
+      while (true) {
+        host.throw_if_cancelled(s.call);
+        usleep(1000);
+      }
+    }
+    if (s.completion == "pid") return getpid();
+    if (s.completion == "threads") {
+      std::vector<double> squares(1000);
+      host.parallel_for(squares.size(), 1, [&](uint64_t begin, uint64_t end) {
+        for (uint64_t i = begin; i < end; ++i) squares[i] = static_cast<double>(i * i);
+      });
+      return squares[999];
+    }
+    if (s.completion == "tokens") {
+      for (uint64_t k = 0; k < s.tokens.size(); ++k) s.token_reward(k, 0.25 * s.tokens[k]);
+      return 0;
+    }
+    host.info("it is at " + std::string(s.completion));
+    const double said = obey(s.completion);
+    s.note("bytes", static_cast<double>(s.completion.size()));
+    s.reason("obeyed: " + s.meta("why").value_or("no reason given"));
+    return weight * said;
+  }
+  Host host;
+  double weight;
+};
+constexpr const char* kAtStart[] = {"nothing", "crash", "throw", "ignore", nullptr};
+constexpr OptionTable kOptions{number("weight", "1", "Factor of the reward."),
+                               integer("count", "1", "Is read, and no more."),
+                               choice("at_start", kAtStart, "\"nothing\"", "What happens in create.")};
+
+// Judges all of a call before it says anything.
+struct WildBatch {
+  explicit WildBatch(Host) {}
+  std::vector<RewardOutcome> operator()(const std::vector<Sample>& samples, const tenon_call*) const {
+    std::vector<RewardOutcome> out;
+    for (const Sample& s : samples) out.push_back({TENON_R_OK, obey(s.completion), ""});
+    return out;
+  }
+};
+constexpr OptionTable kNone{};
+
+// Keeps something between steps.
+struct Mindful {
+  explicit Mindful(Host) {}
+  double operator()(const Sample&) { return static_cast<double>(++seen); }
+  void save(Writer& w) const { w.value(seen); }
+  void load(Reader& r, uint32_t) { seen = r.value<uint64_t>(); }
+  uint64_t seen = 0;
+};
+
+constexpr tenon_component kWild = component<Wild, RewardShim<Wild>>("wild", "1.0.0", "Obeys.", kOptions);
+constexpr tenon_component kBatch =
+    component<WildBatch, BatchRewardShim<WildBatch>>("wild-batch", "1.0.0", "Obeys.", kNone);
+constexpr tenon_component kMindful =
+    component<Mindful, RewardShim<Mindful>>("mindful", "1.0.0", "Counts.", kNone);
+
+}  // namespace
+
+TENON_PLUGIN("wild", "1.0.0", &kWild, &kBatch, &kMindful)

@@ -1,0 +1,54 @@
+// One tenon-worker: started, spoken to, killed. Nothing here knows what it makes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "host/worker_protocol.h"
+
+namespace tenon::host {
+
+class WorkerProcess {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  // Beside the running program, or in ../bin of it. Throws std::runtime_error that names where it was looked for.
+  static std::filesystem::path program();
+
+  // Starts one. Throws std::runtime_error if the system gives no process, descriptor or memory.
+  WorkerProcess();
+  // Kills it, with all that it has started.
+  ~WorkerProcess();
+  WorkerProcess(const WorkerProcess&) = delete;
+  WorkerProcess& operator=(const WorkerProcess&) = delete;
+
+  // The memory that both see, at least `bytes` of it. It moves and loses nothing. Throws std::runtime_error.
+  unsigned char* memory(uint64_t bytes);
+  uint64_t memory_bytes() const { return memory_bytes_; }
+
+  // False: it is gone.
+  bool send(const Frame& frame);
+  enum class Wait { kFrame, kLate, kGone };
+  // The next frame, into `frame`; kLate at `until`. idle is called at least every 50 ms of waiting. What is no frame counts as gone.
+  Wait receive(std::optional<Clock::time_point> until, const std::function<void()>& idle, Frame& frame);
+
+  bool has_ended() const;
+  // Kills it; then "the worker was killed by signal 11", or how else it ended by itself; "it was killed" if it had not ended.
+  std::string end();
+
+ private:
+  void kill_group() const;
+
+  int pid_ = -1, socket_ = -1, death_ = -1, memory_fd_ = -1;
+  unsigned char* memory_ = nullptr;
+  uint64_t memory_bytes_ = 0;
+  bool is_gone_ = false;  // its end of the socket is closed, or it cannot be understood
+  std::string fault_;     // why it cannot be understood
+};
+
+}  // namespace tenon::host
