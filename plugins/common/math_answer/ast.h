@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <initializer_list>
@@ -30,7 +31,7 @@ enum class Kind : uint8_t {
   kSymbol,    // value: index of a name
   kConstant,  // sub: Constant
   kAdd,       // n-ary
-  kMul,       // n-ary
+  kMul,       // n-ary; sub 1: a number and, after a blank, a letter that may be its unit: 5 m
   kNegate,
   kDivide,
   kPower,
@@ -52,7 +53,7 @@ enum class Kind : uint8_t {
   kIntersection,
   kDifference,
   kNamedSet,    // sub: NamedSet
-  kSetBuilder,  // condition (a relation, or several)
+  kSetBuilder,  // sub 0: conditions on the one unknown; 1: the form of an element, then its conditions
   kMatrix,      // sub: columns; elements by row
   kRelation,    // sub: Relation; left, right
   kChain,       // a R b R c: relations whose neighbours share a side
@@ -119,6 +120,7 @@ enum class Function : uint8_t {
   kConjugate,
   kDet,
   kTranspose,
+  kCis,  // e^{ix}
 };
 
 struct Number {
@@ -191,6 +193,17 @@ class Tree {
     names_.emplace_back(name);
     return static_cast<uint32_t>(names_.size() - 1);
   }
+  // The integer that a general solution runs over: k of "2k + 1, k ∈ ℤ"; empty: there is none.
+  const std::string& parameter() const { return parameter_; }
+  void set_parameter(std::string_view name) { parameter_ = name; }
+  // Gives the symbol `from` the name `to`, which the tree must not have yet.
+  void rename(std::string_view from, std::string_view to) {
+    for (std::string& name : names_)
+      if (name == from) name = to;
+  }
+  bool has_name(std::string_view name) const {
+    return std::find(names_.begin(), names_.end(), name) != names_.end();
+  }
   size_t size() const { return nodes_.size(); }
   bool is(NodeId id, Kind kind) const { return nodes_[id].kind == kind; }
   bool is(NodeId id, Constant c) const {
@@ -202,6 +215,7 @@ class Tree {
   std::vector<NodeId> children_;
   std::deque<Number> numbers_;
   std::vector<std::string> names_;
+  std::string parameter_;
 };
 
 }  // namespace tenon::math_answer

@@ -117,6 +117,7 @@ class Balls {
     return acb_contains_zero(x.raw()) ? E::kUnknown : E::kValue;
   }
   E divide(Ref e, Ball& out) {
+    if (e.kind() == Kind::kRatio && e.child(0).kind() == Kind::kRatio) return E::kUnknown;  // 1 : 2 : 3
     if (const E r = of(e.child(0), out); r != E::kValue) return r;
     Ball below;
     if (const E r = of(e.child(1), below); r != E::kValue) return r;
@@ -274,6 +275,10 @@ class Balls {
         return nonzero(x) == E::kUndefined ? E::kUndefined : both(real, x, out, arb_coth, acb_coth);
       case Function::kExp:
         return both(real, x, out, arb_exp, acb_exp);
+      case Function::kCis:
+        acb_mul_onei(x.raw(), x.raw());
+        acb_exp(out.raw(), x.raw(), c_.bits);
+        return E::kValue;
       case Function::kArctan:
         return both(real, x, out, arb_atan, acb_atan);
       case Function::kArsinh:

@@ -29,6 +29,23 @@ Outcome worst(Outcome a, Outcome b) {
 
 }  // namespace
 
+namespace {
+
+// One of the ways to say the same: "none", "undefined", "all real numbers"; other words as they are.
+std::string meaning_of_words(std::string text) {
+  for (std::string_view none : {"no solution", "no solutions", "none", "empty", "empty set",
+                                "no real solution", "no real solutions", "no such"})
+    if (text == none) return "none";
+  for (std::string_view undefined : {"does not exist", "dne"})
+    if (text == undefined) return "undefined";
+  for (std::string_view all :
+       {"all reals", "all real numbers", "any real number", "all real", "real numbers"})
+    if (text == all) return "all real numbers";
+  return text;
+}
+
+}  // namespace
+
 std::string normal_words(std::string_view text, bool keep_case) {
   std::string out;
   bool space = false;
@@ -82,8 +99,14 @@ Outcome Comparer::compare_kinds(Ref g, Ref p) {
     return note(relation_with(g, p, true), "the gold is a relation");
   if (is_relation(b) && a != Kind::kText && a != Kind::kList)
     return note(relation_with(p, g, false), "the answer is a relation");
-  if (a == Kind::kText || b == Kind::kText) return note(texts(g, p), "words");
-  if (a == Kind::kMatrix || b == Kind::kMatrix) return note(matrices(g, p), "matrices");
+  if (a == Kind::kText || b == Kind::kText) {
+    // "all real numbers", "no solution" beside a set.
+    if (const Ref set = a == Kind::kText ? set_in_words(g) : set_in_words(p);
+        set.tree != nullptr && (is_set(a) || is_set(b) || a == Kind::kTuple || b == Kind::kTuple))
+      return note(a == Kind::kText ? real_sets(set, p) : real_sets(g, set), "a set in words");
+    return note(texts(g, p), "words");
+  }
+  if (has_matrix(g) || has_matrix(p)) return note(matrices(expanded(g), expanded(p)), "matrices");
   if (is_collection(a) || is_collection(b)) return note(lists(g, p), "collections");
   if (is_set(a) || is_set(b)) {
     if (!is_set(a) && !is_set(b)) return {State::kDifferent, "a set and a value"};
@@ -275,6 +298,42 @@ Outcome Comparer::matrices(Ref g, Ref p) {
   return {State::kDifferent, "a matrix and something else"};
 }
 
+// A matrix, or one with a factor or a sign before it.
+bool Comparer::has_matrix(Ref e) const {
+  if (e.kind() == Kind::kMatrix) return true;
+  if (e.kind() == Kind::kNegate) return has_matrix(e.child(0));
+  if (e.kind() == Kind::kDivide) return e.child(0).kind() == Kind::kMatrix;
+  return e.kind() == Kind::kMul && e.size() == 2 &&
+         (e.child(0).kind() == Kind::kMatrix) != (e.child(1).kind() == Kind::kMatrix);
+}
+
+// The matrix with its factor in its elements.
+Ref Comparer::expanded(Ref e) {
+  if (e.kind() == Kind::kMatrix || !has_matrix(e)) return e;
+  const bool second = e.kind() == Kind::kMul && e.child(1).kind() == Kind::kMatrix;
+  const Ref matrix = expanded(e.child(second ? 1 : 0));
+  Tree& tree = scratch_.emplace_back();
+  std::vector<NodeId> cells;
+  for (const Ref cell : items(matrix)) {
+    const NodeId value = copied(cell, tree);
+    if (e.kind() == Kind::kNegate)
+      cells.push_back(tree.add(Kind::kNegate, {value}));
+    else
+      cells.push_back(tree.add(e.kind(), {value, copied(e.child(second ? 0 : 1), tree)}));
+  }
+  budget_.spend(tree.size());
+  return {&tree, tree.add(Kind::kMatrix, cells, matrix.node().sub)};
+}
+
+// What "all real numbers" and "no solution" stand for; no tree: other words.
+Ref Comparer::set_in_words(Ref text) {
+  const std::string words = meaning_of_words(normal_words(text.tree->name(text.id), false));
+  if (words != "none" && words != "all real numbers") return {};
+  Tree& tree = scratch_.emplace_back();
+  const NamedSet set = words == "none" ? NamedSet::kEmpty : NamedSet::kReals;
+  return {&tree, tree.add(Kind::kNamedSet, {}, static_cast<uint8_t>(set))};
+}
+
 Outcome Comparer::texts(Ref g, Ref p) {
   auto words = [&](Ref e) -> std::string {
     if (e.kind() == Kind::kText || e.kind() == Kind::kSymbol)
@@ -299,15 +358,7 @@ Outcome Comparer::texts(Ref g, Ref p) {
     if (e.kind() == Kind::kNamedSet && e.node().sub == static_cast<uint8_t>(NamedSet::kReals))
       return "all real numbers";
     if (e.tree->is(e.id, Constant::kUndefined)) return "undefined";
-    std::string text = words(e);
-    for (std::string_view none :
-         {"no solution", "no solutions", "none", "empty", "empty set", "no real solution",
-          "no real solutions", "no such", "does not exist", "dne"})
-      if (text == none) return text == "dne" || text == "does not exist" ? "undefined" : "none";
-    for (std::string_view all :
-         {"all reals", "all real numbers", "any real number", "all real", "real numbers"})
-      if (text == all) return "all real numbers";
-    return text;
+    return meaning_of_words(words(e));
   };
   const std::string a = meaning(g), b = meaning(p);
   if (a.empty() || b.empty()) return {State::kDifferent, "words and something else"};

@@ -63,6 +63,9 @@ class Comparer {
   Outcome matched(const std::vector<Ref>& g, const std::vector<Ref>& p, bool repeats_count);
   bool placed_greedily(const std::vector<Ref>& g, const std::vector<Ref>& p);
   Outcome matrices(Ref g, Ref p);
+  bool has_matrix(Ref e) const;
+  Ref expanded(Ref e);
+  Ref set_in_words(Ref text);
   Outcome texts(Ref g, Ref p);
   Outcome lists(Ref g, Ref p);
   std::vector<Ref> items(Ref e) const;
@@ -80,6 +83,9 @@ class Comparer {
   std::optional<Decimal> decimal_of(Ref e) const;
   Peeled peel(Ref e);
   std::optional<Outcome> units(Peeled& g, Peeled& p);
+  std::optional<Ref> without_unit_letters(Ref e, int power, std::string& name);
+  bool is_number(Ref e) const;
+  Outcome ratios(Ref g, Ref p);
   Ref scaled(Ref e, const Rational& factor);
   Ref made(Kind kind, std::initializer_list<Ref> children, uint8_t sub = 0);
   NodeId copied(Ref e, Tree& to);
@@ -88,6 +94,9 @@ class Comparer {
   bool within_tolerance(Ref g, Ref p);
 
   // relation.cpp: equations and inequalities
+  bool contradicts(Ref relation);
+  std::pair<Ref, Ref> fraction_of(Ref e);
+  bool is_measured(Ref e) const;
   Outcome relations(Ref g, Ref p);
   Outcome relation_with(Ref relation, Ref other, bool relation_is_gold);
   Outcome proportional(Ref g_left, Ref g_right, Ref p_left, Ref p_right, bool inequality);
@@ -99,6 +108,7 @@ class Comparer {
   Outcome real_sets(Ref g, Ref p);
   std::optional<Pieces> pieces_of(Ref e, int depth = 0);
   std::optional<Pieces> pieces_of_relation(Ref relation);
+  std::optional<Pieces> pieces_of_magnitude(Ref relation);
   std::optional<Pieces> pieces_of_list(Ref list, int depth);
   bool end_of(Ref e, bool closed, End& out) const;
   std::optional<int> order(const End& a, const End& b);

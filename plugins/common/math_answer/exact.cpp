@@ -76,6 +76,7 @@ class Exact {
     return a ? Maybe(f(*a)) : std::nullopt;
   }
   Maybe divide(Ref e) {
+    if (e.kind() == Kind::kRatio && e.child(0).kind() == Kind::kRatio) return std::nullopt;  // 1 : 2 : 3
     const Maybe a = of(e.child(0));
     if (!a) return std::nullopt;
     const Maybe b = of(e.child(1));
@@ -135,7 +136,8 @@ class Exact {
       a.push_back(std::move(*value));
     }
     if (a.size() == 1) return unary(f, a[0]);
-    if (a.size() == 2 && (f == Function::kBinomial || f == Function::kMod)) return binary(f, a[0], a[1]);
+    if (a.size() == 2 && (f == Function::kBinomial || f == Function::kPermutations || f == Function::kMod))
+      return binary(f, a[0], a[1]);
     if (a.size() < 2) return std::nullopt;
     Maybe all = a[0];
     for (size_t i = 1; all && i < a.size(); ++i) all = binary(f, *all, a[i]);
@@ -186,6 +188,10 @@ class Exact {
       }
       case Function::kMod:
         return b.is_zero() ? std::nullopt : Maybe(a - b * (a / b).floor());
+      case Function::kPermutations: {
+        const Maybe chosen = binary(Function::kBinomial, a, b), order = unary(Function::kFactorial, b);
+        return chosen && order ? bounded(*chosen * *order) : std::nullopt;
+      }
       case Function::kBinomial: {
         if (!a.fits_int() || !b.fits_int() || a.sign() < 0 || a.to_int() > static_cast<int64_t>(kMaxBits))
           return std::nullopt;
@@ -361,6 +367,7 @@ void collect_symbols(Ref e, std::vector<std::string_view>& names) {
 
 bool has_imaginary_unit(Ref e) {
   if (e.tree->is(e.id, Constant::kI)) return true;
+  if (e.kind() == Kind::kFunction && e.node().sub == static_cast<uint8_t>(Function::kCis)) return true;
   for (uint32_t i = 0; i < e.size(); ++i)
     if (has_imaginary_unit(e.child(i))) return true;
   return false;

@@ -133,8 +133,11 @@ std::optional<std::string> boxed(std::string_view s, const Policies& policies, b
       (between(last).find("\\approx") != npos || between(last).find("≈") != npos))
     --last;
   std::string text(all[last].content);
-  if (!several || policies.boxes == 1) return text;
-  for (size_t i = last; i > 0 && joins(between(i)); --i) text = std::string(all[i - 1].content) + ", " + text;
+  if (policies.boxes == 1) return text;
+  // Where the gold is one value, boxes that "or" stands between are guesses: none of them is the answer.
+  auto offers = [&](size_t i) { return lower(between(i)).find(" or ") != npos; };
+  for (size_t i = last; i > 0 && joins(between(i)) && (several || offers(i)); --i)
+    text = std::string(all[i - 1].content) + ", " + text;
   return text;
 }
 
@@ -209,6 +212,27 @@ std::optional<std::pair<size_t, size_t>> last_number(std::string_view s) {
 
 // --- phrases ---------------------------------------------------------------------------------------------------------
 
+// Whether words make of the number beside them another number, or none: "less than 42", "not 42", "42 squared".
+bool changes_number(std::string_view words) {
+  std::string word;
+  for (size_t i = 0; i <= words.size(); ++i) {
+    if (i < words.size() && (is_letter(words[i]) || words[i] == '\'')) {
+      word += words[i];
+      continue;
+    }
+    word = lower(word);
+    for (std::string_view no :
+         {"not",     "never",     "no",      "neither", "nor",     "isn't",  "cannot",  "can't", "less",
+          "more",    "greater",   "fewer",   "smaller", "larger",  "above",  "below",   "over",  "under",
+          "between", "either",    "or",      "than",    "half",    "third",  "quarter", "twice", "double",
+          "triple",  "thrice",    "squared", "cubed",   "square",  "cube",   "root",    "times", "plus",
+          "minus",   "factorial", "except",  "unless",  "without", "divided"})
+      if (word == no) return true;
+    word.clear();
+  }
+  return false;
+}
+
 // Behind the last phrase that announces the answer.
 std::optional<std::string_view> after_phrase(std::string_view s) {
   const std::string low = lower(s);
@@ -217,10 +241,26 @@ std::optional<std::string_view> after_phrase(std::string_view s) {
     const size_t at = low.rfind(phrase);
     if (at != npos && (best == npos || at + phrase.size() > best)) best = at + phrase.size();
   };
-  for (std::string_view phrase :
-       {"answer is", "answers are", "answer:", "answer**:", "answer:**",
-        "answer =", "answer=", "answer to the question is", "answer to the problem is", "final answer",
-        "answer would be", "answer must be", "####", "答案是", "答案为", "答案：", "答案:", "答案"})
+  for (std::string_view phrase : {"answer is",
+                                  "answers are",
+                                  "answer:",
+                                  "answer**:",
+                                  "answer:**",
+                                  "answer =",
+                                  "answer=",
+                                  "answer to the question is",
+                                  "answer to the problem is",
+                                  "final answer",
+                                  "answer would be",
+                                  "answer must be",
+                                  "choice is",
+                                  "option is",
+                                  "####",
+                                  "答案是",
+                                  "答案为",
+                                  "答案：",
+                                  "答案:",
+                                  "答案"})
     consider(phrase);
   for (size_t at = low.rfind("a:"); at != npos; at = at == 0 ? npos : low.rfind("a:", at - 1))
     if (at == 0 || low[at - 1] == '\n') {
@@ -234,8 +274,10 @@ std::optional<std::string_view> after_phrase(std::string_view s) {
     const std::string_view before = rest;
     while (!rest.empty() && (is_space(rest.front()) || rest.front() == ':' || rest.front() == '='))
       rest.remove_prefix(1);
-    while (rest.starts_with("**") || rest.starts_with("："))
-      rest.remove_prefix(rest.starts_with("**") ? 2 : 3);
+    if (rest.starts_with("：")) rest.remove_prefix(3);
+    // The mark that ends "**Answer:**", not one that begins "**42** apples".
+    if (rest.starts_with("**") && rest.substr(2, rest.find('\n') - 2).find("**") == npos)
+      rest.remove_prefix(2);
     for (std::string_view word : {"is ", "is:", "are ", "equals ", "therefore ", "be "})
       if (lower(rest.substr(0, word.size())) == word) rest.remove_prefix(word.size());
     if (rest == before) break;
@@ -251,8 +293,10 @@ std::optional<std::string_view> after_phrase(std::string_view s) {
   return trim(rest.substr(0, rest.find('\n')));
 }
 
-// A sentence ends at a full stop before a blank that is no number's.
+// A sentence ends at a full stop before a blank that is no number's, and where its reason begins.
 std::string_view sentence(std::string_view s) {
+  for (std::string_view reason : {" because ", " since ", " as required"})
+    if (const size_t at = s.find(reason); at != npos) s = s.substr(0, at);
   for (size_t i = 0; i + 1 < s.size(); ++i)
     if (s[i] == '.' && is_space(s[i + 1]) && (i < 2 || !(s[i - 2] == '.' && is_letter(s[i - 1]))))
       return s.substr(0, i);
@@ -285,6 +329,7 @@ void candidates_of_phrase(std::string_view line, std::vector<std::string>& out) 
   const auto number = last_number(first);
   if (!number) return;
   const bool only = first.substr(0, number->first).find_first_of("0123456789") == npos;
+  if (changes_number(first.substr(0, number->first)) || changes_number(first.substr(number->second))) return;
   if (only || number->first == 0) add(first.substr(number->first, number->second - number->first));
 }
 

@@ -182,6 +182,11 @@ std::optional<Choice> choice_of(std::string_view s) {
   while (!s.empty() && is_space(s[0])) s.remove_prefix(1);
   // (A)(B) is a product, (A) + 1 a sum.
   if (s.empty() || std::string_view("+-*/^=<>([,&").find(s[0]) != std::string_view::npos) return std::nullopt;
+  // More than one choice is none: (B) or (C); (B) 1 (C) 2.
+  for (std::string_view word : {"or ", "and ", "or(", "and("})
+    if (s.starts_with(word)) return std::nullopt;
+  for (size_t i = 0; i + 2 < s.size(); ++i)
+    if (s[i] == '(' && s[i + 1] >= 'A' && s[i + 1] <= 'J' && s[i + 2] == ')') return std::nullopt;
   return Choice{letter, std::string(s)};
 }
 
@@ -263,12 +268,13 @@ Prepared prepare(std::string_view text, const Policies& policies) {
 }
 
 // Other ways in which an ambiguous text can be read.
-std::vector<Parsed> other_readings(const Prepared& p, const Policies& policies) {
+std::vector<Parsed> other_readings(const Prepared& p, const Policies& policies, bool is_gold) {
   std::vector<Parsed> all;
   if (!p.ambiguous) return all;
   std::vector<Reading> readings{{.thousands_comma = false}};
   if (policies.thousands_space) readings.push_back({.thousands_space = true});
-  if (policies.decimal_comma) readings.push_back({.thousands_comma = false, .decimal_comma = true});
+  if (policies.decimal_comma == 1 || (policies.decimal_comma == 0 && !is_gold))
+    readings.push_back({.thousands_comma = false, .decimal_comma = true});
   for (const Reading& reading : readings) {
     bool ambiguous = false;
     auto parsed = read(p.text, reading, policies, ambiguous, nullptr, nullptr);
@@ -305,8 +311,8 @@ class Judge {
     const Outcome outcome = compare(*g.parsed, *p.parsed);
     if (outcome.equal() || !(g.ambiguous || p.ambiguous))
       return {verdict_of(outcome.state), outcome.reason, p.text, {}, false, 0};
-    const std::vector<Parsed> more_gold = other_readings(g, policies_),
-                              more_given = other_readings(p, policies_);
+    const std::vector<Parsed> more_gold = other_readings(g, policies_, true),
+                              more_given = other_readings(p, policies_, false);
     auto any = [&](const Parsed& gold) {
       if (compare(gold, *p.parsed).equal()) return true;
       return std::any_of(more_given.begin(), more_given.end(),
@@ -319,6 +325,13 @@ class Judge {
 
  private:
   Outcome compare(const Parsed& g, const Parsed& p) {
+    // 2k + 1 and 2n + 1, where both say that it runs over the integers.
+    const std::string &k = g.tree.parameter(), &n = p.tree.parameter();
+    if (!k.empty() && !n.empty() && k != n && !p.tree.has_name(k)) {
+      Parsed renamed = p;
+      renamed.tree.rename(n, k);
+      return Comparer(policies_, budget_, path_).compare(g.ref(), renamed.ref());
+    }
     return Comparer(policies_, budget_, path_).compare(g.ref(), p.ref());
   }
 
@@ -339,6 +352,10 @@ class Judge {
       // The content of the right choice, without its letter.
       const Prepared content = prepare(g.choice->rest, policies_);
       if (content.parsed && p.parsed) return of(content, p);
+    }
+    if (p.choice && !p.choice->rest.empty() && !g.choice && policies_.choice_text) {
+      const Prepared content = prepare(p.choice->rest, policies_);
+      if (content.parsed && g.parsed) return of(g, content);
     }
     const std::string a = letters_of(g.plain), b = letters_of(p.plain);
     const bool one_is_a_list =

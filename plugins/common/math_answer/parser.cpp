@@ -25,7 +25,31 @@ NodeId parse(std::vector<Token> tokens, const Policies& policies, Tree& tree) {
   return Parser(std::move(tokens), policies, tree).answer();
 }
 
+// ]2, 5[ is the open interval: where brackets do not fit otherwise, those that are square open and close in turn.
+void Parser::mend_outward_brackets() {
+  auto fits = [](const std::vector<Token>& tokens) {
+    int depth = 0;
+    for (const Token& t : tokens) {
+      depth += t.kind == T::kLParen || t.kind == T::kLBracket ? 1 : 0;
+      depth -= t.kind == T::kRParen || t.kind == T::kRBracket ? 1 : 0;
+      if (depth < 0) return false;
+    }
+    return depth == 0;
+  };
+  if (fits(t_)) return;
+  std::vector<Token> mended = t_;
+  bool opens = true;
+  for (Token& t : mended) {
+    if (t.kind != T::kLBracket && t.kind != T::kRBracket) continue;
+    const bool inward = (t.kind == T::kLBracket) == opens;
+    t.kind = opens ? (inward ? T::kLBracket : T::kLParen) : (inward ? T::kRBracket : T::kRParen);
+    opens = !opens;
+  }
+  if (fits(mended)) t_ = std::move(mended);
+}
+
 NodeId Parser::answer() {
+  mend_outward_brackets();
   while (is_word(peek()) && is_lead_word(peek().text)) {
     take();
     if (at(T::kColon)) take();
@@ -38,7 +62,7 @@ NodeId Parser::answer() {
 }
 
 bool Parser::at_separator() const {
-  return at(T::kComma) || at(T::kSemicolon) || at(T::kAnd) || at(T::kOr);
+  return at(T::kComma) || at(T::kSemicolon) || at(T::kAnd) || at(T::kOr) || at(T::kUnion);
 }
 
 // Elements up to `close` or `close2` or the end, none of which is taken.
@@ -49,16 +73,57 @@ std::vector<NodeId> Parser::elements(T close, T close2) {
       drop_condition();
       break;
     }
-    all.push_back(element());
+    const NodeId next = element();
+    if (groups_ == 0 && is_condition(next, all))
+      note_parameter(next);
+    else
+      all.push_back(next);
     if (!at_separator()) break;
-    while (at_separator()) alternatives_ = take().kind == T::kOr || alternatives_;  // ", and"
+    while (at_separator()) {  // ", and"
+      const T kind = take().kind;
+      alternatives_ = kind == T::kOr || kind == T::kUnion || alternatives_;
+    }
   }
   return all;
 }
 
-// "…, where b is an integer": what the answer holds for is not compared.
+// "…, where b is an integer": what the answer holds for is not compared. "5 if x > 0, 6 otherwise" is no single answer.
 void Parser::drop_condition() {
-  while (!at(T::kEnd)) take();
+  for (take(); !at(T::kEnd); take()) {
+    const bool another = is_word(peek()) && (starts_condition(peek().text) || peek().text == "otherwise" ||
+                                             peek().text == "else" || peek().text == "but");
+    if (another || at(T::kOr)) fail("several answers, each with its condition");
+  }
+}
+
+// 2k + 1, k ∈ ℤ; x + 1, x ≠ 0: the last part says of a symbol in the parts before it what it may be.
+bool Parser::is_condition(NodeId id, std::span<const NodeId> before) const {
+  if (before.empty() || !tree_.is(id, Kind::kRelation) || !tree_.is(tree_.child(id, 0), Kind::kSymbol))
+    return false;
+  const NodeId unknown = tree_.child(id, 0);
+  const auto r = static_cast<Relation>(tree_[id].sub);
+  const bool membership = r == Relation::kIn && tree_.is(tree_.child(id, 1), Kind::kNamedSet);
+  const bool bound = r == Relation::kNotEqual || r == Relation::kLess || r == Relation::kLessEqual ||
+                     r == Relation::kGreater || r == Relation::kGreaterEqual;
+  if ((!membership && !bound) || !mentioned(unknown, before)) return false;
+  return std::all_of(before.begin(), before.end(), [&](NodeId part) {
+    if (tree_.is(part, Kind::kChain)) return false;
+    if (!tree_.is(part, Kind::kRelation)) return true;
+    const NodeId left = tree_.child(part, 0);
+    const bool of_another = !tree_.is(left, Kind::kSymbol) || tree_.name(left) != tree_.name(unknown);
+    return membership && of_another && tree_[part].sub == static_cast<uint8_t>(Relation::kEqual);
+  });
+}
+
+// Remembers k of k ∈ ℤ.
+bool Parser::note_parameter(NodeId condition) {
+  if (!tree_.is(condition, Kind::kRelation) || tree_[condition].sub != static_cast<uint8_t>(Relation::kIn) ||
+      !tree_.is(tree_.child(condition, 0), Kind::kSymbol) ||
+      !tree_.is(tree_.child(condition, 1), Kind::kNamedSet) ||
+      tree_[tree_.child(condition, 1)].sub != static_cast<uint8_t>(NamedSet::kIntegers))
+    return false;
+  tree_.set_parameter(tree_.name(tree_.child(condition, 0)));
+  return true;
 }
 
 NodeId Parser::element() {
@@ -73,7 +138,12 @@ NodeId Parser::relation() {
   std::vector<NodeId> chain;
   while (at(T::kRelation)) {
     const uint8_t op = take().value;
+    const auto r = static_cast<Relation>(op);
+    const bool orders = r == Relation::kLess || r == Relation::kLessEqual || r == Relation::kGreater ||
+                        r == Relation::kGreaterEqual || r == Relation::kNotEqual;
+    const bool outer = std::exchange(no_union_, orders || no_union_);
     NodeId right = ratio();
+    no_union_ = outer;
     if (at(T::kMod) || (at(T::kLParen) && peek(1).kind == T::kMod)) {
       const bool paren = accept(T::kLParen);
       take();
@@ -89,7 +159,7 @@ NodeId Parser::relation() {
 
 NodeId Parser::ratio() {
   NodeId left = set_expression();
-  while (at(T::kColon) && !no_colon_) {
+  while ((at(T::kColon) && !no_colon_) || (is_word(peek()) && peek().text == "to")) {
     take();
     left = tree_.add(Kind::kRatio, {left, set_expression()});
   }
@@ -98,12 +168,12 @@ NodeId Parser::ratio() {
 
 NodeId Parser::set_expression() {
   NodeId left = with_unit(additive());
-  if (at(T::kUnion)) {
+  if (at(T::kUnion) && !no_union_) {
     std::vector<NodeId> parts{left};
     while (accept(T::kUnion)) parts.push_back(with_unit(additive()));
     left = tree_.add(Kind::kUnion, parts);
   }
-  while (at(T::kUnion) || at(T::kIntersection) || at(T::kSetMinus)) {
+  while ((at(T::kUnion) && !no_union_) || at(T::kIntersection) || at(T::kSetMinus)) {
     const T op = take().kind;
     const NodeId right = with_unit(additive());
     left = tree_.add(op == T::kUnion          ? Kind::kUnion
@@ -196,11 +266,21 @@ NodeId Parser::mixed_or_product(NodeId left, bool left_is_integer) {
   }
   if (at(T::kNumber) && t_[i_ - 1].kind == T::kNumber) fail("two numbers side by side");
   if (tree_.is(left, Kind::kText)) fail("a value beside words");
+  const bool unit_letter = at_unit_letter(left);
   const NodeId right = power();
   if (tree_.is(right, Kind::kText)) fail("words beside a value");
+  if (groups_ == 0 && note_parameter(right)) return left;  // kπ (k ∈ ℤ)
   if (tree_.is(right, Kind::kInterval) || tree_.is(right, Kind::kTuple))
     fail("a value beside a bracketed list");
-  return tree_.add(Kind::kMul, {left, right});
+  return tree_.add(Kind::kMul, {left, right}, unit_letter ? 1 : 0);
+}
+
+// 5 m, and nothing more: the letter may be a unit.
+bool Parser::at_unit_letter(NodeId left) const {
+  const bool plain = tree_.is(left, Kind::kNumber) || tree_.is(left, Kind::kDivide);
+  const T next = peek(1).kind;
+  return plain && at(T::kLetter) && peek().space && parse_unit(peek().text).has_value() &&
+         (next == T::kEnd || next == T::kRelation || next == T::kComma || next == T::kAnd);
 }
 
 bool Parser::starts_factor() const {
@@ -231,7 +311,7 @@ bool Parser::starts_factor() const {
     case T::kBar:
       return peek().value == 1 || (peek().value == 0 && bars_ == 0 && !no_colon_);
     case T::kWord:
-      return !at_unit_word();
+      return !at_unit_word() && peek().text != "to";
     default:
       return false;
   }
@@ -307,6 +387,7 @@ NodeId Parser::exponent() {
   bool negative = false;
   if (at(T::kMinus) || at(T::kPlus)) negative = take().kind == T::kMinus;
   NodeId value = atom();
+  if (tree_.is(value, Kind::kText)) fail("words above the line");
   // 2^3^4 is 2^(3^4); the other suffixes belong to the power: 2^3! is (2^3)!.
   if (at(T::kCaret)) {
     take();
@@ -335,9 +416,25 @@ NodeId Parser::with_unit(NodeId value) {
     value = tree_.add(Kind::kMul, {value, tree_.add_integer(factor)});
   }
   if (tree_.is(value, Kind::kText) || !(is_word(peek()) && at_unit_word())) return value;
-  if (starts_condition(peek().text)) return value;
+  if (starts_condition(peek().text) || peek().text == "to") return value;
   const std::string name = unit();
+  if (auto both = second_quantity(value, name)) return *both;
   return tree_.add_named(Kind::kQuantity, name, {value});
+}
+
+// 5 feet 6 inches, 2 hours and 30 minutes: the sum, in the first unit.
+std::optional<NodeId> Parser::second_quantity(NodeId first, const std::string& name) {
+  const size_t ahead = at(T::kAnd) ? 1 : 0;
+  if (peek(ahead).kind != T::kNumber || !is_word(peek(ahead + 1))) return std::nullopt;
+  const auto large = parse_unit(name), small = parse_unit(peek(ahead + 1).text);
+  if (!large || !small || large->exponents != small->exponents || !(small->factor < large->factor))
+    return std::nullopt;
+  accept(T::kAnd);
+  const NodeId count = number();
+  take();
+  const NodeId factor = tree_.add_number({.value = small->factor / large->factor});
+  const NodeId sum = tree_.add(Kind::kAdd, {first, tree_.add(Kind::kMul, {count, factor})});
+  return tree_.add_named(Kind::kQuantity, name, {sum});
 }
 
 // "square feet", "cm^2", "km/h" as they are written, with single spaces.
@@ -347,7 +444,8 @@ std::string Parser::unit() {
   for (;;) {
     if (is_word(peek())) {
       if (groups_ == 0 && !name.empty() && starts_condition(peek().text)) break;
-      if (is_number_relation_word(peek().text)) fail("words that are no unit: " + peek().text);
+      const bool ends = peek().text == "times" && peek(1).kind == T::kEnd;  // "3 times"
+      if (is_number_relation_word(peek().text) && !ends) fail("words that are no unit: " + peek().text);
       if (++words > 6) fail("words that are no unit: " + name);
       if (!name.empty() && name.back() != '/') name += ' ';
       name += take().text;

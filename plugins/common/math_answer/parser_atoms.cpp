@@ -1,70 +1,12 @@
 // What stands alone: numbers, symbols, functions, brackets.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <charconv>
 
 #include "math_answer/parser_impl.h"
 #include "math_answer/units.h"
 #include "math_answer/vocabulary.h"
 
 namespace tenon::math_answer {
-namespace {
-
-bool all_digits(std::string_view s) {
-  return !s.empty() && s.find_first_not_of("0123456789") == std::string_view::npos;
-}
-
-std::string lower(std::string_view s) {
-  std::string out(s);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return out;
-}
-
-Rational integer_of(std::string_view digits) {
-  Rational value;
-  const std::string text(digits);
-  if (fmpz_set_str(value.num(), text.c_str(), 10) != 0)
-    throw ParseError("not a number: " + text.substr(0, 20));
-  return value;
-}
-
-int digit_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'A' && c <= 'Z') return c - 'A' + 10;
-  if (c >= 'a' && c <= 'z') return c - 'a' + 10;
-  return 99;
-}
-
-}  // namespace
-
-Number number_of(std::string_view text) {
-  Number n;
-  int64_t exponent = 0;
-  if (const size_t e = text.find_first_of("eE"); e != std::string_view::npos) {
-    std::string_view digits = text.substr(e + 1);
-    if (digits.starts_with('+')) digits.remove_prefix(1);
-    std::from_chars(digits.data(), digits.data() + digits.size(), exponent);
-    if (exponent > 5000 || exponent < -5000) throw LimitError("an exponent beyond 5,000");
-    n.is_decimal = true;
-    text = text.substr(0, e);
-  }
-  const size_t point = text.find('.');
-  std::string digits(text.substr(0, point));
-  size_t decimals = 0;
-  if (point != std::string_view::npos) {
-    decimals = text.size() - point - 1;
-    digits += text.substr(point + 1);
-    n.is_decimal = n.is_decimal || decimals > 0;
-  }
-  if (digits.empty()) throw ParseError("a number without digits");
-  n.value = integer_of(digits);
-  n.decimals = static_cast<int>(static_cast<int64_t>(decimals) - exponent);
-  n.significant = static_cast<int>(digits.size() - std::min(digits.find_first_not_of('0'), digits.size()));
-  const int64_t shift = exponent - static_cast<int64_t>(decimals);
-  if (shift != 0) n.value = n.value * Rational::power_of_ten(shift);
-  return n;
-}
 
 NodeId Parser::atom() {
   switch (peek().kind) {
@@ -98,11 +40,20 @@ NodeId Parser::atom() {
     case T::kAccent:
       return accent();
     case T::kLParen:
+      if (peek(1).kind == T::kNumber && peek(2).kind == T::kRParen && peek(3).kind == T::kUnder) {
+        take();  // (1011)_2
+        t_.erase(t_.begin() + static_cast<ptrdiff_t>(i_) + 1);
+        return number();
+      }
+      return bracketed();
     case T::kLBracket:
-    case T::kRBracket:
     case T::kLAngle:
       return bracketed();
+    case T::kUnder:
+      if (auto chosen = selection()) return *chosen;
+      fail("nothing above the line");
     case T::kLBrace:
+      if (auto chosen = selection()) return *chosen;
       return brace_group();
     case T::kLSet:
       return set();
@@ -143,84 +94,16 @@ NodeId Parser::atom() {
   }
 }
 
-NodeId Parser::number() {
-  const Token token = take();
-  if (auto based = based_number(token.text, 0)) return *based;
-  if (at(T::kAccent) && !peek().space && (peek().text == "overline" || peek().text == "dot") &&
-      token.text.find('.') != std::string::npos)
-    return repeating(token);
-  Number n = number_of(token.text);
-  if (at(T::kDots) && token.text.find('.') != std::string::npos) {
-    take();
-    n.is_truncated = true;
-  }
-  return tree_.add_number(std::move(n));
-}
-
-// 204_5, 152A_{11}: the digits may go on in letters up to the subscript.
-std::optional<NodeId> Parser::based_number(std::string digits, size_t ahead) {
-  // The fraction's digits count as well: 0.011_2.
-  size_t decimals = 0;
-  if (const size_t point = digits.find('.');
-      point != std::string::npos && digits.find_first_of("eE") == std::string::npos) {
-    decimals = digits.size() - point - 1;
-    digits.erase(point, 1);
-  }
-  bool has_letters = !all_digits(digits);
-  size_t k = ahead;
-  for (; !peek(k).space &&
-         (peek(k).kind == T::kLetter || peek(k).kind == T::kWord || peek(k).kind == T::kNumber);
-       ++k) {
-    if (peek(k).text.size() > 8 || peek(k).text.find_first_of("_.") != std::string::npos) return std::nullopt;
-    digits += peek(k).text;
-    has_letters = has_letters || peek(k).kind != T::kNumber;
-  }
-  if (peek(k).kind != T::kUnder) return std::nullopt;
-  const bool braces = peek(k + 1).kind == T::kLBrace;
-  const Token& mark = peek(k + (braces ? 2 : 1));
-  if (braces && peek(k + 3).kind != T::kRBrace) return std::nullopt;
-  int base = 0;
-  if (mark.kind == T::kNumber && all_digits(mark.text) && mark.text.size() <= 2) {
-    base = std::stoi(mark.text);
-  } else if (mark.kind == T::kText || mark.kind == T::kWord) {
-    base = number_word(lower(mark.text)).value_or(0);
-  }
-  if (base < 2 || base > 36 || (has_letters && base <= 10)) return std::nullopt;
-  if (digits.size() > 2000) throw LimitError("a number of more than 2,000 digits in another base");
-  Number n;
-  for (char c : digits) {
-    if (digit_value(c) >= base) fail("the digit " + std::string(1, c) + " in base " + std::to_string(base));
-    n.value = n.value * Rational(base) + Rational(digit_value(c));
-  }
-  if (decimals > 0) n.value = n.value / Rational(base).power(static_cast<int64_t>(decimals));
-  n.base = base;
-  for (size_t taken = 0; taken < k + (braces ? 4 : 2); ++taken) take();
-  return tree_.add_number(std::move(n));
-}
-
-// 0.1\overline{6}
-NodeId Parser::repeating(const Token& token) {
-  take();
-  const bool braces = accept(T::kLBrace);
-  if (!at(T::kNumber) || !all_digits(peek().text) || peek().text.size() > 60)
-    fail("a bar over something else than digits");
-  const std::string period = take().text;
-  if (braces) expect(T::kRBrace, "the bar's braces are not closed");
-  Number n = number_of(token.text);
-  const int64_t decimals = static_cast<int64_t>(token.text.size() - token.text.find('.') - 1);
-  const Rational nines = Rational::power_of_ten(static_cast<int64_t>(period.size())) - Rational(1);
-  n.value = n.value + integer_of(period) / nines / Rational::power_of_ten(decimals);
-  n.is_decimal = false;
-  return tree_.add_number(std::move(n));
-}
-
 NodeId Parser::letters() {
+  if (auto chosen = selection()) return *chosen;
   const Token token = take();
   if (token.kind == T::kLetter) {
     // f(x): a value of f, which nobody knows; a(x+1): a product.
     const bool named_function =
         token.text.size() == 1 && std::string_view("fghFGH").find(token.text) != std::string_view::npos;
-    const bool definition = peek().kind == T::kLParen && peek(1).kind == T::kLetter &&
+    const bool capital = token.text.size() == 1 && token.text[0] >= 'A' && token.text[0] <= 'Z';
+    const bool definition = peek().kind == T::kLParen &&
+                            (peek(1).kind == T::kLetter || (capital && peek(1).kind == T::kNumber)) &&
                             peek(2).kind == T::kRParen && peek(3).kind == T::kRelation;
     if (at(T::kLParen) && (named_function || definition)) {
       std::string name = token.text;
@@ -235,30 +118,29 @@ NodeId Parser::letters() {
                                                  t_.begin() + static_cast<ptrdiff_t>(i_)));
       return tree_.add(Kind::kOpaque, arguments, 1, tree_.name_index(name));
     }
-    if (token.text == "C" && at(T::kUnder) && peek(1).kind == T::kNumber && peek(2).kind == T::kCaret &&
-        peek(3).kind == T::kNumber) {
-      take();
-      const NodeId n = number();
-      take();
-      const NodeId k = number();
-      return made(Function::kBinomial, {n, k});
+    // C(10, 3) is a binomial, A(1, 2) a point with its name.
+    if (capital && at_list_in_brackets()) {
+      const NodeId inside = bracketed();
+      return token.text == "C" && tree_[inside].count == 2
+                 ? made(Function::kBinomial, {tree_.child(inside, 0), tree_.child(inside, 1)})
+                 : inside;
     }
     return symbol(token.text);
   }
   if (policies_.number_words)
-    if (auto value = number_word(lower(token.text))) {
+    if (auto value = number_word(lower_case(token.text))) {
       NodeId n = tree_.add_integer(*value);
       // twenty-five
       if (*value >= 20 && *value < 100 && at(T::kMinus) && peek(1).kind == T::kWord)
-        if (auto ones = number_word(lower(peek(1).text)); ones && *ones > 0 && *ones < 10) {
+        if (auto ones = number_word(lower_case(peek(1).text)); ones && *ones > 0 && *ones < 10) {
           take();
           take();
           n = tree_.add_integer(*value + *ones);
         }
       return n;
     }
-  // ab, abc: a product; longer words are words.
-  if (token.text.size() <= 3 && !is_plain_word(token.text)) {
+  // ab, abc: a product; longer words are words, and so are short ones of the language that no operator stands beside.
+  if (token.text.size() <= 3 && (!is_plain_word(token.text) || between_operators())) {
     std::vector<NodeId> factors;
     for (size_t k = 0; k + 1 < token.text.size(); ++k) {
       const std::string letter(1, token.text[k]);
@@ -276,6 +158,30 @@ NodeId Parser::letters() {
   std::string words = token.text;
   while (at(T::kWord) || at(T::kText) || at(T::kLetter)) words += " " + take().text;
   return tree_.add_named(Kind::kText, words);
+}
+
+// Whether (a, b …) follows without a blank.
+bool Parser::at_list_in_brackets() const {
+  if (!at(T::kLParen) || peek().space) return false;
+  size_t depth = 0;
+  bool comma = false;
+  for (size_t k = i_; k < t_.size(); ++k) {
+    const T kind = t_[k].kind;
+    if (kind == T::kLParen || kind == T::kLBracket || kind == T::kLSet || kind == T::kLBrace) ++depth;
+    if (kind == T::kRParen || kind == T::kRBracket || kind == T::kRSet || kind == T::kRBrace)
+      if (--depth == 0) return comma && kind == T::kRParen;
+    comma = comma || (depth == 1 && kind == T::kComma);
+  }
+  return false;
+}
+
+// Whether an operator stands beside the token that was taken last.
+bool Parser::between_operators() const {
+  auto is_operator = [](T kind) {
+    return kind == T::kPlus || kind == T::kMinus || kind == T::kTimes || kind == T::kSlash ||
+           kind == T::kCaret || kind == T::kUnder;
+  };
+  return is_operator(peek().kind) || (i_ > 1 && is_operator(t_[i_ - 2].kind));
 }
 
 NodeId Parser::symbol(std::string name) {
@@ -316,7 +222,7 @@ NodeId Parser::text() {
   if (auto based = based_number(words, 0); based && words.find(' ') == std::string::npos) return *based;
   if (all_digits(words)) return tree_.add_number(number_of(words));
   if (policies_.number_words)
-    if (auto value = number_word(lower(words))) return tree_.add_integer(*value);
+    if (auto value = number_word(lower_case(words))) return tree_.add_integer(*value);
   if (words.size() == 1 && digit_value(words[0]) < 36) return symbol(words);
   while (at(T::kText) || at(T::kWord)) words += " " + take().text;
   return tree_.add_named(Kind::kText, words);
@@ -374,7 +280,9 @@ NodeId Parser::root() {
     expect(T::kRBracket, "the root's degree is not closed");
   }
   NodeId radicand;
-  if (token.command) {
+  if (token.command && at(T::kNumber)) {
+    radicand = number();  // \sqrt 12 is what its author means, not what TeX sets
+  } else if (token.command) {
     radicand = argument("a root");
   } else {
     radicand = atom();
@@ -516,9 +424,20 @@ NodeId Parser::opaque() {
     take();
   }
   if (i_ - from < 2) fail("an integral or a limit of nothing");
-  return tree_.add_named(Kind::kOpaque,
-                         canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from),
-                                                      t_.begin() + static_cast<ptrdiff_t>(i_))));
+  // Braces around one sign say nothing, and dx is d and x.
+  std::vector<Token> kept;
+  for (size_t k = from; k < i_; ++k) {
+    const bool opens = t_[k].kind == T::kLBrace && k + 2 < i_ && t_[k + 2].kind == T::kRBrace;
+    const bool closes = t_[k].kind == T::kRBrace && k >= from + 2 && t_[k - 2].kind == T::kLBrace;
+    if (opens || closes) continue;
+    kept.push_back(t_[k]);
+    if (t_[k].kind != T::kWord || t_[k].text.size() != 2 || t_[k].text[0] != 'd') continue;
+    kept.back().kind = T::kLetter;
+    kept.back().text = "d";
+    kept.push_back(kept.back());
+    kept.back().text = t_[k].text.substr(1);
+  }
+  return tree_.add_named(Kind::kOpaque, canonical(kept));
 }
 
 NodeId Parser::accent() {
@@ -549,19 +468,16 @@ NodeId Parser::accent() {
 NodeId Parser::bracketed() {
   Deeper deeper(*this);
   const T open = take().kind;
-  const int bars = std::exchange(bars_, 0);
-  const bool colon = std::exchange(no_colon_, false), function = std::exchange(no_function_, false);
-  ++groups_;
+  const bool angle = open == T::kLAngle;
+  const T close1 = angle ? T::kRAngle : T::kRParen, close2 = angle ? T::kRAngle : T::kRBracket;
   std::vector<NodeId> all;
-  const T close2 = open == T::kLAngle ? T::kRAngle : open == T::kRBracket ? T::kLBracket : T::kRBracket;
-  all = elements(open == T::kLAngle ? T::kRAngle : T::kRParen, close2);
-  --groups_;
-  bars_ = bars;
-  no_colon_ = colon;
-  no_function_ = function;
+  {
+    const Inside inside(*this);
+    all = elements(close1, close2);
+  }
   const T close = peek().kind;
-  const bool fits = close == T::kRParen || close == close2 || (open == T::kRBracket && close == T::kLBracket);
-  if (!fits) fail(at(T::kEnd) ? "a bracket is not closed" : "a bracket does not fit");
+  if (close != close1 && close != close2)
+    fail(at(T::kEnd) ? "a bracket is not closed" : "a bracket does not fit");
   take();
   if (all.empty()) fail("empty brackets");
   if (open == T::kLAngle) return tree_.add(Kind::kTuple, all);
@@ -572,7 +488,7 @@ NodeId Parser::bracketed() {
     // A group of one; a list of lists keeps its brackets.
     return lo_closed && tree_.is(all[0], Kind::kBracketed) ? tree_.add(Kind::kBracketed, all) : all[0];
   }
-  if (open == T::kRBracket || lo_closed != hi_closed) {
+  if (lo_closed != hi_closed) {
     if (all.size() != 2) fail("an interval of more than two ends");
     return tree_.add(Kind::kInterval, all, static_cast<uint8_t>((lo_closed ? 1 : 0) | (hi_closed ? 2 : 0)));
   }
@@ -587,17 +503,12 @@ NodeId Parser::bracketed() {
 NodeId Parser::brace_group() {
   Deeper deeper(*this);
   take();
-  const int bars = std::exchange(bars_, 0);
-  const bool colon = std::exchange(no_colon_, false), function = std::exchange(no_function_, false);
-  ++groups_;
+  const Inside inside(*this);
   std::vector<NodeId> all = elements(T::kRBrace, T::kRBrace);
-  --groups_;
-  bars_ = bars;
-  no_colon_ = colon;
-  no_function_ = function;
-  if (at(T::kBinom) && peek().value == 1 && all.size() == 1) {  // {n \choose k}
-    take();
-    all[0] = made(Function::kBinomial, {all[0], additive()});
+  if (at(T::kBinom) && peek().value != 0 && all.size() == 1) {  // {n \choose k}, {a \over b}
+    const bool over = take().value == 2;
+    const NodeId below = additive();
+    all[0] = over ? tree_.add(Kind::kDivide, {all[0], below}) : made(Function::kBinomial, {all[0], below});
   }
   expect(T::kRBrace, "a brace is not closed");
   if (all.empty()) fail("empty braces");
@@ -607,28 +518,43 @@ NodeId Parser::brace_group() {
 NodeId Parser::set() {
   Deeper deeper(*this);
   take();
-  const int bars = std::exchange(bars_, 0);
-  const bool colon = std::exchange(no_colon_, true), function = std::exchange(no_function_, false);
-  ++groups_;
+  const Inside inside(*this);
+  no_colon_ = true;
   std::vector<NodeId> all = elements(T::kRSet, T::kRBrace);
   if (all.size() == 1 && (at(T::kBar) || at(T::kColon))) {
     take();
-    std::vector<NodeId> conditions;
-    if (tree_.is(all[0], Kind::kRelation)) conditions.push_back(all[0]);
-    no_colon_ = false;
-    const std::vector<NodeId> more = elements(T::kRSet, T::kRBrace);
-    conditions.insert(conditions.end(), more.begin(), more.end());
-    if (conditions.empty()) fail("a set without a condition");
-    all.assign(1, tree_.add(Kind::kSetBuilder, conditions));
+    all.assign(1, set_builder(all[0]));
   }
-  --groups_;
-  bars_ = bars;
-  no_colon_ = colon;
-  no_function_ = function;
   if (!accept(T::kRSet)) expect(T::kRBrace, "a set is not closed");
   if (all.empty()) return tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty));
   if (all.size() == 1 && tree_.is(all[0], Kind::kSetBuilder)) return all[0];
   return tree_.add(Kind::kSet, all);
+}
+
+// What follows the bar of {x | x > 0}, {x ∈ ℝ | x > 0} and {2k + 1 | k ∈ ℤ}.
+NodeId Parser::set_builder(NodeId head) {
+  no_colon_ = false;
+  const bool outer = std::exchange(alternatives_, false);
+  std::vector<NodeId> conditions = elements(T::kRSet, T::kRBrace);
+  const bool alternatives = std::exchange(alternatives_, outer);
+  if (conditions.empty()) fail("a set without a condition");
+  if (alternatives) conditions.assign(1, tree_.add(Kind::kList, conditions, 1));
+  // Conditions alone are enough where the element is a mere name.
+  const bool member = tree_.is(head, Kind::kRelation) &&
+                      tree_[head].sub == static_cast<uint8_t>(Relation::kIn) &&
+                      tree_.is(tree_.child(head, 0), Kind::kSymbol);
+  const bool named = tree_.is(head, Kind::kSymbol) && mentioned(head, conditions);
+  if (!named && !member && conditions.size() == 1 && note_parameter(conditions[0])) return head;
+  if (!named) conditions.insert(conditions.begin(), head);
+  return tree_.add(Kind::kSetBuilder, conditions, member || named ? 0 : 1);
+}
+
+// Whether the symbol occurs in one of the parts.
+bool Parser::mentioned(NodeId symbol, std::span<const NodeId> parts) const {
+  return std::any_of(parts.begin(), parts.end(), [&](NodeId id) {
+    if (tree_.is(id, Kind::kSymbol)) return tree_.name(id) == tree_.name(symbol);
+    return mentioned(symbol, tree_.children(id));
+  });
 }
 
 NodeId Parser::bars() {

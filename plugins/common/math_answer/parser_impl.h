@@ -9,6 +9,11 @@
 
 namespace tenon::math_answer {
 
+bool all_digits(std::string_view s);
+std::string lower_case(std::string_view s);
+// Of 0–9, A–Z and a–z in a base up to 36; 99 of other characters.
+int digit_value(char c);
+
 class Parser {
  public:
   Parser(std::vector<Token> tokens, const Policies& policies, Tree& tree)
@@ -22,6 +27,28 @@ class Parser {
     }
     ~Deeper() { --parser.depth_; }
     Parser& parser;
+  };
+
+  // A group in brackets: what the text around it forbids is allowed again.
+  struct Inside {
+    explicit Inside(Parser& p)
+        : parser(p),
+          bars(std::exchange(p.bars_, 0)),
+          no_colon(std::exchange(p.no_colon_, false)),
+          no_function(std::exchange(p.no_function_, false)),
+          no_union(std::exchange(p.no_union_, false)) {
+      ++p.groups_;
+    }
+    ~Inside() {
+      --parser.groups_;
+      parser.bars_ = bars;
+      parser.no_colon_ = no_colon;
+      parser.no_function_ = no_function;
+      parser.no_union_ = no_union;
+    }
+    Parser& parser;
+    int bars;
+    bool no_colon, no_function, no_union;
   };
 
   // tokens
@@ -61,15 +88,26 @@ class Parser {
   NodeId degrees(NodeId base);
   NodeId with_unit(NodeId value);
   std::string unit();
+  std::optional<NodeId> second_quantity(NodeId first, const std::string& name);
   bool at_unit_word() const;
+  bool at_unit_letter(NodeId left) const;
   void drop_condition();
+  bool is_condition(NodeId id, std::span<const NodeId> before) const;
+  bool note_parameter(NodeId condition);
+  void mend_outward_brackets();
 
-  // parser_atoms.cpp, parser_matrices.cpp: what stands alone
-  NodeId atom();
+  // parser_numbers.cpp
   NodeId number();
   std::optional<NodeId> based_number(std::string digits, size_t ahead);
   NodeId repeating(const Token& digits);
+  std::optional<Rational> script(size_t& ahead) const;
+  std::optional<NodeId> selection();
+
+  // parser_atoms.cpp, parser_matrices.cpp: what stands alone
+  NodeId atom();
   NodeId letters();
+  bool between_operators() const;
+  bool at_list_in_brackets() const;
   NodeId symbol(std::string name);
   std::string subscript();
   NodeId text();
@@ -86,9 +124,12 @@ class Parser {
   NodeId bracketed();
   NodeId brace_group();
   NodeId set();
+  NodeId set_builder(NodeId head);
+  bool mentioned(NodeId symbol, std::span<const NodeId> parts) const;
   NodeId bars();
   NodeId floor_or_ceiling();
   NodeId matrix();
+  NodeId determinant(std::span<const NodeId> cells, size_t n);
   NodeId call();
   NodeId matrix_of_lists(NodeId list);
   NodeId made(Function f, std::span<const NodeId> arguments) {
@@ -111,6 +152,7 @@ class Parser {
   bool alternatives_ = false;  // an "or" separates elements
   bool no_colon_ = false;      // a colon ends the expression: inside of {x : …}
   bool no_function_ = false;   // inside of sin 2x: another function ends the argument
+  bool no_union_ = false;      // after <: ∪ ends the relation, x < 1 ∪ x > 2
 };
 
 }  // namespace tenon::math_answer

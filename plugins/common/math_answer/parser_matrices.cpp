@@ -11,18 +11,24 @@ NodeId Parser::matrix() {
                          name == "vmatrix" || name == "Bmatrix" || name == "smallmatrix" || name == "Vmatrix";
   const bool is_cases = name == "cases";
   if (!is_matrix && !is_cases) fail("not known: the environment " + name);
-  ++groups_;
-  const int bars = std::exchange(bars_, 0);
+  const Inside inside(*this);
   std::vector<NodeId> cells;
   size_t columns = 0, row_start = 0;
   while (!at(T::kEnd_)) {
     if (at(T::kEnd)) fail("the matrix is not closed");
     cells.push_back(element());
-    if (is_cases)
+    if (is_cases) {
       while (at(T::kComma) || at(T::kAmpersand)) {
         take();
-        if (!at(T::kRow) && !at(T::kEnd_) && !at(T::kComma)) cells.push_back(element());
+        if (!at(T::kRow) && !at(T::kEnd_) && !at(T::kComma) && !at(T::kAmpersand)) cells.push_back(element());
       }
+      // A value and its condition belong together.
+      if (cells.size() - row_start > 1) {
+        const std::vector<NodeId> row(cells.begin() + static_cast<ptrdiff_t>(row_start), cells.end());
+        cells.resize(row_start);
+        cells.push_back(tree_.add(Kind::kTuple, row));
+      }
+    }
     if (accept(T::kAmpersand)) continue;
     const size_t width = cells.size() - row_start;
     if (columns != 0 && width != columns && !is_cases) fail("rows of different length");
@@ -31,13 +37,27 @@ NodeId Parser::matrix() {
     if (!accept(T::kRow) && !at(T::kEnd_)) fail("a matrix with something odd in it");
   }
   if (take().text != name) fail("the matrix ends as another");
-  --groups_;
-  bars_ = bars;
   if (cells.empty()) fail("an empty matrix");
   if (is_cases) return tree_.add(Kind::kList, cells);
   if (columns > 255) throw LimitError("more than 255 columns");
+  if (name == "vmatrix" && columns <= 4 && cells.size() == columns * columns)
+    return determinant(cells, columns);
   const NodeId value = tree_.add(Kind::kMatrix, cells, static_cast<uint8_t>(columns));
   return name == "vmatrix" ? made(Function::kDet, {value}) : value;
+}
+
+// By the first row, of up to four rows.
+NodeId Parser::determinant(std::span<const NodeId> cells, size_t n) {
+  if (n == 1) return cells[0];
+  std::vector<NodeId> terms;
+  for (size_t column = 0; column < n; ++column) {
+    std::vector<NodeId> minor;
+    for (size_t k = n; k < n * n; ++k)
+      if (k % n != column) minor.push_back(cells[k]);
+    const NodeId term = tree_.add(Kind::kMul, {cells[column], determinant(minor, n - 1)});
+    terms.push_back(column % 2 == 0 ? term : tree_.add(Kind::kNegate, {term}));
+  }
+  return tree_.add(Kind::kAdd, terms);
 }
 
 NodeId Parser::matrix_of_lists(NodeId list) {
@@ -67,9 +87,8 @@ NodeId Parser::call() {
   const std::string name = take().text;
   if (!at(T::kLParen)) fail(name + " without arguments");
   take();
-  ++groups_;
+  const Inside inside(*this);
   const std::vector<NodeId> all = elements(T::kRParen, T::kRParen);
-  --groups_;
   expect(T::kRParen, "the arguments are not closed");
   if (name == "FiniteSet")
     return all.empty() ? tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty))

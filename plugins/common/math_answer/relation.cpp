@@ -1,6 +1,7 @@
 // Comparing equations and inequalities, with each other and with values.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <functional>
 
 #include "math_answer/compare.h"
 
@@ -54,6 +55,23 @@ bool is_scalar(Ref e) {
   }
 }
 
+size_t parts(Ref e) {
+  size_t n = 1;
+  for (uint32_t i = 0; i < e.size(); ++i) n += parts(e.child(i));
+  return n;
+}
+
+bool divides_by_symbol(Ref e) {
+  if (e.kind() == Kind::kDivide) {
+    std::vector<std::string_view> names;
+    collect_symbols(e.child(1), names);
+    if (!names.empty()) return true;
+  }
+  for (uint32_t i = 0; i < e.size(); ++i)
+    if (divides_by_symbol(e.child(i))) return true;
+  return false;
+}
+
 bool mentions(Ref e, std::string_view name) {
   if ((e.kind() == Kind::kSymbol || e.kind() == Kind::kOpaque) && e.tree->name(e.id) == name) return true;
   for (uint32_t i = 0; i < e.size(); ++i)
@@ -72,6 +90,49 @@ bool Comparer::is_label(Ref e) const {
   }
   return e.kind() == Kind::kSymbol || e.kind() == Kind::kText ||
          (e.kind() == Kind::kOpaque && e.node().sub == 1);
+}
+
+// What may be the quantity of "… = 7" beside an answer 7: a + b, AB, |AB|, P(A), sin A. An equation in one unknown is none.
+bool Comparer::is_measured(Ref e) const {
+  const auto is_capital = [](Ref x) {
+    const std::string_view name = x.kind() == Kind::kSymbol ? std::string_view(x.tree->name(x.id)) : "";
+    return name.size() == 1 && name[0] >= 'A' && name[0] <= 'Z';
+  };
+  if (e.kind() == Kind::kFunction && e.size() == 1) {
+    const auto f = static_cast<Function>(e.node().sub);
+    if (f == Function::kAbs) return is_measured(e.child(0));
+    return f <= Function::kCsc && e.child(0).kind() == Kind::kSymbol;
+  }
+  bool capitals = e.kind() == Kind::kMul;
+  for (uint32_t i = 0; capitals && i < e.size(); ++i) capitals = is_capital(e.child(i));
+  if (capitals) return true;
+  std::vector<std::string_view> names;
+  collect_symbols(e, names);
+  const std::function<bool(Ref)> symbols_only = [&](Ref x) {
+    if (x.kind() == Kind::kSymbol) return true;
+    if (x.kind() != Kind::kAdd && x.kind() != Kind::kMul && x.kind() != Kind::kNegate) return false;
+    for (uint32_t i = 0; i < x.size(); ++i)
+      if (!symbols_only(x.child(i))) return false;
+    return true;
+  };
+  return names.size() > 1 && symbols_only(e);
+}
+
+// Whether a link of two numbers is false: 2 = 10. One that is a rounding of the other is none; 6 ≈ 5 is false as well.
+bool Comparer::contradicts(Ref relation) {
+  const Ref left = relation.child(0), right = relation.child(1);
+  if (!is_scalar(left) || !is_scalar(right) || !is_number(left) || !is_number(right)) return false;
+  if (scalars(left, right).equal()) return false;
+  for (const auto& [exact, rounded] : {std::pair(left, right), std::pair(right, left)}) {
+    auto decimal = decimal_of(rounded);
+    if (!decimal && relation_of(relation) == R::kApprox && rounded.kind() == Kind::kNumber)
+      decimal = Decimal{rounded.tree->number(rounded.id).value, Rational(1), 0, false, 0};
+    // An integer is no rounding of an integer.
+    if (decimal && !(exact.kind() == Kind::kNumber && exact.tree->number(exact.id).value.is_integer()) &&
+        rounds_to(exact, *decimal, false))
+      return false;
+  }
+  return true;
 }
 
 // The value of x = value (or value = x), where x is not in it.
@@ -106,6 +167,10 @@ Ref Comparer::chain_as_relation(Ref chain) {
 // A relation against what is none.
 Outcome Comparer::relation_with(Ref relation, Ref other, bool relation_is_gold) {
   auto against = [&](Ref value) { return relation_is_gold ? compare(value, other) : compare(other, value); };
+  for (uint32_t i = 0; relation.kind() == Kind::kChain && i < relation.size(); ++i)
+    if (const R r = relation_of(relation.child(i));
+        (r == R::kEqual || r == R::kApprox) && contradicts(relation.child(i)))
+      return {State::kDifferent, "a chain that contradicts itself"};
   if (relation.kind() == Kind::kChain) {
     const Ref single = chain_as_relation(relation);
     if (single.id != kNone) return relation_with(single, other, relation_is_gold);
@@ -116,7 +181,12 @@ Outcome Comparer::relation_with(Ref relation, Ref other, bool relation_is_gold) 
   if (r == R::kEqual || r == R::kApprox) {
     if (const auto value = assigned(relation)) return note(against(*value), "the value that is assigned");
     const Ref left = relation.child(0), right = relation.child(1);
+    if (contradicts(relation)) return {State::kDifferent, "a relation that is false"};
     if (r == R::kApprox && is_scalar(left)) return note(against(left), "the exact side of an approximation");
+    if (policies_.assignment && is_scalar(other) && is_number(other))
+      for (const auto& [quantity, value] : {std::pair(left, right), std::pair(right, left)})
+        if (!relation_is_gold && is_scalar(value) && is_number(value) && is_measured(quantity))
+          return note(against(value), "the value of a quantity");
     std::vector<std::string_view> names;
     collect_symbols(relation, names);
     // 2 + 3 = 5 is the value 5, if it is true.
@@ -196,12 +266,46 @@ Outcome Comparer::relations(Ref g, Ref p) {
   return proportional(gl, gr, pl, pr, false);
 }
 
+// e as numerator and denominator, as far as sums, products and quotients go.
+std::pair<Ref, Ref> Comparer::fraction_of(Ref e) {
+  Tree& tree = scratch_.emplace_back();
+  const Ref one{&tree, tree.add_integer(1)};
+  switch (e.kind()) {
+    case Kind::kNegate: {
+      const auto [top, below] = fraction_of(e.child(0));
+      return {made(Kind::kNegate, {top}), below};
+    }
+    case Kind::kDivide: {
+      const auto a = fraction_of(e.child(0)), b = fraction_of(e.child(1));
+      return {made(Kind::kMul, {a.first, b.second}), made(Kind::kMul, {a.second, b.first})};
+    }
+    case Kind::kMul:
+    case Kind::kAdd: {
+      auto all = fraction_of(e.child(0));
+      for (uint32_t i = 1; i < e.size(); ++i) {
+        const auto next = fraction_of(e.child(i));
+        const Ref below = made(Kind::kMul, {all.second, next.second});
+        all.first = e.kind() == Kind::kMul ? made(Kind::kMul, {all.first, next.first})
+                                           : made(Kind::kAdd, {made(Kind::kMul, {all.first, next.second}),
+                                                               made(Kind::kMul, {next.first, all.second})});
+        all.second = below;
+      }
+      return all;
+    }
+    default:
+      return {e, one};
+  }
+}
+
 // Whether left − right of the one is a constant multiple (positive, for inequalities) of the other's.
 Outcome Comparer::proportional(Ref g_left, Ref g_right, Ref p_left, Ref p_right, bool inequality) {
   if (!is_scalar(g_left) || !is_scalar(g_right) || !is_scalar(p_left) || !is_scalar(p_right))
     return {State::kUndecided, "sides that are no values"};
-  const Ref g = made(Kind::kAdd, {g_left, made(Kind::kNegate, {g_right})}),
-            p = made(Kind::kAdd, {p_left, made(Kind::kNegate, {p_right})});
+  Ref g = made(Kind::kAdd, {g_left, made(Kind::kNegate, {g_right})}),
+      p = made(Kind::kAdd, {p_left, made(Kind::kNegate, {p_right})});
+  // x y = 1 and y = 1 / x: equations say the same without their denominators.
+  if (!inequality && (divides_by_symbol(g) || divides_by_symbol(p)) && parts(g) + parts(p) < 128)
+    g = fraction_of(g).first, p = fraction_of(p).first;
   std::vector<std::string_view> g_names, p_names;
   collect_symbols(g, g_names);
   collect_symbols(p, p_names);

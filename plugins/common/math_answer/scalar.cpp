@@ -1,6 +1,7 @@
 // Comparing values: exactly, by polynomial identity, by balls at common points; decimals, percent, units.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 
 #include "math_answer/compare.h"
 #include "math_answer/units.h"
@@ -10,12 +11,17 @@ namespace {
 
 constexpr slong kFirstBits = 128, kLastBits = 1024;
 constexpr uint64_t kModularPoints = 3;
-constexpr int kPoints = 8, kEnough = 3;
+constexpr int kPointsOfOne = 8, kPointsOfSeveral = 12, kEnough = 3;
 
 // Probing points: the same for every pair, different for each name; of both signs and several sizes, with denominators that no answer has.
-Rational probe(std::string_view name, int point) {
-  constexpr int kLo[] = {5, 120, -230, 1400, 40, -3, 260, -900},
-                kWidth[] = {60, 150, 200, 2000, 30, 60, 200, 700};
+// From point 8 on the names have different signs: the bits of their places.
+Rational probe(std::string_view name, size_t place, int point) {
+  constexpr int kLo[] = {5, 120, -230, 1400, 40, -65, 260, -900, 120, 5, 120, 260},
+                kWidth[] = {60, 150, 200, 2000, 30, 60, 200, 700, 150, 60, 150, 200};
+  constexpr unsigned kSigns[] = {0b01, 0b10, 0b11, 0b100};  // place & bits, odd: negative
+  const bool mixed = point >= 8;
+  const bool negative =
+      mixed && std::popcount(static_cast<unsigned>(place) & kSigns[point - 8]) % 2 == (point < 10 ? 1 : 0);
   uint64_t h = 0xcbf29ce484222325u + static_cast<uint64_t>(point) * 0x9e3779b97f4a7c15u;
   for (unsigned char c : name) h = (h ^ c) * 0x100000001b3u;
   h ^= h >> 31;
@@ -23,7 +29,20 @@ Rational probe(std::string_view name, int point) {
   h ^= h >> 29;
   const auto numerator = static_cast<int64_t>(kLo[point]) * 1009 +
                          static_cast<int64_t>(h % (static_cast<uint64_t>(kWidth[point]) * 1009));
-  return Rational(numerator) / Rational(101 * 997);
+  return Rational(negative ? -numerator : numerator) / Rational(101 * 997);
+}
+
+// Whether a sum or a product runs to a bound with a symbol in it, so that it has values at integers alone.
+bool runs_to_symbol(Ref e) {
+  if (e.kind() == Kind::kSum) {
+    std::vector<std::string_view> names;
+    collect_symbols(e.child(2), names);
+    collect_symbols(e.child(3), names);
+    if (!names.empty()) return true;
+  }
+  for (uint32_t i = 0; i < e.size(); ++i)
+    if (runs_to_symbol(e.child(i))) return true;
+  return false;
 }
 
 // Whether a floor or a ceiling is in it.
@@ -146,23 +165,59 @@ Comparer::Peeled Comparer::peel(Ref e) {
   return peeled;
 }
 
+// A product of a number with single letters and their powers, parted: 9m/s² is 9 and "m s^-2". Nothing: it is none.
+std::optional<Ref> Comparer::without_unit_letters(Ref e, int power, std::string& name) {
+  if (e.kind() == Kind::kSymbol && e.tree->name(e.id).size() == 1) {
+    name += (name.empty() ? "" : " ") + e.tree->name(e.id);
+    if (power != 1) name += "^" + std::to_string(power);
+    return Ref{};
+  }
+  if (e.kind() == Kind::kPower && e.child(0).kind() == Kind::kSymbol) {
+    Environment env;
+    const auto exponent = exact_value(e.child(1), env, budget_);
+    if (!exponent || !exponent->fits_int() || Rational(3) < exponent->abs()) return std::nullopt;
+    return without_unit_letters(e.child(0), power * static_cast<int>(exponent->to_int()), name);
+  }
+  const bool divide = e.kind() == Kind::kDivide;
+  if ((e.kind() != Kind::kMul && !divide) || e.size() != 2)
+    return is_number(e) && power == 1 ? std::optional(e) : std::nullopt;
+  const auto left = without_unit_letters(e.child(0), power, name);
+  const auto right = left ? without_unit_letters(e.child(1), divide ? -power : power, name) : std::nullopt;
+  if (!right || (left->id != kNone && right->id != kNone))
+    return is_number(e) && power == 1 ? std::optional(e) : std::nullopt;
+  return left->id != kNone ? left : right;
+}
+
+bool Comparer::is_number(Ref e) const {
+  std::vector<std::string_view> names;
+  collect_symbols(e, names);
+  return names.empty();
+}
+
 // Nothing: the values are to be compared, scaled where the units say so.
 std::optional<Outcome> Comparer::units(Peeled& g, Peeled& p) {
   if (policies_.units == 1) return std::nullopt;
-  // 6m: six metres or six times m? The other side tells.
-  auto drop_letter = [&](Peeled& with, Peeled& without) {
-    if (!with.has_unit || without.has_unit || without.value.kind() != Kind::kMul || without.value.size() != 2)
-      return;
-    const Ref last = without.value.child(1);
-    if (last.kind() != Kind::kSymbol || last.tree->name(last.id).size() != 1) return;
-    const auto a = parse_unit(with.unit), b = parse_unit(last.tree->name(last.id));
-    if (!a || !b || a->exponents != b->exponents) return;
-    without.unit = last.tree->name(last.id);
+  // 6m, 6 m/s^2: six metres or six times m? The other side tells.
+  auto part = [&](const Peeled& with, Peeled& without) {
+    if (!with.has_unit || without.has_unit) return;
+    std::string name;
+    const auto value = without_unit_letters(without.value, 1, name);
+    if (!value || name.empty()) return;
+    const auto a = parse_unit(with.unit), b = parse_unit(name);
+    if (a && b ? a->exponents != b->exponents : with.unit != name) return;
+    without.unit = name;
     without.has_unit = true;
-    without.value = without.value.child(0);
+    without.value = *value;
   };
-  drop_letter(g, p);
-  drop_letter(p, g);
+  part(g, p);
+  part(p, g);
+  // 5 m beside a mere number.
+  if (policies_.units == 0 && !g.has_unit && !p.has_unit && p.value.kind() == Kind::kMul &&
+      p.value.node().sub == 1 && is_number(g.value)) {
+    p.unit = p.value.child(1).tree->name(p.value.child(1).id);
+    p.has_unit = true;
+    p.value = p.value.child(0);
+  }
   if (policies_.units == 2 && g.has_unit && !p.has_unit)
     return Outcome{State::kDifferent, "the unit is missing"};
   if (!g.has_unit || !p.has_unit || g.unit == p.unit) return std::nullopt;
@@ -174,7 +229,26 @@ std::optional<Outcome> Comparer::units(Peeled& g, Peeled& p) {
   return std::nullopt;
 }
 
+// 1 : 2 : 3 and 2 : 4 : 6: the same up to a factor.
+Outcome Comparer::ratios(Ref g, Ref p) {
+  auto terms = [](Ref e) {
+    std::vector<Ref> all;
+    for (; e.kind() == Kind::kRatio; e = e.child(0)) all.push_back(e.child(1));
+    all.push_back(e);
+    return all;
+  };
+  const std::vector<Ref> a = terms(g), b = terms(p);
+  if (a.size() != b.size()) return {State::kDifferent, "ratios of different length"};
+  for (size_t i = 1; i < a.size(); ++i) {
+    const Outcome outcome = values(made(Kind::kMul, {a[i], b[0]}), made(Kind::kMul, {b[i], a[0]}));
+    if (!outcome.equal()) return outcome;
+  }
+  return {State::kEqual, "the same ratio"};
+}
+
 Outcome Comparer::scalars(Ref gold, Ref given) {
+  auto is_long = [](Ref e) { return e.kind() == Kind::kRatio && e.child(0).kind() == Kind::kRatio; };
+  if (is_long(gold) || is_long(given)) return ratios(gold, given);
   Peeled g = peel(gold), p = peel(given);
   if (auto outcome = units(g, p)) return *outcome;
   Outcome outcome{State::kDifferent, ""};
@@ -231,6 +305,7 @@ Outcome Comparer::values(Ref g, Ref p) {
   collect_symbols(g, names);
   collect_symbols(p, names);
   if (names.size() > 64) throw LimitError("more than 64 symbols");
+  std::sort(names.begin(), names.end());
   return names.empty() ? constants(g, p) : functions(g, p, names);
 }
 
@@ -241,6 +316,9 @@ Outcome Comparer::constants(Ref g, Ref p) {
     if (*a == *b) return {State::kEqual, "the same exact number"};
     return decimals(g, p, {State::kDifferent, "different exact numbers"});
   }
+  const auto gold = decimal_of(g), given = decimal_of(p);
+  if ((gold && gold->truncated) || (given && given->truncated))
+    return decimals(g, p, {State::kDifferent, "not what the digits before the dots say"});
   const bool imaginary = has_imaginary_unit(g) || has_imaginary_unit(p);
   const Meet meet{env, budget_};
   Meeting result = imaginary ? Meeting::kUnknown : meet.closely(g, p, true);
@@ -285,13 +363,20 @@ std::optional<Outcome> Comparer::identity(Ref g, Ref p) {
 Outcome Comparer::functions(Ref g, Ref p, const std::vector<std::string_view>& names) {
   if (auto outcome = identity(g, p)) return *outcome;
   const bool imaginary = has_imaginary_unit(g) || has_imaginary_unit(p);
-  const bool has_steps = steps(g) || steps(p);
+  const bool has_steps = steps(g) || steps(p), integers = runs_to_symbol(g) || runs_to_symbol(p);
+  const int points = names.size() == 1 ? kPointsOfOne : kPointsOfSeveral;
+  auto at_point = [&](Environment& env, int point, bool whole) {
+    for (size_t i = 0; i < names.size(); ++i)
+      env.push(names[i], integers ? Rational(static_cast<int64_t>(2 + 3 * i) + point)
+                         : whole  ? probe(names[i], i, point).floor()
+                                  : probe(names[i], i, point));
+  };
   for (const bool real : {true, false}) {
     if (real && imaginary) continue;
     int together = 0, only_one = 0;
-    for (int point = 0; point < kPoints; ++point) {
+    for (int point = 0; point < points; ++point) {
       Environment env;
-      for (std::string_view name : names) env.push(name, probe(name, point));
+      at_point(env, point, false);
       const Meet meet{env, budget_};
       const Meeting result = together < kEnough ? meet.closely(g, p, real) : meet.at(g, p, real, kFirstBits);
       if (result == Meeting::kApart) return {State::kDifferent, "different at a point, proved by intervals"};
@@ -300,9 +385,9 @@ Outcome Comparer::functions(Ref g, Ref p, const std::vector<std::string_view>& n
     }
     if (together >= kEnough && has_steps) {
       // Floors and ceilings step at integers, which the points above avoid.
-      for (int point = 0; point < kPoints; ++point) {
+      for (int point = 0; point < points; ++point) {
         Environment env;
-        for (std::string_view name : names) env.push(name, probe(name, point).floor());
+        at_point(env, point, true);
         if (Meet{env, budget_}.at(g, p, real, kFirstBits) == Meeting::kApart)
           return {State::kDifferent, "different at an integer"};
       }
@@ -400,7 +485,7 @@ Outcome Comparer::decimals(Ref g, Ref p, Outcome otherwise) {
     const auto exact = given ? std::nullopt : exact_value(p, env, budget_);
     const bool endless = !given && (!exact || !(*exact * Rational::power_of_ten(30)).is_integer());
     // 33.3 is 100/3, yet 12.54 is not 12.5: what is written out in full needs a gold of four digits.
-    const bool precise = gold->significant >= 4 || (gold->significant >= 2 && endless);
+    const bool precise = gold->significant >= 4 || (gold->significant >= 3 && endless);
     const bool longer = given && given->decimals >= gold->decimals;
     const bool integer = exact && exact->is_integer();
     if (precise && !integer && (!given || longer) && rounds_to(p, *gold, !gold->truncated))

@@ -144,6 +144,7 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_relation(Ref relation) {
     std::swap(left, right);
     r = flipped(r);
   }
+  if (auto pieces = pieces_of_magnitude(relation)) return pieces;
   if (left.kind() != Kind::kSymbol || mentions(right, left.tree->name(left.id))) {
     // a x + b R 0 with rational a, b.
     std::vector<std::string_view> names;
@@ -184,6 +185,30 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_relation(Ref relation) {
     default:
       return std::nullopt;
   }
+}
+
+// |u| R c with a constant c > 0: −c R u R c, or one of the two.
+std::optional<Comparer::Pieces> Comparer::pieces_of_magnitude(Ref relation) {
+  R r = static_cast<R>(relation.node().sub);
+  Ref left = relation.child(0), right = relation.child(1);
+  auto is_magnitude = [](Ref e) {
+    return e.kind() == Kind::kFunction && e.node().sub == static_cast<uint8_t>(Function::kAbs);
+  };
+  if (!is_magnitude(left)) std::swap(left, right), r = flipped(r);
+  if (!is_magnitude(left) || !is_number(right) || r == R::kIn || r == R::kNotIn) return std::nullopt;
+  Tree& tree = scratch_.emplace_back();
+  const Ref zero{&tree, tree.add_integer(0)};
+  const auto sign = order(zero, right);
+  if (!sign || *sign >= 0) return std::nullopt;
+  const auto high =
+      pieces_of_relation(made(Kind::kRelation, {left.child(0), right}, static_cast<uint8_t>(r)));
+  const auto low = pieces_of_relation(
+      made(Kind::kRelation, {left.child(0), made(Kind::kNegate, {right})}, static_cast<uint8_t>(flipped(r))));
+  if (!high || !low) return std::nullopt;
+  if (r == R::kLess || r == R::kLessEqual || r == R::kNotEqual) return intersected(*high, *low);
+  Pieces both = *high;
+  both.insert(both.end(), low->begin(), low->end());
+  return united(std::move(both));
 }
 
 // "x < 1 or x > 2" is a union; with "and" or a comma it is what holds together, unless nothing does.
@@ -258,6 +283,7 @@ std::optional<Comparer::Pieces> Comparer::pieces_of(Ref e, int depth) {
       return pieces_of_relation(e);
     case Kind::kChain:
     case Kind::kSetBuilder: {
+      if (e.kind() == Kind::kSetBuilder && e.node().sub == 1) return std::nullopt;
       std::optional<Pieces> all;
       for (uint32_t i = 0; i < e.size(); ++i) {
         auto pieces = pieces_of(e.child(i), depth + 1);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "math_answer/units.h"
 #include "math_answer/utf8_scan.h"
 #include "math_answer/vocabulary.h"
 
@@ -20,9 +21,10 @@ bool is_space(char c) {
   return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
 }
 
+// Without the blanks around it, of which ~ is one.
 std::string_view trimmed(std::string_view s) {
-  while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
-  while (!s.empty() && is_space(s.back())) s.remove_suffix(1);
+  while (!s.empty() && (is_space(s.front()) || s.front() == '~')) s.remove_prefix(1);
+  while (!s.empty() && (is_space(s.back()) || s.back() == '~')) s.remove_suffix(1);
   return s;
 }
 
@@ -154,9 +156,8 @@ class Scanner {
       return;
     }
     if (is_text_command(name)) return text(argument());
-    if (is_face_command(name)) return face();
+    if (is_face_command(name)) return face(name == "mathrm");
     if (name == "mathbb" || name == "Bbb") return blackboard(argument());
-    if (name == "operatorname*") return face();
     if (name == "textdegree") return push(T::kDegree);
     if (name == "textdollar") return push(T::kCurrency, "dollars");
     if (name == "not") return negated();
@@ -275,7 +276,9 @@ class Scanner {
     if (words == "," || words == ";") return push(T::kComma);
     // Mathematics inside of words, and lists: \text{$x$ and $y$}, \textbf{\frac12}, \text{A, B}.
     if (words.find_first_of("$\\,") != std::string_view::npos) return nested(words);
-    push(T::kText, words);
+    std::string plain(words);
+    std::replace(plain.begin(), plain.end(), '~', ' ');
+    push(T::kText, plain);
   }
   // Scans `inner` as if it stood in the text in its place.
   void nested(std::string_view inner) {
@@ -290,18 +293,25 @@ class Scanner {
     i_ = at;
     --nesting_;
   }
-  void face() {
+  // Upright letters behind a number are its unit: 9.8\mathrm{~m/s^2}.
+  bool is_upright_unit(std::string_view content) const {
+    const bool value_before = last_is(T::kNumber) || last_is(T::kRBrace) || last_is(T::kRParen) ||
+                              last_is(T::kConstant) || last_is(T::kFraction);
+    return value_before && content != "e" && content != "i" && parse_unit(content).has_value();
+  }
+  void face(bool upright) {
     if (peek() == '*') ++i_;
     const size_t at = i_;
     const std::string_view content = trimmed(argument());
     const bool is_word = !content.empty() && std::all_of(content.begin(), content.end(), is_letter);
+    if (upright && is_upright_unit(content)) return push(T::kText, content);
     if (is_word && content.size() == 1) return letter(content);
     if (is_word) {
       if (auto m = meaning_of_word(content)) return push(*m);
       return push(T::kText, content);
     }
     if (std::all_of(content.begin(), content.end(),
-                    [](char c) { return is_letter(c) || is_space(c) || c == '.'; }))
+                    [](char c) { return is_letter(c) || is_space(c) || c == '.' || c == '~'; }))
       return text(content);
     i_ = at;  // the braces are read as any group
   }
@@ -327,6 +337,7 @@ class Scanner {
                                   ", \\! ", "\u202f", "\u2009", "\u00a0"})
       if (rest.starts_with(sure) && digits_at(at + sure.size()) == 3) return sure.size();
     if (rest.starts_with(",") && digits_at(at + 1) == 3) {
+      if (rest[1] == '0') return 1;  // no element of a list begins with zeros
       ambiguous_ = true;
       return depth_ == 0 && reading_.thousands_comma ? 1 : 0;
     }
@@ -348,7 +359,8 @@ class Scanner {
     if (peek() == ',' && is_digit(peek(1)) && depth_ == 0) {
       ambiguous_ = true;
       const size_t n = digits_at(i_ + 1);
-      if (reading_.decimal_comma && s_.substr(i_ + 1 + n, 1) != "," && text.find('.') == std::string::npos) {
+      const bool thousands = n == 3 && text.size() <= 3 && text[0] != '0';
+      if (reading_.decimal_comma && !thousands && s_.substr(i_ + 1 + n, 1) != ",") {
         text += '.';
         text += s_.substr(i_ + 1, n);
         i_ += 1 + n;

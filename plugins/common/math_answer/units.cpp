@@ -114,7 +114,8 @@ void apply(Unit& unit, const Entry& entry, int power) {
 std::vector<std::string> words_of(std::string_view name) {
   std::vector<std::string> words(1);
   for (char c : name) {
-    if (c == ' ' || c == '\n' || c == '\t' || c == '-') {
+    const bool hyphen = c == '-' && !words.back().ends_with('^');
+    if (c == ' ' || c == '\n' || c == '\t' || hyphen) {
       if (!words.back().empty()) words.emplace_back();
     } else if (c == '/') {
       if (!words.back().empty()) words.emplace_back();
@@ -189,9 +190,17 @@ bool is_unit_word(std::string_view word) {
 }
 
 int64_t multiplier_word(std::string_view word) {
-  static const std::unordered_map<std::string_view, int64_t> words = {
-      {"hundred", 100},        {"thousand", 1000},          {"million", 1000000},
-      {"billion", 1000000000}, {"trillion", 1000000000000}, {"dozen", 12}};
+  static const std::unordered_map<std::string_view, int64_t> words = {{"hundred", 100},
+                                                                      {"thousand", 1000},
+                                                                      {"million", 1000000},
+                                                                      {"billion", 1000000000},
+                                                                      {"trillion", 1000000000000},
+                                                                      {"dozen", 12},
+                                                                      {"hundreds", 100},
+                                                                      {"thousands", 1000},
+                                                                      {"millions", 1000000},
+                                                                      {"billions", 1000000000},
+                                                                      {"dozens", 12}};
   auto found = words.find(word);
   return found == words.end() ? 0 : found->second;
 }
@@ -214,10 +223,13 @@ bool is_plain_word(std::string_view word) {
 
 bool is_number_relation_word(std::string_view word) {
   static const std::unordered_set<std::string_view> words = {
-      "more",    "less",    "times",   "plus",  "minus", "than",   "not",   "divided",
-      "over",    "but",     "is",      "are",   "was",   "equals", "half",  "quarter",
-      "because", "since",   "squared", "cubed", "fewer", "base",   "so",    "to",
-      "greater", "smaller", "from",    "then",  "maybe", "either", "choose"};
+      "more",    "less",    "times",      "plus",        "minus",  "than",   "not",      "divided",
+      "over",    "but",     "is",         "are",         "was",    "equals", "half",     "quarter",
+      "because", "since",   "squared",    "cubed",       "fewer",  "base",   "so",       "to",
+      "greater", "smaller", "from",       "then",        "maybe",  "either", "choose",   "factorial",
+      "halves",  "thirds",  "fourths",    "quarters",    "fifths", "sixths", "sevenths", "eighths",
+      "ninths",  "tenths",  "hundredths", "thousandths", "mod",    "modulo", "root",     "th",
+      "and",     "or",      "nor",        "per cent"};
   const size_t space = word.find(' ');
   return words.contains(word.substr(0, space));
 }

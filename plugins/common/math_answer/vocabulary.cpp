@@ -74,6 +74,7 @@ Table shared() {
       {"sign", function(F::kSign)},
       {"pi", constant(Constant::kPi)},
       {"sqrt", {T::kSqrt}},
+      {"cis", function(F::kCis)},
   };
   for (std::string_view name : kGreek) t.emplace(name, Meaning{T::kLetter, 0, name});
   return t;
@@ -91,6 +92,8 @@ const Table& commands() {
         {"binom", {T::kBinom}},
         {"dbinom", {T::kBinom}},
         {"tbinom", {T::kBinom}},
+        {"choose", {T::kBinom, 1}},
+        {"over", {T::kBinom, 2}},
         {"cdot", {T::kTimes}},
         {"times", {T::kTimes}},
         {"ast", {T::kTimes}},
@@ -459,7 +462,7 @@ bool is_ignored_command(std::string_view name) {
 }
 bool is_ignored_with_argument(std::string_view name) {
   static const std::unordered_set<std::string_view> set = {
-      "phantom", "hphantom", "vphantom", "hspace", "vspace", "color", "tag", "label", "mspace"};
+      "phantom", "hphantom", "vphantom", "hspace", "vspace", "color", "textcolor", "tag", "label", "mspace"};
   return set.contains(name);
 }
 bool is_text_command(std::string_view name) {
