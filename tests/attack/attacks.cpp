@@ -4,8 +4,6 @@
 
 namespace tenon::attack {
 
-namespace {
-
 // Tries something that must not work: prints "3", as asked for, if it did not, "worked" if it did.
 std::string py_try(const std::string& what) {
   return "import os, sys, socket, ctypes, signal, mmap, subprocess, fcntl\ntry:\n    r = (" + what +
@@ -17,8 +15,6 @@ std::string cpp_try(const std::string& includes, const std::string& what) {
 std::string cpp(const std::string& body) {
   return "#include <bits/stdc++.h>\n#include <unistd.h>\n#include <signal.h>\nusing namespace std;\n" + body;
 }
-
-}  // namespace
 
 std::vector<Attack> attacks(const std::string& secret, int port) {
   const std::string p = std::to_string(port);
@@ -171,6 +167,8 @@ std::vector<Attack> attacks(const std::string& secret, int port) {
        "runtime_error"},
       {"verdict", "prefix of the output", "python", kStdio, "print('')\n", "wrong"},
   };
+  for (auto* more : {more_of_processes, more_of_files, more_of_others, more_of_verdicts})
+    for (Attack& a : more(secret)) all.push_back(std::move(a));
   return all;
 }
 

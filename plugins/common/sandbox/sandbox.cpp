@@ -192,7 +192,8 @@ std::unique_ptr<Sandbox> Sandbox::build(const BoxSetup& setup, Layer layer, bool
   config.cgroups = groups.folders;
   if (!has_namespaces(layer)) {
     const char* base = getenv("TMPDIR");
-    std::string folder = std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/tenon-box-XXXXXX";
+    std::string folder = std::string(base != nullptr && *base != '\0' ? base : "/tmp") + "/tenon-box-" +
+                         std::to_string(getpid()) + "-XXXXXX";
     if (mkdtemp(folder.data()) == nullptr) fail("a temporary folder");
     chmod(folder.c_str(), 0711);  // to be passed through, not listed
     config.temporary = box->temporary_ = folder;

@@ -151,7 +151,9 @@ Fd Python::fork(const std::string& mode, const std::vector<int>& fds, const Limi
   all.insert(all.end(), fds.begin(), fds.end());
   std::ostringstream request;
   request << "{\"mode\":\"" << mode << "\",\"cpu\":" << limits.cpu_ceiling()
-          << ",\"memory\":" << limits.memory << ",\"stack\":" << limits.stack << ",\"processes\":256}";
+          << ",\"memory\":" << limits.memory << ",\"stack\":" << limits.stack
+          << ",\"processes\":256,\"alone\":"
+          << (box_.layer() == sandbox::Layer::kUserNamespaces ? "true" : "false") << "}";
   std::lock_guard lock(mutex_);
   ensure_started();
   if (!sandbox::send_message(server_.get(), request.str(), all)) {

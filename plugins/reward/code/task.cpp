@@ -99,9 +99,7 @@ std::string cpp_program(const Task& task, std::string_view answer) {
   return join_cpp(task.cpp, block ? block->code : std::string(answer));
 }
 
-}  // namespace
-
-Task read_task(std::string_view meta, std::string_view row_prompt) {
+Task read(std::string_view meta, std::string_view row_prompt) {
   Task task;
   task.language = json_value(meta, "language");
   std::transform(task.language.begin(), task.language.end(), task.language.begin(),
@@ -143,6 +141,16 @@ Task read_task(std::string_view meta, std::string_view row_prompt) {
   task.python.tests = {test};
   task.python.check = true;
   return task;
+}
+
+}  // namespace
+
+Task read_task(std::string_view meta, std::string_view row_prompt) {
+  try {
+    return read(meta, row_prompt);
+  } catch (const Error& e) {  // JSON in a text of the row
+    not_applicable(std::string("the row cannot be read: ") + e.what());
+  }
 }
 
 std::string program_of(const Task& task, std::string_view completion, const std::string& fallback,
