@@ -112,10 +112,12 @@ class Code {
     auto work = [&] {
       for (size_t i = 0; (i = next.fetch_add(1)) < samples.size();) {
         Judged& one = judged[i];
+        samples[i].judging(true);
         one.outcome = tenon::outcome_or_why([&]() -> tenon::RewardOutcome {
           one.result = judge(call, samples[i]);
           return {TENON_R_OK, 0, {}};
         });
+        samples[i].judging(false);
       }
     };
     {

@@ -80,7 +80,11 @@ bool parameter_names(const std::string& list, std::vector<std::string>& out) {
     std::string one = trimmed(list.substr(begin, k - begin));
     begin = k + 1;
     one = trimmed(one.substr(0, one.find('=')));
-    while (one.ends_with(']')) one = trimmed(one.substr(0, one.rfind('[')));
+    while (one.ends_with(']')) {
+      const size_t bracket = one.rfind('[');
+      if (bracket == std::string::npos) return false;
+      one = trimmed(one.substr(0, bracket));
+    }
     size_t word = one.size();
     while (word > 0 && is_word(one[word - 1])) --word;
     if (one.empty() && list.find_first_not_of(" \t\n") == std::string::npos) return true;

@@ -115,7 +115,7 @@ TEST(CppFunction, HeadsOfPublishedForms) {
       << why;
   EXPECT_EQ(head.name, "f");
   EXPECT_TRUE(head.parameters.empty());
-  for (const char* none : {"", "{", "int x;", "int f(int x);", "int f(int) {"})
+  for (const char* none : {"", "{", "int x;", "int f(int x);", "int f(int) {", "int f(int ]) {"})
     EXPECT_FALSE(read_head(none, head, why)) << none;
 }
 

@@ -6,8 +6,7 @@
 #include <fstream>
 #include <functional>
 
-#include "tenon/reward.hpp"
-#include "tenon/testing.hpp"
+#include "testing/rows.h"
 
 extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
 
@@ -19,43 +18,13 @@ using tenon::json::quote;
 struct Row {
   std::string name, meta, solution;
 };
-struct Outcome {
-  double reward = 0;
-  int32_t status = 0;
-  std::string why;
-};
+using Outcome = tenon::testing::Verdict;
 
 std::vector<Outcome> score(const Reward& reward, const std::vector<Row>& rows,
                            const std::function<std::string(const Row&)>& completion) {
-  tenon::Ragged<char> prompts, completions, meta;
-  for (const Row& row : rows) {
-    prompts.push(std::string_view());
-    completions.push(std::string_view(completion(row)));
-    meta.push(std::string_view(row.meta));
-  }
-  std::vector<uint64_t> ids(rows.size());
-  std::vector<double> values(rows.size());
-  std::vector<int32_t> status(rows.size());
-  std::vector<Outcome> all(rows.size());
-  tenon_reward_in in{};
-  in.struct_size = sizeof in;
-  in.n = rows.size();
-  in.sample_id = in.group_id = ids.data();
-  in.prompt = prompts.raw(), in.completion = completions.raw(), in.meta_json = meta.raw();
-  tenon_reward_out out{sizeof out,
-                       0,
-                       values.data(),
-                       status.data(),
-                       nullptr,
-                       &all,
-                       [](void* ctx, uint64_t i, const char* s, uint64_t n) {
-                         (*static_cast<std::vector<Outcome>*>(ctx))[i].why.assign(s, n);
-                       },
-                       nullptr};
-  tenon::ErrorBuffer err;
-  err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
-  for (size_t i = 0; i < rows.size(); ++i) all[i].reward = values[i], all[i].status = status[i];
-  return all;
+  std::vector<tenon::code::testing::Row> all;
+  for (const Row& row : rows) all.push_back({completion(row), row.meta, ""});
+  return tenon::code::testing::judge_rows(reward, all);
 }
 
 std::vector<Row> read(const std::string& file,
