@@ -171,8 +171,9 @@ Compiled::Built Compiled::compile(Header header, const std::string& source, cons
   const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.build_seconds)[0];
   Built built = built_of(o, run.err.data, limits);
   // No limit of the box's kills so: the machine was out of memory, or the text says so itself.
-  if (is_first && built.detail.find("Killed signal") != std::string::npos)
-    return compile(header, source, limits, false);
+  const bool was_killed = built.detail.find("Killed signal") != std::string::npos;
+  if (is_first && (was_killed || (o.timed_out && machine_is_busy())))
+    return compile(header, source, limits.patient(), false);
   if (built.verdict == Verdict::kOk) built.program = sandbox::contents(program.get());
   return built;
 }
@@ -210,7 +211,8 @@ Result Compiled::run(const std::string& program, const std::vector<std::string>&
       Run run(limits.output, kMostErrors, limits.output);
       run.started(box_.launch(run_job(limits),
                               {input.get(), run.their_out.get(), run.their_err.get(), executable.get()}));
-      const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.wall_seconds)[0];
+      const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err},
+                                        (attempt == 0 ? limits : limits.patient()).wall_seconds)[0];
       std::tie(verdict, why) = classify(o, run.err.data, limits);
       if (attempt == 0 && deserves_another_try(o, limits)) continue;
       result.count(o);
@@ -256,7 +258,7 @@ Result Compiled::test(const std::string& program, const CppTests& tests, const S
            solution_file = sandbox::sealed_file(solution.program);
   Pair run = run_pair(tester_file.get(), solution_file.get(), limits);
   if (deserves_another_try(run.solution, limits))
-    run = run_pair(tester_file.get(), solution_file.get(), limits);
+    run = run_pair(tester_file.get(), solution_file.get(), limits.patient());
   result.count(run.solution);
   const auto [verdict, text] = classify(run.solution, run.solution_errors, limits);
   const sandbox::Outcome& judged = run.tests;

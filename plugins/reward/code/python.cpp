@@ -203,7 +203,8 @@ Result Python::run(const std::string& program, const std::vector<std::string>& i
       child.add(sandbox::sealed_file(program));
       child.started(fork("run", child.numbers(), settings.limits));
       const Outcome o =
-          sandbox::attend({&child.status}, {&child.out, &child.err}, settings.limits.wall_seconds)[0];
+          sandbox::attend({&child.status}, {&child.out, &child.err},
+                          (attempt == 0 ? settings.limits : settings.limits.patient()).wall_seconds)[0];
       std::tie(verdict, why) = classify(o, child.err.data, settings.limits);
       if (attempt == 0 && deserves_another_try(o, settings.limits)) continue;
       result.count(o);
@@ -241,12 +242,13 @@ Python::Plan Python::plan(const PythonTests& tests, const Limits& limits) {
   child.started(fork("plan", child.numbers(), limits));
   Stream answers = stream(std::move(answer), limits.output, limits.output);
   const Outcome o =
-      sandbox::attend({&child.status}, {&child.out, &child.err, &answers}, limits.wall_seconds)[0];
+      sandbox::attend({&child.status}, {&child.out, &child.err, &answers}, limits.patient().wall_seconds)[0];
   const auto frames = decode_frames(answers.data);
   Plan plan;
   if (frames.empty()) {
     const auto [verdict, why] = classify(o, child.err.data, limits);
-    if (verdict == Verdict::kSandboxError) throw sandbox::Error(why);
+    if (verdict == Verdict::kSandboxError || o.timed_out)
+      throw sandbox::Error("reading the row's tests: " + why);
     plan.defect = why;
   } else if (const std::string how = text_at(frames[0], 0); how == "calls") {
     plan.plain = true;
@@ -296,7 +298,8 @@ Result Python::test_calls(const std::string& program, const PythonTests& tests, 
     child.started(fork("calls", child.numbers(), settings.limits));
     Stream answers = stream(std::move(answer), 4 * settings.limits.output, 4 * settings.limits.output);
     const Outcome o =
-        sandbox::attend({&child.status}, {&child.out, &child.err, &answers}, settings.limits.wall_seconds)[0];
+        sandbox::attend({&child.status}, {&child.out, &child.err, &answers},
+                        (attempt == 0 ? settings.limits : settings.limits.patient()).wall_seconds)[0];
     end = classify(o, child.err.data, settings.limits);
     if (attempt == 0 && deserves_another_try(o, settings.limits)) continue;
     result.count(o);
@@ -340,24 +343,24 @@ Result Python::test_calls(const std::string& program, const PythonTests& tests, 
 }
 
 Python::Apart Python::run_apart(const std::string& program, const std::string& request,
-                                const Settings& settings) {
+                                const Limits& limits) {
   int pair[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0)
     throw sandbox::Error(std::string("socketpair: ") + strerror(errno));
   Fd tester_end(pair[0]), candidate_end(pair[1]);
-  Child candidate("", settings.limits), tester("", settings.limits);
+  Child candidate("", limits), tester("", limits);
   candidate.add(sandbox::sealed_file(program));
   candidate.add(std::move(candidate_end));
-  candidate.started(fork("serve", candidate.numbers(), settings.limits));
+  candidate.started(fork("serve", candidate.numbers(), limits));
   auto [answer, theirs] = sandbox::make_pipe();
   tester.add(sandbox::sealed_file(request));
   tester.add(std::move(theirs));
   tester.add(std::move(tester_end));
-  tester.started(fork("test", tester.numbers(), settings.limits));
-  Stream answers = stream(std::move(answer), settings.limits.output, settings.limits.output);
+  tester.started(fork("test", tester.numbers(), limits));
+  Stream answers = stream(std::move(answer), limits.output, limits.output);
   const auto ended = sandbox::attend({&tester.status, &candidate.status},
                                      {&tester.out, &tester.err, &candidate.out, &candidate.err, &answers},
-                                     settings.limits.wall_seconds);
+                                     limits.wall_seconds);
   return {ended[0], ended[1], decode_frames(answers.data), candidate.err.data};
 }
 
@@ -372,8 +375,9 @@ Result Python::test_apart(const std::string& program, const PythonTests& tests, 
                                                   {"entry", Value::of(tests.entry)},
                                                   {"tests", Value::list(texts)},
                                                   {"all", Value::of(settings.all_tests)}}));
-  Apart run = run_apart(program, request, settings);
-  if (deserves_another_try(run.candidate, settings.limits)) run = run_apart(program, request, settings);
+  Apart run = run_apart(program, request, settings.limits);
+  if (deserves_another_try(run.candidate, settings.limits))
+    run = run_apart(program, request, settings.limits.patient());
   result.count(run.candidate);
   if (run.tester.reported && run.tester.report.error != 0) {
     result.fail(Verdict::kSandboxError, classify(run.tester, "", settings.limits).second);

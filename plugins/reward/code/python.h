@@ -63,7 +63,7 @@ class Python {
   Plan plan(const PythonTests& tests, const Limits& limits);
   Result test_calls(const std::string& program, const PythonTests& tests, const Plan& plan,
                     const Settings& settings);
-  Apart run_apart(const std::string& program, const std::string& request, const Settings& settings);
+  Apart run_apart(const std::string& program, const std::string& request, const Limits& limits);
   Result test_apart(const std::string& program, const PythonTests& tests, const Settings& settings);
 
   sandbox::Sandbox& box_;

@@ -66,8 +66,13 @@ std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_
 }
 
 bool deserves_another_try(const sandbox::Outcome& o, const Limits& limits) {
+  const double cpu = static_cast<double>(o.report.cpu_us) * 1e-6;
+  if (!o.timed_out || cpu >= limits.cpu_seconds) return false;
+  return cpu > 0.1 * limits.wall_seconds || machine_is_busy();
+}
+
+bool machine_is_busy() {
   double load = 0;
-  if (!o.timed_out || static_cast<double>(o.report.cpu_us) * 1e-6 >= limits.cpu_seconds) return false;
   return getloadavg(&load, 1) == 1 && load > static_cast<double>(std::thread::hardware_concurrency()) + 1;
 }
 

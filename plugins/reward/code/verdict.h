@@ -25,14 +25,22 @@ enum class Verdict {
 };
 const char* name_of(Verdict verdict);  // "ok", "wrong", "runtime_error", …
 
+constexpr double kPatience = 3;
+
 struct Limits {
-  double cpu_seconds = 5;  // of one process
-  double wall_seconds = 12;
+  double cpu_seconds = 5;     // of one process
+  double wall_seconds = 12;   // a second try has kPatience times as long
   double build_seconds = 30;  // wall clock of a compilation
   uint64_t memory = uint64_t{1} << 30;
   uint64_t build_memory = uint64_t{3} << 30;
   uint64_t stack = uint64_t{64} << 20;
   uint64_t output = uint64_t{16} << 20;
+  Limits patient() const {
+    Limits more = *this;
+    more.wall_seconds *= kPatience;
+    more.build_seconds *= kPatience;
+    return more;
+  }
   uint64_t cpu_ceiling() const { return static_cast<uint64_t>(cpu_seconds) + 1; }
 };
 
@@ -68,8 +76,10 @@ constexpr const char* kKilled = "killed by the kernel";
 // What the end of a process says, kOk where it ended with status 0. errors: the end of what it wrote to standard error.
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& outcome, std::string_view errors,
                                          const Limits& limits);
-// Whether a wall-clock time-out may be the machine's fault: the process had not used its processor time and the machine has more to do than processors.
+// Whether a wall-clock time-out may be the machine's fault: the process had processor time left, and it was computing or the machine is busy.
 bool deserves_another_try(const sandbox::Outcome& outcome, const Limits& limits);
+// Whether more threads want to run than there are processors for.
+bool machine_is_busy();
 
 // The last line that is not empty, at most 160 bytes of it.
 std::string last_line(std::string_view text);
