@@ -20,7 +20,6 @@ class PythonTasks {
   explicit PythonTasks(tenon::Host host)
       : host_(host),
         form_(host),
-        is_chat_(host.str("as") == "messages"),
         template_(host.str("template")),
         completion_(host.str("completion")),
         seed_(static_cast<uint64_t>(host.i64("seed"))) {
@@ -63,10 +62,11 @@ class PythonTasks {
           "assert solve(" + tenon::python_tasks::literal(numbers) + ") == " + literal(value(task, numbers));
       tests += (i > 0 ? "," : "") + tenon::json::quote(assertion);
     }
-    // An answer in a chat is a program of its own; without one it continues the prompt, which the reward is given.
-    row.meta_json = "{\"task\":" + tenon::json::quote(words) + ",\"entry_point\":\"solve\"" +
-                    (is_chat_ ? ",\"prompt\":\"\"" : "") +
-                    ",\"expression\":" + tenon::json::quote(expression) + ",\"test_list\":[" + tests + "]}";
+    // What a completion goes on with; in a chat it is a program of its own.
+    row.meta_json = "{\"prompt\":" + tenon::json::quote(row.prompt) +
+                    ",\"task\":" + tenon::json::quote(words) +
+                    ",\"entry_point\":\"solve\",\"expression\":" + tenon::json::quote(expression) +
+                    ",\"test_list\":[" + tests + "]}";
     return row;
   }
 
@@ -87,7 +87,6 @@ class PythonTasks {
 
   tenon::Host host_;
   support::PromptForm form_;
-  bool is_chat_;
   support::Template template_, completion_;
   uint64_t seed_;
   std::vector<Task> tasks_;
