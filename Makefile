@@ -9,7 +9,7 @@ build := build/$(PRESET)
 tenon := $(build)/bin/tenon
 
 .DEFAULT_GOAL := help
-.PHONY: help deps configure build quickstart arithmetic smollm2 test algorithms attack fuzz bench format install clean distclean
+.PHONY: help deps configure build quickstart arithmetic smollm2 fractions python test algorithms attack fuzz bench format install clean distclean
 
 help: ## List these targets
 	@grep -hE '^[a-z0-9]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -35,6 +35,14 @@ arithmetic: build ## Teach SmolLM2-135M-Instruct word problems, in 20 minutes (f
 smollm2: build ## Train SmolLM2-135M-Instruct on GSM8K (fetches the model, 98 MB)
 	@.ci/deps smollm2
 	$(tenon) run configs/gsm8k-smollm2.yaml
+
+fractions: build ## Train SmolLM2-135M-Instruct against the verifier math (fetches the model, 98 MB)
+	@.ci/deps smollm2
+	$(tenon) run configs/fractions-smollm2.yaml
+
+python: build ## Train SmolLM2-135M-Instruct against the verifier code (fetches the model, 98 MB)
+	@.ci/deps smollm2
+	$(tenon) run configs/python-smollm2.yaml
 
 test: build ## Build and run every test
 	@ctest --preset $(PRESET)
