@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <unordered_set>
 
 #include "language/prose.h"
@@ -20,6 +21,16 @@ constexpr uint32_t kShortLatin = 3;    // letters of a lone Latin word that is n
 constexpr uint32_t kAbbreviation = 5;  // letters of capitals that are one
 constexpr uint32_t kNameLetters = 4;   // letters of a name that might be prose
 constexpr int kHintPercent = 40;       // of a sentence in the target language, for it to count as that
+constexpr int kMixedPercent = 25;      // of a sentence in another language, for it to be shared out
+constexpr size_t kMixedSentence = 12;  // words of the target's script, for that
+constexpr size_t kGibberish = 15;      // words that are together in no language, for them to be foreign
+constexpr uint32_t kLongWord = 20;     // letters; a longer one weighs as words of kMeanWord
+constexpr uint32_t kMeanWord = 6;
+constexpr double kFreeNames = 0.25;  // different names, of the words that are none, that say nothing
+constexpr double kNameWords =
+    2;  // words of prose for a name beyond them: its short and its repeated words are not seen
+constexpr uint32_t kOwnLongWord = 40;  // letters; no word of any language
+constexpr double kSpelt = 5;           // single letters that might be a word
 
 // How a language is written.
 struct Writing {
@@ -87,14 +98,16 @@ class Counter {
   Counter(Language target, std::string_view prompt, const Rules& rules)
       : target_(target), writing_(writing_of(target)), rules_(rules), code_(code_of(target)) {
     if (!rules.quoted_terms_are_neutral) return;
-    const std::string prose = prose_of(prompt);
+    const std::string prose = prose_of(prompt).text;
     if (is_mostly_target(prose))
       for (std::string& word : folded_words(prompt)) quoted_.insert(std::move(word));
   }
 
   Counts run(std::string_view text) {
-    for (const Sentence& sentence : sentences_of(prose_of(text))) count(sentence);
+    const Prose prose = prose_of(text);
+    for (const Sentence& sentence : sentences_of(prose.text)) count(sentence);
     settle_undecided();
+    add_names(prose.names);
     charge_names();
     for (const auto& [language, words] : foreign_)
       if (counts_.foreign_language.empty() || words > foreign_[counts_.foreign_language])
@@ -129,13 +142,17 @@ class Counter {
       const Word& word = sentence.words[i];
       if (is_neutral(sentence, i, is_shouted)) {
         counts_.neutral += 1;
-        if (word.letters >= kNameLetters && (word.is_identifier || word.is_capitals)) names_ += word.parts;
+        if (word.letters == 1) ++single_letters_;
+        if (word.letters >= kNameLetters && word.is_identifier) add_names(word.spaced);
+        if (word.letters >= kNameLetters && word.is_capitals) names_.insert(word.text);
+      } else if (word.letters > kOwnLongWord) {
+        foreign("words of more than 40 letters", weight_of(word));
       } else if (is_own(word)) {
         own.push_back(&word);
       } else if (quoted_.contains(word.text)) {
         counts_.neutral += 1;
       } else {
-        foreign(uscript_name(word.script), 1);
+        foreign(uscript_name(word.script), weight_of(word));
       }
     }
     if (!own.empty()) count_own(sentence, own);
@@ -166,6 +183,28 @@ class Counter {
     return !is_after && !is_before && sentence.words.size() > 1;
   }
 
+  // Words written as one count as some.
+  static double weight_of(const Word& word) {
+    return word.letters > kLongWord ? static_cast<double>(word.letters) / kMeanWord : 1;
+  }
+  static double weight_of(const std::vector<const Word*>& words) {
+    double sum = 0;
+    for (const Word* word : words) sum += weight_of(*word);
+    return sum;
+  }
+  void add_names(std::string_view spaced) {
+    for (size_t i = 0; i < spaced.size();) {
+      const size_t end = std::min(spaced.find(' ', i), spaced.size());
+      std::string name(spaced.substr(i, end - i));
+      for (char& c : name)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
+      if (name.size() > kLongWord) long_names_ += static_cast<double>(name.size()) / kMeanWord;
+      if (name.size() > 1 && !is_function_name(name) && !quoted_.contains(name))
+        names_.insert(std::move(name));
+      i = end + 1;
+    }
+  }
+
   void foreign(const std::string& language, double words) {
     counts_.foreign += words;
     foreign_[language] += words;
@@ -188,14 +227,25 @@ class Counter {
     if (!writing_.is_shared) return target(own);
     if (own.size() < kMinSentence) return undecided(sentence, own);
     const Detection detection = detect(sentence.text, target_);
-    if (detection.top == target_ || detection.hint_percent >= kHintPercent) return target(own);
+    if (detection.top == target_ || detection.hint_percent >= kHintPercent) return share_out(detection, own);
     if (detection.top && detection.is_reliable) {
       double quoted = 0;
       for (const Word* word : own) quoted += quoted_.contains(word->text) ? 1 : 0;
       counts_.neutral += quoted;
-      return foreign(code_of(*detection.top), static_cast<double>(own.size()) - quoted);
+      return foreign(code_of(*detection.top), weight_of(own) - quoted);
     }
     undecided(sentence, own);
+  }
+  // A sentence of the target language; where a good part of a long one is in another that is written alike ("he says: …"), that part is foreign.
+  void share_out(const Detection& detection, const std::vector<const Word*>& own) {
+    const bool is_mixed = own.size() >= kMixedSentence && detection.other_percent >= kMixedPercent &&
+                          writing_of(*detection.other).scripts[0] == writing_.scripts[0];
+    if (!is_mixed) return target(own);
+    const int sum = detection.hint_percent + detection.other_percent;
+    const size_t n_foreign =
+        own.size() * static_cast<size_t>(detection.other_percent) / static_cast<size_t>(sum);
+    target({own.begin(), own.end() - static_cast<ptrdiff_t>(n_foreign)});
+    foreign(code_of(*detection.other), static_cast<double>(n_foreign));
   }
   // Japanese prose has kana in every sentence of some length; Chinese has none.
   void count_chinese_or_japanese(const Sentence& sentence, const std::vector<const Word*>& own) {
@@ -213,12 +263,20 @@ class Counter {
     undecided_text_ += sentence.text + "\n";
     for (const Word* word : own) undecided_words_.push_back(*word);
   }
-  // Prose in the dress of names ("we_add_the_numbers"): there are no more names than words that are none.
+  // Prose in the dress of names ("we_add_the_numbers", `we` `add`, "w e a d d"): there are no more different names than a part of the words that are none.
   void charge_names() {
-    const double excess = names_ - (counts_.target + counts_.repeated + counts_.foreign);
-    if (excess <= 0) return;
+    const double names = static_cast<double>(names_.size()) + single_letters_ / kSpelt + long_names_;
+    const double excess =
+        kNameWords * (names - kFreeNames * (counts_.target + counts_.repeated + counts_.foreign));
+    if (excess < 1 || (writing_.is_shared && are_in_target())) return;
     counts_.neutral = std::max(0.0, counts_.neutral - excess);
     foreign("names", excess);
+  }
+  // Names are mostly English; where they are words of the target language, nothing is hidden in them.
+  bool are_in_target() const {
+    std::string text;
+    for (const std::string& name : std::set<std::string>(names_.begin(), names_.end())) text += name + " ";
+    return writing_.scripts[0] == USCRIPT_LATIN && detect(text, target_).top == target_;
   }
   // All of them together are in one language, or stay undecided.
   void settle_undecided() {
@@ -230,7 +288,9 @@ class Counter {
     if (detection.top == target_ || detection.hint_percent >= kHintPercent) {
       target(words);
     } else if (detection.top && (detection.is_reliable || is_latin)) {
-      foreign(code_of(*detection.top), static_cast<double>(words.size()));
+      foreign(code_of(*detection.top), weight_of(words));
+    } else if (detection.hint_percent == 0 && words.size() >= kGibberish) {
+      foreign("no known language", weight_of(words));
     } else if (!is_latin) {
       target(words);
     } else {
@@ -248,7 +308,9 @@ class Counter {
   std::string undecided_text_;
   std::vector<Word> undecided_words_;
   std::map<std::string, double> foreign_;
-  double names_ = 0;  // parts of neutral identifiers and abbreviations of some length
+  std::unordered_set<std::string>
+      names_;  // parts of identifiers, abbreviations of some length, words in formulas and code; folded
+  double single_letters_ = 0, long_names_ = 0;
   Counts counts_;
 };
 
@@ -260,7 +322,7 @@ Counts count_words(std::string_view text, std::string_view prompt, Language targ
 
 std::optional<Language> language_of(std::string_view text) {
   std::string prose;
-  for (const Sentence& sentence : sentences_of(prose_of(text))) prose += sentence.text + "\n";
+  for (const Sentence& sentence : sentences_of(prose_of(text).text)) prose += sentence.text + "\n";
   return detect(prose, std::nullopt).top;
 }
 

@@ -32,7 +32,10 @@ struct Rules {
 
 // A word in a script that the target language is not written in is foreign, unless it is neutral. In a script that it shares with
 // others (Latin, Cyrillic, Arabic, Devanagari), the sentence decides, by CLD2 with the target as its hint; a sentence that it cannot tell goes
-// with the others that it cannot tell, taken together. Japanese and Chinese are told apart by kana.
+// with the others that it cannot tell, taken together; twenty such words or more in which it sees nothing of the target are foreign. A long sentence that is half in
+// another language of the same script is shared out. Japanese and Chinese are told apart by kana. A foreign word of more than twenty letters weighs as several.
+// Different names (identifiers, words in formulas and inline code, tags, addresses, spelt letters by five) beyond a quarter of the words are foreign, unless they are
+// words of the target language: prose can wear their dress.
 Counts count_words(std::string_view text, std::string_view prompt, Language target, const Rules& rules);
 
 // The language of a prompt, formulas and code left out; nothing: it cannot be told.

@@ -50,8 +50,14 @@ Detection detect(std::string_view text, std::optional<Language> hint) {
   Detection out;
   if (top != CLD2::UNKNOWN_LANGUAGE) out.top = Language{merged(top)};
   out.is_reliable = is_reliable;
-  for (int i = 0; hint && i < 3; ++i)
-    if (merged(top3[i]) == hint->cld2) out.hint_percent += percent[i];
+  for (int i = 0; hint && i < 3; ++i) {
+    if (merged(top3[i]) == hint->cld2) {
+      out.hint_percent += percent[i];
+    } else if (top3[i] != CLD2::UNKNOWN_LANGUAGE && percent[i] > out.other_percent) {
+      out.other = Language{merged(top3[i])};
+      out.other_percent = percent[i];
+    }
+  }
   return out;
 }
 

@@ -20,9 +20,11 @@ std::string code_of(Language language);
 
 // What CLD2 says of a text.
 struct Detection {
-  std::optional<Language> top;  // nothing: it cannot tell
-  bool is_reliable = false;     // CLD2's own judgement of the whole text
-  int hint_percent = 0;         // of the text, in the hinted language
+  std::optional<Language> top;    // nothing: it cannot tell
+  bool is_reliable = false;       // CLD2's own judgement of the whole text
+  int hint_percent = 0;           // of the text, in the hinted language
+  std::optional<Language> other;  // the commonest that is not the hinted one
+  int other_percent = 0;          // of the text
 };
 
 // `text` must be UTF-8 (an invalid one gives nothing). `hint`, if there is one, wins where two languages are about equally likely.

@@ -14,7 +14,7 @@ using namespace tenon::language;
 
 // The prose with single spaces.
 std::string prose(std::string_view text) {
-  std::istringstream in(prose_of(text));
+  std::istringstream in(prose_of(text).text);
   std::string out;
   for (std::string word; in >> word;) out += (out.empty() ? "" : " ") + word;
   return out;

@@ -3,6 +3,8 @@
 #include "language/prose.h"
 
 #include <algorithm>
+#include <set>
+#include <unordered_set>
 #include <vector>
 
 #include "reward_support/code_spans.h"
@@ -23,10 +25,23 @@ bool is_beyond_ascii(char c) {
   return static_cast<unsigned char>(c) >= 0x80;
 }
 
+// The words of four ASCII letters or more, from `text` to `names`.
+void add_names(string_view text, std::string& names) {
+  constexpr size_t kMinLetters = 4;
+  for (size_t i = 0; i < text.size();) {
+    size_t end = i;
+    while (end < text.size() && is_ascii_letter(text[end])) ++end;
+    if (end - i >= kMinLetters) names.append(text.substr(i, end - i)).append(" ");
+    i = std::max(end, i + 1);
+  }
+}
+
 // What in a formula or in code is language: words with letters beyond ASCII, and runs of plain words of at least `min_run`.
 class RunFilter {
  public:
-  RunFilter(std::string& out, size_t min_run) : out_(out), min_run_(min_run) {}
+  // `names`: takes what is left out; may be null.
+  RunFilter(std::string& out, size_t min_run, std::string* names)
+      : out_(out), min_run_(min_run), names_(names) {}
   ~RunFilter() { end_run(); }
 
   void text(string_view text) {
@@ -57,6 +72,7 @@ class RunFilter {
                           });
     if (!is_plain) {
       if (std::any_of(word.begin(), word.end(), is_beyond_ascii)) foreign_letters(word);
+      if (names_ != nullptr) add_names(word, *names_);
       return end_run();
     }
     const bool is_foreign = std::any_of(word.begin(), word.end(), is_beyond_ascii);
@@ -69,14 +85,18 @@ class RunFilter {
     out_ += ' ';
   }
   void end_run() {
-    if (keep_ || run_.size() >= min_run_)
-      for (string_view word : run_) out_.append(word).append(" ");
+    const bool is_prose = keep_ || run_.size() >= min_run_;
+    for (string_view word : run_) {
+      if (is_prose) out_.append(word).append(" ");
+      if (!is_prose && names_ != nullptr) add_names(word, *names_);
+    }
     run_.clear();
     keep_ = false;
   }
 
   std::string& out_;
   size_t min_run_;
+  std::string* names_;
   std::vector<string_view> run_;
   bool keep_ = false;
 };
@@ -112,6 +132,36 @@ bool holds_text(string_view command) {
                              "mbox", "hbox", "mathrm", "mathit", "mathbf", "mathsf", "operatorname", "tag",
                              "intertext", "underline", "emph"});
 }
+// Commands of four letters or more that mathematics is written with; others may be words.
+bool is_known_command(string_view name) {
+  static const std::unordered_set<string_view> kKnown = {
+      "frac",         "dfrac",        "tfrac",          "cfrac",          "sqrt",           "times",
+      "cdot",         "cdots",        "ldots",          "dots",           "vdots",          "ddots",
+      "left",         "right",        "bigl",           "bigr",           "Bigl",           "Bigr",
+      "bigg",         "Bigg",         "text",           "textbf",         "textit",         "textrm",
+      "mathrm",       "mathbf",       "mathbb",         "mathcal",        "mathit",         "mathsf",
+      "boxed",        "fbox",         "mbox",           "begin",          "quad",           "qquad",
+      "alpha",        "beta",         "gamma",          "delta",          "epsilon",        "varepsilon",
+      "zeta",         "theta",        "vartheta",       "iota",           "kappa",          "lambda",
+      "sigma",        "upsilon",      "varphi",         "omega",          "Gamma",          "Delta",
+      "Theta",        "Lambda",       "Sigma",          "Omega",          "Rightarrow",     "rightarrow",
+      "Leftarrow",    "leftarrow",    "Leftrightarrow", "leftrightarrow", "longrightarrow", "implies",
+      "therefore",    "because",      "approx",         "equiv",          "cong",           "simeq",
+      "propto",       "subset",       "subseteq",       "supset",         "supseteq",       "notin",
+      "forall",       "exists",       "infty",          "partial",        "nabla",          "prod",
+      "iint",         "oint",         "limits",         "binom",          "dbinom",         "choose",
+      "overline",     "underline",    "widehat",        "tilde",          "widetilde",      "overrightarrow",
+      "angle",        "circ",         "triangle",       "perp",           "parallel",       "degree",
+      "prime",        "nmid",         "pmod",           "bmod",           "setminus",       "emptyset",
+      "varnothing",   "langle",       "rangle",         "lfloor",         "rfloor",         "lceil",
+      "rceil",        "lvert",        "rvert",          "hline",          "item",           "label",
+      "displaystyle", "operatorname", "phantom",        "hspace",         "vspace",         "stackrel",
+      "underbrace",   "overbrace",    "mapsto",         "square",         "blacksquare",    "dotsb",
+      "dotsc",        "substack",     "arcsin",         "arccos",         "arctan",         "sinh",
+      "cosh",         "tanh",         "cancel",         "color",          "textcolor",      "section",
+      "subsection",   "wedge",        "land",           "otimes",         "oplus",          "star"};
+  return kKnown.contains(name);
+}
 bool is_formula_environment(string_view name) {
   if (name.ends_with('*')) name.remove_suffix(1);
   return name.ends_with("matrix") ||
@@ -120,9 +170,10 @@ bool is_formula_environment(string_view name) {
 }
 
 // The prose of a formula's inside. Iterative: the content of \text{…} is put out as it stands, its commands left out.
-void add_formula(string_view formula, std::string& out) {
+void add_formula(string_view formula, Prose& prose) {
+  std::string& out = prose.text;
   out += ' ';
-  RunFilter words(out, 3);
+  RunFilter words(out, 3, &prose.names);
   size_t begin = 0, text_end = 0;  // text_end: where the innermost \text that was entered ends
   auto flush = [&](size_t end) {
     if (end > begin && begin >= text_end) words.text(formula.substr(begin, end - begin));
@@ -133,6 +184,7 @@ void add_formula(string_view formula, std::string& out) {
     if (c == '\\') {
       flush(i);
       const string_view command = command_at(formula, i);
+      if (!is_known_command(command)) add_names(command, prose.names);
       size_t next = i + 1 + command.size();
       const bool is_gap = is_one_of(command, {" ", ",", ";", ":", "!", "quad", "qquad"});
       if (!is_gap && i >= text_end) words.break_run();
@@ -157,12 +209,20 @@ void add_formula(string_view formula, std::string& out) {
   out += ' ';
 }
 
+// Of code: comments, texts in quotes that are language, and runs of plain words.
 void add_comments(string_view code, std::string& out) {
+  RunFilter words(out, 5, nullptr);
   for (size_t at = 0; at < code.size();) {
     const size_t end = std::min(code.find('\n', at), code.size());
     const string_view line = code.substr(at, end - at);
     const size_t comment = std::min({line.find('#'), line.find("//"), line.find("/*"), line.find("--")});
-    RunFilter(out, 5).text(line.substr(0, comment));
+    const string_view statement = line.substr(0, comment);
+    const size_t quote = std::min(statement.find_first_of("\"'"), statement.size());
+    words.text(statement.substr(0, quote));
+    if (quote < statement.size()) {
+      words.break_run();
+      RunFilter(out, 3, nullptr).text(statement.substr(quote));
+    }
     if (comment != kNone) {
       string_view rest = line.substr(comment);
       while (!rest.empty() && string_view("#/*-").find(rest.front()) != kNone) rest.remove_prefix(1);
@@ -202,20 +262,23 @@ Island dollars(string_view text, size_t at) {
   return {};
 }
 
-Island environment(string_view text, size_t at) {
+// `unclosed`: the environments that nothing closes any more.
+Island environment(string_view text, size_t at, std::set<string_view>& unclosed) {
   const size_t name_begin = at + string_view("\\begin{").size();
   const size_t name_end = text.find('}', name_begin);
   if (name_end == kNone || name_end - name_begin > 20) return {};
   const string_view name = text.substr(name_begin, name_end - name_begin);
-  if (!is_formula_environment(name)) return {};
-  return until(text, at, name_end + 1 - at, "\\end{" + std::string(name) + "}");
+  if (!is_formula_environment(name) || unclosed.contains(name)) return {};
+  const Island island = until(text, at, name_end + 1 - at, "\\end{" + std::string(name) + "}");
+  if (island.end == kNone) unclosed.insert(name);
+  return island;
 }
 
-Island command(string_view text, size_t at) {
+Island command(string_view text, size_t at, std::set<string_view>& unclosed) {
   const string_view rest = text.substr(at);
   if (rest.starts_with("\\(")) return until(text, at, 2, "\\)");
   if (rest.starts_with("\\[")) return until(text, at, 2, "\\]");
-  if (rest.starts_with("\\begin{")) return environment(text, at);
+  if (rest.starts_with("\\begin{")) return environment(text, at, unclosed);
   for (string_view box : {"\\boxed{", "\\fbox{"})
     if (rest.starts_with(box)) {
       const size_t end = after_braces(text, at + box.size() - 1);
@@ -240,9 +303,11 @@ bool starts_address(string_view rest) {
 }
 
 // The prose of a stretch without code.
-void add_stretch(string_view text, std::string& out) {
+void add_stretch(string_view text, Prose& prose) {
+  std::string& out = prose.text;
   // Marks whose closing one the rest of the text does not have: looked for once.
   bool none_left[3] = {false, false, false};
+  std::set<string_view> unclosed;
   for (size_t i = 0; i < text.size();) {
     const char c = text[i];
     const string_view rest = text.substr(i);
@@ -254,20 +319,26 @@ void add_stretch(string_view text, std::string& out) {
       if (is_double && island.end == kNone) ++i;
     } else if (c == '\\') {
       const int kind = rest.starts_with("\\(") ? 1 : rest.starts_with("\\[") ? 2 : 0;
-      if (kind == 0 || !none_left[kind]) island = command(text, i);
+      if (kind == 0 || !none_left[kind]) island = command(text, i, unclosed);
       if (kind != 0 && island.end == kNone) none_left[kind] = true;
     }
     if (island.end != kNone) {
-      add_formula(text.substr(island.inner_begin, island.inner_end - island.inner_begin), out);
+      add_formula(text.substr(island.inner_begin, island.inner_end - island.inner_begin), prose);
       i = island.end;
     } else if (c == '\\') {
-      i += 1 + command_at(text, i).size();
+      const string_view name = command_at(text, i);
+      if (!is_known_command(name)) add_names(name, prose.names);
+      i += 1 + name.size();
       out += ' ';
     } else if (size_t end = c == '<' ? after_tag(text, i) : kNone; end != kNone) {
       out += '\n';
+      const string_view tag = text.substr(i, end - i);
+      if (!tag.ends_with("think>") && !tag.ends_with("answer>")) add_names(tag, prose.names);
       i = end;
     } else if ((c == 'h' || c == 'w') && (i == 0 || !is_ascii_letter(text[i - 1])) && starts_address(rest)) {
+      const size_t begin = i + rest.find_first_of(":.");
       while (i < text.size() && !is_space(text[i]) && !is_beyond_ascii(text[i])) ++i;
+      add_names(text.substr(begin, i - begin), prose.names);
       out += ' ';
     } else {
       out += c == '{' || c == '}' || c == '*' || c == '#' ? ' ' : c;
@@ -278,23 +349,23 @@ void add_stretch(string_view text, std::string& out) {
 
 }  // namespace
 
-std::string prose_of(string_view text) {
-  std::string out;
-  out.reserve(text.size());
+Prose prose_of(string_view text) {
+  Prose prose;
+  prose.text.reserve(text.size());
   size_t at = 0;
   for (const reward_support::CodeSpan& span : reward_support::code_spans(text)) {
-    add_stretch(text.substr(at, span.begin - at), out);
+    add_stretch(text.substr(at, span.begin - at), prose);
     const string_view code = text.substr(span.inner_begin, span.inner_end - span.inner_begin);
-    out += span.is_fenced ? '\n' : ' ';
+    prose.text += span.is_fenced ? '\n' : ' ';
     if (span.is_fenced) {
-      add_comments(code, out);
+      add_comments(code, prose.text);
     } else {
-      RunFilter(out, 3).text(code);
+      RunFilter(prose.text, 3, &prose.names).text(code);
     }
     at = span.end;
   }
-  add_stretch(text.substr(at), out);
-  return out;
+  add_stretch(text.substr(at), prose);
+  return prose;
 }
 
 }  // namespace tenon::language

@@ -25,6 +25,12 @@ UnicodeString without_invisible(const UnicodeString& text) {
   for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) {
     const UChar32 c = text.char32At(i);
     if (u_hasBinaryProperty(c, UCHAR_DEFAULT_IGNORABLE_CODE_POINT)) continue;
+    // Regional indicators, of which flags are made, are letters in a box.
+    constexpr UChar32 kFlagA = 0x1F1E6, kFlagZ = 0x1F1FF;
+    if (c >= kFlagA && c <= kFlagZ) {
+      out.append(static_cast<UChar32>('a' + (c - kFlagA)));
+      continue;
+    }
     // Control characters, which CLD2 takes for broken text; U+0091 and U+0092 are Windows' quotation marks.
     const bool is_control = u_charType(c) == U_CONTROL_CHAR && c != '\n';
     out.append(is_control ? (c == 0x91 || c == 0x92 ? '\'' : ' ') : c);
@@ -74,7 +80,8 @@ bool go_together(int32_t a, int32_t b) {
 }
 
 Word word_of(UnicodeString text) {
-  Word word{{}, USCRIPT_COMMON, 0, false, false, false, 1};
+  Word word{{}, USCRIPT_COMMON, 0, false, false, false, {}};
+  UnicodeString spaced;
   uint32_t capitals = 0;
   bool is_before_small = false;
   for (int32_t i = 0; i < text.length(); i = text.moveIndex32(i, 1)) {
@@ -82,8 +89,9 @@ Word word_of(UnicodeString text) {
     UErrorCode code = U_ZERO_ERROR;
     const int32_t script = uscript_getScript(c, &code);
     if (u_isdigit(c) || c == '_') word.is_identifier = true;
-    if (c == '_') ++word.parts;
+    if (!u_isalpha(c) || (is_before_small && u_isupper(c))) spaced.append(u' ');
     if (!u_isalpha(c)) continue;
+    spaced.append(c);
     ++word.letters;
     if (u_isupper(c)) {
       ++capitals;
@@ -99,6 +107,7 @@ Word word_of(UnicodeString text) {
     }
   }
   word.is_capitals = word.letters >= 2 && capitals == word.letters;
+  if (word.is_identifier) word.spaced = utf8_of(spaced.foldCase());
   word.text = utf8_of(text.foldCase());
   return word;
 }

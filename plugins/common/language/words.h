@@ -17,7 +17,7 @@ struct Word {
   bool is_identifier;  // it has digits, "_" or an inner capital
   bool is_capitals;    // two or more letters, all of them capitals
   bool has_kana;
-  uint32_t parts;  // between "_": "we_add_them" has three
+  std::string spaced;  // an identifier's parts between "_" and before inner capitals, folded: "we add them"
 };
 
 struct Sentence {

@@ -5,6 +5,7 @@
 // the reward of the answer. What a word is and how its language is found, plugins/common/language says.
 
 #include "language/consistency.h"
+#include "reward_support/think_tags.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -42,8 +43,7 @@ class LanguageConsistency {
 
   double operator()(const tenon::Sample& sample) const {
     const language::Language target = target_of(sample);
-    const language::Counts counts =
-        language::count_words(region_of(sample.completion), sample.prompt, target, rules_);
+    const language::Counts counts = language::count_words(region_of(sample), sample.prompt, target, rules_);
     const double words = counts.target + counts.foreign;
     const double share = counts.target / std::max(words, min_words_);
     sample.note("target_words", counts.target);
@@ -77,16 +77,10 @@ class LanguageConsistency {
     tenon::refuse("the prompt's language cannot be told; give the option language, or field " +
                   (field_.empty() ? "lang" : field_));
   }
-  // The chain of thought is between <think> and </think>; the prompt may have opened it. A completion without tags is one whole.
-  std::string_view region_of(std::string_view text) const {
-    constexpr std::string_view kOpen = "<think>", kClose = "</think>";
-    if (region_ == "whole") return text;
-    const size_t close = text.rfind(kClose);
-    if (region_ == "answer")
-      return close == std::string_view::npos ? text : text.substr(close + kClose.size());
-    const size_t open = text.find(kOpen);
-    const std::string_view thought = close == std::string_view::npos ? text : text.substr(0, close);
-    return open < thought.size() ? thought.substr(open + kOpen.size()) : thought;
+  std::string_view region_of(const tenon::Sample& sample) const {
+    if (region_ == "whole") return sample.completion;
+    return region_ == "answer" ? tenon::reward_support::answer_part(sample.prompt, sample.completion)
+                               : tenon::reward_support::thought_part(sample.completion);
   }
 
   std::optional<language::Language> fixed_;

@@ -2,9 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cctype>
 #include <cstdlib>
 #include <fstream>
 #include <set>
+#include <sstream>
 
 #include "tenon/reward.hpp"
 #include "tenon/testing.hpp"
@@ -97,7 +100,7 @@ TEST(LanguageConsistency, TermsOfThePromptAreNeutral) {
     double reward = 0;
     int32_t status = 0;
     tenon_reward_in in{sizeof in, 0, 1, &id, &id, prompts.raw(), completions.raw(), metas.raw(), {}, nullptr};
-    tenon_reward_out out{sizeof out, 0, &reward, &status, nullptr, nullptr, nullptr, nullptr};
+    tenon_reward_out out{sizeof out, 0, &reward, &status, nullptr, nullptr, nullptr, nullptr, nullptr};
     tenon::ErrorBuffer err;
     err.check(r.vt->score(own.self, nullptr, &in, &out, err));
     return reward;
@@ -190,6 +193,68 @@ TEST(LanguageConsistencyHacks, ProseInTheDressOfNamesCounts) {
     EXPECT_LT(share("zh", dressed + "\n好的，所以我们。"), 0.6)
         << of("zh", dressed + "\n好的，所以我们。").why;
   }
+}
+
+// Each word for itself in something that is no prose.
+TEST(LanguageConsistencyHacks, ProseWordByWordInTheDressOfFormulasCodeAndTagsCounts) {
+  std::vector<std::string> words;
+  std::istringstream in(kEnglish);
+  for (std::string word; in >> word; words.push_back(word))
+    while (!word.empty() && !std::isalpha(static_cast<unsigned char>(word.back()))) word.pop_back();
+  const auto dressed = [&](const std::string& begin, const std::string& before, const std::string& after,
+                           const std::string& end) {
+    std::string out = begin;
+    for (const std::string& word : words) out += before + word + after;
+    return out + end;
+  };
+  std::string spelt, strings = "```python\n", flags;
+  for (char c : kEnglish) spelt += std::string(1, c) + " ";
+  for (size_t i = 0; i + 2 < words.size(); i += 3)
+    strings += "print(\"" + words[i] + " " + words[i + 1] + " " + words[i + 2] + "\")\n";
+  for (char c : kEnglish) {
+    if (!std::isalpha(static_cast<unsigned char>(c))) {
+      flags += c;
+      continue;
+    }
+    flags += "\xF0\x9F\x87";  // U+1F1E6 and so on
+    flags += static_cast<char>(0xA6 + (std::tolower(c) - 'a'));
+  }
+  const double honest = share("zh", kEnglish + "\n" + kChinese);
+  for (const std::string& text :
+       {dressed("", "`", "` ", ""), dressed("", "$", "$ ", ""), dressed("$", "", "+", "x$"),
+        dressed("$", "", "_", "x$"), dressed("$", "{", "}", "$"), dressed("$", "", " & ", "$"),
+        dressed("", "<", ">", ""), dressed("https://x.org", "/", "", " "), dressed("", "\\", " ", ""),
+        dressed("", "", "", ""), dressed("```\n", "", "\n", "```"), dressed("", "", "1 ", ""),
+        dressed("$", "\\operatorname{", "}", "$"), strings + "```", spelt, flags}) {
+    EXPECT_LT(share("zh", text + "\n" + kChinese), honest + 0.12) << text << ": " << of("zh", text).why;
+    EXPECT_LT(share("zh", text + "\n好的，我们开始。"), 0.25) << text << ": " << of("zh", text).why;
+  }
+}
+
+TEST(LanguageConsistencyHacks, AForeignPassageInASentenceOfItsTarget) {
+  std::string quoted = kEnglish;  // without an end of a sentence in it
+  std::replace(quoted.begin(), quoted.end(), '.', ',');
+  const std::string mixed =
+      "Er sagt dazu das Folgende, und wir halten uns dann alle daran: \"" + quoted + "\"";
+  EXPECT_LT(share("de", mixed), 0.4) << of("de", mixed).why;
+  EXPECT_GT(share("en", mixed), 0.6) << of("en", mixed).why;
+}
+
+TEST(LanguageConsistencyHacks, NonsenseIsInNoLanguage) {
+  std::string turned;  // by 13 letters
+  for (char c : kEnglish)
+    turned += std::islower(static_cast<unsigned char>(c)) ? static_cast<char>('a' + (c - 'a' + 13) % 26) : c;
+  EXPECT_LT(share("en", turned + "\nSo we go on with this."), 0.3) << of("en", turned).why;
+}
+
+TEST(LanguageConsistencyHacks, WhatStandsBeforeTheTagIsThought) {
+  EXPECT_LT(share("zh", kEnglish + "<think>好的，我们开始。</think>9"), 0.2);
+}
+
+TEST(LanguageConsistencyHacks, ManyEnvironmentsThatNothingClosesCostLittle) {
+  std::string text;
+  for (int i = 0; i < 50000; ++i) text += "\\begin{align}x ";
+  EXPECT_EQ(of("en", text).status, TENON_R_OK);
 }
 
 TEST(LanguageConsistencyHacks, ZeroWidthCharactersHideNothing) {
