@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -178,17 +179,20 @@ int main(int argc, char** argv) {
       return 77;
     }
     std::printf("%s\n", reward->host.logs.empty() ? "" : reward->host.logs[0].second.c_str());
+    std::vector<Attack> wanted;
+    for (const Attack& a : attacks(secret, port)) {
+      bool is_wanted = parts.empty();
+      for (const std::string& part : parts)
+        is_wanted |= (std::string(a.group) + " " + a.name + " " + a.language).find(part) != std::string::npos;
+      if (is_wanted && (!quick || is_quick(a))) wanted.push_back(a);
+    }
     // The first programs that want them have their headers precompiled: no attack's time.
-    if (!quick)
+    if (std::any_of(wanted.begin(), wanted.end(),
+                    [](const Attack& a) { return std::strcmp(a.language, "cpp") == 0; }))
       for (const auto& [code, meta] : {std::pair{"#include <bits/stdc++.h>\nint main() {}\n", kStdioRow},
                                        std::pair{"int f(int x) { return x + 1; }\n", kCppRow}})
         tenon::testing::judge(*reward, "```cpp\n" + std::string(code) + "```\n", meta);
-    for (const Attack& a : attacks(secret, port)) {
-      bool wanted = parts.empty();
-      for (const std::string& part : parts)
-        wanted |= (std::string(a.group) + " " + a.name + " " + a.language).find(part) != std::string::npos;
-      if (wanted && (!quick || is_quick(a))) table.row(*reward, a);
-    }
+    for (const Attack& a : wanted) table.row(*reward, a);
   }
   int left = 0;
   for (const std::string& one : residue())

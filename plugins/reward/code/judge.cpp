@@ -19,6 +19,14 @@ Result unknown(const std::string& language) {
   return result;
 }
 
+// Whether a program may have failed for the threads that others had: where they are not counted for each (a user namespace does it).
+bool lacked_threads(const Result& r) {
+  if (r.verdict != Verdict::kRuntimeError || r.layer == sandbox::Layer::kUserNamespaces) return false;
+  for (const char* text : {"can't start new thread", "Resource temporarily unavailable"})
+    if (r.detail.find(text) != std::string::npos) return true;
+  return false;
+}
+
 }  // namespace
 
 struct Judge::Engine {
@@ -48,9 +56,16 @@ std::shared_ptr<Judge::Engine> Judge::current(const std::shared_ptr<Engine>& bro
 template <class Work>
 Result Judge::in_box(Work&& work) {
   std::shared_ptr<Engine> engine;
+  bool must_be_alone = false;
   for (bool is_first = true;; is_first = false) {
     Result result;
     try {
+      std::shared_lock shared(running_, std::defer_lock);
+      std::unique_lock alone(running_, std::defer_lock);
+      if (must_be_alone)
+        alone.lock();
+      else
+        shared.lock();
       engine = current(engine);
       result = work(*engine);
       result.layer = engine->box->layer();
@@ -58,7 +73,8 @@ Result Judge::in_box(Work&& work) {
       result = {};
       result.fail(Verdict::kSandboxError, e.what());
     }
-    if (result.verdict != Verdict::kSandboxError || !is_first) return result;
+    must_be_alone = lacked_threads(result);
+    if ((result.verdict != Verdict::kSandboxError && !must_be_alone) || !is_first) return result;
     std::this_thread::sleep_for(kPause);
   }
 }

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <shared_mutex>
 #include <string>
 #include <vector>
 
@@ -28,7 +29,8 @@ class Judge {
   explicit Judge(JudgeSetup setup);
 
   // What becomes of the program. Where the box failed, and not the program (no descriptors, no processes, no memory to be had; a box that was killed), it is
-  // tried once more, in a new box if the old one is gone; kSandboxError after that. kUnjudged: the row's tests are to blame.
+  // tried once more, in a new box if the old one is gone; kSandboxError after that. Where programs have a number of threads together, one that got none is
+  // tried once more alone. kUnjudged: the row's tests are to blame.
   Result judge(const Task& task, const std::string& program, const std::string& language,
                const Settings& settings);
   // As far as it can be told without a program: kUnjudged where the row's tests can judge none, else kOk.
@@ -45,7 +47,8 @@ class Judge {
 
   const JudgeSetup setup_;
   std::vector<std::string> description_;
-  std::mutex mutex_;
+  std::shared_mutex running_;  // held by one alone that must not share
+  std::mutex mutex_;           // of engine_
   std::shared_ptr<Engine> engine_;
 };
 
