@@ -130,7 +130,15 @@ class Balls {
   E power(Ref e, Ball& out) {
     Ball base;
     if (const E r = of(e.child(0), base); r != E::kValue) return r;
-    if (const auto n = exact_value(e.child(1), c_.env, c_.budget)) return rational_power(base, *n, out);
+    if (const auto n = exact_value(e.child(1), c_.env, c_.budget)) {
+      // a^x is a function of a > 0; only written exponents have real roots of odd order.
+      if (c_.real && !n->is_integer() && base.is_real() && arb_is_negative(base.re())) {
+        std::vector<std::string_view> names;
+        collect_symbols(e.child(1), names);
+        if (!names.empty()) return E::kUndefined;
+      }
+      return rational_power(base, *n, out);
+    }
     Ball exponent;
     if (const E r = of(e.child(1), exponent); r != E::kValue) return r;
     if (acb_is_zero(base.raw())) {

@@ -333,6 +333,15 @@ void candidates_of_phrase(std::string_view line, std::vector<std::string>& out) 
   if (only || number->first == 0) add(first.substr(number->first, number->second - number->first));
 }
 
+// "Result: x = 42" without the words before the colon; a line without them is empty.
+std::string_view without_label(std::string_view line) {
+  const size_t colon = line.find(':');
+  if (colon == npos || colon < 3) return {};
+  const std::string_view label = line.substr(0, colon);
+  const bool words = std::all_of(label.begin(), label.end(), [](char c) { return is_letter(c) || c == ' '; });
+  return words ? line.substr(colon + 1) : std::string_view();
+}
+
 }  // namespace
 
 std::string_view cleaned(std::string_view s) {
@@ -403,10 +412,11 @@ Found find_answer(std::string_view completion, const Policies& policies, bool se
   if (policies.extract == 2) return found;
   // A completion, or its last line, that is an answer and nothing else.
   found.sign = Sign::kNumber;
-  if (whole.size() < 300 && whole.find('\n') == npos) found.candidates.emplace_back(cleaned(whole));
-  const size_t line = whole.rfind('\n');
-  if (line != npos && whole.size() - line < 300)
-    found.candidates.emplace_back(cleaned(whole.substr(line + 1)));
+  const std::string_view line = whole.substr(whole.rfind('\n') == npos ? 0 : whole.rfind('\n') + 1);
+  if (line.size() < 300) {
+    found.candidates.emplace_back(cleaned(without_label(line)));
+    found.candidates.emplace_back(cleaned(line));
+  }
   if (number) {
     // Not a number out of a formula that could not be read as a whole.
     const size_t begin = whole.rfind('\n', number->first) == npos ? 0 : whole.rfind('\n', number->first) + 1;

@@ -386,6 +386,21 @@ NodeId Parser::exponent() {
   Deeper deeper(*this);
   bool negative = false;
   if (at(T::kMinus) || at(T::kPlus)) negative = take().kind == T::kMinus;
+  if (at(T::kWord) && peek().text.size() <= 3) {  // e^xe^y: one letter is above the line
+    const std::string first = peek().text.substr(0, 1), rest = peek().text.substr(1);
+    Token& token = t_[i_];
+    token.text = rest;
+    token.space = false;
+    if (rest.size() == 1) {
+      const bool constant = rest == "e" || rest == "i";
+      token.kind = constant ? T::kConstant : T::kLetter;
+      token.value = static_cast<uint8_t>(rest == "e" ? Constant::kE : constant ? Constant::kI : Constant{});
+    }
+    const NodeId letter = first == "e"   ? tree_.add_constant(Constant::kE)
+                          : first == "i" ? tree_.add_constant(Constant::kI)
+                                         : tree_.add_named(Kind::kSymbol, first);
+    return negative ? tree_.add(Kind::kNegate, {letter}) : letter;
+  }
   NodeId value = atom();
   if (tree_.is(value, Kind::kText)) fail("words above the line");
   // 2^3^4 is 2^(3^4); the other suffixes belong to the power: 2^3! is (2^3)!.

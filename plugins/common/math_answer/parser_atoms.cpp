@@ -101,18 +101,17 @@ NodeId Parser::letters() {
     // f(x): a value of f, which nobody knows; a(x+1): a product.
     const bool named_function =
         token.text.size() == 1 && std::string_view("fghFGH").find(token.text) != std::string_view::npos;
+    std::string mark = named_function ? function_mark() : std::string();
     const bool capital = token.text.size() == 1 && token.text[0] >= 'A' && token.text[0] <= 'Z';
     const bool definition = peek().kind == T::kLParen &&
                             (peek(1).kind == T::kLetter || (capital && peek(1).kind == T::kNumber)) &&
                             peek(2).kind == T::kRParen && peek(3).kind == T::kRelation;
     if (at(T::kLParen) && (named_function || definition)) {
-      std::string name = token.text;
+      std::string name = token.text + mark;
       take();
-      ++groups_;
-      std::vector<NodeId> arguments;
+      const Inside inside(*this);
       const size_t from = i_;
-      arguments = elements(T::kRParen, T::kRParen);
-      --groups_;
+      const std::vector<NodeId> arguments = elements(T::kRParen, T::kRParen);
       expect(T::kRParen, "the function's bracket is not closed");
       name += "(" + canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from),
                                                  t_.begin() + static_cast<ptrdiff_t>(i_)));
@@ -158,6 +157,21 @@ NodeId Parser::letters() {
   std::string words = token.text;
   while (at(T::kWord) || at(T::kText) || at(T::kLetter)) words += " " + take().text;
   return tree_.add_named(Kind::kText, words);
+}
+
+// What makes another function of f: f^{-1}(x), f''(x). Taken; empty where no bracket follows it.
+std::string Parser::function_mark() {
+  size_t k = 0;
+  std::string mark;
+  for (; peek(k).kind == T::kPrime; ++k) mark += '\'';
+  if (k == 0 && peek(0).kind == T::kCaret && peek(1).kind == T::kLBrace && peek(2).kind == T::kMinus &&
+      peek(3).text == "1" && peek(4).kind == T::kRBrace) {
+    k = 5;
+    mark = "^-1";
+  }
+  if (k == 0 || peek(k).kind != T::kLParen) return {};
+  for (; k > 0; --k) take();
+  return mark;
 }
 
 // Whether (a, b …) follows without a blank.
@@ -566,6 +580,10 @@ NodeId Parser::bars() {
   const NodeId inside = additive();
   bars_ = outer;
   no_function_ = function;
+  if (open.kind == T::kBar && at(T::kDoubleBar)) {  // |x||y|
+    t_[i_].kind = T::kBar;
+    t_.insert(t_.begin() + static_cast<ptrdiff_t>(i_), t_[i_]);
+  }
   if (peek().kind != open.kind || peek().value == 1) fail("an absolute value is not closed");
   take();
   return made(Function::kAbs, {inside});

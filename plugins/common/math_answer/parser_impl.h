@@ -108,6 +108,7 @@ class Parser {
   NodeId letters();
   bool between_operators() const;
   bool at_list_in_brackets() const;
+  std::string function_mark();
   NodeId symbol(std::string name);
   std::string subscript();
   NodeId text();

@@ -85,6 +85,11 @@ NodeId Parser::matrix_of_lists(NodeId list) {
 NodeId Parser::call() {
   Deeper deeper(*this);
   const std::string name = take().text;
+  std::string ends;  // Interval.open, Interval.Lopen, Interval.Ropen
+  if (name == "Interval" && at(T::kUnknown) && peek().text == "." && peek(1).kind == T::kWord) {
+    take();
+    ends = take().text;
+  }
   if (!at(T::kLParen)) fail(name + " without arguments");
   take();
   const Inside inside(*this);
@@ -102,7 +107,8 @@ NodeId Parser::call() {
   if (name == "Rational") return tree_.add(Kind::kDivide, all);
   if (name == "Pow") return tree_.add(Kind::kPower, all);
   if (name == "Eq") return tree_.add(Kind::kRelation, all, static_cast<uint8_t>(Relation::kEqual));
-  if (name == "Interval") return tree_.add(Kind::kInterval, all, 3);
+  if (name == "Interval" && (ends == "open" || ends == "Lopen" || ends == "Ropen" || ends.empty()))
+    return tree_.add(Kind::kInterval, all, ends.empty() ? 3 : ends == "Lopen" ? 2 : ends == "Ropen" ? 1 : 0);
   fail("not known: " + name);
 }
 

@@ -88,6 +88,8 @@ bool Comparer::is_label(Ref e) const {
       if (e.child(i).kind() != Kind::kSymbol) return false;
     return true;
   }
+  if (e.kind() == Kind::kRatio)
+    return e.child(0).kind() == Kind::kSymbol && e.child(1).kind() == Kind::kSymbol;
   return e.kind() == Kind::kSymbol || e.kind() == Kind::kText ||
          (e.kind() == Kind::kOpaque && e.node().sub == 1);
 }
@@ -144,7 +146,8 @@ std::optional<Ref> Comparer::assigned(Ref relation) const {
     const Ref label = relation.child(side), value = relation.child(1 - side);
     if (!is_label(label)) continue;
     if (label.kind() == Kind::kOpaque ? !policies_.function_names : !policies_.assignment) continue;
-    if (label.kind() != Kind::kTuple && mentions(value, label.tree->name(label.id))) continue;
+    const bool single = label.kind() != Kind::kTuple && label.kind() != Kind::kRatio;
+    if (single && mentions(value, label.tree->name(label.id))) continue;
     return value;
   }
   return std::nullopt;

@@ -274,11 +274,21 @@ class Scanner {
       return push(words.front() == ',' ? T::kComma : T::kAnd);
     if (words == "or" || words == ", or") return push(T::kOr);
     if (words == "," || words == ";") return push(T::kComma);
-    // Mathematics inside of words, and lists: \text{$x$ and $y$}, \textbf{\frac12}, \text{A, B}.
-    if (words.find_first_of("$\\,") != std::string_view::npos) return nested(words);
+    // Mathematics inside of words, and lists: \text{$x$ and $y$}, \textbf{\frac12}, \text{A, B}, \text{1 and 2}.
+    if (words.find_first_of("$\\,") != std::string_view::npos || is_list_of_numbers(words))
+      return nested(words);
     std::string plain(words);
     std::replace(plain.begin(), plain.end(), '~', ' ');
     push(T::kText, plain);
+  }
+  static bool is_list_of_numbers(std::string_view words) {
+    const size_t joint = std::min(words.find(" and "), words.find(" or "));
+    if (joint == std::string_view::npos) return false;
+    auto is_number = [](std::string_view s) {
+      return !s.empty() &&
+             std::all_of(s.begin(), s.end(), [](char c) { return is_digit(c) || c == '.' || c == '-'; });
+    };
+    return is_number(words.substr(0, joint)) && is_number(words.substr(words.rfind(' ') + 1));
   }
   // Scans `inner` as if it stood in the text in its place.
   void nested(std::string_view inner) {
