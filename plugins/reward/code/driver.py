@@ -386,9 +386,9 @@ def plain_assert(node, entry):
 # Why the row's tests can judge nothing, whatever the solution; empty where they may.
 def defect_of(plan):
     try:
-        setup = ast.parse(plan["setup"])
+        setup = ast.parse(plan["setup"], "the setup")
         for text in plan["tests"]:
-            used = free_names(ast.parse(text + ("\ncheck(candidate)\n" if plan["check"] else "")))
+            used = free_names(ast.parse(text + ("\ncheck(candidate)\n" if plan["check"] else ""), "the test"))
             if plan["check"] and "check" in used:
                 return "the test defines no function check"
     except (SyntaxError, ValueError, RecursionError) as error:

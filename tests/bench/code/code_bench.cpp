@@ -110,11 +110,10 @@ int main(int argc, char** argv) {
       if (name.find(argv[k]) != std::string::npos) return true;
     return argc == 1;
   };
-  if (wanted("speed")) {
-    speed(reward, "python", "print(2 * int(input()))\n");
+  if (wanted("speed-python")) speed(reward, "python", "print(2 * int(input()))\n");
+  if (wanted("speed-cpp"))
     speed(reward, "cpp",
           "#include <cstdio>\nint main() { int a; if (scanf(\"%d\", &a) == 1) printf(\"%d\\n\", 2 * a); }\n");
-  }
   const char* data = std::getenv("TENON_DATA");
   if (data == nullptr) {
     std::printf("TENON_DATA is not set: no suites\n");
