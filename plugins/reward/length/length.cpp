@@ -129,7 +129,9 @@ class Length {
   double target_of(const tenon::Sample& sample) const {
     if (target_) return static_cast<double>(*target_);
     const auto target = tenon::json::number_field(sample.meta_json, *target_field_);
-    if (!target) tenon::refuse("the row has no length to reach: field \"" + *target_field_ + "\" is absent");
+    if (!target || !(*target >= 1))
+      tenon::refuse("the row has no length to reach: field \"" + *target_field_ +
+                    "\" is no number from 1 on");
     return *target;
   }
 

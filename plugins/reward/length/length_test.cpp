@@ -61,6 +61,7 @@ std::vector<Outcome> outcomes_of(const Options& options, const std::vector<uint6
                       [](void* ctx, uint64_t i, const char* why, uint64_t n) {
                         (*static_cast<std::vector<Outcome>*>(ctx))[i].why.assign(why, n);
                       },
+                      nullptr,
                       nullptr};
   tenon::ErrorBuffer err;
   err.check(static_cast<const tenon_reward_vt*>(component->vt)->score(reward.self, nullptr, &in, &to, err));
@@ -126,6 +127,9 @@ TEST(Length, Target) {
   const Options field = {{"form", "\"target\""}, {"target_field", "\"wanted\""}, {"alpha", "0.1"}};
   EXPECT_THAT(rewards_of(field, {10}, "", R"({"wanted":20})"), testing::ElementsAre(-1));
   EXPECT_EQ(outcomes_of(field, {10})[0].status, TENON_R_REFUSED);
+  for (const char* row :
+       {R"({"wanted":0})", R"({"wanted":-5})", R"({"wanted":null})"})
+    EXPECT_EQ(outcomes_of(field, {10}, "", row)[0].status, TENON_R_REFUSED) << row;
 }
 
 TEST(Length, AtMost) {

@@ -1,5 +1,7 @@
 // Reward `reflection`: how often a completion reflects, in the words that DeepSeek-R1's authors counted. A metric: give it weight 0.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "tenon/reward.hpp"
 
 namespace {
@@ -59,8 +61,9 @@ class Reflection {
       Words words(word);
       if (!words.next(read) || words.next(more))
         throw tenon::Error("option words: \"" + word + "\" is not one word");
-      words_.push_back(read);
+      if (std::find(words_.begin(), words_.end(), read) == words_.end()) words_.push_back(read);
     }
+    if (words_.empty()) throw tenon::Error("option words: is empty: give words to count, or leave it out");
   }
 
   double operator()(const tenon::Sample& sample) const {

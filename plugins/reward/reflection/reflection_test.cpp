@@ -39,6 +39,8 @@ TEST(Reflection, OwnWords) {
   EXPECT_EQ(judge(german, "Moment, das ist falsch, wait").reward, 2);
   EXPECT_THROW(judge({{"words", "[\"no way\"]"}}, "no way"), tenon::Error);
   EXPECT_THROW(judge({{"words", "[\"\"]"}}, "no way"), tenon::Error);
+  EXPECT_THROW(judge({{"words", "[]"}}, "no way"), tenon::Error);
+  EXPECT_EQ(judge({{"words", "[\"wait\", \"Wait\"]"}}, "wait").reward, 1) << "the same word once";
 }
 
 }  // namespace

@@ -6,9 +6,12 @@
 // "^<think>\n.*?\n</think>\n<answer>\n.*?\n</answer>$" (open-r1) does, if each tag is there once.
 // A tag inside Markdown code is text: it neither opens, closes nor repeats a block.
 
+#include <algorithm>
+
 #include "answer_text/extract.h"
 #include "reward_support/code_spans.h"
 #include "tenon/reward.hpp"
+#include "utf8/utf8.h"
 
 namespace {
 
@@ -28,14 +31,33 @@ bool take(string_view& text, string_view prefix) {
   return true;
 }
 
-// Nothing in it to be seen: ASCII white space, and Unicode's spaces and characters without width.
+// The code point of the character at text[0], of so many bytes; 0 bytes: it is no UTF-8.
+std::pair<char32_t, size_t> first_character(string_view text) {
+  const size_t n = tenon::utf8::length(text, 0);
+  if (n < 2) return {n == 0 ? 0 : static_cast<unsigned char>(text[0]), n};
+  char32_t c = static_cast<unsigned char>(text[0]) & (0xFF >> (n + 1));
+  for (size_t i = 1; i < n; ++i) c = (c << 6) | (static_cast<unsigned char>(text[i]) & 0x3F);
+  return {c, n};
+}
+
+// Unicode 15: white space, default ignorable characters, and the empty Braille pattern.
+bool is_invisible(char32_t c) {
+  constexpr std::pair<char32_t, char32_t> kRanges[] = {
+      {0x09, 0x0D},     {0x20, 0x20},       {0x85, 0x85},       {0xA0, 0xA0},      {0xAD, 0xAD},
+      {0x34F, 0x34F},   {0x61C, 0x61C},     {0x115F, 0x1160},   {0x1680, 0x1680},  {0x17B4, 0x17B5},
+      {0x180B, 0x180F}, {0x2000, 0x200F},   {0x2028, 0x202F},   {0x205F, 0x206F},  {0x2800, 0x2800},
+      {0x3000, 0x3000}, {0x3164, 0x3164},   {0xFE00, 0xFE0F},   {0xFEFF, 0xFEFF},  {0xFFA0, 0xFFA0},
+      {0xFFF0, 0xFFF8}, {0x1BCA0, 0x1BCA3}, {0x1D173, 0x1D17A}, {0xE0000, 0xE0FFF}};
+  return std::any_of(std::begin(kRanges), std::end(kRanges),
+                     [&](const auto& range) { return c >= range.first && c <= range.second; });
+}
+
+// Nothing in it to be seen.
 bool is_blank(string_view text) {
-  constexpr string_view kInvisible[] = {"\u00A0", "\u200B", "\u200C", "\u200D", "\u200E",
-                                        "\u200F", "\u2060", "\u3000", "\uFEFF", "\u00AD"};
-  for (text = tenon::answer_text::trim(text); !text.empty(); text = tenon::answer_text::trim(text)) {
-    size_t before = text.size();
-    for (string_view invisible : kInvisible) take(text, invisible);
-    if (text.size() == before) return false;
+  while (!text.empty()) {
+    const auto [c, n] = first_character(text);
+    if (n == 0 || !is_invisible(c)) return false;
+    text.remove_prefix(n);
   }
   return true;
 }

@@ -89,6 +89,11 @@ TEST(ThinkFormat, TagsInCodeAreText) {
 TEST(ThinkFormat, WhatCannotBeSeenIsNoContent) {
   EXPECT_EQ(reward({}, "<think>\u200B\u00A0</think><answer>2</answer>"), 0);
   EXPECT_EQ(reward({}, "<think>1</think><answer>\u2060 \uFEFF</answer>"), 0);
+  for (const char* blank :
+       {"\u2800", "\u3164", "\u115F", "\u2003\u202F", "\uFE0F", "\u2028", "\u180E", "\U000E0041"}) {
+    EXPECT_EQ(reward({}, "<think>" + std::string(blank) + "</think><answer>2</answer>"), 0) << blank;
+    EXPECT_EQ(reward({{"answer_tags", "false"}}, "<think>1</think>" + std::string(blank)), 0) << blank;
+  }
   EXPECT_EQ(reward({}, "<think>\u00E9</think><answer>\u200B2</answer>"), 1);
 }
 
@@ -103,6 +108,16 @@ TEST(ThinkFormat, SaysWhatIsWrong) {
   EXPECT_EQ(why({}, "So <think>1</think><answer>2</answer>"), "something stands before <think>");
   EXPECT_EQ(why({}, "<think>1</think><answer>2</answer>!"), "something stands after </answer>");
   EXPECT_EQ(why(kStrict, "<think>1</think>\n<answer>\n2\n</answer>"), "a tag is not on a line of its own");
+}
+
+TEST(ThinkFormat, WhatOnlyLooksLikeATagIsNone) {
+  for (const char* text :
+       {"<THINK>1</THINK><ANSWER>2</ANSWER>", "<thi\u200Bnk>1</think><answer>2</answer>",
+        "< think>1</think><answer>2</answer>", "<think >1</think><answer>2</answer>",
+        "\uFF1Cthink\uFF1E1</think><answer>2</answer>", "<think>1</think\n><answer>2</answer>",
+        "<think>1</think>2<answer>2</answer>", "<answer>2</answer><think>1</think><answer>2</answer>",
+        "<think>1</think><answer>2</think></answer>", "<think>1</think><think>1</think><answer>2</answer>"})
+    EXPECT_EQ(reward({}, text), 0) << text;
 }
 
 TEST(ThinkFormat, Values) {
