@@ -12,15 +12,36 @@
 namespace {
 
 constexpr const char* kPers[] = {"token", "completion", nullptr};
-constexpr const char* kUnits[] = {"tokens", "words", "characters", nullptr};
+constexpr const char* kUnits[] = {"tokens", "words", "plain-words", "characters", nullptr};
 
 char lower(char c) {
   return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c;
 }
 
-// Lower-case words between white space, or characters of UTF-8, each as a number: equal ones have equal numbers.
+// Lower-case words between white space, plain words, or characters of UTF-8, each as a number: equal ones have equal numbers.
 class Numbering {
  public:
+  // Runs of letters: what only parts or counts them ("1. wait, 2. wait;") makes no other n-gram. Beyond ASCII all but invisible characters and
+  // the punctuation of U+2000 to U+206F and U+3000 to U+303F are letters.
+  std::vector<int32_t> plain_words(std::string_view text) {
+    std::string plain;
+    for (size_t i = 0; i < text.size(); ++i) {
+      const char c = text[i];
+      const bool is_ascii = static_cast<unsigned char>(c) < 0x80;
+      const std::string_view rest = text.substr(i);
+      if (rest.starts_with("\u200B") || rest.starts_with("\u200C") || rest.starts_with("\u200D") ||
+          rest.starts_with("\uFEFF")) {
+        i += 2;
+      } else if (rest.starts_with("\xE2\x80") || rest.starts_with("\xE2\x81") ||
+                 rest.starts_with("\xE3\x80")) {
+        plain += ' ';
+        i += 2;
+      } else {
+        plain += !is_ascii || (lower(c) >= 'a' && lower(c) <= 'z') ? c : ' ';
+      }
+    }
+    return words(plain);
+  }
   std::vector<int32_t> words(std::string_view text) {
     std::vector<int32_t> out;
     std::string word;
@@ -87,6 +108,7 @@ class Repetition {
     Numbering numbering;
     std::vector<int32_t> own;
     if (unit_ == "words") own = numbering.words(sample.completion);
+    if (unit_ == "plain-words") own = numbering.plain_words(sample.completion);
     if (unit_ == "characters") own = numbering.characters(sample.completion);
     if (unit_ == "tokens" && sample.tokens.empty()) tenon::refuse("the stage gave no tokens to compare");
     const std::span<const int32_t> units = unit_ == "tokens" ? sample.tokens : std::span<const int32_t>(own);
@@ -123,7 +145,8 @@ TENON_REWARD_PLUGIN(Repetition, "repetition", "1.0.0",
                     tenon::integer("n", "40", "Units in an n-gram.", {.min = "1", .max = "4096"}),
                     tenon::choice("unit", kUnits, "\"tokens\"",
                                   "What an n-gram is made of: sampled tokens; words between white space, "
-                                  "ASCII letters in lower case; characters."),
+                                  "ASCII letters in lower case; plain-words: runs of letters, whatever "
+                                  "parts them; characters."),
                     tenon::choice("per", kPers, "\"token\"",
                                   "token: `penalty` on each token of a repeated n-gram; completion: "
                                   "`penalty` times the share of n-grams that are "

@@ -34,7 +34,7 @@ Outcome outcome_of(const Options& options, const std::vector<int32_t>& tokens, b
   tenon_reward_in in{sizeof in, 0, 1, &id, &id, texts.raw(), texts.raw(), texts.raw(), ids.raw(), nullptr};
   tenon_reward_out to{
       sizeof to, 0,       &out.reward, &out.status, takes_token_rewards ? out.tokens.data() : nullptr,
-      nullptr,   nullptr, nullptr};
+      nullptr,   nullptr, nullptr,     nullptr};
   tenon::ErrorBuffer err;
   err.check(reward.vt->score(reward.self, nullptr, &in, &to, err));
   return out;
@@ -77,6 +77,18 @@ TEST(Repetition, WordsAndCharacters) {
   EXPECT_EQ(judge(words, "").reward, 0);
   words["unit"] = "\"characters\"";
   EXPECT_NEAR(judge(words, "\u6211\u4EEC\u6211\u4EEC").reward, -1.0 / 3, 1e-12);
+}
+
+// What parts or counts the same words makes other n-grams of white space's words, not of plain ones.
+TEST(Repetition, SeparatorsAndNumbersHideNoRepeat) {
+  Options plain = {{"per", "\"completion\""}, {"unit", "\"plain-words\""}, {"n", "3"}, {"penalty", "-1"}};
+  const char* text = "1. wait, 2. wait; 3. wait! 4) Wait? (wait) wa\u200Bit\u2014wait\u3002wait";
+  EXPECT_NEAR(judge(plain, text).reward, -5.0 / 6, 1e-12);
+  EXPECT_NEAR(judge(plain, "\u6211\u4EEC 1 \u6211\u4EEC, \u6211\u4EEC: \u6211\u4EEC").reward, -0.5, 1e-12);
+  EXPECT_EQ(judge(plain, "we add one and two, then two and one").reward, 0);
+  EXPECT_EQ(judge(plain, "1 2 3 4 5 6 7").reward, 0) << "numbers alone are no words";
+  plain["unit"] = "\"words\"";
+  EXPECT_EQ(judge(plain, text).reward, 0) << "open-r1's form does not see it";
 }
 
 TEST(Repetition, WithoutTokensThereIsNothingToCompare) {
