@@ -51,6 +51,7 @@ size_t closing(std::string_view s, size_t open) {
 
 std::string_view region_of(std::string_view s, const Policies& policies) {
   if (s.size() > kMaxCompletionBytes) s = s.substr(s.size() - kMaxCompletionBytes);
+  if (s.find('<') == npos) return s;
   if (policies.region == 0) {
     const size_t close = s.rfind("</think>"), open = s.rfind("<think>");
     if (close != npos && (open == npos || open < close))
@@ -233,40 +234,55 @@ bool changes_number(std::string_view words) {
   return false;
 }
 
+// Whether s goes on with the lower-case phrase at `at`, in letters of any case.
+bool goes_on(std::string_view s, size_t at, std::string_view phrase) {
+  if (s.size() - at < phrase.size()) return false;
+  for (size_t i = 0; i < phrase.size(); ++i) {
+    const char c = s[at + i];
+    if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c) != phrase[i]) return false;
+  }
+  return true;
+}
+
+// Where the last phrase that announces the answer ends; npos: there is none.
+size_t end_of_phrase(std::string_view s) {
+  constexpr std::string_view kPhrases[] = {"answer is",
+                                           "answers are",
+                                           "answer:",
+                                           "answer**:",
+                                           "answer:**",
+                                           "answer =",
+                                           "answer=",
+                                           "answer to the question is",
+                                           "answer to the problem is",
+                                           "final answer",
+                                           "answer would be",
+                                           "answer must be",
+                                           "choice is",
+                                           "option is",
+                                           "####",
+                                           "答案是",
+                                           "答案为",
+                                           "答案：",
+                                           "答案:",
+                                           "答案"};
+  constexpr size_t kLongest = 25;
+  size_t best = npos;
+  // From the end back, until nothing that begins there can end later.
+  for (size_t i = s.size(); i-- > 0 && (best == npos || i + kLongest > best);) {
+    if (std::string_view("aAfFcCoO#\xe7").find(s[i]) == npos) continue;
+    size_t end = 0;
+    for (std::string_view phrase : kPhrases)
+      if (goes_on(s, i, phrase)) end = std::max(end, i + phrase.size());
+    if ((i == 0 || s[i - 1] == '\n') && goes_on(s, i, "a:")) end = std::max(end, i + 2);
+    if (end != 0 && (best == npos || end > best)) best = end;
+  }
+  return best;
+}
+
 // Behind the last phrase that announces the answer.
 std::optional<std::string_view> after_phrase(std::string_view s) {
-  const std::string low = lower(s);
-  size_t best = npos;
-  auto consider = [&](std::string_view phrase) {
-    const size_t at = low.rfind(phrase);
-    if (at != npos && (best == npos || at + phrase.size() > best)) best = at + phrase.size();
-  };
-  for (std::string_view phrase : {"answer is",
-                                  "answers are",
-                                  "answer:",
-                                  "answer**:",
-                                  "answer:**",
-                                  "answer =",
-                                  "answer=",
-                                  "answer to the question is",
-                                  "answer to the problem is",
-                                  "final answer",
-                                  "answer would be",
-                                  "answer must be",
-                                  "choice is",
-                                  "option is",
-                                  "####",
-                                  "答案是",
-                                  "答案为",
-                                  "答案：",
-                                  "答案:",
-                                  "答案"})
-    consider(phrase);
-  for (size_t at = low.rfind("a:"); at != npos; at = at == 0 ? npos : low.rfind("a:", at - 1))
-    if (at == 0 || low[at - 1] == '\n') {
-      if (best == npos || at + 2 > best) best = at + 2;
-      break;
-    }
+  const size_t best = end_of_phrase(s);
   if (best == npos) return std::nullopt;
   std::string_view rest = s.substr(best);
   // "is", ":", "**" and blanks before the answer itself.
@@ -395,8 +411,9 @@ Found find_answer(std::string_view completion, const Policies& policies, bool se
   const std::string_view whole = trim(s);
   Found found;
   const std::vector<Span> spans = spans_in(whole);
-  const auto number = policies.extract == 3 ? last_number(whole) : std::nullopt;
-  const bool number_is_later = number && (spans.empty() || number->first >= spans.back().end);
+  const std::optional<std::pair<size_t, size_t>> number = last_number(whole);
+  const bool number_is_later =
+      policies.extract == 3 && number && (spans.empty() || number->first >= spans.back().end);
   if (!spans.empty() && !number_is_later) {
     // Spans that only "and" or a comma joins are one answer.
     size_t first = spans.size() - 1;

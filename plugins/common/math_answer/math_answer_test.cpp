@@ -83,13 +83,27 @@ TEST(MathAnswer, HostileTextsCostLittle) {
                                             "e^{e^{e^{e^{e^e}}}}",
                                             repeated("!", 300),
                                             "3" + repeated("!", 30),
-                                            repeated("2^", 300) + "2"};
+                                            repeated("2^", 300) + "2",
+                                            "\\sum_{k=1}^{9999} \\frac{1}{k}",
+                                            "\\prod_{k=1}^{6000} k!",
+                                            "\\binom{60000}{30000}",
+                                            std::string(16000, '7'),
+                                            repeated("\\ln ", 100) + "x",
+                                            repeated("\\sqrt{2},", 255) + "1",
+                                            repeated("A(", 200) + "1,2" + repeated(")", 200),
+                                            repeated("|", 300) + "x" + repeated("|", 300),
+                                            repeated("|x|", 300),
+                                            repeated("\\{x|", 100) + "x>0" + repeated("\\}", 100),
+                                            repeated("(0,1)\\cup", 250) + "(2,3)",
+                                            repeated("\\frac{1}{1+", 60) + "x" + repeated("}", 60) + "=y",
+                                            repeated("1:", 500) + "1"};
   for (const std::string& text : hostile)
     for (const auto& [gold, answer] :
          {std::pair(std::string("x+1"), text), std::pair(text, std::string("x+1")), std::pair(text, text),
           std::pair(text, text + "+1"), std::pair(std::string("1,2"), text)}) {
       const Result r = bare(gold, answer);
       EXPECT_LE(r.work, kDefaultWork) << text.substr(0, 60);
+      EXPECT_EQ(bare(gold, answer).work, r.work) << "counted, so the same again: " << text.substr(0, 60);
       EXPECT_FALSE(r.verdict == Verdict::kEqual && gold != answer) << text.substr(0, 60) << told(r);
       judge(Gold(gold, {}), answer, {});
     }
