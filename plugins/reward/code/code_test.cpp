@@ -289,7 +289,12 @@ TEST(Code, WhatTheJudgeIsShortOfIsNoSolutionsFault) {
 TEST(Code, WhatIsMissingIsNamed) {
   EXPECT_THROW(make({{"python", "\"/no/such/python\""}}), tenon::Error);
   EXPECT_THROW(make({{"compiler", "\"no-such-compiler\""}}), tenon::Error);
-  EXPECT_NO_THROW(make({{"compiler", "\"no-such-compiler\""}, {"language", "\"python\""}}));
+  const auto python_alone = make({{"compiler", "\"no-such-compiler\""}, {"language", "\"python\""}});
+  const auto verdicts =
+      judge_rows(*python_alone, {{kSumCode, kSum, ""}, {"", kCpp, ""}, {"int x;", kCpp, ""}});
+  EXPECT_EQ(name_of(verdicts[0]), "ok");
+  EXPECT_EQ(verdicts[1].status, TENON_R_NOT_APPLICABLE) << verdicts[1].why;
+  EXPECT_EQ(verdicts[2].status, TENON_R_NOT_APPLICABLE) << verdicts[2].why;
 }
 
 }  // namespace

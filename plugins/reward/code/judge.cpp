@@ -19,6 +19,12 @@ Result unknown(const std::string& language) {
   return result;
 }
 
+Result without_compiler() {
+  Result result;
+  result.fail(Verdict::kUnjudged, "a row in C++, and there is no compiler (option compiler)");
+  return result;
+}
+
 // Whether a program may have failed for the threads that others had: where they are not counted for each (a user namespace does it).
 bool lacked_threads(const Result& r) {
   if (r.verdict != Verdict::kRuntimeError || r.layer == sandbox::Layer::kUserNamespaces) return false;
@@ -68,11 +74,11 @@ Result Judge::in_box(Work&& work) {
         shared.lock();
       engine = current(engine);
       result = work(*engine);
-      result.layer = engine->box->layer();
     } catch (const std::exception& e) {
       result = {};
       result.fail(Verdict::kSandboxError, e.what());
     }
+    if (engine != nullptr) result.layer = engine->box->layer();
     must_be_alone = lacked_threads(result);
     if ((result.verdict != Verdict::kSandboxError && !must_be_alone) || !is_first) return result;
     std::this_thread::sleep_for(kPause);
@@ -83,6 +89,8 @@ Result Judge::judge(const Task& task, const std::string& program, const std::str
                     const Settings& settings) {
   return in_box([&](Engine& engine) {
     if (task.form == Task::Form::kPythonTests) return engine.python.test(program, task.python, settings);
+    if ((task.form == Task::Form::kCppTests || language == "cpp") && setup_.compiler.empty())
+      return without_compiler();
     if (task.form == Task::Form::kCppTests) return engine.compiled.test(program, task.cpp, settings);
     if (language == "python") return engine.python.run(program, task.inputs, task.outputs, settings);
     if (language == "cpp") return engine.compiled.run(program, task.inputs, task.outputs, settings);
@@ -96,6 +104,8 @@ Result Judge::judge(const Task& task, const std::string& program, const std::str
 Result Judge::check(const Task& task, const Settings& settings) {
   return in_box([&](Engine& engine) {
     if (task.form == Task::Form::kPythonTests) return engine.python.check(task.python, settings.limits);
+    if ((task.form == Task::Form::kCppTests || task.language == "cpp") && setup_.compiler.empty())
+      return without_compiler();
     if (task.form == Task::Form::kCppTests) return engine.compiled.check(task.cpp, settings.limits);
     const std::string& language = task.language;  // empty: what the code block says, python or cpp
     bool is_known = language.empty() || language == "python" || language == "cpp";
