@@ -89,8 +89,8 @@ int resume(const po::variables_map& map) {
 }
 
 int check(const po::variables_map& map) {
-  return check_command(
-      {operand(map), overrides(map), plugin_path(map), flag(map, "create"), flag(map, "json")});
+  return check_command({operand(map), overrides(map), plugin_path(map), flag(map, "create"),
+                        flag(map, "data"), flag(map, "json")});
 }
 
 int plugins(const po::variables_map& map) {
@@ -172,7 +172,10 @@ const std::vector<Command>& commands() {
       {"check", "FILE", true, "report everything that is wrong with a configuration",
        [](po::options_description_easy_init&& add) {
          add("set", po::value<Strings>()->composing()->value_name("PATH=VALUE"), kSet)(
-             "create", "go on to creating every component: opens files and LibTorch");
+             "create", "go on to creating every component: opens files and LibTorch")(
+             "data",
+             "go on to showing the rows of the data sets to the rewards: lists those that a reward cannot "
+             "judge");
        },
        check},
       {"plugins", "", false, "list every component and its presets, and why plugins cannot be used",

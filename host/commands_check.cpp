@@ -4,9 +4,11 @@
 
 #include <boost/json/serialize.hpp>
 #include <iostream>
+#include <optional>
 
 #include "host/check.h"
 #include "host/command_line.h"
+#include "host/data_check.h"
 #include "host/pipeline.h"
 
 namespace tenon::host {
@@ -28,8 +30,52 @@ boost::json::array stages_json(const Plan& plan) {
   return stages;
 }
 
-void print_json(const Plan& plan, const Diagnostics& diagnostics) {
+struct Rows {
+  std::vector<DataCheck> checks;
+  std::vector<UnjudgedRow> unjudged;
+};
+
+boost::json::value text_or_null(const std::string& text) {
+  return text.empty() ? boost::json::value(nullptr) : boost::json::value(text);
+}
+
+boost::json::object rows_json(const Rows& rows) {
+  boost::json::array checks, unjudged;
+  for (const DataCheck& c : rows.checks)
+    checks.push_back(boost::json::object{{"stage", c.stage},
+                                         {"reward", c.reward},
+                                         {"dataset", c.dataset},
+                                         {"rows", c.rows},
+                                         {"unjudged", c.unjudged},
+                                         {"skipped", text_or_null(c.skipped)}});
+  for (const UnjudgedRow& r : rows.unjudged)
+    unjudged.push_back(boost::json::object{{"stage", r.stage},
+                                           {"reward", r.reward},
+                                           {"dataset", r.dataset},
+                                           {"row", r.row},
+                                           {"place", text_or_null(r.place)},
+                                           {"status", r.outcome},
+                                           {"reason", r.reason}});
+  return {{"checks", std::move(checks)}, {"rows", std::move(unjudged)}};
+}
+
+void print_rows(const Rows& rows) {
+  for (const UnjudgedRow& r : rows.unjudged)
+    std::cout << "stage " << r.stage << ": reward " << r.reward << ": row " << r.row << " of " << r.dataset
+              << (r.place.empty() ? "" : ", " + r.place) << ": " << r.outcome << ": " << r.reason << '\n';
+  for (const DataCheck& c : rows.checks) {
+    std::cout << "stage " << c.stage << ": reward " << c.reward << " on " << c.dataset << ": ";
+    if (!c.skipped.empty())
+      std::cout << "not tried: " << c.skipped << '\n';
+    else
+      std::cout << count(c.rows, "row") << ", " << c.unjudged << " that it cannot judge\n";
+  }
+  if (rows.checks.empty()) std::cout << "no stage has both rewards and a data set\n";
+}
+
+void print_json(const Plan& plan, const Diagnostics& diagnostics, const std::optional<Rows>& rows) {
   boost::json::object answer{{"ok", !diagnostics.has_errors()}, {"diagnostics", diagnostics.to_json()}};
+  if (rows) answer["data"] = rows_json(*rows);
   if (!diagnostics.has_errors()) {
     answer["run"] = plan.name;
     answer["stages"] = stages_json(plan);
@@ -59,10 +105,16 @@ int check_command(const CheckArguments& arguments) {
   Diagnostics diagnostics;
   Plan plan = make_plan(arguments.config, arguments.set, loader, diagnostics);
   if (arguments.create && !diagnostics.has_errors()) try_components(plan, diagnostics);
+  std::optional<Rows> rows;
+  if (arguments.data && !diagnostics.has_errors()) {
+    rows.emplace();
+    rows->checks = check_data(plan, diagnostics, rows->unjudged);
+  }
   if (arguments.json) {
-    print_json(plan, diagnostics);
+    print_json(plan, diagnostics, rows);
   } else {
-    print_text(arguments.config.string(), plan, diagnostics, arguments.create);
+    if (rows) print_rows(*rows);
+    print_text(arguments.config.string(), plan, diagnostics, arguments.create || arguments.data);
   }
   return diagnostics.has_errors() ? kExitUser : kExitOk;
 }

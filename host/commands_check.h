@@ -13,6 +13,7 @@ struct CheckArguments {
   std::vector<std::string> set;
   std::vector<std::filesystem::path> plugin_path;
   bool create = false;  // go on to creating every component, which opens files and LibTorch
+  bool data = false;    // go on to showing every row of the data sets to the rewards
   bool json = false;
 };
 

@@ -16,6 +16,7 @@
 #include "host/diagnostics.h"
 #include "host/json_text.h"
 #include "host/lone_components.h"
+#include "host/lone_reward.h"
 #include "host/monotonic.h"
 #include "host/resolve.h"
 #include "host/run_error.h"
@@ -30,17 +31,8 @@ namespace json = boost::json;
 namespace {
 
 struct Row {
-  uint64_t line = 0;
-  std::string prompt, completion, meta;
-  std::optional<std::vector<int32_t>> tokens;
+  RewardRow sample;  // its id is the row's line
   std::optional<bool> label;
-};
-
-struct Outcome {
-  double reward = 0;
-  int32_t status = TENON_R_UNSET;
-  std::string reason;
-  std::map<std::string, double> notes;
 };
 
 // ---- the reward ----
@@ -127,7 +119,7 @@ Row read_row(const std::string& text, const ScoreArguments& a, const std::string
   if (!value.is_object()) bad_row(file, line, "a row must be an object, {\"completion\": …}");
   json::object object = value.get_object();
   Row row;
-  row.line = line;
+  row.sample.id = line;
   const auto take = [&](const char* key, std::string& to, bool is_required) {
     const json::value* at = object.if_contains(key);
     if (at == nullptr && is_required) bad_row(file, line, std::string("the row has no `") + key + "`");
@@ -135,95 +127,16 @@ Row read_row(const std::string& text, const ScoreArguments& a, const std::string
     if (!at->is_string()) bad_row(file, line, std::string("`") + key + "` must be a text");
     to.assign(at->get_string().data(), at->get_string().size());
   };
-  take("completion", row.completion, true);
-  take("prompt", row.prompt, false);
+  take("completion", row.sample.completion, true);
+  take("prompt", row.sample.prompt, false);
   row.label = label_of(object, a, file, line);
-  row.tokens = tokens_of(object, file, line);
+  row.sample.tokens = tokens_of(object, file, line);
   for (const char* taken : {"completion", "tokens"}) object.erase(taken);
-  row.meta = json_text(object);
+  row.sample.meta = json_text(object);
   return row;
 }
 
-// ---- calls ----
-
-struct Text {
-  std::vector<uint64_t> offsets{0};
-  std::string bytes;
-  void add(const std::string& text) { bytes += text, offsets.push_back(bytes.size()); }
-  tenon_ragged raw() const {
-    tenon_ragged out{};
-    out.n = offsets.size() - 1, out.offsets = offsets.data(), out.values = bytes.data();
-    return out;
-  }
-};
-
-class Caller {
- public:
-  Caller(const Instance& reward, std::chrono::nanoseconds timeout)
-      : self_(reward.ref().self),
-        vt_(static_cast<const tenon_reward_vt*>(reward.ref().vt)),
-        timeout_(timeout) {}
-
-  std::vector<Outcome> score(const std::vector<Row>& rows) const {
-    const uint64_t n = rows.size();
-    Text prompt, completion, meta;
-    std::vector<uint64_t> ids(n), groups(n);
-    for (uint64_t i = 0; i < n; ++i) {
-      prompt.add(rows[i].prompt), completion.add(rows[i].completion), meta.add(rows[i].meta);
-      ids[i] = groups[i] = rows[i].line;
-    }
-    tenon_reward_in in{};
-    in.struct_size = sizeof in;
-    in.n = n, in.sample_id = ids.data(), in.group_id = groups.data();
-    in.prompt = prompt.raw(), in.completion = completion.raw(), in.meta_json = meta.raw();
-
-    std::vector<int32_t> ids_of_all;
-    std::vector<uint64_t> token_offsets{0};
-    for (const Row& row : rows) {
-      if (!row.tokens) break;
-      ids_of_all.insert(ids_of_all.end(), row.tokens->begin(), row.tokens->end());
-      token_offsets.push_back(ids_of_all.size());
-    }
-    if (token_offsets.size() == n + 1) in.tokens = {ids_of_all.data(), token_offsets.data(), n};
-
-    std::vector<Outcome> out(n);
-    std::vector<double> reward(n, 0.0);
-    std::vector<int32_t> status(n, TENON_R_UNSET);
-    tenon_reward_out raw{};
-    raw.struct_size = sizeof raw;
-    raw.reward = reward.data(), raw.status = status.data(), raw.ctx = &out;
-    raw.reason = [](void* ctx, uint64_t i, const char* text, uint64_t length) {
-      guard(nullptr, [&] { static_cast<std::vector<Outcome>*>(ctx)->at(i).reason.assign(text, length); });
-    };
-    raw.note = [](void* ctx, uint64_t i, const char* key, double value) {
-      guard(nullptr, [&] { static_cast<std::vector<Outcome>*>(ctx)->at(i).notes[key] = value; });
-    };
-    tenon_call call{sizeof call, kDLCPU, 0, 0, 0, 0, nullptr};
-    if (timeout_.count() > 0) call.deadline_ns = monotonic_ns() + timeout_.count();
-    char text[2048];
-    tenon_error err{sizeof err, 0, text, sizeof text, 0};
-    const int32_t rc = vt_->score(self_, &call, &in, &raw, &err);
-    const std::string why(text, std::min<uint64_t>(err.len, sizeof text));
-    if (rc < 0 && rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO) throw Error(rc, why);
-    for (uint64_t i = 0; i < n; ++i) {
-      out[i].reward = reward[i], out[i].status = status[i];
-      if (rc < 0) {
-        out[i].status = rc == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED;
-        out[i].reason = why;
-      } else if (status[i] == TENON_R_OK && !std::isfinite(reward[i])) {
-        out[i].status = TENON_R_CRASHED, out[i].reason = "the reward is not a finite number";
-      } else if (status[i] <= TENON_R_UNSET || status[i] > TENON_R_REFUSED) {
-        out[i].status = TENON_R_CRASHED, out[i].reason = "the reward left the sample unanswered";
-      }
-    }
-    return out;
-  }
-
- private:
-  void* self_;
-  const tenon_reward_vt* vt_;
-  std::chrono::nanoseconds timeout_;
-};
+// ---- answers ----
 
 // "equal: as rationals" to "equal" and "as rationals"; a text that begins otherwise is a reason alone.
 std::pair<std::string, std::string> verdict_and_reason(const std::string& text) {
@@ -242,7 +155,7 @@ json::value text_or_null(const std::string& text) {
 
 class Summary {
  public:
-  void add(const Row& row, const Outcome& o, const std::string& verdict, double micros) {
+  void add(const Row& row, const RewardAnswer& o, const std::string& verdict, double micros) {
     micros_.push_back(micros);
     ++statuses_[reward_status_name(o.status)];
     if (!verdict.empty()) ++verdicts_[verdict];
@@ -296,7 +209,8 @@ class Summary {
   uint64_t ok_ = 0, true_positives_ = 0, true_negatives_ = 0, false_positives_ = 0, false_negatives_ = 0;
 };
 
-std::string line_of(const Outcome& o, const std::string& verdict, const std::string& reason, double micros) {
+std::string line_of(const RewardAnswer& o, const std::string& verdict, const std::string& reason,
+                    double micros) {
   json::object answer{{"reward", o.status == TENON_R_OK ? json::value(o.reward) : json::value(nullptr)},
                       {"status", reward_status_name(o.status)},
                       {"verdict", text_or_null(verdict)},
@@ -328,15 +242,17 @@ int score_command(const ScoreArguments& a) {
   }
   std::istream& in = is_stdin ? std::cin : file;
 
-  const Caller caller(reward, a.timeout);
+  const LoneReward asked(reward, a.timeout);
   Summary summary;
   std::vector<Row> rows;
   const auto flush = [&] {
     if (rows.empty()) return;
     const int64_t begin = monotonic_ns();
-    std::vector<Outcome> outcomes;
+    std::vector<RewardRow> samples;
+    for (const Row& row : rows) samples.push_back(row.sample);
+    std::vector<RewardAnswer> outcomes;
     try {
-      outcomes = caller.score(rows);
+      outcomes = asked.score(samples);
     } catch (const Error& e) {
       throw RunError(reward.title() + ": " + e.what());
     }

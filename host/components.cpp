@@ -88,7 +88,9 @@ Instance* Components::create_slot(const Slot& slot, const std::string& path, con
                                   bool is_reference) {
   const Spec& spec = slot.rows.empty() ? *slot.spec : rows_spec(slot);
   const bool shareable = slot.kind == "tokenizer" && (spec.component->flags & TENON_C_STATELESS) != 0;
-  const std::string shared_key = shareable ? spec_key(spec) : "";
+  // Rewards may judge while a stage generates (tenon_host.score): they do not use its instances at the same time.
+  const bool is_of_reward = path.starts_with("rewards/");
+  const std::string shared_key = shareable ? (is_of_reward ? "rewards " : "") + spec_key(spec) : "";
   if (shareable && shared_.contains(shared_key)) return shared_.at(shared_key);
 
   Instance* instance = create(spec, path, seed_path, is_reference);

@@ -12,7 +12,7 @@ namespace tenon::host {
 // Exit code of a program that a plugin ended with exit(), whatever it passed there.
 inline constexpr int kExitEndedByPlugin = 70;
 
-// Something that runs a plugin's code, as long as this lives: "stage zero", "reward correct". They nest, on one thread; others, and signal handlers, read them.
+// Something that runs a plugin's code, as long as this lives: "stage zero", "reward correct". They nest, and begin and end on one thread at a time; others, and signal handlers, read them.
 class Doing {
  public:
   // Longer texts are cut. how_to_go_on: "tenon resume runs/x"; empty: nothing can be gone on with.

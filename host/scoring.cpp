@@ -20,6 +20,10 @@ namespace tenon::host {
 
 namespace {
 
+uint64_t id_of(const tenon_reward_in& in, uint64_t i) {
+  return in.sample_id != nullptr ? in.sample_id[i] : i;
+}
+
 // The samples that a reward is at, as it says so itself. [any thread]
 class Begun {
  public:
@@ -38,7 +42,7 @@ class Begun {
     const auto first = std::min_element(since_.begin(), since_.end(),
                                         [](const auto& a, const auto& b) { return a.second < b.second; });
     if (first == since_.end() || first->first >= in_.n) return "";
-    return " sample " + std::to_string(in_.sample_id[first->first]) + ": " +
+    return " sample " + std::to_string(id_of(in_, first->first)) + ": " +
            duration_text(std::chrono::nanoseconds(monotonic_ns() - first->second));
   }
 
@@ -51,8 +55,9 @@ class Begun {
 // What a reward says during one call.
 struct Said {
   std::vector<std::string>* reasons;
-  std::map<std::string, std::pair<double, uint64_t>>* notes;
+  std::map<std::string, std::vector<std::pair<uint64_t, double>>>* notes;
   Begun* begun;
+  const tenon_reward_in& in;
 };
 
 // A reason as one line of bounded length, cut between characters.
@@ -69,16 +74,24 @@ std::string shortened(std::string_view text) {
 void on_reason(void* ctx, uint64_t i, const char* text, uint64_t n) {
   guard(nullptr, [&] { static_cast<Said*>(ctx)->reasons->at(i) = shortened({text, n}); });
 }
-void on_note(void* ctx, uint64_t, const char* key, double value) {
+void on_note(void* ctx, uint64_t i, const char* key, double value) {
   guard(nullptr, [&] {
-    auto& [sum, count] = (*static_cast<Said*>(ctx)->notes)[key];
-    sum += value;
-    ++count;
+    const Said& said = *static_cast<Said*>(ctx);
+    if (i < said.in.n) (*said.notes)[key].emplace_back(id_of(said.in, i), value);
   });
 }
 
 void on_judging(void* ctx, uint64_t i, int32_t begins) {
   guard(nullptr, [&] { static_cast<Said*>(ctx)->begun->mark(i, begins != 0); });
+}
+
+// Puts them in the order of their ids.
+double sum_by_id(std::vector<std::pair<uint64_t, double>>& values) {
+  std::stable_sort(values.begin(), values.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  double sum = 0;
+  for (const auto& [id, value] : values) sum += value;
+  return sum;
 }
 
 constexpr double kNone = std::numeric_limits<double>::quiet_NaN();
@@ -154,7 +167,7 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
   Outcome out{std::vector<double>(in.n, 0.0), std::vector<double>(token_count(in), kNone),
               std::vector<int32_t>(in.n, TENON_R_UNSET), std::vector<std::string>(in.n)};
   Begun begun(in);
-  Said said{&out.why, &steps_[term].notes, &begun};
+  Said said{&out.why, &steps_[term].notes, &begun, in};
   tenon_reward_out raw{sizeof raw,
                        0,
                        out.reward.data(),
@@ -196,7 +209,7 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
       why = "the reward of a token is not a finite number";
     }
     ++steps_[term].outcomes[status];
-    if (status == TENON_R_OK) steps_[term].ok.push_back(out.reward[i]);
+    if (status == TENON_R_OK) steps_[term].ok.emplace_back(id_of(in, i), out.reward[i]);
     if (status != TENON_R_OK && status != TENON_R_NOT_APPLICABLE)
       count_reason(t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why), in, i);
   }
@@ -238,7 +251,9 @@ int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const te
 void Scoring::count_reason(std::string reason, const tenon_reward_in& in, uint64_t i) {
   const bool is_known = reasons_.contains(reason), is_own = is_known || reasons_.size() < kMaxReasons;
   Reason& counted = reasons_[is_own ? std::move(reason) : "other reasons"];
-  if (counted.times++ == 0 && is_own && in.sample_id != nullptr) counted.sample = in.sample_id[i];
+  ++counted.times;
+  if (is_own && in.sample_id != nullptr)
+    counted.sample = std::min(counted.sample.value_or(UINT64_MAX), in.sample_id[i]);
 }
 
 void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out) {
@@ -283,18 +298,21 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
     put_token_rewards(in, i, valid, tokens, total[i], out);
     out.total[i] = valid ? total[i] : 0.0;
     out.valid[i] = valid ? 1 : 0;
-    window_ += valid ? '1' : '0';
+    arrived_.emplace_back(id_of(in, i), valid ? '1' : '0');
   }
-  if (window_.size() > kWindow) window_.erase(0, window_.size() - kWindow);
-  stop_if_too_many_failed();
+  stop_if_none_is_left();
 }
 
 uint64_t Scoring::failed() const {
   return static_cast<uint64_t>(std::count(window_.begin(), window_.end(), '0'));
 }
 
-void Scoring::stop_if_too_many_failed() const {
-  if (window_.size() >= kWindow) check_rate();
+void Scoring::stop_if_none_is_left() const {
+  if (arrived_.size() < kWindow || max_failures_ >= 1 ||
+      std::any_of(arrived_.end() - kWindow, arrived_.end(), [](const auto& a) { return a.second == '1'; }))
+    return;
+  throw RunError("none of the last " + std::to_string(kWindow) +
+                 " samples has a valid reward. The commonest reasons:" + commonest_reasons());
 }
 
 void Scoring::check_rate() const {
@@ -331,10 +349,9 @@ void Scoring::flush(StepValues& values) {
     if (step.samples == 0) continue;
     const std::string prefix = "reward/" + terms_[term].name;
     const auto n = static_cast<double>(step.ok.size());
-    double mean = 0, variance = 0;
-    for (double r : step.ok) mean += r;
-    mean /= n;
-    for (double r : step.ok) variance += (r - mean) * (r - mean) / n;
+    const double mean = sum_by_id(step.ok) / n;
+    double variance = 0;
+    for (const auto& [id, r] : step.ok) variance += (r - mean) * (r - mean) / n;
     const double none = std::numeric_limits<double>::quiet_NaN();
     values.metric(prefix + "/mean", n > 0 ? mean : none);
     values.metric(prefix + "/std", n > 0 ? std::sqrt(variance) : none);
@@ -348,10 +365,15 @@ void Scoring::flush(StepValues& values) {
       values.metric(prefix + "/" + name, share);
     }
     values.metric(prefix + "/not_ok", not_ok);
-    for (const auto& [key, note] : step.notes)
-      values.metric(prefix + "/" + key, note.first / static_cast<double>(note.second));
+    for (auto& [key, noted] : step.notes)
+      values.metric(prefix + "/" + key, sum_by_id(noted) / static_cast<double>(noted.size()));
     values.timing(prefix, step.seconds);
   }
+  std::stable_sort(arrived_.begin(), arrived_.end(),
+                   [](const auto& a, const auto& b) { return a.first < b.first; });
+  for (const auto& [id, outcome] : std::exchange(arrived_, {})) window_ += outcome;
+  if (window_.size() > kWindow) window_.erase(0, window_.size() - kWindow);
+  if (window_.size() >= kWindow) check_rate();
 }
 
 }  // namespace tenon::host

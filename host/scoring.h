@@ -41,17 +41,19 @@ class Scoring {
     dog_ = dog;
   }
 
-  // Fills what tenon_scored says: total = Σ weight · reward over the terms that are OK (0 for one whose `only_if` is not above its bound) and valid = 1; a term that is not applicable is left out; a sample for which no term is
-  // left, or of which any term has another outcome, gets total 0 and valid 0. Token rewards count where
-  // the sample's total does.
+  // Fills what tenon_scored says: total = Σ weight · reward over the terms that are OK (0 for one whose `only_if` is not above its bound) and valid = 1; a term that
+  // is not applicable is left out; a sample for which no term is left, or of which any term has another outcome, gets total 0 and valid 0. Token rewards count
+  // where the sample's total does.
   // A reward that leaves a status unset, sets an unknown one or gives an OK reward that is not finite counts as crashed. A reward's own error ends the run,
   // except TIMEOUT (and CANCELLED after the deadline), TRANSIENT and IO, which count as timed out or crashed for all of its samples. What a reward answers
-  // after its deadline counts like any answer. Throws RunError, naming the three commonest reasons when too many samples failed;
+  // after its deadline counts like any answer. The samples of a step may come in any order and number of calls, on any thread, one call at a time: what is
+  // recorded of the step is the same. Throws RunError, naming the three commonest reasons, when the last kWindow samples of the step have all failed;
   // tenon::Error(TENON_E_CANCELLED) when a reward was cancelled.
   void score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out);
 
   // Puts reward/<name>/mean, /std (over the step's OK rewards), /not_ok (share that is neither OK nor not applicable), the shares of the outcomes that
-  // occurred, the means of notes, and the timing reward/<name> into `values`, then starts the next step.
+  // occurred, the means of notes, and the timing reward/<name> into `values`, then starts the next step. Throws RunError, naming the three commonest reasons,
+  // when too many of the last kWindow samples, by their ids, failed.
   void flush(StepValues& values);
 
   // Once, when samples without a valid total have occurred: how many, and why.
@@ -68,11 +70,13 @@ class Scoring {
   void set_window(std::string window) { window_ = std::move(window); }
 
  private:
+  // By sample id, so that sums do not depend on which sample came first.
+  using ById = std::vector<std::pair<uint64_t, double>>;
   struct Step {
-    std::vector<double> ok;
+    ById ok;
     uint64_t samples = 0;
     std::map<int32_t, uint64_t> outcomes;
-    std::map<std::string, std::pair<double, uint64_t>> notes;  // sum, count
+    std::map<std::string, ById> notes;
     double seconds = 0;
   };
   struct Outcome {
@@ -91,7 +95,7 @@ class Scoring {
   static bool has_infinite_token(const Outcome& out, const tenon_reward_in& in, uint64_t i);
   void count_reason(std::string reason, const tenon_reward_in& in, uint64_t i);
   uint64_t failed() const;  // of window_
-  void stop_if_too_many_failed() const;
+  void stop_if_none_is_left() const;
 
   std::vector<Term> terms_;
   std::vector<Step> steps_;  // one a term
@@ -99,10 +103,11 @@ class Scoring {
   std::chrono::nanoseconds timeout_{0};
   Watchdog* dog_ = nullptr;
   std::string window_;
+  std::vector<std::pair<uint64_t, char>> arrived_;  // of this step, as in window_, in the order of arrival
   bool has_warned_ = false;
   struct Reason {
     uint64_t times = 0;
-    std::optional<uint64_t> sample;  // the id of the first; none: not known, or several reasons together
+    std::optional<uint64_t> sample;  // the lowest id; none: not known, or several reasons together
   };
   std::map<std::string, Reason> reasons_;
 };

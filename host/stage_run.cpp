@@ -259,12 +259,21 @@ bool StageRun::is_checkpoint_due() const {
          seconds_between(checkpoint_time_, std::chrono::steady_clock::now()) >= c_.checkpoint_interval;
 }
 
+void StageRun::flush(Scoring& scoring) {
+  try {
+    scoring.flush(values_);
+  } catch (const RunError&) {
+    failure_ = std::current_exception();
+    throw;
+  }
+}
+
 void StageRun::write_records(uint64_t step, bool to_sinks) {
   const auto now = std::chrono::steady_clock::now();
   values_.timing("step_seconds", seconds_between(step_time_, now));
   step_time_ = now;
   for (auto& [slot, scoring] : scorings_) {
-    scoring.flush(values_);
+    flush(scoring);
     if (const auto failures = scoring.first_failures())
       c_.services.log->warn("stage {}: after step {}: {}", c_.plan.name, step, *failures);
   }
@@ -375,6 +384,8 @@ void StageRun::write_checkpoint(bool is_final) {
 }
 
 void StageRun::finish() {
+  // What was scored after the last step, or by a stage without steps.
+  for (auto& [slot, scoring] : scorings_) flush(scoring);
   for (const auto& [slot, scoring] : scorings_)
     if (!scoring.window().empty() && scoring.window().find('1') == std::string::npos)
       throw RunError("stage " + c_.plan.name +
@@ -387,8 +398,6 @@ void StageRun::finish() {
   if (components_) {
     if (!begun_) begin(steps_done_);
     components_->check_references_read();
-    // What was recorded after the last step, or by a stage without steps.
-    for (auto& [slot, scoring] : scorings_) scoring.flush(values_);
     const bool has_metrics = values_.has_metrics();
     if (has_metrics || !pending_samples_.empty() || !pending_rows_.empty())
       write_records(steps_done_, has_metrics);

@@ -70,6 +70,7 @@ TEST(Reward, OneSampleNeverSpoilsAnother) {
                        [](void* ctx, uint64_t i, const char* s, uint64_t n) {
                          (*static_cast<std::map<uint64_t, std::string>*>(ctx))[i] = {s, n};
                        },
+                       nullptr,
                        nullptr};
   ErrorBuffer err;
   err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
@@ -120,6 +121,7 @@ Judged judge_together(std::string_view first) {
                        [](void* ctx, uint64_t i, const char* words, uint64_t n) {
                          (*static_cast<std::map<uint64_t, std::string>*>(ctx))[i] = std::string(words, n);
                        },
+                       nullptr,
                        nullptr};
   ErrorBuffer err;
   err.check(reward.vt->score(reward.self, nullptr, &in, &out, err));
@@ -256,9 +258,10 @@ TEST(Callbacks, WhatDoneThrowsIsThrownByGenerate) {
   in.struct_size = sizeof in;
   in.n = 1;
   EXPECT_EQ(text_of([&] {
-              tenon::Sampler(hasty.ref()).generate(nullptr, tenon::Model(tenon_ref{}), in, [](uint64_t) {
-                throw std::runtime_error("the reward is away");
-              });
+              tenon::Sampler(hasty.ref())
+                  .generate(nullptr, tenon::Model(tenon_ref{}), in, [](uint64_t, const tenon::Completion&) {
+                    throw std::runtime_error("the reward is away");
+                  });
             }),
             "the reward is away");
 }

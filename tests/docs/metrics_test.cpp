@@ -28,7 +28,10 @@ std::vector<std::string> components_of(const fs::path& file) {
   std::vector<std::string> parts;
   for (const fs::path& part : file.lexically_relative(kSource)) parts.push_back(part.string());
   if (parts[0] == "host") return {"host"};
-  if (parts[1] == "common" && parts[2] == "stage_support") return {"pretrain", "sft"};
+  if (parts[1] == "common" && parts[2] == "stage_support") {
+    if (parts[3] == "sampled.cpp") return {"evaluate", "rl"};
+    return {"pretrain", "sft"};
+  }
   if (parts[1] == "common" && parts[2] == "algorithm_support") {  // who links what writes
     if (parts[3] == "value_loss.h") return {"ppo"};
     if (parts[3] == "whitening.h") return {"ppo", "reinforce++"};

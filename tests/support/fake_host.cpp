@@ -68,7 +68,8 @@ struct Services {
                            [](void* c, uint64_t, const char* key, double v) {
                              auto& s = static_cast<Notes*>(c)->of[key];
                              s.first += v, s.second += 1;
-                           }};
+                           },
+                           nullptr};
         ErrorBuffer inner;
         inner.check(static_cast<const tenon_reward_vt*>(ref.vt)->score(ref.self, call, in, &o, inner));
         for (const auto& [key, s] : notes.of)

@@ -70,7 +70,7 @@ TEST(HashModel, SampledLogprobsAreThoseOfScoring) {
   tenon_sampling how{sizeof how, 0.8f, 0, 0, 0, 0, 5};
   tenon_generate_in in{sizeof in, 0, 1, prompts.raw(), &id, &group, &how, 20, &stop, 1};
   std::vector<Completion> done =
-      Sampler(sampler.ref()).generate(nullptr, Model(model.ref()), in, [](uint64_t) {});
+      Sampler(sampler.ref()).generate(nullptr, Model(model.ref()), in, [](uint64_t, const tenon::Completion&) {});
   Rollout r;
   r.push(prompts[0], done[0].ids, done[0].logprobs, 0, id, done[0].finish);
   std::vector<float> lp(r.tokens());

@@ -32,7 +32,7 @@ class OtherReward {
                              meta.raw(),
                              sample.tokens.empty() ? no_tokens : tokens,
                              &sample.finish};
-    tenon_reward_out out{sizeof out, 0, &reward, &status, nullptr, &why, keep_reason, nullptr};
+    tenon_reward_out out{sizeof out, 0, &reward, &status, nullptr, &why, keep_reason, nullptr, nullptr};
     ErrorBuffer err;
     err.check(static_cast<const tenon_reward_vt*>(ref_.vt)->score(ref_.self, sample.call, &in, &out, err));
     if (status == TENON_R_OK) return reward;

@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "stage_support/sampled.h"
 
+#include <algorithm>
 #include <cmath>
+#include <set>
 
+#include "stage_support/background.h"
 #include "stage_support/row_check.h"
 #include "utf8/utf8.h"
 
@@ -38,6 +41,24 @@ std::vector<int32_t> fitting_prompt(const Row& row, const Tokenizer& tokenizer, 
   return ids;
 }
 
+struct RewardName {
+  static constexpr const char* kKind = "reward";
+  explicit RewardName(const tenon_ref& ref) : text(ref.name) {}
+  std::string text;
+};
+
+// As the configuration calls them; the second of one name is "name#2".
+std::vector<std::string> names_of_rewards(const Host& host) {
+  std::vector<std::string> names;
+  std::set<std::string> taken;
+  for (uint64_t k = 0; k < host.count("rewards"); ++k) {
+    const std::string name = host.get_component<RewardName>("rewards/" + std::to_string(k)).text;
+    names.push_back(name);
+    for (int n = 2; !taken.insert(names.back()).second; ++n) names.back() = name + "#" + std::to_string(n);
+  }
+  return names;
+}
+
 }  // namespace
 
 std::string Sampled::to_json(uint64_t i) const {
@@ -48,6 +69,9 @@ std::string Sampled::to_json(uint64_t i) const {
       ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
       ",\"tokens\":" + std::to_string(rollout.completion_len(i)) + ",\"reward\":" +
       (rollout.valid[i] != 0 ? number_json(earned.empty() ? rollout.total_reward(i) : earned[i]) : "null");
+  for (size_t k = 0; k < reward_names.size() && k < terms.size(); ++k)
+    out += (k == 0 ? ",\"rewards\":{" : ",") + quote_utf8(reward_names[k]) + ":" + number_json(terms[k][i]) +
+           (k + 1 == terms.size() ? "}" : "");
   if (!rollout.advantage.empty())
     out += ",\"advantage\":" + number_json(rollout.advantage[rollout.ids.offsets[i] + rollout.prompt_len[i]]);
   return out + "}";
@@ -71,7 +95,7 @@ void Sampled::push(const Sampled& from, uint64_t i) {
   meta.push(text_of(from.meta, i));
   row_index.push_back(from.row_index[i]);
   earned.push_back(from.earned[i]), first.push_back(from.first[i]);
-  terms.resize(from.terms.size());
+  terms.resize(from.terms.size()), reward_names = from.reward_names;
   for (size_t k = 0; k < terms.size(); ++k) terms[k].push_back(from.terms[k][i]);
 }
 
@@ -85,7 +109,9 @@ CompletionSampler::CompletionSampler(const Host& host)
                 static_cast<uint32_t>(host.i64("top_k")),
                 0,
                 host.seed()},
-      max_new_tokens_(static_cast<uint64_t>(host.i64("max_new_tokens"))) {}
+      max_new_tokens_(static_cast<uint64_t>(host.i64("max_new_tokens"))),
+      overlap_(host.boolean("overlap_rewards")),
+      reward_names_(names_of_rewards(host)) {}
 
 void CompletionSampler::check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
                                       const std::string& tokenizer_slot, uint64_t most) const {
@@ -101,45 +127,79 @@ void CompletionSampler::check_prompts(const std::string& data, const Model& mode
 Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer,
                                   std::span<const Row> rows, uint64_t per_row, uint64_t first_id,
                                   uint64_t version) const {
-  uint64_t max_len = model.info().max_len;
+  const uint64_t max_len = model.info().max_len;
   Ragged<int32_t> prompts;
   std::vector<uint64_t> sample_id, group_id;
+  std::vector<std::string> prompt_texts;
   for (const Row& row : rows) {
-    std::vector<int32_t> ids = about_row(row, [&] { return fitting_prompt(row, tokenizer, max_len); });
-    uint64_t group = first_id + prompts.size();
+    const std::vector<int32_t> ids = about_row(row, [&] { return fitting_prompt(row, tokenizer, max_len); });
+    const uint64_t group = first_id + prompts.size();
     for (uint64_t k = 0; k < per_row; ++k) {
       sample_id.push_back(first_id + prompts.size());
       group_id.push_back(group);
       prompts.push(ids);
     }
+    prompt_texts.push_back(utf8::repaired(tokenizer.decode(ids)));
   }
-  std::vector<int32_t> stops = tokenizer.stop_ids();
-  tenon_generate_in in{sizeof in,       0,          prompts.size(),  prompts.raw(), sample_id.data(),
-                       group_id.data(), &sampling_, max_new_tokens_, stops.data(),  stops.size()};
-  std::vector<Completion> done = sampler_.generate(call, model, in, [](uint64_t) {});
+  std::vector<Completion> completions(prompts.size());
+  std::vector<std::string> texts(prompts.size());
 
-  Sampled out;
-  for (uint64_t i = 0; i < prompts.size(); ++i) {
-    out.rollout.push(prompts[i], done[i].ids, done[i].logprobs, group_id[i], sample_id[i], done[i].finish);
-    out.rollout.version.resize(out.rollout.tokens(), version);
-    if (i % per_row == 0)
-      out.prompts.push(utf8::repaired(tokenizer.decode(prompts[i])));
-    else
-      out.prompts.push(std::string(text_of(out.prompts, i - 1)));
-    // A sampled token, or the last one, may end inside a character; rewards are promised UTF-8.
-    out.completions.push(utf8::repaired(tokenizer.decode(done[i].ids)));
-    out.meta.push(rows[i / per_row].meta_json);
-    out.row_index.push_back(rows[i / per_row].index);
+  const auto scored = [&](const std::vector<uint64_t>& groups) {
+    Sampled out;
+    for (uint64_t g : groups)
+      for (uint64_t i = g * per_row; i < (g + 1) * per_row; ++i) {
+        const Completion& done = completions[i];
+        out.rollout.push(prompts[i], done.ids, done.logprobs, group_id[i], sample_id[i], done.finish);
+        out.rollout.version.resize(out.rollout.tokens(), version);
+        out.prompts.push(prompt_texts[g]), out.completions.push(texts[i]), out.meta.push(rows[g].meta_json);
+        out.row_index.push_back(rows[g].index);
+      }
+    score(call, out);
+    return out;
+  };
+  struct Part {
+    std::vector<uint64_t> groups;
+    Sampled sampled;
+  };
+  std::vector<Part> parts;
+  Background scoring(
+      [&](std::vector<uint64_t> groups) {
+        std::sort(groups.begin(), groups.end());
+        Sampled sampled = scored(groups);
+        parts.push_back({std::move(groups), std::move(sampled)});
+      },
+      overlap_);
+  {
+    Timed timed(host_, "rollout");
+    const std::vector<int32_t> stops = tokenizer.stop_ids();
+    const tenon_generate_in in{sizeof in,       0,          prompts.size(),  prompts.raw(), sample_id.data(),
+                               group_id.data(), &sampling_, max_new_tokens_, stops.data(),  stops.size()};
+    std::vector<uint64_t> left(rows.size(), per_row);
+    sampler_.generate(call, model, in, [&](uint64_t i, const Completion& completion) {
+      // A sampled token, or the last one, may end inside a character; rewards are promised UTF-8.
+      completions[i] = completion, texts[i] = utf8::repaired(tokenizer.decode(completion.ids));
+      if (--left[i / per_row] == 0) scoring.add(i / per_row);
+    });
   }
+  Timed timed(host_, "reward");
+  scoring.finish();
+  if (parts.size() == 1) return std::move(parts.front().sampled);
+  // In the order of the rows, whichever came first.
+  std::vector<std::pair<const Sampled*, uint64_t>> where(rows.size());
+  for (const Part& part : parts)
+    for (size_t k = 0; k < part.groups.size(); ++k) where[part.groups[k]] = {&part.sampled, k * per_row};
+  Sampled out;
+  for (const auto& [sampled, begin] : where)
+    for (uint64_t k = 0; k < per_row; ++k) out.push(*sampled, begin + k);
   return out;
 }
 
 void CompletionSampler::score(const tenon_call* call, Sampled& batch) const {
   RewardTerms terms =
       score_rewards(host_, "rewards", call, batch.rollout, batch.prompts, batch.completions, batch.meta);
-  batch.earned.clear();
   for (uint64_t i = 0; i < batch.rollout.size(); ++i) batch.earned.push_back(batch.rollout.total_reward(i));
   batch.first = std::move(terms.first), batch.terms = std::move(terms.rewards);
+  batch.reward_names = reward_names_;
 }
 
 }  // namespace tenon::stages

@@ -6,7 +6,7 @@
 
 namespace tenon::stages {
 
-// A rollout with its texts. `rollout` has the sampled columns; reward, valid, `earned`, `first` and `terms` are there after score().
+// A rollout with its texts and rewards.
 struct Sampled {
   Rollout rollout;
   Ragged<char> prompts, completions, meta;  // one per sequence, special tokens left out
@@ -14,15 +14,18 @@ struct Sampled {
   std::vector<double> earned;  // the sum of all rewards; rollout.reward may later be made something else of
   std::vector<double> first;   // the first reward alone; NaN where it is not OK
   std::vector<std::vector<double>> terms;  // each reward alone, before its weight; NaN where it is not OK
+  std::vector<std::string> reward_names;   // of terms
 
-  // Puts sequence i of a scored batch behind these.
+  // Puts sequence i of another batch behind these.
   void push(const Sampled& from, uint64_t i);
 
-  // One object for samples.jsonl: prompt, completion, reward (null: not valid), advantage of its first token (left out: none computed), finish.
+  // One object for samples.jsonl: prompt, completion, reward (null: not valid), each reward by its name (null: not OK), advantage of its first token (left
+  // out: none computed), finish.
   std::string to_json(uint64_t i) const;
 };
 
-// How completions are drawn. Reads the options temperature, top_k, top_p, min_p and max_new_tokens, and the slot sampler.
+// How completions are drawn and judged. Reads the options temperature, top_k, top_p, min_p, max_new_tokens and overlap_rewards, and the slots sampler and
+// rewards.
 class CompletionSampler {
  public:
   explicit CompletionSampler(const Host& host);
@@ -32,17 +35,22 @@ class CompletionSampler {
   // model's context does. `tokenizer_slot`: the slot of `tokenizer`.
   void check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
                      const std::string& tokenizer_slot, uint64_t most) const;
-  // per_row completions of each row, neighbours in one group; sample i has the id first_id + i. Throws Error naming a row that cannot be used.
+  // per_row completions of each row, neighbours in one group, with their rewards; sample i has the id first_id + i. Rewards judge whole groups: with
+  // overlap_rewards while other groups are still generated, without it all of them in one call. Records the timings `rollout` and `reward`, the wait for
+  // rewards behind it. Throws Error naming a row that cannot be used.
   Sampled sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer,
                  std::span<const Row> rows, uint64_t per_row, uint64_t first_id, uint64_t version) const;
-  // Fills reward, valid and first from the list slot `rewards`.
-  void score(const tenon_call* call, Sampled& batch) const;
 
  private:
+  // Fills the columns that rewards give.
+  void score(const tenon_call* call, Sampled& batch) const;
+
   Host host_;
   Sampler sampler_;
   tenon_sampling sampling_;
   uint64_t max_new_tokens_;
+  bool overlap_;
+  std::vector<std::string> reward_names_;
 };
 
 // The options that CompletionSampler reads.
@@ -70,6 +78,13 @@ inline constexpr tenon_option kRewardsOption =
               {.flags = TENON_O_REQUIRED | TENON_O_LIST}, kRewardChildren);
 inline constexpr tenon_option kSamplerOption =
     reference("sampler", "sampler", "{\"use\": \"native\"}", "Completes the prompts.");
+inline constexpr tenon_option kOverlapRewardsOption =
+    boolean("overlap_rewards", "true",
+            "Whether rewards judge the completions of a prompt as soon as all of them are there, while those "
+            "of others are "
+            "still being generated; false: all together afterwards, for a reward that compares prompts with "
+            "each other.",
+            {.flags = TENON_O_ADVANCED});
 inline constexpr tenon_option kMaxNewTokensOption =
     integer("max_new_tokens", "256", "Most tokens of a completion; one that reaches it is cut there.",
             {.min = "1", .max = "16777216", .unit = "tokens"});

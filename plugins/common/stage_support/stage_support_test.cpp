@@ -3,6 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <boost/json.hpp>
+#include <chrono>
+#include <thread>
+
+#include "stage_support/background.h"
 #include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
 #include "stage_support/step.h"
@@ -192,7 +198,7 @@ TEST(Step, TheStepIsSetAndTheRestKept) {
 
 TEST(Sampled, GroupsIdsTextsAndRewards) {
   FakeHost host(
-      R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "rewards": ["a"]})");
+      R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "overlap_rewards": true, "rewards": ["a"]})");
   test::HashModel model(host, 23, 32);
   test::NaiveSampler naive;
   LetterTokenizer letters;
@@ -206,7 +212,6 @@ TEST(Sampled, GroupsIdsTextsAndRewards) {
   CompletionSampler sampler(host.host());
   std::vector<Row> rows = {{"1+2=", "", "", R"({"k":"v"})"}, {"7=", "", "", "{}"}};
   Sampled batch = sampler.sample(nullptr, Model(model.ref()), Tokenizer(letters.ref()), rows, 3, 40, 8);
-  sampler.score(nullptr, batch);
   const Rollout& r = batch.rollout;
   EXPECT_EQ(r.sample_id, (std::vector<uint64_t>{40, 41, 42, 43, 44, 45}));
   EXPECT_EQ(r.group_id, (std::vector<uint64_t>{40, 40, 40, 43, 43, 43}));
@@ -221,14 +226,115 @@ TEST(Sampled, GroupsIdsTextsAndRewards) {
   EXPECT_TRUE(std::isnan(batch.first[1]));
   boost::json::object sample = boost::json::parse(batch.to_json(1)).as_object();
   EXPECT_TRUE(sample.at("reward").is_null());
+  EXPECT_EQ(boost::json::serialize(sample.at("rewards")), R"({"reward":null})");
+  EXPECT_EQ(boost::json::parse(batch.to_json(0)).at("rewards").at("reward").to_number<double>(), r.reward[0]);
   EXPECT_EQ(sample.at("prompt").as_string(), "1+2=");
   EXPECT_FALSE(sample.contains("advantage"));
+}
+
+// Gives group after group, the last first, and waits between them for what it is told to wait for.
+struct Backwards {
+  void generate(const tenon_call*, const Model&, const tenon_generate_in& in, const tenon_generate_out& out) {
+    for (uint64_t i = in.n; i-- > 0;) {
+      const std::vector<int32_t> ids(1 + i % 3, 4);
+      const std::vector<float> logprobs(ids.size(), -1);
+      if (out.done(out.ctx, i, ids.data(), logprobs.data(), ids.size(), TENON_FINISH_LENGTH) < 0)
+        throw Error("refused");
+      if (i == wait_after) wait();
+    }
+  }
+  uint64_t wait_after = UINT64_MAX;
+  std::function<void()> wait;
+};
+
+class Overlap : public ::testing::Test {
+ protected:
+  Sampled sample(bool overlaps, uint64_t n_rows, const std::function<double(const Sample&)>& judge) {
+    FakeHost host(
+        std::string(
+            R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "rewards": ["a"], "overlap_rewards": )") +
+        (overlaps ? "true}" : "false}"));
+    test::HashModel model(host, 23, 32);
+    LetterTokenizer letters;
+    test::LambdaReward reward{judge};
+    host.slot("sampler", test::ref_to<SamplerShim<Backwards>>(backwards_, "backwards"));
+    host.slot("rewards/0", reward.ref());
+    const std::vector<Row> rows(n_rows, {"1+2=", "", "", "{}"});
+    return CompletionSampler(host.host())
+        .sample(nullptr, Model(model.ref()), Tokenizer(letters.ref()), rows, 2, 10, 0);
+  }
+  Backwards backwards_;
+};
+
+TEST_F(Overlap, ARewardJudgesWhileOthersAreGeneratedAndTheResultIsTheSame) {
+  std::atomic<uint64_t> judged{0};
+  const auto judge = [&](const Sample& s) {
+    ++judged;
+    if (s.id == 13) refuse("not this one");
+    return static_cast<double>(s.id) + static_cast<double>(s.completion.size()) / 8;
+  };
+  const Sampled apart = sample(false, 4, judge);
+  judged = 0;
+  backwards_.wait_after = 4;  // two of the four groups are there
+  backwards_.wait = [&] {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+    while (judged < 4 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+    EXPECT_EQ(judged, 4u) << "the rewards of the groups that are there do not wait for the others";
+  };
+  const Sampled overlapped = sample(true, 4, judge);
+  ASSERT_EQ(overlapped.rollout.size(), apart.rollout.size());
+  EXPECT_EQ(overlapped.rollout.sample_id, apart.rollout.sample_id);
+  EXPECT_EQ(overlapped.rollout.ids.values, apart.rollout.ids.values);
+  EXPECT_EQ(overlapped.rollout.reward, apart.rollout.reward);
+  EXPECT_EQ(overlapped.rollout.valid, apart.rollout.valid);
+  EXPECT_EQ(overlapped.rollout.version, apart.rollout.version);
+  EXPECT_EQ(overlapped.earned, apart.earned);
+  EXPECT_EQ(overlapped.row_index, apart.row_index);
+  for (uint64_t i = 0; i < apart.rollout.size(); ++i) EXPECT_EQ(overlapped.to_json(i), apart.to_json(i));
+}
+
+TEST(Background, DoesAllThatIsWaitingAndThrowsWhatWasThrown) {
+  for (const bool at_once : {false, true}) {
+    std::vector<uint64_t> seen;
+    {
+      Background work(
+          [&](std::vector<uint64_t> items) { seen.insert(seen.end(), items.begin(), items.end()); }, at_once);
+      for (uint64_t i = 0; i < 100; ++i) work.add(i);
+      work.finish();
+      work.finish();
+    }
+    ASSERT_EQ(seen.size(), 100u);
+    for (uint64_t i = 0; i < 100; ++i) EXPECT_EQ(seen[i], i);
+
+    Background failing([](std::vector<uint64_t>) { throw Error("it cannot"); }, at_once);
+    failing.add(1);
+    EXPECT_THROW(failing.finish(), Error);
+    if (!at_once) continue;
+    EXPECT_THROW(failing.add(2), Error);
+  }
+}
+
+TEST(Background, LeavesWhatHasNotBegun) {
+  std::atomic<int> begun{0};
+  {
+    Background work(
+        [&](std::vector<uint64_t>) {
+          ++begun;
+          std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        },
+        true);
+    work.add(1);
+    while (begun == 0) std::this_thread::yield();
+    work.add(2);
+  }
+  EXPECT_EQ(begun, 1);
 }
 
 TEST(Sampled, PromptsAreTriedAndABoundThatIsNeverReachedIsAWarning) {
   auto lab = [](const char* max_new_tokens, uint64_t max_len) {
     FakeHost host(
-        std::string(R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": )") +
+        std::string(
+            R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "overlap_rewards": true, "max_new_tokens": )") +
         max_new_tokens + "}");
     test::HashModel model(host, 23, max_len);
     test::NaiveSampler naive;
@@ -263,7 +369,7 @@ TEST(Sampled, ACharacterCutByTheTokenLimitReachesRewardsAsUtf8) {
     }
   } cutting;
   FakeHost host(
-      R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "rewards": ["a"]})");
+      R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "overlap_rewards": true, "rewards": ["a"]})");
   test::HashModel model(host, 23, 32);
   test::NaiveSampler naive;
   std::vector<std::string> seen;
@@ -278,7 +384,6 @@ TEST(Sampled, ACharacterCutByTheTokenLimitReachesRewardsAsUtf8) {
   Sampled batch =
       sampler.sample(nullptr, Model(model.ref()),
                      Tokenizer(test::ref_to<TokenizerShim<Cutting>>(cutting, "cutting")), rows, 1, 0, 0);
-  sampler.score(nullptr, batch);
   ASSERT_EQ(seen.size(), 2u);
   EXPECT_EQ(seen[0], "1+2=\xEF\xBF\xBD\xEF\xBF\xBD");
   EXPECT_THAT(seen[1], ::testing::EndsWith("\xEF\xBF\xBD\xEF\xBF\xBD"));
@@ -292,7 +397,8 @@ TEST(Sampled, ACompletionWithoutATokenIsRefused) {
         throw Error(TENON_E_INTERNAL, "refused");
     }
   } silent;
-  FakeHost host(R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6})");
+  FakeHost host(
+      R"({"temperature": 1, "top_k": 0, "top_p": 0, "min_p": 0, "max_new_tokens": 6, "overlap_rewards": true})");
   test::HashModel model(host, 23, 32);
   LetterTokenizer letters;
   host.slot("sampler", test::ref_to<SamplerShim<Silent>>(silent, "silent"));

@@ -60,7 +60,8 @@ std::vector<Outcome> outcomes_of(const Server& server, Options options,
                       },
                       [](void* ctx, uint64_t i, const char* key, double v) {
                         (*static_cast<std::vector<Outcome>*>(ctx))[i].notes[key] = v;
-                      }};
+                      },
+                      nullptr};
   tenon::ErrorBuffer err;
   err.check(reward.vt->score(reward.self, nullptr, &in, &to, err));
   for (size_t i = 0; i < out.size(); ++i) out[i].reward = rewards[i], out[i].status = status[i];

@@ -96,6 +96,7 @@ Verdict judge(const Options& options, std::string_view prompt, std::string_view 
       nullptr,
       &v,
       [](void* ctx, uint64_t, const char* s, uint64_t n) { static_cast<Verdict*>(ctx)->why.assign(s, n); },
+      nullptr,
       nullptr};
   tenon::ErrorBuffer err;
   err.check(static_cast<const tenon_reward_vt*>(component->vt)->score(reward.self, nullptr, &in, &out, err));

@@ -41,7 +41,7 @@ struct Request {
 std::vector<Completion> sample(const tenon_ref& sampler, HashModel& model, const Request& request) {
   tenon_call call = cpu_call();
   tenon_generate_in in = request.raw();
-  return Sampler(sampler).generate(&call, Model(model.ref()), in, [](uint64_t) {});
+  return Sampler(sampler).generate(&call, Model(model.ref()), in, [](uint64_t, const tenon::Completion&) {});
 }
 
 void expect_equal(const std::vector<Completion>& a, const std::vector<Completion>& b) {

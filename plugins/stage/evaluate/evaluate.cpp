@@ -151,15 +151,8 @@ class Evaluate {
     for (uint64_t begin = 0; begin < problems_; begin += at_once) {
       uint64_t n = std::min(at_once, problems_ - begin);
       std::vector<Row> rows = data_.read(call, begin, n);
-      stages::Sampled batch = [&] {
-        Timed timed(host_, "rollout");
-        return sampler_.sample(call, named.model, named.tokenizer, rows, samples_,
-                               first_id_ + begin * samples_, 0);
-      }();
-      {
-        Timed timed(host_, "reward");
-        sampler_.score(call, batch);
-      }
+      const stages::Sampled batch = sampler_.sample(call, named.model, named.tokenizer, rows, samples_,
+                                                    first_id_ + begin * samples_, 0);
       add(batch, tally);
       if (begin == 0)
         for (uint64_t k = 0; k < std::min(samples_per_model_, batch.rollout.size()); ++k)
@@ -246,7 +239,7 @@ TENON_STAGE_PLUGIN(
     tenon::number("temperature", "1", "Of sampling; 0: always the most likely token.",
                   {.min = "0", .max = "100"}),
     tenon::stages::kTopKOption, tenon::stages::kTopPOption, tenon::stages::kMinPOption,
-    tenon::stages::kMaxNewTokensOption,
+    tenon::stages::kMaxNewTokensOption, tenon::stages::kOverlapRewardsOption,
     tenon::object("patterns", tenon::evaluate::kPatternChildren,
                   "Shares of completions that contain something.", {.flags = TENON_O_LIST}),
     tenon::integer("samples_per_model", "4", "Completions of each model written to samples.jsonl; 0: none.",

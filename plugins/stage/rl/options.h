@@ -50,6 +50,7 @@ inline constexpr OptionTable kOptions{
             "one that is trained, which no log-probability shows.",
             {.flags = TENON_O_ADVANCED}),
     stages::kMaxNewTokensOption,
+    stages::kOverlapRewardsOption,
     choice("overlong", kOverlong, "\"keep\"",
            "Completions cut at max_new_tokens: keep trains on them; mask leaves them out of the loss (DAPO, "
            "arXiv 2503.14476, 3.4), but not out of their group's baseline. A soft penalty is the reward "

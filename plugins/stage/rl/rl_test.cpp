@@ -33,7 +33,7 @@ Expected first_rollout(const std::string& options, uint64_t prompts, uint64_t gr
                      lab.host.raw()->seed};
   int32_t stop = 0;
   tenon_generate_in in{sizeof in, 0, ids.size(), ids.raw(), sample.data(), groups.data(), &how, 10, &stop, 1};
-  auto done = Sampler(lab.sampler.ref()).generate(nullptr, Model(lab.model.ref()), in, [](uint64_t) {});
+  auto done = Sampler(lab.sampler.ref()).generate(nullptr, Model(lab.model.ref()), in, [](uint64_t, const tenon::Completion&) {});
   for (uint64_t i = 0; i < ids.size(); ++i) {
     out.rollout.push(ids[i], done[i].ids, done[i].logprobs, groups[i], sample[i], done[i].finish);
     out.rollout.reward[i] = reward(lab.tokenizer.decode(done[i].ids, 0));

@@ -48,14 +48,10 @@ void Drawn::add(const stages::Sampled& batch) {
 
 stages::Sampled Rl::draw(const tenon_call* call, uint64_t prompts, Drawn& drawn) {
   uint64_t first_id = host_.raw()->sample_ids(host_.raw(), prompts * options_.group_size);
-  stages::Sampled batch = [&] {
-    Timed timed(host_, "rollout");
-    std::vector<Row> rows = data_.next(call, prompts);
-    if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
-    return sampler_.sample(call, model_, tokenizer_, rows, options_.group_size, first_id, version_);
-  }();
-  Timed timed(host_, "reward");
-  sampler_.score(call, batch);
+  const std::vector<Row> rows = data_.next(call, prompts);
+  if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
+  stages::Sampled batch =
+      sampler_.sample(call, model_, tokenizer_, rows, options_.group_size, first_id, version_);
   drawn.prompts += prompts;
   drawn.add(batch);
   if (options_.normalize_rewards) normalize_rewards(batch.rollout, batch.terms, reward_weights_);

@@ -237,7 +237,8 @@ typedef struct tenon_host {
   int32_t(TENON_CALL *loss_weights)(const struct tenon_host *, const struct tenon_algorithm_info *info, uint64_t n_seq, const uint64_t *offsets,
                                     const uint8_t *mask, const uint8_t *valid, double *weight, tenon_error *);
   /* [call] Scores samples with all rewards of a list slot ("rewards"): combines them with their `weight`, counts outcomes, records
-   * reward/<name>/…; stops the run when too many are not OK. */
+   * reward/<name>/…; stops the run when too many are not OK. The samples of a step may come in several calls and in any order, while the stage's thread
+   * generates others. */
   int32_t(TENON_CALL *score)(const struct tenon_host *, const char *slot, const tenon_call *, const struct tenon_reward_in *, struct tenon_scored *,
                              tenon_error *);
   /* [call] A row of the data set `name` that this stage makes; committed at step_end; others read it as `<stage>.<name>`. */

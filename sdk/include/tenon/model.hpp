@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <utility>
+
 #include "tenon/plugin.hpp"
 
 namespace tenon {
@@ -133,7 +135,7 @@ class Sampler {
  public:
   static constexpr const char* kKind = "sampler";
   explicit Sampler(const tenon_ref& ref) : self_(ref.self), vt_(static_cast<const tenon_sampler_vt*>(ref.vt)) {}
-  // Completes every prompt; result i belongs to prompt i. `done(i)` is called as completion i arrives, and may be empty.
+  // Completes every prompt; result i belongs to prompt i. `done(i, completion)` is called as completion i arrives.
   template <class Done>
   std::vector<Completion> generate(const tenon_call* call, const Model& model, const tenon_generate_in& in, Done&& done) const {
     struct Context {
@@ -147,7 +149,7 @@ class Sampler {
                                if (len == 0 || (finish != TENON_FINISH_STOP && finish != TENON_FINISH_LENGTH) || to.out.at(i).finish != 0)
                                  throw Error(TENON_E_INTERNAL, "completion " + std::to_string(i) + " is empty, has no known finish or came twice");
                                to.out.at(i) = {{ids, ids + len}, {lp, lp + len}, finish};
-                               (*to.done)(i);
+                               (*to.done)(i, std::as_const(to.out[i]));
                              });
                            }};
     ErrorBuffer err;

@@ -380,7 +380,8 @@ inline Verdict judge(const Created& reward, std::string_view completion, std::st
       nullptr,
       &v,
       [](void* ctx, uint64_t, const char* s, uint64_t n) { static_cast<Verdict*>(ctx)->why.assign(s, n); },
-      [](void* ctx, uint64_t, const char* key, double x) { static_cast<Verdict*>(ctx)->notes[key] = x; }};
+      [](void* ctx, uint64_t, const char* key, double x) { static_cast<Verdict*>(ctx)->notes[key] = x; },
+      nullptr};
   ErrorBuffer err;
   err.check(
       static_cast<const tenon_reward_vt*>(reward.ref().vt)->score(reward.self, nullptr, &in, &out, err));

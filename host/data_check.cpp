@@ -1,0 +1,164 @@
+// The rows of a run's data sets, shown to its rewards.
+// SPDX-License-Identifier: Apache-2.0
+#include "host/data_check.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "host/json_text.h"
+#include "host/lone_components.h"
+#include "host/lone_reward.h"
+#include "host/option_values.h"
+#include "host/reward_rules.h"
+#include "host/run_error.h"
+#include "host/scoring.h"
+#include "tenon/dataset.hpp"
+
+namespace tenon::host {
+
+namespace {
+
+constexpr uint64_t kRowsAtOnce = 256;
+constexpr const char* kTrials[] = {"",
+                                   "<think>\nLet me see: it is 1.\n</think>\n\nThe answer is \\boxed{1}."};
+
+// What a slot needs that only a run has; empty: nothing.
+std::string needs_a_run(const Slot& slot) {
+  if (!slot.stage.empty() || !slot.spec) return "stage " + slot.stage + " makes it";
+  for (const Slot& below : slot.spec->slots)
+    if (const std::string why = needs_a_run(below); !why.empty()) return why;
+  return "";
+}
+
+struct Asked {
+  const Slot* slot;
+  RewardRules rules;
+  std::optional<LoneReward> reward;
+  std::string skipped;
+};
+
+// Whether the rules of the list show it such rows.
+bool is_shown(const RewardRules& rules, const std::string& meta) {
+  if (rules.sources.empty()) return true;
+  const std::string source = json::text_field(meta, rules.source_field).value_or("");
+  return std::find(rules.sources.begin(), rules.sources.end(), source) != rules.sources.end();
+}
+
+class StageCheck {
+ public:
+  StageCheck(const Plan& plan, const StagePlan& stage, Diagnostics& diagnostics,
+             std::vector<DataCheck>& checks, std::vector<UnjudgedRow>& unjudged)
+      : plan_(plan),
+        stage_(stage),
+        diagnostics_(diagnostics),
+        checks_(checks),
+        unjudged_(unjudged),
+        components_(plan.seed, stage.name, plan.threads) {}
+
+  void run() {
+    std::vector<RewardRules> rules = reward_rules(stage_.spec, "rewards");
+    for (const Slot& slot : stage_.spec.slots) {
+      if (slot.kind != "reward" || !slot.name.starts_with("rewards/")) continue;
+      rewards_.push_back({&slot, rules.at(rewards_.size()), std::nullopt, needs_a_run(slot)});
+    }
+    if (rewards_.empty()) return;
+    for (Asked& asked : rewards_) create(asked);
+    for (const Slot& slot : stage_.spec.slots)
+      if (slot.kind == "dataset") check(slot);
+  }
+
+ private:
+  void create(Asked& asked) {
+    if (!asked.skipped.empty()) return;
+    const auto timeout = std::chrono::nanoseconds(static_cast<int64_t>(plan_.reward_timeout * 1e9));
+    if (find_option(asked.slot->spec->component->options, "url") != nullptr)
+      asked.skipped = "it asks a server";
+    else
+      asked.reward.emplace(components_.create(*asked.slot->spec, asked.slot->name), timeout);
+  }
+
+  void check(const Slot& slot) {
+    const std::string name = slot.spec ? slot.spec->name : slot.stage + "." + slot.rows;
+    const size_t first = checks_.size();
+    for (const Asked& asked : rewards_)
+      checks_.push_back(
+          {stage_.name, asked.slot->spec ? asked.slot->spec->name : "", name, 0, 0, asked.skipped});
+    if (const std::string why = needs_a_run(slot); !why.empty()) {
+      for (size_t k = 0; k < rewards_.size(); ++k) checks_[first + k].skipped = why;
+      return;
+    }
+    const Dataset data(components_.create(*slot.spec, slot.name).ref());
+    const uint64_t count =
+        data.count() == TENON_COUNT_UNBOUNDED ? kTriedOfEndless : std::min(data.count(), kTriedRows);
+    const tenon_call call{sizeof call, kDLCPU, 0, 0, 0, 0, nullptr};
+    uint64_t without = 0, rows_seen = 0;
+    const bool all_asked =
+        std::all_of(rewards_.begin(), rewards_.end(), [](const Asked& a) { return a.skipped.empty(); });
+    for (uint64_t begin = 0; begin < count; begin += kRowsAtOnce) {
+      const std::vector<Row> rows = data.read(&call, begin, std::min(kRowsAtOnce, count - begin));
+      std::vector<uint8_t> is_judged(rows.size(), 0);
+      for (size_t k = 0; k < rewards_.size(); ++k)
+        if (rewards_[k].reward) ask(rewards_[k], checks_[first + k], begin, rows, is_judged);
+      rows_seen += rows.size();
+      without += static_cast<uint64_t>(std::count(is_judged.begin(), is_judged.end(), 0));
+      if (rows.empty()) break;
+    }
+    if (all_asked &&
+        static_cast<double>(without) > plan_.max_reward_failures * static_cast<double>(rows_seen))
+      diagnostics_.error(slot.mark, "pipeline." + stage_.name,
+                         std::to_string(without) + " of " + std::to_string(rows_seen) + " rows of " + name +
+                             " have no reward that judges them; run.max_reward_failures allows " +
+                             json_number(100 * plan_.max_reward_failures) + " %");
+  }
+
+  void ask(const Asked& asked, DataCheck& check, uint64_t begin, const std::vector<Row>& rows,
+           std::vector<uint8_t>& is_judged) {
+    std::vector<size_t> shown;
+    for (size_t i = 0; i < rows.size(); ++i)
+      if (is_shown(asked.rules, rows[i].meta_json)) shown.push_back(i);
+    check.rows += shown.size();
+    std::vector<RewardAnswer> last;
+    std::vector<uint8_t> ok(shown.size(), 0);
+    for (const char* trial : kTrials) {
+      std::vector<RewardRow> samples;
+      for (size_t i : shown)
+        samples.push_back({begin + i, rows[i].prompt, trial,
+                           rows[i].meta_json.empty() ? "{}" : rows[i].meta_json, std::vector<int32_t>(1, 0)});
+      last = asked.reward->score(samples);
+      for (size_t k = 0; k < shown.size(); ++k)
+        if (last[k].status == TENON_R_OK) ok[k] = is_judged[shown[k]] = 1;
+    }
+    for (size_t k = 0; k < shown.size(); ++k) {
+      if (ok[k] != 0) continue;
+      ++check.unjudged;
+      unjudged_.push_back({stage_.name, check.reward, check.dataset, begin + shown[k], rows[shown[k]].source,
+                           reward_status_name(last[k].status), last[k].reason});
+    }
+  }
+
+  const Plan& plan_;
+  const StagePlan& stage_;
+  Diagnostics& diagnostics_;
+  std::vector<DataCheck>& checks_;
+  std::vector<UnjudgedRow>& unjudged_;
+  LoneComponents components_;
+  std::vector<Asked> rewards_;
+};
+
+}  // namespace
+
+std::vector<DataCheck> check_data(const Plan& plan, Diagnostics& diagnostics,
+                                  std::vector<UnjudgedRow>& unjudged) {
+  std::vector<DataCheck> checks;
+  for (const StagePlan& stage : plan.stages) try {
+      StageCheck(plan, stage, diagnostics, checks, unjudged).run();
+    } catch (const UserError& e) {
+      diagnostics.add(e);
+    } catch (const Error& e) {
+      diagnostics.error(stage.mark, "pipeline." + stage.name, e.what());
+    }
+  return checks;
+}
+
+}  // namespace tenon::host

@@ -1,0 +1,44 @@
+// A reward that is asked outside of a run.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "host/instance.h"
+
+namespace tenon::host {
+
+struct RewardRow {
+  uint64_t id = 0;
+  std::string prompt, completion;
+  std::string meta;  // one JSON object
+  std::optional<std::vector<int32_t>> tokens;
+};
+
+struct RewardAnswer {
+  double reward = 0;
+  int32_t status = TENON_R_UNSET;  // never UNSET in an answer
+  std::string reason;
+  std::map<std::string, double> notes;
+};
+
+class LoneReward {
+ public:
+  // timeout: of one call; 0: none. `reward` outlives this.
+  LoneReward(const Instance& reward, std::chrono::nanoseconds timeout);
+
+  // One answer a row. Tokens are shown if every row has them. Throws tenon::Error, the reward's own, but for those that concern its samples alone (Scoring::score).
+  std::vector<RewardAnswer> score(std::span<const RewardRow> rows) const;
+
+ private:
+  tenon_ref ref_;
+  std::chrono::nanoseconds timeout_;
+};
+
+}  // namespace tenon::host

@@ -1,0 +1,66 @@
+// `tenon check --data`: rows that a reward cannot judge are named before anything is trained.
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+
+#include "host/command_line.h"
+#include "host/tests/run_fixture.h"
+
+namespace tenon::host {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+using testing::Not;
+
+class DataCheck : public Run {
+ protected:
+  // The toy's stage zero on a data set of 20 rows, whose reward crashes for every third of them.
+  Outcome check(std::vector<std::string> more = {}, const std::string& rows = "20",
+                const std::string& reward = ", crash_every: 3") {
+    std::string text = config();
+    text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward" + reward + "}");
+    text.replace(text.find("rows: -1"), 8, "rows: " + rows);
+    const fs::path file = write_config(text);
+    return wait(start([=] {
+      std::vector<std::string> words{"tenon", "check", file.string(), "--data"};
+      words.insert(words.end(), more.begin(), more.end());
+      std::vector<char*> arguments;
+      for (std::string& word : words) arguments.push_back(word.data());
+      return command_line(static_cast<int>(arguments.size()), arguments.data());
+    }));
+  }
+};
+
+TEST_F(DataCheck, NamesEachRowAndWhy) {
+  const Outcome outcome = check();
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.out, AllOf(HasSubstr("stage zero: reward length: row 0 of toy-data"),
+                                 HasSubstr("row 18 of toy-data"), HasSubstr("crashed: on request"),
+                                 Not(HasSubstr("row 19 of")), Not(HasSubstr("row 1 of"))));
+  EXPECT_THAT(outcome.out,
+              HasSubstr("stage zero: reward length on toy-data: 20 rows, 7 that it cannot judge"));
+  EXPECT_FALSE(fs::exists(dir_ / "runs")) << "nothing is written";
+}
+
+TEST_F(DataCheck, TooManyAreAnError) {
+  const Outcome outcome = check({"--set", "run.max_reward_failures=0.3"});
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("7 of 20 rows of toy-data have no reward that judges them"));
+  EXPECT_THAT(outcome.err, testing::ContainsRegex("toy.yaml:[0-9]+:[0-9]+: error"));
+}
+
+TEST_F(DataCheck, OfADataSetWithoutEndTheFirstRows) {
+  EXPECT_THAT(check({}, "-1", "").out, HasSubstr("1000 rows, 0 that it cannot judge"));
+}
+
+TEST_F(DataCheck, AnswersAsJson) {
+  const Outcome outcome = check({"--json"});
+  const json::object answer = json::parse(outcome.out).as_object();
+  const json::object& data = answer.at("data").as_object();
+  EXPECT_EQ(data.at("rows").as_array().size(), 7u);
+  EXPECT_EQ(data.at("rows").as_array()[1].at("row").to_number<int>(), 3);
+  EXPECT_EQ(data.at("checks").as_array()[0].at("unjudged").to_number<int>(), 7);
+}
+
+}  // namespace
+}  // namespace tenon::host
