@@ -4,6 +4,7 @@
 #include "answer_text/extract.h"
 #include "answer_text/number.h"
 #include "tenon/reward.hpp"
+#include "utf8/utf8.h"
 
 namespace {
 
@@ -58,18 +59,26 @@ class Answer {
                     row->substr(0, 80) + "\"");
     auto given = find(extract_, sample.completion);
     sample.note("found", given ? 1 : 0);
-    if (!given) return wrong_;
-    if (!numeric_) return same_text(*given, *gold) ? right_ : found_;
+    if (!given) return with_reason(sample, wrong_, "no answer (" + extract_ + ")");
+    if (!numeric_)
+      return same_text(*given, *gold) ? right_ : with_reason(sample, found_, "it says " + shown(*given));
     auto right = text::parse_number(*gold);
     if (!right)
       tenon::refuse("the gold answer \"" + std::string(gold->substr(0, 80)) +
                     "\" is not a number; set compare: text?");
     auto value = text::parse_number(*given);
-    if (!value) return wrong_;
-    return text::within(*value, *right, tolerance_) ? right_ : found_;
+    if (!value) return with_reason(sample, wrong_, shown(*given) + " is not a number");
+    return text::within(*value, *right, tolerance_) ? right_
+                                                    : with_reason(sample, found_, "it says " + shown(*given));
   }
 
  private:
+  static double with_reason(const tenon::Sample& sample, double reward, const std::string& why) {
+    sample.reason(why);
+    return reward;
+  }
+  static std::string shown(std::string_view answer) { return tenon::utf8::excerpt(answer, 0, 60); }
+
   std::optional<std::string_view> find(std::string_view how, std::string_view where) const {
     if (how == "after-tag") return text::after_last(where, tag_);
     if (how == "between-tags") return text::between_last(where, open_, close_);

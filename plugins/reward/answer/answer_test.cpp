@@ -44,6 +44,17 @@ TEST(Answer, EveryExtractor) {
   EXPECT_EQ(reward({{"tag", "\"Answer:\""}}, "Answer: 1 Answer: 18"), 1);
 }
 
+TEST(Answer, SaysWhatIsWrong) {
+  const Options boxed = {{"extract", "\"boxed\""}};
+  const char* meta = R"({"answer":"18"})";
+  EXPECT_EQ(judge(boxed, "\\boxed{18}", meta).why, "");
+  EXPECT_EQ(judge(boxed, "\\boxed{17}", meta).why, "it says \"17\"");
+  EXPECT_EQ(judge(boxed, "\\boxed{x}", meta).why, "\"x\" is not a number");
+  EXPECT_EQ(judge(boxed, "18", meta).why, "no answer (boxed)");
+  EXPECT_EQ(judge({{"extract", "\"boxed\""}, {"compare", "\"text\""}}, "\\boxed{a}", meta).why,
+            "it says \"a\"");
+}
+
 TEST(Answer, AnAnswerThatIsFoundCanPay) {
   Options form = {{"extract", "\"after-hash\""}, {"right", "1"}, {"found", "0.5"}, {"wrong", "-1"}};
   EXPECT_EQ(reward(form, "9 * 2 = 18\n#### 18"), 1);

@@ -65,6 +65,7 @@ class LanguageConsistency {
     std::string out = count(counts.target) + " of " + count(counts.target + counts.foreign) + " words are " +
                       language::code_of(target);
     if (!counts.foreign_language.empty()) out += "; of the others most are " + counts.foreign_language;
+    if (counts.undecided > 0) out += "; " + count(counts.undecided) + " cannot be told";
     return out;
   }
   language::Language target_of(const tenon::Sample& sample) const {

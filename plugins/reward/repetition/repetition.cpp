@@ -116,6 +116,7 @@ class Repetition {
     const size_t ngrams = units.size() < n_ ? 0 : units.size() - n_ + 1;
     const double share = ngrams == 0 ? 0 : static_cast<double>(starts.size()) / static_cast<double>(ngrams);
     sample.note("repeated", share);
+    if (starts.empty()) return 0;
     return is_per_token_ ? token_penalties(sample, starts) : penalty_ * share;
   }
 

@@ -66,6 +66,7 @@ TEST(Repetition, ShareOfACompletion) {
   const Options share = {{"per", "\"completion\""}, {"n", "2"}, {"penalty", "-1"}};
   EXPECT_NEAR(outcome_of(share, {1, 2, 3, 1, 2, 3, 4}, true).reward, -2.0 / 6, 1e-12);
   EXPECT_EQ(outcome_of(share, {1, 2, 3}, true).reward, 0);
+  EXPECT_FALSE(std::signbit(outcome_of(share, {1, 2, 3}, true).reward)) << "no -0 in the records";
   EXPECT_EQ(outcome_of(share, {1}, true).reward, 0) << "shorter than an n-gram";
 }
 
