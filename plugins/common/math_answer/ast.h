@@ -195,7 +195,11 @@ class Tree {
   }
   // The integer that a general solution runs over: k of "2k + 1, k ∈ ℤ"; empty: there is none.
   const std::string& parameter() const { return parameter_; }
-  void set_parameter(std::string_view name) { parameter_ = name; }
+  NamedSet parameter_set() const { return parameter_set_; }
+  void set_parameter(std::string_view name, NamedSet set) {
+    parameter_ = name;
+    parameter_set_ = set;
+  }
   // Gives the symbol `from` the name `to`, which the tree must not have yet.
   void rename(std::string_view from, std::string_view to) {
     for (std::string& name : names_)
@@ -216,6 +220,7 @@ class Tree {
   std::deque<Number> numbers_;
   std::vector<std::string> names_;
   std::string parameter_;
+  NamedSet parameter_set_ = NamedSet::kIntegers;
 };
 
 }  // namespace tenon::math_answer

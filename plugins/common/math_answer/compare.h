@@ -75,6 +75,7 @@ class Comparer {
   // scalar.cpp: values
   Outcome scalars(Ref g, Ref p);
   Outcome values(Ref g, Ref p);
+  bool same_sum(Ref g, Ref p);
   Outcome constants(Ref g, Ref p);
   Outcome functions(Ref g, Ref p, const std::vector<std::string_view>& names);
   std::optional<Outcome> identity(Ref g, Ref p);

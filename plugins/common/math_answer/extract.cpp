@@ -6,6 +6,8 @@
 #include <array>
 #include <optional>
 
+#include "math_answer/vocabulary.h"
+
 namespace tenon::math_answer {
 namespace {
 
@@ -320,7 +322,7 @@ std::string_view sentence(std::string_view s) {
 }
 
 void candidates_of_phrase(std::string_view line, std::vector<std::string>& out) {
-  const std::string_view first = sentence(line);
+  const std::string_view first = without_aside(cleaned(sentence(line)));
   auto add = [&](std::string_view s) {
     const std::string_view clean = cleaned(s);
     if (!clean.empty() && std::find(out.begin(), out.end(), clean) == out.end()) out.emplace_back(clean);
@@ -359,6 +361,17 @@ std::string_view without_label(std::string_view line) {
 }
 
 }  // namespace
+
+std::string_view without_aside(std::string_view s) {
+  const size_t open = s.rfind('(');
+  if (!s.ends_with(')') || open == npos || open < 2 || s[open - 1] != ' ') return s;
+  const std::string_view inside = s.substr(open + 1, s.size() - open - 2);
+  const char before = s[open - 2];
+  const bool words =
+      std::all_of(inside.begin(), inside.end(), [](char c) { return is_letter(c) || c == ' '; });
+  if (!words || inside.size() < 4 || !(is_digit(before) || before == '$' || before == '%')) return s;
+  return meaning_of_word(inside) ? s : trim(s.substr(0, open));
+}
 
 std::string_view cleaned(std::string_view s) {
   for (;;) {

@@ -22,6 +22,9 @@ struct Found {
 // `several`: the gold has several elements, so boxes on one line are joined.
 Found find_answer(std::string_view completion, const Policies& policies, bool several);
 
+// "5 (five)", "5 (see above)" without what is said in brackets behind a number.
+std::string_view without_aside(std::string_view answer);
+
 // Without white space, dollars, bold marks, a box and a full stop around it.
 std::string_view cleaned(std::string_view answer);
 

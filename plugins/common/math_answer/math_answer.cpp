@@ -242,7 +242,7 @@ std::string words_alone(std::string_view plain) {
 Prepared prepare(std::string_view text, const Policies& policies) {
   own_thread_caches();
   Prepared p;
-  p.text = cleaned(text);
+  p.text = without_aside(cleaned(text));
   if (p.text.size() > kMaxAnswerBytes) {
     p.limit = true;
     p.error = "longer than 16 KiB";
@@ -334,6 +334,8 @@ class Judge {
   Outcome compare(const Parsed& g, const Parsed& p) {
     // 2k + 1 and 2n + 1, where both say that it runs over the integers.
     const std::string &k = g.tree.parameter(), &n = p.tree.parameter();
+    if (!k.empty() && !n.empty() && g.tree.parameter_set() != p.tree.parameter_set())
+      return {State::kDifferent, "they run over different numbers"};
     if (!k.empty() && !n.empty() && k != n && !p.tree.has_name(k)) {
       Parsed renamed = p;
       renamed.tree.rename(n, k);

@@ -115,14 +115,15 @@ bool Parser::is_condition(NodeId id, std::span<const NodeId> before) const {
   });
 }
 
-// Remembers k of k ∈ ℤ.
+// Remembers k of k ∈ ℤ and n of n ∈ ℕ.
 bool Parser::note_parameter(NodeId condition) {
   if (!tree_.is(condition, Kind::kRelation) || tree_[condition].sub != static_cast<uint8_t>(Relation::kIn) ||
       !tree_.is(tree_.child(condition, 0), Kind::kSymbol) ||
-      !tree_.is(tree_.child(condition, 1), Kind::kNamedSet) ||
-      tree_[tree_.child(condition, 1)].sub != static_cast<uint8_t>(NamedSet::kIntegers))
+      !tree_.is(tree_.child(condition, 1), Kind::kNamedSet))
     return false;
-  tree_.set_parameter(tree_.name(tree_.child(condition, 0)));
+  const auto set = static_cast<NamedSet>(tree_[tree_.child(condition, 1)].sub);
+  if (set != NamedSet::kIntegers && set != NamedSet::kNaturals) return false;
+  tree_.set_parameter(tree_.name(tree_.child(condition, 0)), set);
   return true;
 }
 
@@ -144,6 +145,13 @@ NodeId Parser::relation() {
     const bool outer = std::exchange(no_union_, orders || no_union_);
     NodeId right = ratio();
     no_union_ = outer;
+    if (r == Relation::kIn && tree_.is(right, Kind::kSymbol) && tree_.name(right).size() == 1) {  // k ∈ Z
+      constexpr std::string_view kNames = "RZNQ";
+      constexpr NamedSet kSets[] = {NamedSet::kReals, NamedSet::kIntegers, NamedSet::kNaturals,
+                                    NamedSet::kRationals};
+      if (const size_t k = kNames.find(tree_.name(right)); k != std::string_view::npos)
+        right = tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(kSets[k]));
+    }
     if (at(T::kMod) || (at(T::kLParen) && peek(1).kind == T::kMod)) {
       const bool paren = accept(T::kLParen);
       take();

@@ -84,13 +84,14 @@ NodeId Parser::matrix_of_lists(NodeId list) {
 // sympy's constructors.
 NodeId Parser::call() {
   Deeper deeper(*this);
-  const std::string name = take().text;
+  const Token constructor = take();
+  const std::string_view name = constructor.text;
   std::string ends;  // Interval.open, Interval.Lopen, Interval.Ropen
   if (name == "Interval" && at(T::kUnknown) && peek().text == "." && peek(1).kind == T::kWord) {
     take();
     ends = take().text;
   }
-  if (!at(T::kLParen)) fail(name + " without arguments");
+  if (!at(T::kLParen)) fail(constructor.text + " without arguments");
   take();
   const Inside inside(*this);
   const std::vector<NodeId> all = elements(T::kRParen, T::kRParen);
@@ -98,18 +99,18 @@ NodeId Parser::call() {
   if (name == "FiniteSet")
     return all.empty() ? tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty))
                        : tree_.add(Kind::kSet, all);
-  if (all.empty()) fail(name + " without arguments");
+  if (all.empty()) fail(constructor.text + " without arguments");
   if (name == "Tuple") return all.size() == 1 ? all[0] : tree_.add(Kind::kTuple, all);
   if (name == "Union") return all.size() == 1 ? all[0] : tree_.add(Kind::kUnion, all);
   if (name == "Matrix") return matrix_of_lists(all[0]);
   if (all.size() == 1 && (name == "Integer" || name == "Rational" || name == "Float")) return all[0];
-  if (all.size() != 2) fail(name + " takes two arguments");
+  if (all.size() != 2) fail(constructor.text + " takes two arguments");
   if (name == "Rational") return tree_.add(Kind::kDivide, all);
   if (name == "Pow") return tree_.add(Kind::kPower, all);
   if (name == "Eq") return tree_.add(Kind::kRelation, all, static_cast<uint8_t>(Relation::kEqual));
   if (name == "Interval" && (ends == "open" || ends == "Lopen" || ends == "Ropen" || ends.empty()))
     return tree_.add(Kind::kInterval, all, ends.empty() ? 3 : ends == "Lopen" ? 2 : ends == "Ropen" ? 1 : 0);
-  fail("not known: " + name);
+  fail("not known: " + constructor.text);
 }
 
 }  // namespace tenon::math_answer

@@ -179,6 +179,8 @@ class Scanner {
   void escape(char c) {
     i_ += c == '\0' ? 1 : 2;
     switch (c) {
+      case '\0':  // of "\ " at the end
+        return;
       case '{':
         return push(T::kLSet);
       case '}':
@@ -218,7 +220,7 @@ class Scanner {
         space_ = true;
         return;
       default:
-        push(T::kUnknown, std::string_view(&c, c == '\0' ? 0 : 1));
+        push(T::kUnknown, std::string_view(&c, 1));
     }
   }
   // The content of the braces that follow, or one character; i_ goes behind it.
