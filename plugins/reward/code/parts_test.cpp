@@ -1,6 +1,7 @@
 // Tests of the parts that run outside the box: what is read of completions, rows and answers, and how results compare.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
+#include <signal.h>
 
 #include <cmath>
 
@@ -151,6 +152,12 @@ TEST(Verdicts, OfEnds) {
   o.report.status = 1 << 8;
   EXPECT_EQ(classify(o, "SyntaxError: x", limits).first, Verdict::kCompileError);
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kRuntimeError);
+  o.report.status = SIGKILL;
+  EXPECT_EQ(classify(o, "x", limits).first, Verdict::kMemory);
+  o.report.cpu_us = 4'800'000;
+  EXPECT_EQ(classify(o, "x", limits).first, Verdict::kTime) << "the kernel's clock ran ahead";
+  o.report.peak_kib = 1 << 20;
+  EXPECT_EQ(classify(o, "x", limits).first, Verdict::kMemory);
   o.report.cpu_us = 6'000'000;
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kTime);
   o.output_limit = true;

@@ -55,6 +55,11 @@ std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_
   if (WIFSIGNALED(status)) {
     const int signal = WTERMSIG(status);
     if (signal == SIGSYS) return {Verdict::kRuntimeError, "a forbidden system call"};
+    // RLIMIT_CPU counts by ticks, which on a busy machine run ahead of the time that is reported.
+    const bool is_full =
+        static_cast<double>(o.report.peak_kib) * 1024 > 0.8 * static_cast<double>(limits.memory);
+    if (signal == SIGKILL && !is_full && cpu > 0.5 * limits.cpu_seconds)
+      return {Verdict::kTime, "processor time limit"};
     if (signal == SIGKILL) return {Verdict::kMemory, kKilled};
     if (static_cast<double>(o.report.peak_kib) * 1024 > 0.9 * static_cast<double>(limits.memory))
       return {Verdict::kMemory, "peak at the limit"};

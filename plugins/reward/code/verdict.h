@@ -41,7 +41,8 @@ struct Limits {
     more.build_seconds *= kPatience;
     return more;
   }
-  uint64_t cpu_ceiling() const { return static_cast<uint64_t>(cpu_seconds) + 1; }
+  // Where the kernel ends a process, in seconds: beyond cpu_seconds, which is judged afterwards by the time that was used.
+  uint64_t cpu_ceiling() const { return static_cast<uint64_t>(1.25 * cpu_seconds) + 1; }
 };
 
 struct Settings {
