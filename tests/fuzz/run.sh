@@ -25,6 +25,8 @@ while read -r name corpus longest; do
   printf '%-24s %10s runs %6s new units  ' "$name" "${runs:-?}" "$((after - before))"
   if [ "$status" = 0 ]; then
     echo "nothing found"
+  elif [ "$status" = 72 ]; then
+    echo "interrupted, nothing found"
   else
     failed="$failed $name"
     echo "FOUND (exit $status)"
