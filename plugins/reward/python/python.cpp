@@ -39,9 +39,11 @@ class Python {
     const size_t batch = batch_ == 0 ? std::max<size_t>(samples.size(), 1) : batch_;
     std::vector<RewardOutcome> out;
     for (size_t begin = 0; begin < samples.size(); begin += batch) {
-      host_.throw_if_cancelled(call);
+      const bool is_late = tenon::is_past_deadline(call);
+      if (!is_late)
+        host_.throw_if_cancelled(call);  // past the deadline it would throw too: what is judged stays
       const auto part = std::span(samples).subspan(begin, std::min(batch, samples.size() - begin));
-      for (RewardOutcome& outcome : tenon::is_past_deadline(call) ? late(part.size()) : judged(part, call))
+      for (RewardOutcome& outcome : is_late ? late(part.size()) : judged(part, call))
         out.push_back(std::move(outcome));
     }
     return out;

@@ -343,4 +343,40 @@ TEST_F(PythonReward, AsAPlugin) {
   EXPECT_EQ(tenon::testing::judge(reward, "it is 41", R"({"answer": "42"})").reward, 0);
 }
 
+TEST_F(PythonReward, PastTheDeadlineOfTheCallWhatIsJudgedStays) {
+  const std::string file = write(
+      "import time\n"
+      "def fn(completions, **k):\n"
+      "    if completions[0] == 'hang': time.sleep(3600)\n"
+      "    return [2.0]\n");
+  tenon::testing::Instance<tenon_reward_vt> reward(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+      {{"file", "\"" + file + ":fn\""}, {"interpreter", "\"" + interpreter() + "\""}, {"batch", "1"}});
+  const auto end = std::chrono::steady_clock::now() + seconds(2);
+  reward.host.cancelled = [end] { return std::chrono::steady_clock::now() >= end; };
+  tenon_call call{};
+  call.struct_size = sizeof call;
+  call.deadline_ns = std::chrono::duration_cast<std::chrono::nanoseconds>(end.time_since_epoch()).count();
+  tenon::Ragged<char> completions, empty;
+  for (const char* text : {"quick", "hang", "late"})
+    completions.push(std::string_view(text)), empty.push(std::string_view());
+  const uint64_t id[3] = {0, 1, 2};
+  double value[3] = {};
+  int32_t status[3] = {};
+  tenon_reward_in in{};
+  in.struct_size = sizeof in;
+  in.n = 3;
+  in.sample_id = in.group_id = id;
+  in.prompt = in.meta_json = empty.raw(), in.completion = completions.raw();
+  tenon_reward_out out{};
+  out.struct_size = sizeof out;
+  out.reward = value, out.status = status;
+  tenon::ErrorBuffer err;
+  err.check(reward.vt->score(reward.self, &call, &in, &out, err));
+  EXPECT_EQ(status[0], TENON_R_OK);
+  EXPECT_EQ(value[0], 2);
+  EXPECT_EQ(status[1], TENON_R_TIMED_OUT);
+  EXPECT_EQ(status[2], TENON_R_TIMED_OUT);
+}
+
 }  // namespace
