@@ -15,9 +15,10 @@ namespace {
 
 namespace fs = std::filesystem;
 namespace json = boost::json;
+using testing::AllOf;
 using testing::HasSubstr;
 
-constexpr int kSteps = 4, kSamples = 4 * 8;  // of a step
+constexpr int kSteps = 2, kSamples = 4 * 8;  // of a step
 
 class FaultyReward : public testing::Test {
  protected:
@@ -32,29 +33,29 @@ class FaultyReward : public testing::Test {
     return {std::istreambuf_iterator<char>(in), {}};
   }
 
-  // The steps of stage zero with the reward `function` of faulty_reward.py, which is the run's name too.
-  std::vector<json::object> train(const std::string& function) const {
-    std::ofstream(dir_ / (function + ".yaml"))
-        << "run: {name: " << function << R"(, runs: runs, seed: 5, max_reward_failures: 0.2}
+  // The steps of stage zero of the run `name` with that component as its reward, and those options of the run.
+  std::vector<json::object> train(const std::string& name, const std::string& reward,
+                                  const std::string& run = "") const {
+    std::ofstream(dir_ / (name + ".yaml")) << "run: {name: " << name
+                                           << ", runs: runs, seed: 5, max_reward_failures: 0.2" << run << R"(}
+plugins: [")" TENON_FAULTY_PLUGINS R"("]
 components:
   sums: {use: running-sum, operands: 3, step_by_step: 0}
   letters: {use: char, alphabet: "0123456789+-=<>,", eos: "$"}
   policy: {use: transformer, layers: 1, width: 16, heads: 2, max_len: 40, tokenizer: letters}
-  correct: {use: python, file: ")"
-        << TENON_FAULTY_REWARD << ":" << function << R"(", batch: 1, timeout: 1s}
+  correct: )" << reward << R"(
   algorithm: {use: grpo}
 pipeline:
   - {name: base, use: pretrain, model: policy, data: sums, steps: 60, batch: 16, optimizer: {use: adamw, learning_rate: 0.01}}
-  - {name: zero, use: rl, from: base, data: sums, rewards: [{of: correct}], prompts: 4, group_size: 8, steps: 4,
+  - {name: zero, use: rl, from: base, data: sums, rewards: [{of: correct}], prompts: 4, group_size: 8, steps: 2,
      max_new_tokens: 6, optimizer: {use: adamw, learning_rate: 0.01}}
 )";
-    const std::string shell = "cd '" + dir_.string() + "' && FAULTY_COUNT='" + function +
-                              ".count' '" TENON_PROGRAM "' run " + function + ".yaml > '" + function +
-                              ".txt' 2>&1";
+    const std::string shell = "cd '" + dir_.string() + "' && FAULTY_COUNT='" + name +
+                              ".count' '" TENON_PROGRAM "' run " + name + ".yaml > '" + name + ".txt' 2>&1";
     const int status = std::system(shell.c_str());
-    EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0) << output(function);
+    EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0) << output(name);
     std::vector<json::object> metrics;
-    std::ifstream lines(dir_ / "runs" / function / "metrics.jsonl");
+    std::ifstream lines(dir_ / "runs" / name / "metrics.jsonl");
     for (std::string line; std::getline(lines, line);) {
       json::object step = json::parse(line).as_object();
       if (step.at("stage").as_string() == "zero") metrics.push_back(std::move(step));
@@ -85,18 +86,9 @@ double samples(const std::vector<json::object>& steps, const char* outcome) {
   return n;
 }
 
-TEST_F(FaultyReward, CostsItsOwnSamplesAndNothingElse) {
-  const std::vector<json::object> faulty = train("faulty"), without = train("without");
+void expect_equal_steps(const std::vector<json::object>& faulty, const std::vector<json::object>& without) {
   ASSERT_EQ(faulty.size(), static_cast<size_t>(kSteps));
   ASSERT_EQ(without.size(), faulty.size());
-  EXPECT_NEAR(samples(faulty, "crashed"), 12 + 1, 1e-6);  // every tenth of 128, and a NaN
-  EXPECT_NEAR(samples(faulty, "timed_out"), 2, 1e-6);
-  EXPECT_NEAR(samples(faulty, "not_applicable"), 0, 1e-6);
-  EXPECT_NEAR(samples(without, "not_applicable"), 12 + 1 + 2, 1e-6);
-  EXPECT_NEAR(samples(without, "not_ok"), 0, 1e-6);
-  for (const char* why : {"crashed: the worker was killed by signal 6 (sample ",
-                          "samples have no valid reward and count for nothing"})
-    EXPECT_THAT(output("faulty"), HasSubstr(why));
   bool learned = false;
   for (size_t step = 0; step < faulty.size(); ++step) {
     for (const char* name : {"loss", "grad_norm", "reward/mean", "reward/correct/mean"})
@@ -104,6 +96,34 @@ TEST_F(FaultyReward, CostsItsOwnSamplesAndNothingElse) {
     learned = learned || faulty[step].at("updates").to_number<double>() > 0;
   }
   EXPECT_TRUE(learned);
+}
+
+void expect_counts(const std::vector<json::object>& faulty, const std::vector<json::object>& without) {
+  EXPECT_NEAR(samples(faulty, "crashed"), 6 + 1, 1e-6);  // every tenth of 64, and a NaN
+  EXPECT_NEAR(samples(faulty, "timed_out"), 1, 1e-6);
+  EXPECT_NEAR(samples(faulty, "not_applicable"), 0, 1e-6);
+  EXPECT_NEAR(samples(without, "not_applicable"), 6 + 1 + 1, 1e-6);
+  EXPECT_NEAR(samples(without, "not_ok"), 0, 1e-6);
+}
+
+TEST_F(FaultyReward, InPythonCostsItsOwnSamplesAndNothingElse) {
+  const auto reward = [](const std::string& function) {
+    return "{use: python, file: \"" TENON_FAULTY_REWARD ":" + function + "\", batch: 1, timeout: 1s}";
+  };
+  const auto faulty = train("faulty", reward("faulty")), without = train("without", reward("without"));
+  expect_counts(faulty, without);
+  expect_equal_steps(faulty, without);
+  EXPECT_THAT(output("faulty"), AllOf(HasSubstr("crashed: the worker was killed by signal 6 (sample "),
+                                      HasSubstr("samples have no valid reward and count for nothing")));
+  EXPECT_FALSE(weights("faulty").empty());
+  EXPECT_TRUE(weights("faulty") == weights("without"));
+}
+
+TEST_F(FaultyReward, InAProcessOfItsOwnCostsItsOwnSamplesAndNothingElse) {
+  const auto faulty = train("faulty", "{use: test.faulty, isolation: process}", ", reward_timeout: 1s"),
+             without = train("without", "{use: test.faulty, leaves_out: true}");
+  expect_counts(faulty, without);
+  expect_equal_steps(faulty, without);
   EXPECT_FALSE(weights("faulty").empty());
   EXPECT_TRUE(weights("faulty") == weights("without"));
 }
