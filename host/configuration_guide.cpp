@@ -51,6 +51,9 @@ such as a reward's `weight`: `{of: correct, weight: 0.5}`; they are listed with 
 stage that has it in a slot; what the file states goes before them. `{of: algorithm, preset: dapo}` does so for a copy. They are listed, written out, with each
 component below, and by `tenon describe ID`.
 
+**Isolation.** `isolation: process` in an entry, or where it is referred to, gives a reward a process of its own, `tenon-worker`: a crash or a hang there costs
+the samples that made it, and the process is started again. `inproc` is the default. Other kinds, and rewards that keep state between steps, cannot have it.
+
 **Overrides.** `--set path=value` changes one value: `--set components.algorithm.use=rloo`, `--set pipeline.base.steps=10` (elements of a list by
 number or by their `name`). The value is YAML.
 
