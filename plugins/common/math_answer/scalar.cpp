@@ -55,6 +55,26 @@ bool steps(Ref e) {
   return false;
 }
 
+// Whether it is one number as it is written: 12, -2.5, 3/4, 2 1/2, 1.2 × 10^3. Nothing in it is left to be worked out.
+bool is_written_number(Ref e) {
+  auto is_literal = [](Ref x) {
+    return x.kind() == Kind::kNumber || (x.kind() == Kind::kNegate && x.child(0).kind() == Kind::kNumber);
+  };
+  auto is_integer = [](Ref x) {
+    return x.kind() == Kind::kNumber && x.tree->number(x.id).value.is_integer();
+  };
+  if (e.kind() == Kind::kNegate) e = e.child(0);
+  if (is_literal(e)) return true;
+  if (e.size() != 2) return false;
+  const Ref a = e.child(0), b = e.child(1);
+  if (e.kind() == Kind::kDivide) return is_literal(a) && is_literal(b);
+  if (e.kind() == Kind::kAdd)  // a mixed number
+    return is_integer(a) && b.kind() == Kind::kDivide && is_integer(b.child(0)) && is_integer(b.child(1)) &&
+           b.tree->number(b.child(0).id).value < b.tree->number(b.child(1).id).value;
+  return e.kind() == Kind::kMul && is_literal(a) && b.kind() == Kind::kPower && is_literal(b.child(1)) &&
+         is_integer(b.child(0)) && b.tree->number(b.child(0).id).value == Rational(10);
+}
+
 enum class Meeting { kApart, kTogether, kOnlyOne, kNeither, kUnknown };
 
 // Whether a ball is small beside what it holds and absolutely: then overlapping means equal for all practical purposes.
@@ -251,6 +271,8 @@ Outcome Comparer::scalars(Ref gold, Ref given) {
   if (is_long(gold) || is_long(given)) return ratios(gold, given);
   Peeled g = peel(gold), p = peel(given);
   if (auto outcome = units(g, p)) return *outcome;
+  if (policies_.worked_out && is_written_number(g.value) && !is_written_number(p.value))
+    return {State::kDifferent, "not worked out"};
   Outcome outcome{State::kDifferent, ""};
   if (g.percent == p.percent) {
     outcome = values(g.value, p.value);
