@@ -39,8 +39,8 @@ class Verifiers : public testing::Test {
     tenon::testing::Instance<tenon_dataset_vt> data(tenon::testing::component_of(query(nullptr)));
     return tenon::Dataset(data.ref()).read(nullptr, 0, kRows);
   }
-  // What `tenon score` says of the rows with these completions.
-  std::vector<json::object> score(const char* reward, const std::vector<tenon::Row>& rows,
+  // What `tenon score` says of the rows with these completions. `reward`: its name and further arguments.
+  std::vector<json::object> score(const std::string& reward, const std::vector<tenon::Row>& rows,
                                   const std::vector<std::string>& completions) const {
     {
       std::ofstream out(dir_ / "rows.jsonl");
@@ -59,7 +59,7 @@ class Verifiers : public testing::Test {
     for (std::string line; std::getline(in, line);) scores.push_back(json::parse(line).as_object());
     return scores;
   }
-  void expect_told_apart(const char* plugin, const char* reward) const {
+  void expect_told_apart(const char* plugin, const std::string& reward) const {
     const std::vector<tenon::Row> all = rows(plugin);
     std::vector<std::string> right, wrong;
     for (const tenon::Row& row : all) {
@@ -95,6 +95,20 @@ class Verifiers : public testing::Test {
 
 TEST_F(Verifiers, MathKnowsTheAnswersOfFractions) {
   expect_told_apart(TENON_FRACTIONS, "math");
+  expect_told_apart(TENON_FRACTIONS, "math --set worked_out=true");
+}
+
+TEST_F(Verifiers, TheQuestionIsNoAnswerWhereItMustBeWorkedOut) {
+  const std::vector<tenon::Row> all = rows(TENON_FRACTIONS);
+  std::vector<std::string> copied;
+  for (const tenon::Row& row : all) copied.push_back("\\boxed{" + *row.meta("problem") + "}");
+  for (const auto& [reward, expected] :
+       {std::pair("math", 1.0), std::pair("math --set worked_out=true", 0.0)}) {
+    const std::vector<json::object> scores = score(reward, all, copied);
+    ASSERT_EQ(scores.size(), all.size());
+    for (const json::object& one : scores)
+      EXPECT_EQ(one.at("reward").to_number<double>(), expected) << json::serialize(one);
+  }
 }
 
 TEST_F(Verifiers, CodeKnowsTheAnswersOfPythonTasks) {
