@@ -20,7 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 namespace json = boost::json;
 
-constexpr uint64_t kRows = 40;
+constexpr uint64_t kRows = 20;
 
 class Verifiers : public testing::Test {
  protected:
