@@ -54,7 +54,8 @@ constexpr tenon::OptionTable kRunOptions{
         between("0", "1")),
     tenon::option(TENON_T_DURATION, "reward_timeout", "\"60s\"",
                   "Limit of one call of one reward. A reward that asks the host stops there, and its samples "
-                  "are timed out; of one that does not stop, the run warns and waits. 0: no limit.",
+                  "are timed out; of one that does not stop, the run warns and waits, or with isolation: "
+                  "process ends its process. 0: no limit.",
                   between(nullptr, "\"30d\"")),
     tenon::option(TENON_T_DURATION, "checkpoint_interval", "\"5m\"",
                   "Work between checkpoints, besides those that checkpoint_every asks for; taken at a step's "

@@ -71,7 +71,9 @@ class StageCheck {
  private:
   void create(Asked& asked) {
     if (!asked.skipped.empty()) return;
-    const auto timeout = std::chrono::nanoseconds(static_cast<int64_t>(plan_.reward_timeout * 1e9));
+    // A call has kRowsAtOnce rows, each of which may take what a call of a run may.
+    const auto timeout =
+        std::chrono::nanoseconds(static_cast<int64_t>(plan_.reward_timeout * 1e9 * kRowsAtOnce));
     if (find_option(asked.slot->spec->component->options, "url") != nullptr)
       asked.skipped = "it asks a server";
     else
@@ -118,23 +120,30 @@ class StageCheck {
     for (size_t i = 0; i < rows.size(); ++i)
       if (is_shown(asked.rules, rows[i].meta_json)) shown.push_back(i);
     check.rows += shown.size();
-    std::vector<RewardAnswer> last;
-    std::vector<uint8_t> ok(shown.size(), 0);
+    std::vector<size_t> left = shown;  // without a reward so far
+    std::vector<RewardAnswer> answers;
     for (const char* trial : kTrials) {
       std::vector<RewardRow> samples;
-      for (size_t i : shown)
+      for (size_t i : left)
         samples.push_back({begin + i, rows[i].prompt, trial,
                            rows[i].meta_json.empty() ? "{}" : rows[i].meta_json, std::vector<int32_t>(1, 0)});
-      last = asked.reward->score(samples);
-      for (size_t k = 0; k < shown.size(); ++k)
-        if (last[k].status == TENON_R_OK) ok[k] = is_judged[shown[k]] = 1;
+      const std::vector<RewardAnswer> given = asked.reward->score(samples);
+      answers.clear();
+      std::vector<size_t> still;
+      for (size_t k = 0; k < left.size(); ++k) {
+        if (given[k].status == TENON_R_OK) {
+          is_judged[left[k]] = 1;
+        } else {
+          still.push_back(left[k]);
+          answers.push_back(given[k]);
+        }
+      }
+      left = std::move(still);
     }
-    for (size_t k = 0; k < shown.size(); ++k) {
-      if (ok[k] != 0) continue;
-      ++check.unjudged;
-      unjudged_.push_back({stage_.name, check.reward, check.dataset, begin + shown[k], rows[shown[k]].source,
-                           reward_status_name(last[k].status), last[k].reason});
-    }
+    check.unjudged += left.size();
+    for (size_t k = 0; k < left.size(); ++k)
+      unjudged_.push_back({stage_.name, check.reward, check.dataset, begin + left[k], rows[left[k]].source,
+                           reward_status_name(answers[k].status), answers[k].reason});
   }
 
   const Plan& plan_;

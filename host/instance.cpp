@@ -55,9 +55,9 @@ Instance::~Instance() {
   if (created_) spec_.component->life->destroy(self_);
 }
 
-std::string Instance::title() const {
-  const std::string id = spec_.component->id;
-  return kind() + " " + spec_.name + (spec_.name == id ? "" : " (" + id + ")");
+std::string title_of(const Spec& spec) {
+  const std::string id = spec.component->id;
+  return std::string(spec.component->kind) + " " + spec.name + (spec.name == id ? "" : " (" + id + ")");
 }
 
 void Instance::create() {

@@ -50,6 +50,9 @@ struct HostServices {
 
 class IsolatedReward;  // isolated_reward.h
 
+// "model policy (transformer)"
+std::string title_of(const Spec& spec);
+
 class Instance {
  public:
   // place: "zero/model"; seed_place: the place whose seed it gets (that of slot "model" for a reference). `spec` outlives the instance.
@@ -71,8 +74,7 @@ class Instance {
   const Spec& spec() const { return spec_; }
   const std::string& place() const { return place_; }
   std::string kind() const { return spec_.component->kind; }
-  // "model policy (transformer)"
-  std::string title() const;
+  std::string title() const { return title_of(spec_); }
   void* self() const { return self_; }
   // What others get, and call: with the proxies in front.
   tenon_ref ref() const;

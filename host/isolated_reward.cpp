@@ -9,6 +9,8 @@
 #include <cstring>
 #include <deque>
 #include <numeric>
+#include <optional>
+#include <utility>
 
 #include "host/command_line.h"
 #include "host/monotonic.h"
@@ -40,8 +42,14 @@ uint64_t count_of(const tenon_ragged& from, const std::vector<uint64_t>& which) 
   });
 }
 
-std::string seconds_text(int64_t ns) {
-  return json::serialize(json::value(static_cast<double>(ns / 1'000'000) / 1000)) + " s";
+std::string text_of(const Spec& spec) try { return spec_text(spec); } catch (const std::invalid_argument& e) {
+  throw Error(TENON_E_INVALID, std::string("isolation: ") + e.what());
+}
+
+// A code that says that its samples are late.
+bool is_late(int32_t code, int64_t deadline_ns) {
+  return code == TENON_E_TIMEOUT ||
+         (code == TENON_E_CANCELLED && deadline_ns != 0 && monotonic_ns() >= deadline_ns);
 }
 
 }  // namespace
@@ -55,6 +63,12 @@ struct IsolatedReward::Part {
   int64_t limit_ns;  // 0: none
 };
 
+// What was said of a sample; given on when it has an outcome.
+struct IsolatedReward::Said {
+  std::string reason;
+  std::vector<std::pair<std::string, double>> notes;
+};
+
 // How an attempt ended.
 struct IsolatedReward::Ending {
   enum { kDone, kLate, kGone } kind = kDone;
@@ -64,102 +78,110 @@ struct IsolatedReward::Ending {
 };
 
 IsolatedReward::IsolatedReward(HostServices& services, const Spec& spec, std::string place)
-    : services_(services), text_(spec_text(spec)), place_(std::move(place)) {
+    : services_(services), text_(text_of(spec)), place_(std::move(place)) {
   start();
 }
 
 IsolatedReward::~IsolatedReward() {
-  if (process_ == nullptr || process_->has_ended() || !process_->send({FrameType::kEnd, 0, 0, {}})) return;
+  if (process_ == nullptr || process_->has_ended() || !process_->send({FrameType::kEnd})) return;
   try {
-    const tenon_reward_in no_samples{};
-    tenon_reward_out no_outcomes{};
-    const std::vector<uint64_t> none;
     Frame frame;  // what it logs on its way out
     const auto until = Clock::now() + kEndLimit;
-    while (process_->receive(
-               until, [] {}, frame) == WorkerProcess::Wait::kFrame)
-      take(frame, {none, nullptr, no_samples, no_outcomes, 0});
+    while (process_->receive(until, frame) == WorkerProcess::Wait::kFrame && Clock::now() < until)
+      take(frame);
   } catch (const std::exception& e) {
     if (services_.log) services_.log->warn("{}: {}", place_, e.what());
   }
 }
 
-void IsolatedReward::start() {
+void IsolatedReward::start() try {
   process_ = std::make_unique<WorkerProcess>();
   const json::object what{
       {"tenon", version()}, {"place", place_}, {"seed", std::to_string(services_.seed)}, {"spec", text_}};
   process_->send({FrameType::kCreate, services_.pool->threads(), 0, json::serialize(what)});
   const auto until = Clock::now() + kStartLimit;
-  const tenon_reward_in no_samples{};
-  tenon_reward_out no_outcomes{};
-  const std::vector<uint64_t> none;
-  for (Frame frame;;) {
-    const WorkerProcess::Wait wait = process_->receive(
-        until, [] {}, frame);
-    if (wait == WorkerProcess::Wait::kFrame && frame.type == FrameType::kCreated) {
-      options_read_ = json::value_to<std::vector<std::string>>(json::parse(frame.text));
-      return;
-    }
-    if (wait == WorkerProcess::Wait::kFrame && frame.type != FrameType::kFailed) {
-      take(frame, {none, nullptr, no_samples, no_outcomes, 0});
-      continue;
-    }
-    const std::string end = process_->end();
-    process_.reset();
-    if (wait == WorkerProcess::Wait::kFrame) throw Error(static_cast<int32_t>(frame.a), frame.text);
-    throw Error(TENON_E_IO, "isolation: process: it was being created, and " +
-                                (wait == WorkerProcess::Wait::kGone
-                                     ? end
-                                     : "was not ready after " + std::to_string(kStartLimit.count()) + " s"));
+  Frame frame;
+  WorkerProcess::Wait wait;
+  while ((wait = process_->receive(until, frame)) == WorkerProcess::Wait::kFrame &&
+         frame.type != FrameType::kCreated && frame.type != FrameType::kFailed && Clock::now() < until)
+    take(frame);
+  if (wait == WorkerProcess::Wait::kFrame && frame.type == FrameType::kCreated) {
+    options_read_ = json::value_to<std::vector<std::string>>(json::parse(frame.text));
+    return;
   }
+  const std::string end = process_->end();
+  process_.reset();
+  if (wait == WorkerProcess::Wait::kFrame && frame.type == FrameType::kFailed)
+    throw Error(static_cast<int32_t>(frame.a), frame.text);
+  throw Error(TENON_E_IO, "isolation: it was being created, and " +
+                              (wait == WorkerProcess::Wait::kGone
+                                   ? end
+                                   : "was not ready after " + std::to_string(kStartLimit.count()) + " s"));
+} catch (const Error&) {
+  throw;
+} catch (const std::exception& e) {
+  process_.reset();
+  throw Error(TENON_E_IO, std::string("isolation: ") + e.what());
 }
 
-void IsolatedReward::take(const Frame& frame, const Part& part) const {
+// What is not about a sample.
+void IsolatedReward::take(const Frame& frame) const {
   StageServices* stage = services_.stage.load(std::memory_order_acquire);
-  const uint64_t i = static_cast<uint64_t>(frame.a) < part.which.size()
-                         ? part.which[static_cast<size_t>(frame.a)]
-                         : UINT64_MAX;
   if (frame.type == FrameType::kLog && services_.log)
     services_.log->log(
         static_cast<spdlog::level::level_enum>(std::clamp<int64_t>(frame.a, 0, spdlog::level::err)), "{}",
         frame.text);
   if (frame.type == FrameType::kMetric && stage != nullptr) stage->metric(frame.text.c_str(), frame.value);
   if (frame.type == FrameType::kTiming && stage != nullptr) stage->timing(frame.text.c_str(), frame.value);
-  if (i == UINT64_MAX) return;
-  if (frame.type == FrameType::kReason && part.out.reason != nullptr)
-    part.out.reason(part.out.ctx, i, frame.text.data(), frame.text.size());
-  if (frame.type == FrameType::kNote && part.out.note != nullptr)
-    part.out.note(part.out.ctx, i, frame.text.c_str(), frame.value);
 }
 
-// Copies the outcomes of the samples that have one, and lists the others.
-void IsolatedReward::give_answers(const Part& part, const ScoreHead& head, bool is_done, Ending& ending) {
+// What is about a sample of the call; false: what no component says.
+bool IsolatedReward::keep(const Frame& frame, std::vector<Said>& said) const {
+  if (frame.type != FrameType::kReason && frame.type != FrameType::kNote) return take(frame), true;
+  if (frame.call != call_ || frame.a < 0 || static_cast<uint64_t>(frame.a) >= said.size()) return true;
+  Said& of = said[static_cast<size_t>(frame.a)];
+  if (frame.type == FrameType::kReason) {
+    of.reason = frame.text.substr(0, kMaxReasonText);
+  } else {
+    if (of.notes.size() >= kMostNotes) return false;
+    of.notes.emplace_back(frame.text.substr(0, kMaxKeyText), frame.value);
+  }
+  return true;
+}
+
+// Gives on the outcomes of the samples that have one, and lists the others.
+void IsolatedReward::give_answers(const Part& part, const ScoreHead& head, const std::vector<Said>& said,
+                                  bool is_done, Ending& ending) {
   const ScoreColumns from(head, process_->memory(head.memory_bytes));
+  tenon_reward_out& out = part.out;
   uint64_t first_token = 0;
   for (size_t k = 0; k < part.which.size(); ++k) {
     const uint64_t i = part.which[k];
     const uint64_t n_tokens =
         head.has_tokens != 0 ? part.in.tokens.offsets[i + 1] - part.in.tokens.offsets[i] : 0;
+    const uint64_t token = std::exchange(first_token, first_token + n_tokens);
     const SampleState state = std::atomic_ref(from.state[k]).load(std::memory_order_acquire);
     if (!is_done && state != SampleState::kAnswered) {
       (state == SampleState::kBegun ? ending.begun : ending.untouched).push_back(i);
-    } else {
-      part.out.reward[i] = from.reward[k], part.out.status[i] = from.status[k];
-      if (head.has_token_rewards != 0 && n_tokens > 0)
-        std::memcpy(part.out.token_reward + part.in.tokens.offsets[i], from.token_reward + first_token,
-                    n_tokens * sizeof(double));
+      continue;
     }
-    first_token += n_tokens;
+    out.reward[i] = from.reward[k], out.status[i] = from.status[k];
+    if (head.has_token_rewards != 0 && n_tokens > 0)
+      std::memcpy(out.token_reward + part.in.tokens.offsets[i], from.token_reward + token,
+                  n_tokens * sizeof(double));
+    if (out.reason != nullptr && !said[k].reason.empty())
+      out.reason(out.ctx, i, said[k].reason.data(), said[k].reason.size());
+    for (const auto& [key, value] : said[k].notes)
+      if (out.note != nullptr) out.note(out.ctx, i, key.c_str(), value);
   }
 }
 
-IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
-  Ending ending;
-  if (process_ == nullptr || process_->has_ended()) start();  // what ends between two calls costs nothing
+ScoreHead IsolatedReward::fill_memory(const Part& part) {
   const tenon_reward_in& in = part.in;
   ScoreHead head;
+  head.call = ++call_;
   head.n = part.which.size();
-  head.prompt_bytes = count_of(in.prompt, part.which),
+  head.prompt_bytes = count_of(in.prompt, part.which);
   head.completion_bytes = count_of(in.completion, part.which);
   head.meta_bytes = count_of(in.meta_json, part.which);
   head.has_tokens = in.tokens.n > 0 ? 1 : 0, head.has_finish = in.finish != nullptr ? 1 : 0;
@@ -181,38 +203,47 @@ IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
   copy_rows(in.completion, part.which, to.completion_offsets, to.completion);
   copy_rows(in.meta_json, part.which, to.meta_offsets, to.meta);
   if (head.has_tokens != 0) copy_rows(in.tokens, part.which, to.token_offsets, to.tokens);
-  for (uint64_t t = 0; head.has_token_rewards != 0 && t < head.n_tokens; ++t)
-    to.token_reward[t] = std::nan("");
+  if (head.has_token_rewards != 0) std::fill_n(to.token_reward, head.n_tokens, std::nan(""));
+  return head;
+}
 
+IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
+  Ending ending;
+  if (process_ == nullptr || process_->has_ended()) start();  // what ends between two calls costs nothing
+  ScoreHead head = fill_memory(part);
   std::optional<Clock::time_point> until;
   if (part.limit_ns > 0) {
     head.deadline_ns = monotonic_ns() + part.limit_ns;
     until = Clock::now() + std::chrono::nanoseconds(part.limit_ns) + kGrace;
   }
-  const auto idle = [&] {
-    const StageServices* stage = services_.stage.load(std::memory_order_acquire);
-    if (stage != nullptr && stage->cancelled()) std::atomic_ref(*to.cancelled).store(1);
-  };
+  std::vector<Said> said(part.which.size());
   WorkerProcess::Wait wait = WorkerProcess::Wait::kGone;
+  Frame frame;
+  const auto is_end = [&] { return frame.type == FrameType::kDone && frame.call == call_; };
+  bool is_sane = true;
   if (process_->send(
-          {FrameType::kScore, 0, 0, std::string(reinterpret_cast<const char*>(&head), sizeof head)})) {
-    Frame frame;
-    while ((wait = process_->receive(until, idle, frame)) == WorkerProcess::Wait::kFrame &&
-           frame.type != FrameType::kDone)
-      take(frame, part);
-    ending.code = static_cast<int32_t>(frame.a), ending.text = frame.text;
+          {FrameType::kScore, 0, 0, std::string(reinterpret_cast<const char*>(&head), sizeof head), call_})) {
+    while ((wait = process_->receive(until, frame)) == WorkerProcess::Wait::kFrame && !is_end()) {
+      is_sane = keep(frame, said);
+      if (!is_sane || (until && Clock::now() >= *until)) break;
+    }
   }
-  if (wait == WorkerProcess::Wait::kFrame) {
-    if (ending.code >= 0) give_answers(part, head, true, ending);
+  if (wait == WorkerProcess::Wait::kFrame && is_end()) {
+    ending.code = is_late(static_cast<int32_t>(frame.a), head.deadline_ns) ? TENON_E_TIMEOUT
+                                                                           : static_cast<int32_t>(frame.a);
+    ending.text = frame.text;
+    if (ending.code >= 0) give_answers(part, head, said, true, ending);
     return ending;
   }
-  ending.kind = wait == WorkerProcess::Wait::kLate ? Ending::kLate : Ending::kGone;
+  ending.kind = wait == WorkerProcess::Wait::kGone || !is_sane ? Ending::kGone : Ending::kLate;
   const std::string end = process_->end();
-  ending.text = ending.kind == Ending::kGone
+  while (process_->receive_rest(frame))  // what it had said before that
+    if (!keep(frame, said)) break;
+  ending.text = !is_sane ? "it gave more than " + std::to_string(kMostNotes) + " notes of one sample"
+                : ending.kind == Ending::kGone
                     ? end
-                    : "it had not returned " + seconds_text(part.limit_ns) +
-                          " after its call (run.reward_timeout); its process was killed";
-  give_answers(part, head, false, ending);
+                    : "it had not returned when its time (run.reward_timeout) was up; its process was killed";
+  give_answers(part, head, said, false, ending);
   process_.reset();
   return ending;
 }
@@ -220,41 +251,50 @@ IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
 int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out,
                               tenon_error* err) {
   std::lock_guard lock(mutex_);
-  const int64_t limit = call != nullptr && call->deadline_ns != 0
-                            ? std::max<int64_t>(1'000'000, call->deadline_ns - monotonic_ns())
-                            : 0;
-  const auto give = [&](uint64_t i, int32_t status, const std::string& why) {
-    out.reward[i] = 0, out.status[i] = status;
-    if (out.reason != nullptr) out.reason(out.ctx, i, why.data(), why.size());
+  const int64_t begin = monotonic_ns();
+  const int64_t limit =
+      call != nullptr && call->deadline_ns != 0 ? std::max<int64_t>(1'000'000, call->deadline_ns - begin) : 0;
+  const auto give = [&](const std::vector<uint64_t>& which, int32_t status, const std::string& why) {
+    for (uint64_t i : which) {
+      out.reward[i] = 0, out.status[i] = status;
+      if (out.reason != nullptr) out.reason(out.ctx, i, why.data(), why.size());
+    }
   };
   std::vector<uint64_t> all(in.n);
   std::iota(all.begin(), all.end(), 0);
   std::deque<std::vector<uint64_t>> parts;
   if (in.n > 0) parts.push_back(std::move(all));
-  for (uint64_t hangs = 0; !parts.empty();) {
+  uint64_t losses = 0;
+  while (!parts.empty()) {
     const std::vector<uint64_t> which = std::move(parts.front());
     parts.pop_front();
-    if (hangs >= kMostHangs) {
-      for (uint64_t i : which)
-        give(i, TENON_R_TIMED_OUT,
-             "not tried: " + std::to_string(hangs) + " samples of the call had hung before");
+    if (limit > 0 && monotonic_ns() - begin > kMostLimits * limit) {
+      give(which, TENON_R_TIMED_OUT,
+           "not tried: others of the call had taken " + std::to_string(kMostLimits) +
+               " times run.reward_timeout by dying and hanging");
       continue;
     }
-    Ending ending = attempt({which, call, in, out, limit});
+    Ending ending;
+    try {
+      ending = attempt({which, call, in, out, limit});
+    } catch (const Error& e) {  // it cannot be started again
+      give(which, TENON_R_CRASHED, e.what());
+      continue;
+    }
     if (ending.kind == Ending::kDone) {
       if (ending.code >= 0) continue;
-      const bool is_late = ending.code == TENON_E_TIMEOUT;
-      if (which.size() == in.n || (!is_late && ending.code != TENON_E_TRANSIENT && ending.code != TENON_E_IO))
-        return set_error(err, ending.code, ending.text.c_str());
-      for (uint64_t i : which) give(i, is_late ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
+      const bool is_of_samples =
+          ending.code == TENON_E_TIMEOUT || ending.code == TENON_E_TRANSIENT || ending.code == TENON_E_IO;
+      if (which.size() == in.n || !is_of_samples) return set_error(err, ending.code, ending.text);
+      give(which, ending.code == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
       continue;
     }
-    hangs += ending.kind == Ending::kLate ? 1 : 0;
+    ++losses;
     if (ending.begun.empty() && ending.untouched.size() == 1) ending.begun.swap(ending.untouched);
     if (ending.begun.size() == 1) {
-      const uint64_t i = ending.begun.front();
-      give(i, ending.kind == Ending::kLate ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
-      if (services_.log) services_.log->warn("{}: sample {}: {}", place_, in.sample_id[i], ending.text);
+      give(ending.begun, ending.kind == Ending::kLate ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
+      if (losses == 1 && services_.log)
+        services_.log->warn("{}: sample {}: {}", place_, in.sample_id[ending.begun.front()], ending.text);
       if (!ending.untouched.empty()) parts.push_front(std::move(ending.untouched));
       continue;
     }
@@ -263,6 +303,8 @@ int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in,
     if (!ending.begun.empty() && !ending.untouched.empty()) parts.push_back(ending.untouched);
     for (uint64_t i : suspects) parts.push_back({i});
   }
+  if (losses > 1 && services_.log)
+    services_.log->warn("{}: its process was started again {} times in one call", place_, losses);
   return TENON_OK;
 }
 

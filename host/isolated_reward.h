@@ -18,14 +18,16 @@ namespace tenon::host {
 // Behaves as the reward does in this process, with these differences. Its process may be killed, and is started again for the next sample:
 // - it dies: the sample that it was at has crashed; those it was through with keep what they got; the others are judged in the next process. A reward that
 //   does not say what it is at (tenon_reward_out.judging) is asked for the samples of the call one by one.
-// - it has not returned kGrace after the deadline of a call: the same, and the sample has timed out. Each further try has the time of the call again; after
-//   kMostHangs of them in one call what is left has timed out too.
+// - it has not returned kGrace after the deadline of a call: the same, and the sample has timed out. Each further try has the time of the call again, all
+//   together kMostLimits times; what is left then has timed out, too.
+// - it cannot be started again: what is left of the call has crashed.
 // `parallel_for` runs on threads of its own process. It cannot keep state, and its slots hold instances of its own.
 class IsolatedReward {
  public:
   static constexpr std::chrono::milliseconds kGrace{250};
-  static constexpr uint64_t kMostHangs = 8;
-  // What start and creation may take.
+  static constexpr int64_t kMostLimits = 8;
+  static constexpr uint64_t kMostNotes = 100;  // of a sample
+  // What start and creation may take; what destroying may.
   static constexpr std::chrono::seconds kStartLimit{60}, kEndLimit{5};
 
   // Starts the process and makes the component there. place: of the instance, "zero/rewards/0". `services` and `spec` outlive this. Throws tenon::Error with the
@@ -44,17 +46,22 @@ class IsolatedReward {
  private:
   using Clock = WorkerProcess::Clock;
   struct Part;
+  struct Said;
   struct Ending;
 
   void start();
   int32_t score(const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out, tenon_error* err);
   Ending attempt(const Part& part);
-  void take(const Frame& frame, const Part& part) const;
-  void give_answers(const Part& part, const ScoreHead& head, bool is_done, Ending& ending);
+  ScoreHead fill_memory(const Part& part);
+  void take(const Frame& frame) const;
+  bool keep(const Frame& frame, std::vector<Said>& said) const;
+  void give_answers(const Part& part, const ScoreHead& head, const std::vector<Said>& said, bool is_done,
+                    Ending& ending);
 
   HostServices& services_;
   const std::string text_, place_;  // of the specification
   std::mutex mutex_;                // one call at a time
+  uint64_t call_ = 0;               // number of the last attempt
   std::unique_ptr<WorkerProcess> process_;
   std::vector<std::string> options_read_;
 };

@@ -13,7 +13,11 @@ namespace tenon::host {
 
 namespace {
 
+// Of the thread that did something first: the stage's. Threads that do nothing of their own are taken for part of it.
 std::atomic<const Doing*> innermost{nullptr};
+std::atomic<pid_t> thread_of_innermost{0};
+// Of this thread.
+thread_local const Doing* own_innermost = nullptr;
 // A child that a plugin forked has a copy of `innermost`, but what it does is its own affair.
 std::atomic<pid_t> process{0};
 
@@ -55,7 +59,8 @@ void copy(std::array<char, N>& to, std::string_view from) {
 
 struct LastWords {
   static const Doing* current() {
-    return ::getpid() == process.load() ? innermost.load(std::memory_order_acquire) : nullptr;
+    if (::getpid() != process.load()) return nullptr;
+    return own_innermost != nullptr ? own_innermost : innermost.load(std::memory_order_acquire);
   }
 
   // " in reward correct, stage zero, step 3 (the first is 0)"
@@ -116,15 +121,20 @@ struct LastWords {
 };
 
 Doing::Doing(std::string_view what, std::string_view how_to_go_on)
-    : outer_(innermost.load(std::memory_order_relaxed)) {
+    : outer_(own_innermost != nullptr ? own_innermost : innermost.load(std::memory_order_acquire)),
+      outer_of_thread_(own_innermost) {
   copy(what_, what);
   copy(how_, how_to_go_on);
   process = ::getpid();
-  innermost.store(this, std::memory_order_release);
+  own_innermost = this;
+  const pid_t thread = ::gettid();
+  if (outer_ == nullptr) thread_of_innermost = thread;
+  if (thread_of_innermost == thread) innermost.store(this, std::memory_order_release);
 }
 
 Doing::~Doing() {
-  innermost.store(outer_, std::memory_order_release);
+  own_innermost = outer_of_thread_;
+  if (thread_of_innermost == ::gettid()) innermost.store(outer_, std::memory_order_release);
 }
 
 void install_last_words() {

@@ -12,7 +12,7 @@ namespace tenon::host {
 // Exit code of a program that a plugin ended with exit(), whatever it passed there.
 inline constexpr int kExitEndedByPlugin = 70;
 
-// Something that runs a plugin's code, as long as this lives: "stage zero", "reward correct". They nest, and begin and end on one thread at a time; others, and signal handlers, read them.
+// Something that runs a plugin's code, as long as this lives: "stage zero", "reward correct". They nest on each thread; what another thread does besides is part of what the first one is at, and ends before it. Others, and signal handlers, read them.
 class Doing {
  public:
   // Longer texts are cut. how_to_go_on: "tenon resume runs/x"; empty: nothing can be gone on with.
@@ -31,7 +31,8 @@ class Doing {
 
   std::array<char, 256> what_{};
   std::array<char, 512> how_{};
-  const Doing* outer_;
+  const Doing* outer_;            // of this thread, or the first one's
+  const Doing* outer_of_thread_;  // nullptr: this is its first
   std::atomic<uint64_t> step_{kNone}, kept_{0};
 };
 

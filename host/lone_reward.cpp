@@ -66,7 +66,9 @@ std::vector<RewardAnswer> LoneReward::score(std::span<const RewardRow> rows) con
   if (timeout_.count() > 0) call.deadline_ns = monotonic_ns() + timeout_.count();
   char text[2048];
   tenon_error err{sizeof err, 0, text, sizeof text, 0};
-  const int32_t rc = static_cast<const tenon_reward_vt*>(ref_.vt)->score(ref_.self, &call, &in, &raw, &err);
+  int32_t rc = static_cast<const tenon_reward_vt*>(ref_.vt)->score(ref_.self, &call, &in, &raw, &err);
+  if (rc == TENON_E_CANCELLED && call.deadline_ns != 0 && monotonic_ns() >= call.deadline_ns)
+    rc = TENON_E_TIMEOUT;
   const std::string why(text, std::min<uint64_t>(err.len, sizeof text));
   if (rc < 0 && rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO) throw Error(rc, why);
   for (uint64_t i = 0; i < n; ++i) {

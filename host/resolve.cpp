@@ -6,6 +6,7 @@
 
 #include "host/check_host.h"
 #include "host/option_values.h"
+#include "host/worker_process.h"
 
 namespace tenon::host {
 
@@ -53,7 +54,13 @@ bool take_isolation(std::vector<Entry>& options, const std::string& path, const 
         value.mark, path + ".isolation",
         component_title(component) +
             " keeps state from step to step, which would be lost with its process; leave the line out");
-  } else if (!is_process && (!value.is_scalar() || value.text != "inproc")) {
+  } else if (is_process) {
+    try {
+      WorkerProcess::program();
+    } catch (const std::exception& e) {
+      diagnostics.error(value.mark, path + ".isolation", e.what());
+    }
+  } else if (!value.is_scalar() || value.text != "inproc") {
     diagnostics.error(value.mark, path + ".isolation", describe(value) + " is not one of inproc, process");
   }
   return is_process;

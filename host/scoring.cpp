@@ -234,10 +234,11 @@ int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const te
     own.deadline_ns = own.deadline_ns == 0 ? deadline : std::min(own.deadline_ns, deadline);
   }
   std::optional<Watchdog::Call> watched;
-  if (dog_ != nullptr && !term.ends_itself)
+  // Of one that ends itself it is a sign of life only.
+  if (dog_ != nullptr)
     watched.emplace(*dog_, "reward '" + term.name + "'",
                     std::to_string(in.n) + (in.n == 1 ? " sample" : " samples"), "run.reward_timeout",
-                    timeout_, at);
+                    term.ends_itself ? std::chrono::nanoseconds(0) : timeout_, at);
   char text[2048];
   tenon_error err{sizeof err, 0, text, sizeof text, 0};
   const Doing doing("reward " + term.name);
@@ -300,19 +301,14 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
     out.valid[i] = valid ? 1 : 0;
     arrived_.emplace_back(id_of(in, i), valid ? '1' : '0');
   }
-  stop_if_none_is_left();
 }
 
 uint64_t Scoring::failed() const {
   return static_cast<uint64_t>(std::count(window_.begin(), window_.end(), '0'));
 }
 
-void Scoring::stop_if_none_is_left() const {
-  if (arrived_.size() < kWindow || max_failures_ >= 1 ||
-      std::any_of(arrived_.end() - kWindow, arrived_.end(), [](const auto& a) { return a.second == '1'; }))
-    return;
-  throw RunError("none of the last " + std::to_string(kWindow) +
-                 " samples has a valid reward. The commonest reasons:" + commonest_reasons());
+void Scoring::check_full_window() const {
+  if (window_.size() >= kWindow) check_rate();
 }
 
 void Scoring::check_rate() const {
@@ -371,9 +367,9 @@ void Scoring::flush(StepValues& values) {
   }
   std::stable_sort(arrived_.begin(), arrived_.end(),
                    [](const auto& a, const auto& b) { return a.first < b.first; });
+  const size_t kept = std::max<size_t>(kWindow, arrived_.size());
   for (const auto& [id, outcome] : std::exchange(arrived_, {})) window_ += outcome;
-  if (window_.size() > kWindow) window_.erase(0, window_.size() - kWindow);
-  if (window_.size() >= kWindow) check_rate();
+  if (window_.size() > kept) window_.erase(0, window_.size() - kept);
 }
 
 }  // namespace tenon::host

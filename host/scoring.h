@@ -47,18 +47,19 @@ class Scoring {
   // A reward that leaves a status unset, sets an unknown one or gives an OK reward that is not finite counts as crashed. A reward's own error ends the run,
   // except TIMEOUT (and CANCELLED after the deadline), TRANSIENT and IO, which count as timed out or crashed for all of its samples. What a reward answers
   // after its deadline counts like any answer. The samples of a step may come in any order and number of calls, on any thread, one call at a time: what is
-  // recorded of the step is the same. Throws RunError, naming the three commonest reasons, when the last kWindow samples of the step have all failed;
-  // tenon::Error(TENON_E_CANCELLED) when a reward was cancelled.
+  // recorded of the step is the same. Throws tenon::Error(TENON_E_CANCELLED) when a reward was cancelled.
   void score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out);
 
   // Puts reward/<name>/mean, /std (over the step's OK rewards), /not_ok (share that is neither OK nor not applicable), the shares of the outcomes that
-  // occurred, the means of notes, and the timing reward/<name> into `values`, then starts the next step. Throws RunError, naming the three commonest reasons,
-  // when too many of the last kWindow samples, by their ids, failed.
+  // occurred, the means of notes, and the timing reward/<name> into `values`, then starts the next step.
   void flush(StepValues& values);
 
   // Once, when samples without a valid total have occurred: how many, and why.
   std::optional<std::string> first_failures();
-  // At the end of a stage: the share of failures over the last outcomes, however few they are. Throws RunError as `score` does.
+  // After a flush, when there are kWindow outcomes: throws RunError, naming the three commonest reasons, when too many of the last ones failed. The last ones are
+  // kWindow, by their ids, and at least all of the step.
+  void check_full_window() const;
+  // At the end of a stage: the same, however few they are.
   void check_rate() const;
 
   // The three commonest reasons for samples without a valid total, a line each with the first sample of it. That one of several rewards does not apply is no such reason; that none
@@ -95,7 +96,6 @@ class Scoring {
   static bool has_infinite_token(const Outcome& out, const tenon_reward_in& in, uint64_t i);
   void count_reason(std::string reason, const tenon_reward_in& in, uint64_t i);
   uint64_t failed() const;  // of window_
-  void stop_if_none_is_left() const;
 
   std::vector<Term> terms_;
   std::vector<Step> steps_;  // one a term

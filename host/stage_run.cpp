@@ -245,6 +245,7 @@ void StageRun::end_step(uint64_t step) {
   if (!begun_) begin(0);
   if (step == first_step_) components_->check_references_read();
   write_records(step, true);
+  stop_if_rewards_fail();  // what led to it is recorded
   ++steps_done_;
   doing_->set_step(steps_done_);
   dog_.alive("step " + std::to_string(step) + " ended");
@@ -259,9 +260,9 @@ bool StageRun::is_checkpoint_due() const {
          seconds_between(checkpoint_time_, std::chrono::steady_clock::now()) >= c_.checkpoint_interval;
 }
 
-void StageRun::flush(Scoring& scoring) {
+void StageRun::stop_if_rewards_fail() {
   try {
-    scoring.flush(values_);
+    for (const auto& [slot, scoring] : scorings_) scoring.check_full_window();
   } catch (const RunError&) {
     failure_ = std::current_exception();
     throw;
@@ -273,7 +274,7 @@ void StageRun::write_records(uint64_t step, bool to_sinks) {
   values_.timing("step_seconds", seconds_between(step_time_, now));
   step_time_ = now;
   for (auto& [slot, scoring] : scorings_) {
-    flush(scoring);
+    scoring.flush(values_);
     if (const auto failures = scoring.first_failures())
       c_.services.log->warn("stage {}: after step {}: {}", c_.plan.name, step, *failures);
   }
@@ -385,7 +386,7 @@ void StageRun::write_checkpoint(bool is_final) {
 
 void StageRun::finish() {
   // What was scored after the last step, or by a stage without steps.
-  for (auto& [slot, scoring] : scorings_) flush(scoring);
+  for (auto& [slot, scoring] : scorings_) scoring.flush(values_);
   for (const auto& [slot, scoring] : scorings_)
     if (!scoring.window().empty() && scoring.window().find('1') == std::string::npos)
       throw RunError("stage " + c_.plan.name +

@@ -72,7 +72,7 @@ class StageRun final : public StageServices {
   void end_step(uint64_t step);
   bool is_checkpoint_due() const;
   // Writes what was recorded since the last step as step `step`.
-  void flush(Scoring& scoring);  // throws RunError
+  void stop_if_rewards_fail();  // throws RunError
   void write_records(uint64_t step, bool to_sinks);
   void write_checkpoint(bool is_final);
   // Whether the stage made its model (key "model") itself, rather than got it from an earlier stage.

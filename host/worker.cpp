@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/worker.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spdlog/sinks/base_sink.h>
@@ -31,12 +32,18 @@ namespace {
 
 namespace json = boost::json;
 
+// Ends this process and what it has started.
+[[noreturn]] void end_group() {
+  ::kill(0, SIGKILL);
+  ::_exit(1);
+}
+
 // Sends frames of all threads.
 class Speaker {
  public:
   void say(const Frame& frame) {
     std::lock_guard lock(mutex_);
-    if (!send_frame(kWorkerSocket, frame)) ::_exit(0);
+    if (!send_frame(kWorkerSocket, frame)) end_group();
   }
 
  private:
@@ -61,15 +68,11 @@ class LogSink : public spdlog::sinks::base_sink<std::mutex> {
 class DistantStage : public StageServices {
  public:
   explicit DistantStage(Speaker& speaker) : speaker_(speaker) {}
-  void watch(const uint32_t* cancelled) { cancelled_.store(cancelled); }
 
   void metric(const char* name, double value) override { speaker_.say({FrameType::kMetric, 0, value, name}); }
   void timing(const char* name, double value) override { speaker_.say({FrameType::kTiming, 0, value, name}); }
   void progress(double, double, const char*) override {}  // of the stage, not of a reward in it
-  bool cancelled() const override {
-    const uint32_t* flag = cancelled_.load();
-    return flag != nullptr && std::atomic_ref(*const_cast<uint32_t*>(flag)).load() != 0;
-  }
+  bool cancelled() const override { return false; }  // a run is cancelled between steps, never inside a call
   void score(const std::string&, const tenon_call*, const tenon_reward_in&, tenon_scored&) override {
     refuse("score");
   }
@@ -85,16 +88,16 @@ class DistantStage : public StageServices {
   }
 
   Speaker& speaker_;
-  std::atomic<const uint32_t*> cancelled_{nullptr};
 };
 
 class Worker {
  public:
   int serve() {
-    std::optional<Frame> frame = receive_frame(kWorkerSocket);
-    if (!frame || frame->type != FrameType::kCreate || !create(*frame)) return 1;
     end_with_the_other_side();
-    while ((frame = receive_frame(kWorkerSocket)) && frame->type != FrameType::kEnd) {
+    std::string bytes;  // of frames that have not come whole
+    std::optional<Frame> frame = receive_frame(kWorkerSocket, bytes);
+    if (!frame || frame->type != FrameType::kCreate || !create(*frame)) return 1;
+    while ((frame = receive_frame(kWorkerSocket, bytes)) && frame->type != FrameType::kEnd) {
       if (frame->type != FrameType::kScore || frame->text.size() != sizeof(ScoreHead)) return 1;
       ScoreHead head;
       std::memcpy(&head, frame->text.data(), sizeof head);
@@ -138,7 +141,10 @@ class Worker {
     } catch (const Error& e) {
       speaker_.say({FrameType::kFailed, e.code(), 0, e.what()});
     } catch (const std::exception& e) {
-      speaker_.say({FrameType::kFailed, TENON_E_INVALID, 0, e.what()});
+      // What the component itself said: tenon puts the title before it, and finds the option that it begins with.
+      const std::string title = spec_ != nullptr ? title_of(*spec_) + ": " : "", text = e.what();
+      speaker_.say({FrameType::kFailed, TENON_E_INVALID, 0,
+                    text.starts_with(title) ? text.substr(title.size()) : text});
     }
     return false;
   }
@@ -149,7 +155,7 @@ class Worker {
       pollfd wait{kWorkerSocket, POLLRDHUP, 0};
       while (::poll(&wait, 1, -1) < 0) {
       }
-      ::kill(0, SIGKILL);  // the group: with what the reward has started
+      end_group();
     }).detach();
   }
 
@@ -166,12 +172,14 @@ class Worker {
   struct Judging {
     Speaker& speaker;
     const ScoreColumns& columns;
-    uint64_t n;
+    uint64_t n, call;
+    void say(FrameType type, uint64_t i, double value, std::string text) const {
+      guard(nullptr, [&] { speaker.say({type, static_cast<int64_t>(i), value, std::move(text), call}); });
+    }
   };
 
   void score(const ScoreHead& head) {
     const ScoreColumns c(head, memory(head.memory_bytes));
-    stage_.watch(c.cancelled);
     const auto column = [&](const void* values, const uint64_t* offsets) {
       tenon_ragged out{};
       out.values = values, out.offsets = offsets, out.n = head.n;
@@ -186,17 +194,17 @@ class Worker {
     if (head.has_tokens != 0) in.tokens = column(c.tokens, c.token_offsets);
     if (head.has_finish != 0) in.finish = c.finish;
 
-    Judging judging{speaker_, c, head.n};
+    Judging judging{speaker_, c, head.n, head.call};
     tenon_reward_out out{};
     out.struct_size = sizeof out;
     out.reward = c.reward, out.status = c.status, out.ctx = &judging;
     if (head.has_token_rewards != 0) out.token_reward = c.token_reward;
     out.reason = [](void* ctx, uint64_t i, const char* text, uint64_t n) {
-      static_cast<Judging*>(ctx)->speaker.say(
-          {FrameType::kReason, static_cast<int64_t>(i), 0, std::string(text, std::min(n, kMaxReasonText))});
+      static_cast<Judging*>(ctx)->say(FrameType::kReason, i, 0,
+                                      std::string(text, std::min(n, kMaxReasonText)));
     };
     out.note = [](void* ctx, uint64_t i, const char* key, double value) {
-      static_cast<Judging*>(ctx)->speaker.say({FrameType::kNote, static_cast<int64_t>(i), value, key});
+      static_cast<Judging*>(ctx)->say(FrameType::kNote, i, value, std::string(key).substr(0, kMaxKeyText));
     };
     out.judging = [](void* ctx, uint64_t i, int32_t begins) {
       const Judging& j = *static_cast<Judging*>(ctx);
@@ -214,7 +222,7 @@ class Worker {
     const tenon_ref ref = instance_->ref();
     const int32_t code = static_cast<const tenon_reward_vt*>(ref.vt)->score(ref.self, &call, &in, &out, &err);
     speaker_.say({FrameType::kDone, code, 0,
-                  std::string(text, code < 0 ? std::min<uint64_t>(err.len, sizeof text) : 0)});
+                  std::string(text, code < 0 ? std::min<uint64_t>(err.len, sizeof text) : 0), head.call});
   }
 
   Speaker speaker_;
@@ -229,6 +237,8 @@ class Worker {
 }  // namespace
 
 int serve_as_worker() {
+  // What the reward starts has no part in this.
+  for (int fd : {kWorkerSocket, kWorkerMemory}) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
   const rlimit no_core{0, 0};  // a crash here is an outcome, not a thing to look into
   ::setrlimit(RLIMIT_CORE, &no_core);
   std::setvbuf(stdout, nullptr, _IOLBF, 0);  // what the reward prints is seen even if it dies

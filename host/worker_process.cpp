@@ -27,11 +27,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr char kProgram[] = "tenon-worker";
-constexpr int kIdleMs = 50;
 // Whoever closes its socket and lives on is not waited for longer.
 constexpr std::chrono::milliseconds kLastBreath{1000};
-// A frame that has begun comes at once, or its sender is not to be understood.
-constexpr timeval kFrameLimit{30, 0};
+// What is written to it is taken within this, or it hangs.
+constexpr timeval kSendLimit{30, 0};
 // Above the numbers that the child uses, so that moving one there overwrites none that is still to be moved.
 constexpr int kAboveChilds = 16;
 
@@ -83,9 +82,8 @@ fs::path WorkerProcess::program() {
   const fs::path beside = folder / kProgram, in_bin = folder.parent_path() / "bin" / kProgram;
   for (const fs::path& path : {beside, in_bin})
     if (::access(path.c_str(), X_OK) == 0) return path;
-  throw std::runtime_error("isolation: process needs the program " + std::string(kProgram) +
-                           ", which is neither " + beside.string() + " nor " + in_bin.string() +
-                           ": install it beside tenon");
+  throw std::runtime_error("isolation: process needs the program " + beside.string() +
+                           ", which is not there: install it beside tenon");
 }
 
 WorkerProcess::WorkerProcess() {
@@ -93,13 +91,14 @@ WorkerProcess::WorkerProcess() {
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail("a socket", errno);
   socket_ = ends[0];
-  ::setsockopt(socket_, SOL_SOCKET, SO_RCVTIMEO, &kFrameLimit, sizeof kFrameLimit);
-  ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &kFrameLimit, sizeof kFrameLimit);
+  ::setsockopt(socket_, SOL_SOCKET, SO_SNDTIMEO, &kSendLimit, sizeof kSendLimit);
   int childs = ends[1];
   try {
     childs = lifted(childs);
-    memory_fd_ = ::memfd_create(kProgram, MFD_CLOEXEC);
-    if (memory_fd_ < 0) fail("shared memory", errno);
+    memory_fd_ = ::memfd_create(kProgram, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+    // Whoever shrinks it would end tenon, at its next look into what is gone.
+    if (memory_fd_ < 0 || ::fcntl(memory_fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
+      fail("shared memory", errno);
     memory_fd_ = lifted(memory_fd_);
     pid_ = spawn(path, childs, memory_fd_);
   } catch (...) {
@@ -139,32 +138,46 @@ bool WorkerProcess::send(const Frame& frame) {
   return !is_gone_;
 }
 
-WorkerProcess::Wait WorkerProcess::receive(std::optional<Clock::time_point> until,
-                                           const std::function<void()>& idle, Frame& frame) {
+ssize_t WorkerProcess::read_some() {
+  char bytes[65536];
+  ssize_t got = 0;
+  while ((got = ::recv(socket_, bytes, sizeof bytes, MSG_DONTWAIT)) < 0 && errno == EINTR) {
+  }
+  if (got > 0) unread_.append(bytes, static_cast<size_t>(got));
+  return got;
+}
+
+WorkerProcess::Wait WorkerProcess::receive(std::optional<Clock::time_point> until, Frame& frame) {
   while (true) {
-    int64_t left = kIdleMs;
-    if (until)
-      left = std::min<int64_t>(left,
-                               std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count());
-    if (left <= 0) return Wait::kLate;
+    if (receive_rest(frame)) return Wait::kFrame;
+    if (!fault_.empty() || is_gone_) return Wait::kGone;
+    int left = -1;
+    if (until) {
+      const auto ms = std::chrono::ceil<std::chrono::milliseconds>(*until - Clock::now()).count();
+      if (ms <= 0) return Wait::kLate;
+      left = static_cast<int>(std::min<int64_t>(ms, 1 << 30));
+    }
     // A process that it has left behind may hold its end of the socket: its death is watched, too.
     pollfd wait[] = {{socket_, POLLIN, 0}, {death_, POLLIN, 0}};
-    const int ready = ::poll(wait, 2, static_cast<int>(left));
+    const int ready = ::poll(wait, 2, left);
     if (ready < 0 && errno != EINTR) fail("waiting for it", errno);
-    if (ready <= 0) {
-      idle();
-      continue;
-    }
-    std::optional<Frame> got;
-    try {
-      if (wait[0].revents != 0) got = receive_frame(socket_);
-    } catch (const std::runtime_error& e) {
-      fault_ = e.what();
-    }
-    is_gone_ = !got;
-    if (is_gone_) return Wait::kGone;
-    frame = std::move(*got);
-    return Wait::kFrame;
+    if (ready <= 0) continue;
+    const ssize_t got = read_some();
+    const bool is_closed = got == 0 || (got < 0 && errno != EAGAIN && errno != EWOULDBLOCK);
+    is_gone_ = is_closed || wait[1].revents != 0;
+  }
+}
+
+bool WorkerProcess::receive_rest(Frame& frame) {
+  if (!fault_.empty()) return false;
+  try {
+    std::optional<Frame> got = take_frame(unread_);
+    while (!got && is_gone_ && read_some() > 0) got = take_frame(unread_);
+    if (got) frame = std::move(*got);
+    return got.has_value();
+  } catch (const std::runtime_error& e) {
+    fault_ = e.what();
+    return false;
   }
 }
 
@@ -190,6 +203,7 @@ std::string WorkerProcess::end() {
   while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
   }
   pid_ = -1;
+  is_gone_ = true;
   if (!fault_.empty()) return fault_;
   if (!by_itself) return "it was killed";
   return WIFSIGNALED(status)

@@ -2,10 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/types.h>
 #include <chrono>
+
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <optional>
 #include <string>
 
@@ -34,20 +35,24 @@ class WorkerProcess {
   // False: it is gone.
   bool send(const Frame& frame);
   enum class Wait { kFrame, kLate, kGone };
-  // The next frame, into `frame`; kLate at `until`. idle is called at least every 50 ms of waiting. What is no frame counts as gone.
-  Wait receive(std::optional<Clock::time_point> until, const std::function<void()>& idle, Frame& frame);
+  // The next frame, into `frame`; kLate at `until`, even if more is coming. What is no frame counts as gone.
+  Wait receive(std::optional<Clock::time_point> until, Frame& frame);
+  // The next of the frames that had come before it ended; false: no whole one is left.
+  bool receive_rest(Frame& frame);
 
   bool has_ended() const;
   // Kills it; then "the worker was killed by signal 11", or how else it ended by itself; "it was killed" if it had not ended.
   std::string end();
 
  private:
+  ssize_t read_some();  // as recv, without waiting; into unread_
   void kill_group() const;
 
   int pid_ = -1, socket_ = -1, death_ = -1, memory_fd_ = -1;
   unsigned char* memory_ = nullptr;
   uint64_t memory_bytes_ = 0;
   bool is_gone_ = false;  // its end of the socket is closed, or it cannot be understood
+  std::string unread_;    // what has come of frames that nobody took yet
   std::string fault_;     // why it cannot be understood
 };
 

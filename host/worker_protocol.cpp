@@ -17,7 +17,7 @@ constexpr uint32_t kMagic = 0x4e4e4554;  // "TENN"
 
 struct Head {
   uint32_t magic, type;
-  uint64_t text_bytes;
+  uint64_t text_bytes, call;
   int64_t a;
   double value;
 };
@@ -37,36 +37,41 @@ bool send_all(int socket, const char* bytes, size_t n) {
   return true;
 }
 
-bool receive_all(int socket, char* bytes, size_t n) {
-  while (n > 0) {
-    const ssize_t got = ::recv(socket, bytes, n, 0);
-    if (got < 0 && errno == EINTR) continue;
-    if (got == 0 || (got < 0 && is_gone(errno))) return false;
-    if (got < 0) throw std::system_error(errno, std::generic_category(), "reading from a worker");
-    bytes += got, n -= static_cast<size_t>(got);
-  }
-  return true;
-}
-
 }  // namespace
 
 bool send_frame(int socket, const Frame& frame) {
-  const Head head{kMagic, static_cast<uint32_t>(frame.type), frame.text.size(), frame.a, frame.value};
+  const Head head{kMagic,     static_cast<uint32_t>(frame.type), frame.text.size(), frame.call, frame.a,
+                  frame.value};
   std::string bytes(reinterpret_cast<const char*>(&head), sizeof head);
   bytes += frame.text;
   return send_all(socket, bytes.data(), bytes.size());
 }
 
-std::optional<Frame> receive_frame(int socket) {
+std::optional<Frame> take_frame(std::string& bytes) {
   Head head{};
-  if (!receive_all(socket, reinterpret_cast<char*>(&head), sizeof head)) return std::nullopt;
+  if (bytes.size() < sizeof head) return std::nullopt;
+  std::memcpy(&head, bytes.data(), sizeof head);
   if (head.magic != kMagic || head.text_bytes > kMaxFrameText ||
       head.type < static_cast<uint32_t>(FrameType::kCreate) ||
       head.type > static_cast<uint32_t>(FrameType::kDone))
     throw std::runtime_error("what came through its socket is no answer of tenon-worker");
-  Frame frame{static_cast<FrameType>(head.type), head.a, head.value, std::string(head.text_bytes, '\0')};
-  if (!receive_all(socket, frame.text.data(), frame.text.size())) return std::nullopt;
+  if (bytes.size() - sizeof head < head.text_bytes) return std::nullopt;
+  Frame frame{static_cast<FrameType>(head.type), head.a, head.value,
+              bytes.substr(sizeof head, head.text_bytes), head.call};
+  bytes.erase(0, sizeof head + head.text_bytes);
   return frame;
+}
+
+std::optional<Frame> receive_frame(int socket, std::string& bytes) {
+  while (true) {
+    if (std::optional<Frame> frame = take_frame(bytes)) return frame;
+    char more[65536];
+    const ssize_t got = ::recv(socket, more, sizeof more, 0);
+    if (got < 0 && errno == EINTR) continue;
+    if (got == 0 || (got < 0 && is_gone(errno))) return std::nullopt;
+    if (got < 0) throw std::system_error(errno, std::generic_category(), "reading from tenon");
+    bytes.append(more, static_cast<size_t>(got));
+  }
 }
 
 ScoreColumns::ScoreColumns(const ScoreHead& h, unsigned char* base) : bytes(0) {
@@ -75,7 +80,6 @@ ScoreColumns::ScoreColumns(const ScoreHead& h, unsigned char* base) : bytes(0) {
     column = base == nullptr ? nullptr : reinterpret_cast<T*>(base + bytes);
     bytes += (count * sizeof(T) + 7) / 8 * 8;
   };
-  take(cancelled, 1);
   take(sample_id, h.n), take(group_id, h.n);
   take(prompt_offsets, h.n + 1), take(completion_offsets, h.n + 1), take(meta_offsets, h.n + 1);
   take(token_offsets, h.has_tokens != 0 ? h.n + 1 : 0);

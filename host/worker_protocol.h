@@ -32,19 +32,23 @@ struct Frame {
   FrameType type{};
   int64_t a = 0;
   double value = 0;
-  std::string text;
+  std::string text{};
+  uint64_t call = 0;  // ScoreHead::call of the call that it belongs to; 0: to none
 };
 
-// Longest text of a frame. A reason is cut to kMaxReasonText where it is sent.
-inline constexpr uint64_t kMaxFrameText = 64u << 20, kMaxReasonText = 4096;
+// Longest text of a frame; of a reason and of a key, which are cut to it where they are sent.
+inline constexpr uint64_t kMaxFrameText = 64u << 20, kMaxReasonText = 4096, kMaxKeyText = 200;
 
 // False: the other side is gone. Throws std::system_error for anything else. Frames of several threads do not mix if each call is under one lock.
 bool send_frame(int socket, const Frame& frame);
-// Reads one that has begun to arrive, or waits for it. Nothing: the other side is gone. Throws std::runtime_error for what is no frame.
-std::optional<Frame> receive_frame(int socket);
+// Takes the first whole frame out of `bytes`; nothing: there is none yet. Throws std::runtime_error for what is no frame.
+std::optional<Frame> take_frame(std::string& bytes);
+// Waits for a whole one. Nothing: the other side is gone. Throws as take_frame does.
+std::optional<Frame> receive_frame(int socket, std::string& bytes);
 
 // One call of tenon_reward_vt.score. Its columns lie in the memory one behind the other, each at a multiple of 8 bytes.
 struct ScoreHead {
+  uint64_t call = 0;  // its number, from 1
   uint64_t n = 0, n_tokens = 0;
   uint64_t prompt_bytes = 0, completion_bytes = 0, meta_bytes = 0;
   uint64_t memory_bytes = 0;  // size of the memory, which grows between calls
@@ -60,7 +64,6 @@ enum class SampleState : uint8_t { kUntouched = 0, kBegun = 1, kAnswered = 2 };
 struct ScoreColumns {
   ScoreColumns(const ScoreHead& head, unsigned char* base);
 
-  uint32_t* cancelled;  // 1: the run is being cancelled; written by tenon at any time
   uint64_t *sample_id, *group_id;
   uint64_t *prompt_offsets, *completion_offsets, *meta_offsets, *token_offsets;  // n + 1
   int32_t* finish;

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <signal.h>
 
-#include <set>
+#include <chrono>
 #include <thread>
 
 #include "host/command_line.h"
 #include "host/loader.h"
+#include "host/lone_components.h"
+#include "host/scoring.h"
 #include "host/spec_json.h"
 #include "host/tests/run_fixture.h"
 
@@ -121,30 +123,107 @@ TEST_F(Isolation, ARewardThatSaysNothingOfWhatItIsAtIsAskedOneByOne) {
   EXPECT_EQ(reward(answers[4]), 3);
 }
 
-TEST_F(Isolation, ManyHangsInOneCallAreNotAllWaitedFor) {
-  std::vector<std::string> words(9, "hang");
-  const auto answers = score(words, {"--timeout", "250ms"});
+TEST_F(Isolation, HangsTakeEightTimesTheLimitAndNoMore) {
+  const auto answers = score(std::vector<std::string>(9, "hang"), {"--timeout", "200ms"});
   for (const auto& answer : answers) EXPECT_EQ(status(answer), "timed out");
-  EXPECT_THAT(reason(answers.back()), HasSubstr("8 samples of the call had hung before"));
+  EXPECT_THAT(reason(answers.back()), HasSubstr("others of the call had taken 8 times run.reward_timeout"));
+  EXPECT_EQ(reason(answers[0]), reason(answers[1])) << "one reason, not one for each number of milliseconds";
+}
+
+TEST_F(Isolation, HalfAFrameIsAHang) {
+  const auto answers = score({"a", "half", "bb"}, {"--timeout", "300ms"});
+  EXPECT_EQ(status(answers[1]), "timed out");
+  EXPECT_EQ(reward(answers[0]), 1);
+  EXPECT_EQ(reward(answers[2]), 2);
+}
+
+TEST_F(Isolation, TheMemoryCannotBeTakenAwayAndIsNotInherited) {
+  const auto answers = score({"shrink", "inherit", "a"});
+  EXPECT_EQ(reward(answers[0]), 6);
+  EXPECT_EQ(reward(answers[1]), 7);
+  EXPECT_EQ(reward(answers[2]), 1);
+}
+
+TEST_F(Isolation, OneThatDoesNotStartAgainKeepsWhatItHadJudged) {
+  const auto answers =
+      score({"a", "crash", "bb"}, {"--set", "at_start=once", "--set", "flag=" + (dir_ / "flag").string()});
+  EXPECT_EQ(reward(answers[0]), 1);
+  EXPECT_EQ(status(answers[1]), "crashed");
+  EXPECT_EQ(status(answers[2]), "crashed");
+  EXPECT_THAT(reason(answers[2]), HasSubstr("it was being created"));
+}
+
+// Gone, or dead and not yet waited for by whoever has to.
+bool is_gone(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string stat;
+  if (!std::getline(file, stat)) return true;
+  const size_t name_end = stat.rfind(')');
+  return name_end == std::string::npos || stat.substr(name_end, 4).find('Z') != std::string::npos;
+}
+
+bool goes_within_ten_seconds(pid_t pid) {
+  for (int i = 0; i < 1000 && !is_gone(pid); ++i) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+  return is_gone(pid);
 }
 
 TEST_F(Isolation, NothingIsLeftBehind) {
-  score({"a", "fork", "hang", "bb"}, {"--timeout", "100ms"});
-  std::set<std::string> left;
+  const auto answers = score({"pid", "fork", "hang", "pid"}, {"--timeout", "200ms"});
+  for (const size_t i : {0, 3}) EXPECT_TRUE(goes_within_ten_seconds(static_cast<pid_t>(reward(answers[i]))));
+  const auto child = static_cast<pid_t>(answers[1].at("notes").at("child").to_number<double>());
+  EXPECT_GT(child, 0);
+  EXPECT_TRUE(goes_within_ten_seconds(child)) << "a child that the reward has forked";
+}
+
+// Ids of the processes of tenon-worker below `parent`.
+std::vector<pid_t> workers_of(pid_t parent) {
+  std::vector<pid_t> out;
   for (const auto& entry : fs::directory_iterator("/proc")) {
     std::error_code error;
-    const fs::path program = fs::read_symlink(entry.path() / "exe", error);
-    std::ifstream environment(entry.path() / "cmdline");
-    std::string name;
-    std::getline(environment, name, '\0');
-    // Workers of other tests may run at the same time: only orphans are ours.
-    std::ifstream stat(entry.path() / "stat");
-    std::string text;
-    std::getline(stat, text);
-    if (!error && program.filename() == "tenon-worker" && text.find(") S 1 ") != std::string::npos)
-      left.insert(text);
+    if (fs::read_symlink(entry.path() / "exe", error).filename() != "tenon-worker" || error) continue;
+    std::ifstream file(entry.path() / "stat");
+    std::string stat;
+    std::getline(file, stat);
+    std::istringstream rest(stat.substr(std::min(stat.size(), stat.rfind(')') + 2)));
+    char state = 0;
+    pid_t of = 0;
+    if (rest >> state >> of && of == parent) out.push_back(std::stoi(entry.path().filename()));
   }
-  EXPECT_THAT(left, testing::IsEmpty());
+  return out;
+}
+
+TEST_F(Isolation, AWorkerGoesWithTenonWhateverItIsAt) {
+  for (const std::string at : {"at_start=hang", "at_start=nothing"}) {
+    { std::ofstream(dir_ / "rows.jsonl") << "{\"completion\": \"hang\"}\n"; }
+    const pid_t tenon = start([&] {
+      std::vector<std::string> words{"tenon",
+                                     "score",
+                                     "--reward",
+                                     "wild",
+                                     "--plugin-path",
+                                     TENON_WILD_PLUGIN,
+                                     "--timeout",
+                                     "10m",
+                                     "--set",
+                                     "isolation=process",
+                                     "--set",
+                                     at,
+                                     (dir_ / "rows.jsonl").string()};
+      std::vector<char*> arguments;
+      for (std::string& word : words) arguments.push_back(word.data());
+      return command_line(static_cast<int>(arguments.size()), arguments.data());
+    });
+    std::vector<pid_t> workers;
+    for (int i = 0; i < 1000 && workers.empty(); ++i) {
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+      workers = workers_of(tenon);
+    }
+    ASSERT_EQ(workers.size(), 1u) << at;
+    std::this_thread::sleep_for(std::chrono::milliseconds(200));  // it is at what it hangs at
+    ::kill(tenon, SIGKILL);
+    ::waitpid(tenon, nullptr, 0);
+    EXPECT_TRUE(goes_within_ten_seconds(workers[0])) << at;
+  }
 }
 
 TEST_F(Isolation, MistakesAreToldAsOfARewardInside) {
@@ -155,7 +234,7 @@ TEST_F(Isolation, MistakesAreToldAsOfARewardInside) {
   };
   const Outcome thrown = failed("at_start=throw");
   EXPECT_EQ(thrown.code, 2);
-  EXPECT_THAT(thrown.err, HasSubstr("at_start: as asked"));
+  EXPECT_THAT(thrown.err, HasSubstr("error: reward wild: at_start: as asked"));
   const Outcome crashed = failed("at_start=crash");
   EXPECT_NE(crashed.code, 0);
   EXPECT_THAT(crashed.err, AllOf(HasSubstr("killed by signal 11"), Not(HasSubstr("tenon was"))));
@@ -188,6 +267,33 @@ TEST_F(Isolation, OfWhatCannotHaveItIsAMistakeAtItsPlace) {
                                   "isolation=process", (dir_ / "rows.jsonl").string()});
   EXPECT_EQ(of_state.code, 2);
   EXPECT_THAT(of_state.err, HasSubstr("keeps state from step to step"));
+}
+
+// What was said of a sample by a process that died before it was through with it does not count.
+TEST_F(Isolation, NotesOfASampleThatIsJudgedAgainCountOnce) {
+  const LoadedPlugin& plugin = open_plugin(TENON_WILD_PLUGIN);
+  Spec spec;
+  spec.plugin = &plugin, spec.component = plugin.descriptor->components[1];
+  spec.name = "wild-batch", spec.isolated = true;
+  LoneComponents components(0, "zero");
+  const tenon_ref ref = components.create(spec, "rewards/0").ref();
+  Scoring scoring({{"wild-batch", 1, ref.self, static_cast<const tenon_reward_vt*>(ref.vt)}}, 1.0);
+  const std::string text = "acrashbb";
+  const std::vector<uint64_t> ids{0, 1, 2}, offsets{0, 1, 6, 8}, empty(4, 0);
+  tenon_reward_in in{};
+  in.struct_size = sizeof in;
+  in.n = 3, in.sample_id = ids.data(), in.group_id = ids.data();
+  in.completion = {text.data(), offsets.data(), 3};
+  in.prompt = in.meta_json = {text.data(), empty.data(), 3};
+  std::vector<double> total(3);
+  std::vector<uint8_t> valid(3);
+  tenon_scored out{sizeof out, 0, total.data(), valid.data(), nullptr, nullptr, nullptr};
+  scoring.score(nullptr, in, out);
+  EXPECT_EQ(valid, (std::vector<uint8_t>{1, 0, 1}));
+  EXPECT_EQ(total, (std::vector<double>{1, 0, 2}));
+  StepValues values;
+  scoring.flush(values);
+  EXPECT_EQ(values.take().first.at("reward/wild-batch/asked"), 1);
 }
 
 TEST(SpecText, IsReadBackBitForBit) {

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <tuple>
 
 #include "host/monotonic.h"
 #include "host/run_error.h"
@@ -119,15 +120,70 @@ TEST(Scoring, StopsWhenTooManyFailAndSaysWhy) {
   Scoring scoring({a.term("compiler")}, 0.2);
   StepValues values;
   score(scoring, 196);  // a quarter fails, but fewer than the window have been seen
-  EXPECT_NO_THROW(scoring.flush(values));
+  scoring.flush(values);
+  EXPECT_NO_THROW(scoring.check_full_window());
   score(scoring, 4);
+  scoring.flush(values);
   try {
-    scoring.flush(values);
+    scoring.check_full_window();
     FAIL() << "50 of 200 failed where 20 % are allowed";
   } catch (const RunError& e) {
     EXPECT_THAT(e.what(), testing::HasSubstr("50 of the last 200"));
     EXPECT_THAT(e.what(), testing::HasSubstr("50 times: compiler timed out: waited 10 s"));
   }
+}
+
+// The samples of a step in another order, and in other calls: nothing that is recorded is another.
+TEST(Scoring, TheOrderOfAStepsSamplesChangesNothing) {
+  struct ById {
+    static int32_t score(void*, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out,
+                         tenon_error*) {
+      for (uint64_t i = 0; i < in->n; ++i) {
+        const uint64_t id = in->sample_id[i];
+        out->reward[i] = 0.1 * static_cast<double>(id);
+        out->status[i] = id % 5 == 0 ? TENON_R_REFUSED : TENON_R_OK;
+        if (id % 5 == 0) out->reason(out->ctx, i, "five", 4);
+        out->note(out->ctx, i, "third", 1.0 / static_cast<double>(1 + id));
+      }
+      return TENON_OK;
+    }
+  };
+  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, ById::score};
+  const auto recorded = [&](const std::vector<std::vector<uint64_t>>& calls) {
+    Scoring scoring({{"a", 1, nullptr, &kTable}}, 1.0);
+    for (const std::vector<uint64_t>& ids : calls) {
+      tenon_reward_in in{};
+      in.struct_size = sizeof in;
+      in.n = ids.size(), in.sample_id = ids.data(), in.group_id = ids.data();
+      std::vector<double> total(ids.size());
+      std::vector<uint8_t> valid(ids.size());
+      tenon_scored out{sizeof out, 0, total.data(), valid.data(), nullptr, nullptr, nullptr};
+      scoring.score(nullptr, in, out);
+    }
+    StepValues values;
+    scoring.flush(values);
+    return std::tuple(values.take().first, scoring.window(), scoring.commonest_reasons());
+  };
+  const auto once = recorded({{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}});
+  EXPECT_EQ(recorded({{8, 9, 10, 11}, {4, 5, 6, 7}, {0, 1, 2, 3}}), once);
+  EXPECT_EQ(recorded({{4, 5, 6, 7, 0, 1, 2, 3}, {8, 9, 10, 11}}), once);
+  EXPECT_EQ(std::get<1>(once), "011110111101");
+}
+
+// All of a long step count, not its last samples alone.
+TEST(Scoring, AStepThatFailsAtItsBeginningHasFailed) {
+  Canned bad{{{1, TENON_R_CRASHED}}, "", 0};
+  Scoring scoring({bad.term("a")}, 0.5);
+  StepValues values;
+  score(scoring, 500);
+  bad.answers = {{1, TENON_R_OK}};
+  score(scoring, 300);
+  scoring.flush(values);
+  EXPECT_THROW(scoring.check_full_window(), RunError);
+  score(scoring, 200);
+  scoring.flush(values);
+  EXPECT_NO_THROW(scoring.check_full_window());
+  EXPECT_EQ(scoring.window().size(), 200u);
 }
 
 TEST(Scoring, TheWindowForgetsAndTravels) {
@@ -142,11 +198,13 @@ TEST(Scoring, TheWindowForgetsAndTravels) {
   fine.flush(values);
   EXPECT_EQ(fine.window().size(), 195u);
   score(fine, 5);
-  EXPECT_THROW(fine.flush(values), RunError);  // 30 of 200
+  fine.flush(values);
+  EXPECT_THROW(fine.check_full_window(), RunError);  // 30 of 200
   Scoring later({b.term("b")}, 0.1);
   later.set_window(std::string(30, '0') + std::string(160, '1'));
   score(later, 200);
-  EXPECT_NO_THROW(later.flush(values));
+  later.flush(values);
+  EXPECT_NO_THROW(later.check_full_window());
   EXPECT_EQ(later.window(), std::string(200, '1'));
 }
 

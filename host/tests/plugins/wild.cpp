@@ -13,13 +13,15 @@ namespace {
 
 using namespace tenon;
 
+pid_t child = 0;  // of the last "fork"
+
 double obey(std::string_view word) {
   if (word == "crash") raise(SIGSEGV);
   if (word == "abort") std::abort();
   if (word == "exit") std::exit(3);
   if (word == "hang")
     while (true) pause();
-  if (word == "fork" && fork() == 0)
+  if (word == "fork" && (child = fork()) == 0)
     while (true) pause();
   if (word == "print") std::puts("{\"reward\": 1000}");
   if (word == "nan") return std::nan("");
@@ -28,12 +30,24 @@ double obey(std::string_view word) {
       if (write(3, "what is this?", 13) < 0) break;
     while (true) pause();
   }
+  if (word == "half") {  // the head of a frame whose text never comes
+    const uint64_t head[] = {0x100000000 * 7 + 0x4e4e4554, 1000, 0, 0, 0};
+    if (write(3, head, sizeof head) > 0)
+      while (true) pause();
+  }
+  if (word == "shrink") return ftruncate(4, 0) == 0 ? -1 : 6;
+  if (word == "inherit")
+    return std::system("test ! -e /proc/self/fd/3 -a ! -e /proc/self/fd/4") == 0 ? 7 : -1;
   return static_cast<double>(word.size());
 }
 
 struct Wild {
   explicit Wild(Host h) : host(h), weight(h.f64("weight")) {
     if (h.str("at_start") == "crash") raise(SIGSEGV);
+    if (h.str("at_start") == "hang")
+      while (true) pause();
+    if (h.str("at_start") == "once" && access(h.str("flag").c_str(), F_OK) == 0) raise(SIGSEGV);
+    if (h.str("at_start") == "once") std::fclose(std::fopen(h.str("flag").c_str(), "w"));
     if (h.str("at_start") == "throw") throw Error(TENON_E_INVALID, "at_start: as asked");
     if (h.str("at_start") == "ignore") return;
     h.i64("count");
@@ -60,23 +74,29 @@ struct Wild {
     host.info("it is at " + std::string(s.completion));
     const double said = obey(s.completion);
     s.note("bytes", static_cast<double>(s.completion.size()));
+    if (s.completion == "fork") s.note("child", child);
     s.reason("obeyed: " + s.meta("why").value_or("no reason given"));
     return weight * said;
   }
   Host host;
   double weight;
 };
-constexpr const char* kAtStart[] = {"nothing", "crash", "throw", "ignore", nullptr};
-constexpr OptionTable kOptions{number("weight", "1", "Factor of the reward."),
-                               integer("count", "1", "Is read, and no more."),
-                               choice("at_start", kAtStart, "\"nothing\"", "What happens in create.")};
+constexpr const char* kAtStart[] = {"nothing", "crash", "throw", "ignore", "hang", "once", nullptr};
+constexpr OptionTable kOptions{
+    number("weight", "1", "Factor of the reward."), integer("count", "1", "Is read, and no more."),
+    choice("at_start", kAtStart, "\"nothing\"", "What happens in create."),
+    text("flag", "\"\"",
+         "Of at_start: once. A file that is made by the first create; the second then crashes.")};
 
 // Judges all of a call before it says anything.
 struct WildBatch {
   explicit WildBatch(Host) {}
   std::vector<RewardOutcome> operator()(const std::vector<Sample>& samples, const tenon_call*) const {
     std::vector<RewardOutcome> out;
-    for (const Sample& s : samples) out.push_back({TENON_R_OK, obey(s.completion), ""});
+    for (const Sample& s : samples) {
+      s.note("asked", 1);
+      out.push_back({TENON_R_OK, obey(s.completion), ""});
+    }
     return out;
   }
 };

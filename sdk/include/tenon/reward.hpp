@@ -33,8 +33,8 @@ struct Sample {
     if (out->reason != nullptr) out->reason(out->ctx, index, why.data(), why.size());
   }
 
-  // The sample is being judged from now on (true), or no longer (false): what lets the host name the one that takes long. The shims say it of each sample; a
-  // reward that judges a call at once may say it itself, from any thread.
+  // The sample is being judged from now on (true), or no longer (false): what lets the host name the one that takes long. RewardShim says it of each sample,
+  // BatchRewardShim only when it is over; a reward that judges a call at once may say itself when it begins, from any thread.
   void judging(bool begins) const {
     if (TENON_FN(out, tenon_reward_out, judging)) out->judging(out->ctx, index, begins ? 1 : 0);
   }
