@@ -125,7 +125,8 @@ class StageCheck {
     for (const char* trial : kTrials) {
       std::vector<RewardRow> samples;
       for (size_t i : left)
-        samples.push_back({begin + i, rows[i].prompt, trial,
+        samples.push_back({begin + i, rows[i].prompt,
+                           std::string(part_of(rows[i].prompt, trial, asked.rules.scope)),
                            rows[i].meta_json.empty() ? "{}" : rows[i].meta_json, std::vector<int32_t>(1, 0)});
       const std::vector<RewardAnswer> given = asked.reward->score(samples);
       answers.clear();

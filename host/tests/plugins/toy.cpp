@@ -204,7 +204,7 @@ struct ToyAlgorithm {
         silent(h.boolean("silent")),
         whole(h.boolean("whole")) {}
   tenon_algorithm_info info() const {
-    const uint32_t needs = TENON_NEEDS_GROUPS | (whole ? TENON_WHOLE_GROUPS : 0u);
+    const uint32_t needs = TENON_NEEDS_GROUPS | (whole ? uint32_t{TENON_WHOLE_GROUPS} : 0u);
     return {sizeof(tenon_algorithm_info), needs, TENON_TOKEN_MEAN, 0, 0};
   }
   double mean(const RolloutView& r, uint64_t group) const {
