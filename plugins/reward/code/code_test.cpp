@@ -176,6 +176,30 @@ TEST(Code, NoResultMakesARowUnusable) {
           {"runtime_error", python(raw + "def f(x): put(b'N' * 7)\n"), round}});
 }
 
+// Tests whose form hides the function under test: they judge what they mean, and nothing that they expect is told.
+TEST(Code, FormsOfAsserts) {
+  const auto check = [](const std::string& text) {
+    return R"({"entry_point": "f", "prompt": "", "test": )" + quote(text) + "}";
+  };
+  const std::string more = python("def f(x): return x + 1\n");
+  const std::string close =
+      R"x({"test_setup_code": "from math import isclose", "test_list": ["assert isclose(f(1), 41972)"]})x";
+  const std::string looks =
+      "import os\ndef f(x):\n    told = b''\n    for fd in range(3, 64):\n        try: told += os.pread(fd, "
+      "1 "
+      "<< 20, 0)\n        except OSError: pass\n    return 41971 + 1 if b'%d' % (41971 + 1) in told else 0\n";
+  expect({{"ok", more, check("def check(g):\n    assert g(1) == 2\n")},
+          {"ok", more, check("def check(candidate):\n    assert candidate(candidate(1)) == 3\n")},
+          {"ok", more, check("X = 1\ndef check(candidate):\n    assert candidate(X) == 2\n")},
+          {"ok", more,
+           check("from operator import *\ndef check(candidate):\n    assert candidate(add(1, 1)) == 3\n")},
+          {"wrong", python("def f(x): return x\n"), check("X = 1\ndef check(g):\n    assert g(X) == 2\n")},
+          {"ok", python("def f(x): return 41972.0\n"), close},
+          {"wrong", python(looks), close},
+          {"runtime_error", python("def f(x): return None\n"),
+           R"({"test_setup_code": "y = f(1) + 1", "test_list": ["assert f(y) == 3 and True"]})"}});
+}
+
 const std::string kCpp = "{\"declaration\": " +
                          quote("#include <vector>\nusing namespace std;\nint total(vector<int> values){\n") +
                          ", \"test\": " +
@@ -205,6 +229,7 @@ TEST(Code, ARowThatCanJudgeNothingDoesNotApplyWhateverTheCompletion) {
       R"({"test_list": ["assert f(1 == 2"]})",
       R"({"test_list": ["assert f(1) == 2"], "test_setup_code": "x = ("})",
       R"({"test_list": ["assert f(1) == 2"], "test_setup_code": "x = 1 / 0"})",
+      R"({"test_list": ["import no_such_module\nassert f(1) == 2"]})",
       R"({"test": "def check(f):\n    assert f(1) == 2", "prompt": "def f(x):\n"})",
       R"({"test": "def chek(f):\n    assert f(1) == 2", "prompt": "def f(x):\n", "entry_point": "f"})",
       R"({"test": "int main() { assert(f(1) == 2; }", "declaration": "#include <assert.h>\nint f(int x) {\n"})",
@@ -219,6 +244,14 @@ TEST(Code, ARowThatCanJudgeNothingDoesNotApplyWhateverTheCompletion) {
     EXPECT_EQ(verdicts[i].status, TENON_R_NOT_APPLICABLE) << rows[i].meta << "\n" << verdicts[i].why;
     EXPECT_FALSE(verdicts[i].why.empty());
   }
+}
+
+TEST(Code, WhatTheTestsThemselvesLackIsNoSolutionsFault) {
+  const auto verdicts = judge_rows(
+      usual(), {{"def f(x): return x", R"({"test_list": ["if f(1): import no_such_module"]})", ""},
+                {"def f(x): import no_such_module", R"({"test_list": ["assert f(1) == 2 and True"]})", ""}});
+  EXPECT_EQ(verdicts[0].status, TENON_R_NOT_APPLICABLE) << verdicts[0].why;
+  EXPECT_EQ(name_of(verdicts[1]), "runtime_error");
 }
 
 TEST(Code, SharesAndValues) {

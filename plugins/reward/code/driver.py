@@ -1,7 +1,7 @@
 # The Python side of reward `code`: a fork server that runs in the box with its modules imported. Each request is one child, which gives up what it
 # has, runs one program and ends. What the children of two kinds are told differs: those that run untrusted code never see an expected result.
 # SPDX-License-Identifier: Apache-2.0
-import array, ast, atexit, builtins, ctypes, errno, fcntl, gc, json, os, resource, select, signal, socket, struct, sys, threading, traceback, types
+import array, ast, atexit, builtins, ctypes, errno, fcntl, gc, importlib.util, json, os, resource, select, signal, socket, struct, sys, threading, traceback, types
 
 for _name in ("abc argparse base64 bisect calendar cmath collections collections.abc contextlib copy dataclasses datetime decimal enum fractions "
               "functools hashlib heapq inspect io itertools math numbers operator os.path queue random re secrets statistics string "
@@ -241,9 +241,11 @@ def read_answer(peer):
     raise CandidateFailed("what it answers is no value, or one of more than %d bytes" % (MAX_BYTES // 2))
 
 
-# A function that is called in the other process. Lists, dictionaries and sets that it changes in place change here too.
-def remote(peer, name):
+# A function that is called in the other process. Lists, dictionaries and sets that it changes in place change here too. asked: gets the names of what was
+# called.
+def remote(peer, name, asked):
     def call(*args, **kwargs):
+        asked.append(name)
         try:
             write_frame(peer, [name, list(args), kwargs])
         except OSError:  # the other end is closed
@@ -273,8 +275,8 @@ def remote(peer, name):
     return call
 
 
-# Names that a text uses and does not define.
-def free_names(tree):
+# Names that a text uses, and those that it defines.
+def names_of(tree):
     used, made = set(), set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Name):
@@ -287,11 +289,17 @@ def free_names(tree):
             made.add((node.asname or node.name).split(".")[0])
         elif isinstance(node, ast.ExceptHandler) and node.name:
             made.add(node.name)
+    return used, made
+
+
+# Names that a text uses and does not define.
+def free_names(tree):
+    used, made = names_of(tree)
     return used - made - set(dir(builtins))
 
 
 # What tests find around them: the prompt's definitions, the function under test, the row's setup.
-def prepare_tests(plan, namespace, peer):
+def prepare_tests(plan, namespace, peer, asked):
     if plan["prelude"]:
         try:
             exec(compile(plan["prelude"], "prompt.py", "exec"), namespace)
@@ -299,28 +307,31 @@ def prepare_tests(plan, namespace, peer):
             pass  # the prompt breaks off inside a function: its helpers are asked for in the other process
     entry = plan["entry"]
     if entry:
-        namespace["candidate"] = namespace[entry] = remote(peer, entry)
+        namespace["candidate"] = namespace[entry] = remote(peer, entry, asked)
     texts = ([plan["setup"]] if plan["setup"] else []) + plan["tests"]
     for text in texts:
         for name in free_names(ast.parse(text)):
-            namespace.setdefault(name, sys.modules[name] if name in sys.modules else remote(peer, name))
+            namespace.setdefault(name, sys.modules[name] if name in sys.modules else remote(peer, name, asked))
     if plan["setup"]:
         exec(compile(plan["setup"], "setup.py", "exec"), namespace)
 
 
 # Runs tests. fds: what to run {prelude, setup, entry, tests: [text…], all}, result, the candidate's socket. Answers one [outcome, text] each test.
 def child_test(request, fds):
-    plan, result, peer = decode(read_file(fds[0])), fds[1], fds[2]
+    plan, result, peer, asked = decode(read_file(fds[0])), fds[1], fds[2], []
     namespace = {"__name__": "tests", "__builtins__": builtins}
     try:
-        prepare_tests(plan, namespace, peer)
+        prepare_tests(plan, namespace, peer, asked)
     except CandidateFailed as error:
         write_frame(result, ["candidate", str(error)])
         return 0
     except EOFError:
         return 0
-    except BaseException as error:
-        write_frame(result, ["candidate" if hasattr(error, "of_candidate") else "unjudged", "before the tests: " + text_of(error)])
+    except CannotBeAsked as error:
+        write_frame(result, ["unjudged", str(error)])
+        return 0
+    except BaseException as error:  # after an answer of the solution's it may be that answer's doing
+        write_frame(result, ["candidate" if asked else "unjudged", "before the tests: " + text_of(error)])
         return 0
     for text in plan["tests"]:
         outcome = ["ok", ""]
@@ -330,6 +341,8 @@ def child_test(request, fds):
             outcome = ["candidate" if hasattr(error, "of_candidate") else "wrong", text_of(error)]
         except CannotBeAsked as error:
             outcome = ["unjudged", str(error)]
+        except ImportError as error:  # of the tests' own, where it is not the solution's
+            outcome = ["candidate" if hasattr(error, "of_candidate") else "unjudged", text_of(error)]
         except EOFError:
             outcome = ["gone", ""]
         except CandidateFailed as error:
@@ -346,16 +359,26 @@ class NotPlain(Exception):
     pass
 
 
-# `assert f(args) == constant`, `assert f(args)`, `assert not f(args)`: the text of the call, how it is judged, and the constant.
-def plain_assert(node, entry):
+class Renamed(ast.NodeTransformer):
+    def __init__(self, names):
+        self.names = names
+
+    def visit_Name(self, node):
+        return ast.Name(self.names.get(node.id, node.id), node.ctx)
+
+
+# `assert f(args) == constant`, `assert f(args)`, `assert not f(args)`: the text of the call, how it is judged, and the constant. names: what the function
+# under test is called in the tests, and its name; none: it may be any function but `others`, which the row defines.
+def plain_assert(node, names, others):
     def call_text(call):
         if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name)):
             raise NotPlain("not a call of a function by name")
+        if call.func.id in others or "*" in others or (names and call.func.id not in names):
+            raise NotPlain("a call of the tests' own function")  # the expected result may be among its arguments
         inside = {x.func.id for x in ast.walk(call) if isinstance(x, ast.Call) and isinstance(x.func, ast.Name)}
         if call.func.id in dir(builtins) and inside - set(dir(builtins)):
             raise NotPlain("a builtin around the function")  # without another function in it, it is the solution's own
-        name = entry if entry and call.func.id == "candidate" else call.func.id
-        return ast.unparse(ast.Call(ast.Name(name, ast.Load()), call.args, call.keywords))
+        return ast.unparse(Renamed(names).visit(call))
 
     test = node.test
     if isinstance(test, ast.Constant):
@@ -383,14 +406,25 @@ def plain_assert(node, entry):
     raise NotPlain("no call of a function by name")
 
 
+# A module that a text imports, be it in its function check, and that is not there; else empty.
+def missing_module(tree):
+    for node in tree.body + [x for f in tree.body if isinstance(f, ast.FunctionDef) and f.name == "check" for x in f.body]:
+        for name in [x.name for x in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []:
+            top = name.split(".")[0]
+            if top and top not in sys.modules and importlib.util.find_spec(top) is None:
+                return top
+    return ""
+
+
 # Why the row's tests can judge nothing, whatever the solution; empty where they may.
 def defect_of(plan):
     try:
         setup = ast.parse(plan["setup"], "the setup")
-        for text in plan["tests"]:
-            used = free_names(ast.parse(text + ("\ncheck(candidate)\n" if plan["check"] else ""), "the test"))
-            if plan["check"] and "check" in used:
-                return "the test defines no function check"
+        tests = [ast.parse(text + ("\ncheck(candidate)\n" if plan["check"] else ""), "the test") for text in plan["tests"]]
+        if plan["check"] and any("check" in free_names(tree) for tree in tests):
+            return "the test defines no function check"
+        for missing in filter(None, map(missing_module, [setup] + tests)):
+            return "they import %s, which is not there" % missing
     except (SyntaxError, ValueError, RecursionError) as error:
         return text_of(error)
     if not free_names(setup):  # it needs nothing of the solution's
@@ -401,30 +435,42 @@ def defect_of(plan):
     return ""
 
 
+# The statements of check(candidate), where they are all that the test's text has. names: gets the parameter's.
+def check_body(text, names):
+    check = [x for x in text if isinstance(x, ast.FunctionDef) and x.name == "check"]
+    if len(check) != 1 or len(check[0].args.args) != 1:
+        raise NotPlain("no single check function of one parameter")
+    parameter = check[0].args.args[0].arg
+    names[parameter] = names["candidate"]
+    beside = set().union(*(names_of(x)[1] for x in text if x is not check[0]))
+    if "*" in beside or beside & names_of(check[0])[0]:
+        raise NotPlain("something beside the check function that it uses")
+    return check[0].body
+
+
 # Takes asserts apart. fds: {entry, setup, tests, check}, result. Answers ["calls", calls], ["run", why] where the tests are to be run as they are, or
 # ["broken", why].
 def child_plan(request, fds):
     plan, result = decode(read_file(fds[0])), fds[1]
     entry, calls = plan["entry"], []
+    names = {entry: entry, "candidate": entry} if entry else {}
     defect = defect_of(plan)
     if defect:
         write_frame(result, ["broken", defect])
         return 0
     try:
+        others = names_of(ast.parse(plan["setup"]))[1]
         for text in plan["tests"]:
             body = ast.parse(text).body
             if plan["check"]:
-                check = [x for x in body if isinstance(x, ast.FunctionDef) and x.name == "check"]
-                if len(check) != 1 or any(isinstance(x, (ast.Import, ast.ImportFrom)) for x in body):
-                    raise NotPlain("no single check function")
-                body = check[0].body
+                body = check_body(body, names)
             found = []
             for node in body:
                 if isinstance(node, ast.Pass) or (isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)):
                     continue
                 if not isinstance(node, ast.Assert):
                     raise NotPlain("a statement that is no assert")
-                one = plain_assert(node, entry)
+                one = plain_assert(node, names, others)
                 if one is not None:
                     found.append(one)
             if not found:
