@@ -46,7 +46,7 @@ enum class Kind : uint8_t {
   kOpaque,  // cannot be evaluated (an integral, a limit, f(2)); name: how it is written; equal only to itself
   kTuple,   // ( , ): elements
   kBracketed,  // [a, b, …] of other than two elements
-  kList,       // a, b and c without brackets
+  kList,       // a, b and c without brackets; sub 1: with an "or", 2: with an "and" alone
   kSet,        // { , }
   kInterval,   // lo, hi; sub: bit 0 lo closed, bit 1 hi closed
   kUnion,

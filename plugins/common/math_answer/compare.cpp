@@ -33,11 +33,23 @@ namespace {
 
 // One of the ways to say the same: "none", "undefined", "all real numbers"; other words as they are.
 std::string meaning_of_words(std::string text) {
-  for (std::string_view none : {"no solution", "no solutions", "none", "empty", "empty set",
-                                "no real solution", "no real solutions", "no such"})
-    if (text == none) return "none";
+  for (std::string_view lead :
+       {"there is ", "there are ", "there exists ", "there exist ", "it has ", "equation has ", "system has ",
+        "this equation has ", "this system has ", "it is ", "answer is "})
+    if (text.starts_with(lead)) text.erase(0, lead.size());
+  for (std::string_view none : {"no solution", "none", "empty", "empty set", "no real solution", "no such",
+                                "no root", "no real root"})
+    if (text == none || text == std::string(none) + "s") return "none";
   for (std::string_view undefined : {"does not exist", "dne"})
     if (text == undefined) return "undefined";
+  for (std::string_view many : {"infinitely many", "infinite number of", "infinite"})
+    if (text == many || text == std::string(many) + " solutions") return "infinitely many";
+  for (std::string_view diverges : {"divergent", "diverges", "does not converge"})
+    if (text == diverges) return "diverges";
+  for (std::string_view converges : {"convergent", "converges"})
+    if (text == converges) return "converges";
+  if (text == "true") return "yes";
+  if (text == "false") return "no";
   for (std::string_view all :
        {"all reals", "all real numbers", "any real number", "all real", "real numbers"})
     if (text == all) return "all real numbers";
@@ -231,6 +243,18 @@ Outcome Comparer::lists(Ref g, Ref p) {
     }
     const bool relations = std::all_of(g.tree->children(g.id).begin(), g.tree->children(g.id).end(),
                                        [&](NodeId id) { return is_relation(g.tree->kind(id)); });
+    const auto one_unknown = [&](Ref list) {
+      const std::vector<Ref> all = items(list);
+      return std::all_of(all.begin(), all.end(), [&](Ref one) {
+        return one.child(0).kind() == all[0].child(0).kind() &&
+               compare(one.child(0), all[0].child(0)).equal();
+      });
+    };
+    if (relations && g.node().sub + p.node().sub == 3 && !(x && y && one_unknown(g))) {
+      // x > 2 and x < 3 is not x > 2 or x < 3; of x = 1 "and" x = 2 both are meant to be solutions.
+      const Outcome sets = real_sets(g, p);
+      return sets.equal() ? sets : Outcome{State::kDifferent, "the one says and, the other or"};
+    }
     if (policies_.list_order == 1) return in_order(g, p);
     const Outcome outcome = matched(items(g), items(p), true);
     if (outcome.equal() || !relations) return outcome;
@@ -241,11 +265,17 @@ Outcome Comparer::lists(Ref g, Ref p) {
     const Outcome sets = real_sets(g, p);
     return sets.equal() ? sets : Outcome{State::kDifferent, "a list and one relation"};
   }
+  // x > 2 and x < 3 is (2, 3).
+  const Ref list = a == Kind::kList ? g : p, other = a == Kind::kList ? p : g;
+  if (list.kind() == Kind::kList && other.kind() == Kind::kTuple && other.size() == 2 &&
+      is_relation(list.child(0).kind())) {
+    const Outcome sets = real_sets(g, p);
+    if (sets.equal()) return sets;
+  }
   // (1, 2) is a point or an open interval.
   if (is_set(a) || is_set(b)) {
     if (a == Kind::kList || b == Kind::kList) {
       // [3, 1] is a list in Python's brackets; so may [1, 3] be, but not as the gold.
-      const Ref list = a == Kind::kList ? g : p, other = a == Kind::kList ? p : g;
       const bool values = !is_relation(list.child(0).kind());
       if (closed_interval(other) && values &&
           (a == Kind::kList || order(g.child(0), g.child(1)).value_or(-1) > 0))

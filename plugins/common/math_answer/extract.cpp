@@ -137,10 +137,18 @@ std::optional<std::string> boxed(std::string_view s, const Policies& policies, b
     --last;
   std::string text(all[last].content);
   if (policies.boxes == 1) return text;
-  // Where the gold is one value, boxes that "or" stands between are guesses: none of them is the answer.
-  auto offers = [&](size_t i) { return lower(between(i)).find(" or ") != npos; };
-  for (size_t i = last; i > 0 && joins(between(i)) && (several || offers(i)); --i)
-    text = std::string(all[i - 1].content) + ", " + text;
+  // Where the gold is one value, boxes in a row that "or" or a mere comma stands between are guesses: none of them is the answer.
+  auto offers = [&](size_t i) {
+    const std::string words = lower(between(i));
+    return words.find(" or ") != npos ||
+           (words.find_first_of(",;") != npos && words.find_first_not_of(" $,;\\") == npos &&
+            all[i].content != all[i - 1].content);
+  };
+  size_t first = last;
+  bool guesses = false;
+  for (; first > 0 && joins(between(first)); --first) guesses = guesses || offers(first);
+  if (!several && !guesses) return text;
+  for (size_t i = last; i > first; --i) text = std::string(all[i - 1].content) + ", " + text;
   return text;
 }
 
@@ -234,6 +242,30 @@ bool changes_number(std::string_view words) {
     word.clear();
   }
   return false;
+}
+
+// Whether the words right before the number at `begin` make of it another number, or one of several: "is less than 42", "between 4 and 5", "3 or 4".
+bool is_qualified(std::string_view s, size_t begin) {
+  std::string_view before = s.substr(0, begin);
+  // Numbers that "and", "or" or "to" joins to this one.
+  for (std::string_view joint : {" and ", " or ", " to "})
+    while (before.ends_with(joint) && before.size() > joint.size() &&
+           is_digit(before[before.size() - joint.size() - 1])) {
+      if (joint != " and ") return true;
+      before.remove_suffix(joint.size());
+      while (!before.empty() && (is_digit(before.back()) || before.back() == '.' || before.back() == ','))
+        before.remove_suffix(1);
+    }
+  const size_t clause = before.find_last_of(".,;:=()\n");
+  if (clause != npos) before.remove_prefix(clause + 1);
+  // The last three words.
+  size_t words = 0, at = before.size();
+  while (at > 0 && words < 3) {
+    while (at > 0 && is_space(before[at - 1])) --at;
+    while (at > 0 && !is_space(before[at - 1])) --at;
+    ++words;
+  }
+  return changes_number(before.substr(at));
 }
 
 // Whether s goes on with the lower-case phrase at `at`, in letters of any case.
@@ -452,7 +484,7 @@ Found find_answer(std::string_view completion, const Policies& policies, bool se
     const size_t begin = whole.rfind('\n', number->first) == npos ? 0 : whole.rfind('\n', number->first) + 1;
     const size_t end = std::min(whole.find('\n', number->second), whole.size());
     const std::string_view around = whole.substr(begin, end - begin);
-    if (around.find_first_of("\\^{}") == npos)
+    if (around.find_first_of("\\^{}") == npos && !is_qualified(whole, number->first))
       found.candidates.emplace_back(whole.substr(number->first, number->second - number->first));
   }
   std::erase(found.candidates, std::string());

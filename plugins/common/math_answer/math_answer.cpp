@@ -79,6 +79,41 @@ NodeId with_sign(Tree& tree, NodeId id, bool plus) {
   return tree.add(Kind::kAdd, {children[0], right});
 }
 
+// 1, 2, …, 5 is 1, 2, 3, 4, 5: integers in equal steps; all else stays.
+std::vector<NodeId> without_dots(Tree& tree, std::vector<NodeId> all) {
+  auto value = [&](NodeId id) -> std::optional<Rational> {
+    const bool negative = tree.is(id, Kind::kNegate);
+    const NodeId number = negative ? tree.child(id, 0) : id;
+    if (!tree.is(number, Kind::kNumber) || !tree.number(number).value.is_integer()) return std::nullopt;
+    return negative ? tree.number(number).value.negated() : tree.number(number).value;
+  };
+  const auto dots = std::find_if(all.begin(), all.end(), [&](NodeId id) {
+    return tree.is(id, Kind::kOpaque) && tree[id].count == 0 && tree.name(id) == "...";
+  });
+  const size_t at = static_cast<size_t>(dots - all.begin());
+  if (dots == all.end() || at == 0 || at + 2 != all.size()) return all;
+  std::vector<Rational> before;
+  for (size_t i = 0; i < at; ++i) {
+    const auto one = value(all[i]);
+    if (!one) return all;
+    before.push_back(*one);
+  }
+  const auto last = value(all.back());
+  if (!last) return all;
+  const Rational step = at > 1 ? before[1] - before[0] : Rational(1);
+  for (size_t i = 1; i < at; ++i)
+    if (!(before[i] - before[i - 1] == step)) return all;
+  std::vector<Rational> between;
+  for (Rational next = before.back() + step; !(next == *last); next = next + step) {
+    if (between.size() >= 256 || step.is_zero()) return all;
+    between.push_back(next);
+  }
+  all.erase(all.begin() + static_cast<std::ptrdiff_t>(at));
+  for (size_t i = 0; i < between.size(); ++i)
+    all.insert(all.begin() + static_cast<std::ptrdiff_t>(at + i), tree.add_number({.value = between[i]}));
+  return all;
+}
+
 // a ± b is a + b and a − b; "x = 1, 2" is a list of values.
 NodeId normal_list(Tree& tree, NodeId root) {
   std::vector<NodeId> all;
@@ -101,6 +136,7 @@ NodeId normal_list(Tree& tree, NodeId root) {
         return tree.is(id, Kind::kRelation) || tree.is(id, Kind::kChain);
       }))
     all[0] = tree.child(all[0], 1);
+  if (all.size() > 2) all = without_dots(tree, std::move(all));
   if (all == children) return root;
   return tree.add(list ? tree[root].kind : Kind::kList, all, list ? tree[root].sub : 1);
 }
@@ -156,14 +192,17 @@ std::optional<Time> time_of(std::string_view s) {
     return value;
   };
   const int hours = number(2);
-  if (hours < 0 || hours > 24 || i >= s.size() || s[i] != ':') return std::nullopt;
-  ++i;
-  const size_t before = i;
-  const int minutes = number(2);
-  if (i - before != 2 || minutes > 59) return std::nullopt;
+  if (hours < 0 || hours > 24 || i >= s.size()) return std::nullopt;
+  int minutes = 0;
+  const bool has_minutes = s[i] == ':';
+  if (has_minutes) {
+    const size_t before = ++i;
+    minutes = number(2);
+    if (i - before != 2 || minutes > 59) return std::nullopt;
+  }
   std::string rest = normal_words(s.substr(i), false);
   std::erase(rest, ' ');
-  if (rest != "" && rest != "am" && rest != "pm") return std::nullopt;
+  if (rest != "am" && rest != "pm" && !(has_minutes && rest.empty())) return std::nullopt;
   return Time{hours * 60 + minutes, rest.empty() ? '\0' : rest[0]};
 }
 
@@ -199,7 +238,9 @@ std::optional<Choice> choice_of(std::string_view s) {
 // The letters of "A, C and F", "ACF", {A,C,F}; empty: it is something else.
 std::string letters_of(std::string_view s) {
   std::string letters;
-  for (char c : s) {
+  for (size_t i = 0; i < s.size(); ++i) {
+    if (s.substr(i).starts_with(" and ")) i += 4;
+    const char c = s[i];
     if (c >= 'A' && c <= 'Z')
       letters += c;
     else if (c != ',' && c != ' ' && c != '(' && c != ')' && c != ';' && c != '\\')
@@ -239,6 +280,15 @@ std::string words_alone(std::string_view plain) {
   return letters && plain.size() < 200 ? std::string(plain) : std::string();
 }
 
+// "There is no solution": of its words "is" is no sign of equality.
+bool is_statement(std::string_view plain) {
+  const std::string words = normal_words(plain.substr(0, 40), false);
+  for (std::string_view lead : {"there is no ", "there are no ", "it has no ", "equation has no ",
+                                "system has no ", "there are infinitely ", "there do not exist "})
+    if (words.starts_with(lead)) return !words_alone(plain).empty();
+  return false;
+}
+
 Prepared prepare(std::string_view text, const Policies& policies) {
   own_thread_caches();
   Prepared p;
@@ -255,6 +305,13 @@ Prepared prepare(std::string_view text, const Policies& policies) {
   p.plain = plain_text(p.text);
   p.time = time_of(p.plain);
   p.choice = choice_of(p.plain);
+  if (is_statement(p.plain)) {
+    Parsed parsed;
+    parsed.root = parsed.tree.add_named(Kind::kText, p.plain);
+    parsed.canonical = "words " + normal_words(p.plain, policies.text_case);
+    p.parsed = std::move(parsed);
+    return p;
+  }
   p.parsed = read(p.text, {}, policies, p.ambiguous, &p.error, &p.limit);
   if (!p.parsed && !p.limit) {
     // A comma that separates thousands nowhere may still separate elements.
@@ -281,6 +338,8 @@ std::vector<Parsed> other_readings(const Prepared& p, const Policies& policies, 
   if (policies.thousands_space) readings.push_back({.thousands_space = true});
   if (policies.decimal_comma == 1 || (policies.decimal_comma == 0 && !is_gold))
     readings.push_back({.thousands_comma = false, .decimal_comma = true});
+  if (!is_gold && p.text.find_first_of("Ej") != std::string::npos)
+    readings.push_back({.python_constants = true});
   for (const Reading& reading : readings) {
     bool ambiguous = false;
     auto parsed = read(p.text, reading, policies, ambiguous, nullptr, nullptr);
@@ -377,8 +436,10 @@ class Judge {
       if (content.parsed && g.parsed) return of(g, content);
     }
     const std::string a = letters_of(g.plain), b = letters_of(p.plain);
-    const bool one_is_a_list =
-        (g.plain.find(',') != std::string::npos) != (p.plain.find(',') != std::string::npos);
+    auto has = [](const Prepared& x, std::string_view what) {
+      return x.plain.find(what) != std::string::npos;
+    };
+    const bool one_is_a_list = has(g, ",") != has(p, ",") || has(g, " and ") != has(p, " and ");
     if (a.size() > 1 && b.size() > 1 && one_is_a_list) return said(a == b);
     return std::nullopt;
   }

@@ -58,7 +58,7 @@ NodeId Parser::answer() {
   std::vector<NodeId> all = elements(T::kEnd, T::kEnd);
   if (!at(T::kEnd)) fail("something is left over: " + peek().text);
   if (all.empty()) fail("empty");
-  return all.size() == 1 ? all[0] : tree_.add(Kind::kList, all, alternatives_ ? 1 : 0);
+  return all.size() == 1 ? all[0] : tree_.add(Kind::kList, all, alternatives_ ? 1 : conjunction_ ? 2 : 0);
 }
 
 bool Parser::at_separator() const {
@@ -82,6 +82,7 @@ std::vector<NodeId> Parser::elements(T close, T close2) {
     while (at_separator()) {  // ", and"
       const T kind = take().kind;
       alternatives_ = kind == T::kOr || kind == T::kUnion || alternatives_;
+      conjunction_ = kind == T::kAnd || conjunction_;
     }
   }
   return all;
@@ -371,6 +372,8 @@ NodeId Parser::postfix(NodeId base, bool) {
     } else if (at(T::kPercent)) {
       take();
       base = tree_.add(Kind::kPercent, {base});
+    } else if (is_ordinal_of(base)) {
+      take();
     } else if (at(T::kDegree)) {
       take();
       base = degrees(base);
@@ -383,11 +386,49 @@ NodeId Parser::postfix(NodeId base, bool) {
   }
 }
 
-// Of an angle, or of temperature: 25°C.
+// 12th, 1\text{st}: the ending says nothing, where it is the number's own.
+bool Parser::is_ordinal_of(NodeId base) const {
+  if (!is_word(peek()) || peek().text.size() != 2 || (peek().kind == T::kWord && peek().space)) return false;
+  const Token& before = t_[i_ > 0 ? i_ - 1 : 0];
+  if (before.kind != T::kNumber || !is_integer(base) || !all_digits(before.text)) return false;
+  const std::string_view digits = before.text;
+  const bool teen = digits.size() > 1 && digits[digits.size() - 2] == '1';
+  const char last = teen ? '0' : digits.back();
+  return peek().text == (last == '1' ? "st" : last == '2' ? "nd" : last == '3' ? "rd" : "th");
+}
+
+// Of an angle, with its minutes and seconds, or of temperature: 30° 15′ 20″, 25°C.
 NodeId Parser::degrees(NodeId base) {
+  if (is_integer(base) && at(T::kNumber) && all_digits(peek().text) && peek(1).kind == T::kPrime &&
+      peek(2).kind != T::kPrime) {
+    std::vector<NodeId> parts{base, tree_.add(Kind::kDivide, {number(), tree_.add_integer(60)})};
+    take();
+    if (at(T::kNumber) && all_digits(peek().text) && peek(1).kind == T::kPrime && peek(2).kind == T::kPrime) {
+      parts.push_back(tree_.add(Kind::kDivide, {number(), tree_.add_integer(3600)}));
+      take();
+      take();
+    }
+    return tree_.add(Kind::kDegree, {tree_.add(Kind::kAdd, parts)});
+  }
   if (at(T::kLetter) && (peek().text == "C" || peek().text == "F"))
     return tree_.add_named(Kind::kQuantity, "degrees " + take().text, {base});
   return tree_.add(Kind::kDegree, {base});
+}
+
+// The first letter of the word that follows; the others stay.
+NodeId Parser::first_letter() {
+  const std::string first = peek().text.substr(0, 1), rest = peek().text.substr(1);
+  Token& token = t_[i_];
+  token.text = rest;
+  token.space = false;
+  if (rest.size() == 1) {
+    const bool constant = rest == "e" || rest == "i";
+    token.kind = constant ? T::kConstant : T::kLetter;
+    token.value = static_cast<uint8_t>(rest == "e" ? Constant::kE : constant ? Constant::kI : Constant{});
+  }
+  return first == "e"   ? tree_.add_constant(Constant::kE)
+         : first == "i" ? tree_.add_constant(Constant::kI)
+                        : tree_.add_named(Kind::kSymbol, first);
 }
 
 NodeId Parser::exponent() {
@@ -395,18 +436,7 @@ NodeId Parser::exponent() {
   bool negative = false;
   if (at(T::kMinus) || at(T::kPlus)) negative = take().kind == T::kMinus;
   if (at(T::kWord) && peek().text.size() <= 3) {  // e^xe^y: one letter is above the line
-    const std::string first = peek().text.substr(0, 1), rest = peek().text.substr(1);
-    Token& token = t_[i_];
-    token.text = rest;
-    token.space = false;
-    if (rest.size() == 1) {
-      const bool constant = rest == "e" || rest == "i";
-      token.kind = constant ? T::kConstant : T::kLetter;
-      token.value = static_cast<uint8_t>(rest == "e" ? Constant::kE : constant ? Constant::kI : Constant{});
-    }
-    const NodeId letter = first == "e"   ? tree_.add_constant(Constant::kE)
-                          : first == "i" ? tree_.add_constant(Constant::kI)
-                                         : tree_.add_named(Kind::kSymbol, first);
+    const NodeId letter = first_letter();
     return negative ? tree_.add(Kind::kNegate, {letter}) : letter;
   }
   NodeId value = atom();

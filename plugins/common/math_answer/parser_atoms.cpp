@@ -127,17 +127,7 @@ NodeId Parser::letters() {
     return symbol(token.text);
   }
   if (policies_.number_words)
-    if (auto value = number_word(lower_case(token.text))) {
-      NodeId n = tree_.add_integer(*value);
-      // twenty-five
-      if (*value >= 20 && *value < 100 && at(T::kMinus) && peek(1).kind == T::kWord)
-        if (auto ones = number_word(lower_case(peek(1).text)); ones && *ones > 0 && *ones < 10) {
-          take();
-          take();
-          n = tree_.add_integer(*value + *ones);
-        }
-      return n;
-    }
+    if (auto value = number_of_words(token.text)) return tree_.add_number({.value = *value});
   // ab, abc: a product; longer words are words, and so are short ones of the language that no operator stands beside.
   if (token.text.size() <= 3 && (!is_plain_word(token.text) || between_operators())) {
     std::vector<NodeId> factors;
@@ -157,6 +147,30 @@ NodeId Parser::letters() {
   std::string words = token.text;
   while (at(T::kWord) || at(T::kText) || at(T::kLetter)) words += " " + take().text;
   return tree_.add_named(Kind::kText, words);
+}
+
+// The number that the word `first`, already taken, begins: with as many of the words behind it as belong to one.
+std::optional<Rational> Parser::number_of_words(const std::string& first) {
+  std::string words = lower_case(first);
+  std::optional<Rational> best = number_in_words(words);
+  if (!best) return best;
+  size_t taken = 0;
+  for (size_t k = 0; k < 24;) {
+    const bool hyphen = peek(k).kind == T::kMinus && !peek(k).space && !peek(k + 1).space;
+    const bool joint = hyphen || peek(k).kind == T::kAnd;
+    const size_t word = joint ? k + 1 : k;
+    const bool article = peek(word).kind == T::kLetter && peek(word).text == "a";
+    if (peek(word).kind != T::kWord && !article) break;
+    words += (hyphen ? "-" : joint ? " and " : " ") + lower_case(peek(word).text);
+    k = word + 1;
+    if (auto value = number_in_words(words)) {
+      best = value;
+      taken = k;
+    }
+  }
+  for (; taken > 0; --taken) take();
+  if (at(T::kNumber)) fail("two numbers side by side");
+  return best;
 }
 
 // What makes another function of f: f^{-1}(x), f''(x). Taken; empty where no bracket follows it.
@@ -236,7 +250,7 @@ NodeId Parser::text() {
   if (auto based = based_number(words, 0); based && words.find(' ') == std::string::npos) return *based;
   if (all_digits(words)) return tree_.add_number(number_of(words));
   if (policies_.number_words)
-    if (auto value = number_word(lower_case(words))) return tree_.add_integer(*value);
+    if (auto value = number_in_words(lower_case(words))) return tree_.add_number({.value = *value});
   if (words.size() == 1 && digit_value(words[0]) < 36) return symbol(words);
   while (at(T::kText) || at(T::kWord)) words += " " + take().text;
   return tree_.add_named(Kind::kText, words);
@@ -262,6 +276,22 @@ NodeId Parser::argument(const char* of) {
   return atom();
 }
 
+// What TeX takes as an argument of \frac: x of "x2", a of "ab".
+NodeId Parser::part_of_fraction(bool command) {
+  if (command && at(T::kLetter)) {
+    Token& token = t_[i_];
+    if (const size_t mark = token.text.find('_'); mark != std::string::npos) {
+      const NodeId letter = tree_.add_named(Kind::kSymbol, token.text.substr(0, mark));
+      token.kind = T::kNumber;
+      token.text.erase(0, mark + 1);
+      token.space = false;
+      return letter;
+    }
+  }
+  if (command && at(T::kWord) && peek().text.size() <= 3) return first_letter();
+  return argument("a fraction");
+}
+
 NodeId Parser::fraction() {
   const Token command = take();
   if (!command.command && at(T::kLParen)) {  // frac(1, 2)
@@ -270,8 +300,8 @@ NodeId Parser::fraction() {
       return tree_.add(Kind::kDivide, {tree_.child(both, 0), tree_.child(both, 1)});
     return tree_.add(Kind::kDivide, {both, argument("a fraction")});
   }
-  const NodeId top = argument("a fraction");
-  return tree_.add(Kind::kDivide, {top, argument("a fraction")});
+  const NodeId top = part_of_fraction(command.command);
+  return tree_.add(Kind::kDivide, {top, part_of_fraction(command.command)});
 }
 
 NodeId Parser::root() {
@@ -457,10 +487,19 @@ NodeId Parser::opaque() {
 NodeId Parser::accent() {
   const Token token = take();
   std::string name = token.text + " ";
-  if (token.value == 1) {  // \angle ABC, \triangle ABC
-    while (at(T::kLetter) || at(T::kWord)) name += take().text;
-    return symbol(name);
+  if (token.value == 1) {  // \angle ABC, \triangle{ABC}
+    const bool braces = accept(T::kLBrace);
+    std::string points;
+    while (at(T::kLetter) || at(T::kWord)) points += take().text;
+    if (braces) expect(T::kRBrace, "an angle's or a triangle's braces are not closed");
+    // The angle ABC is the angle CBA.
+    if (token.text == "angle" && points.size() == 3 && points[2] < points[0]) std::swap(points[0], points[2]);
+    return symbol(name + points);
   }
+  // The segment AB is called AB as well.
+  if (token.text == "overline" && at(T::kLBrace) && peek(1).kind == T::kWord && peek(2).kind == T::kRBrace &&
+      std::all_of(peek(1).text.begin(), peek(1).text.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
+    return brace_group();
   if (!accept(T::kLBrace)) {
     const Token t = take();
     if (t.kind != T::kLetter && t.kind != T::kConstant && t.kind != T::kNumber)

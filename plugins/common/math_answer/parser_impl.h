@@ -11,6 +11,8 @@ namespace tenon::math_answer {
 
 bool all_digits(std::string_view s);
 std::string lower_case(std::string_view s);
+// "one hundred and twenty-three", "two thirds", "two and a half", in small letters; nothing of all else.
+std::optional<Rational> number_in_words(std::string_view words);
 // Of 0–9, A–Z and a–z in a base up to 36; 99 of other characters.
 int digit_value(char c);
 
@@ -85,7 +87,9 @@ class Parser {
   NodeId power();
   NodeId postfix(NodeId base, bool after_operator);
   NodeId exponent();
+  NodeId first_letter();
   NodeId degrees(NodeId base);
+  bool is_ordinal_of(NodeId base) const;
   NodeId with_unit(NodeId value);
   std::string unit();
   std::optional<NodeId> second_quantity(NodeId first, const std::string& name);
@@ -109,11 +113,13 @@ class Parser {
   bool between_operators() const;
   bool at_list_in_brackets() const;
   std::string function_mark();
+  std::optional<Rational> number_of_words(const std::string& first);
   NodeId symbol(std::string name);
   std::string subscript();
   NodeId text();
   NodeId fraction();
   NodeId argument(const char* of);
+  NodeId part_of_fraction(bool command);
   NodeId root();
   NodeId binomial();
   NodeId function();
@@ -151,6 +157,7 @@ class Parser {
   int bars_ = 0;               // absolute values that are open in this group
   int groups_ = 0;             // brackets that are open
   bool alternatives_ = false;  // an "or" separates elements
+  bool conjunction_ = false;   // an "and" does
   bool no_colon_ = false;      // a colon ends the expression: inside of {x : …}
   bool no_function_ = false;   // inside of sin 2x: another function ends the argument
   bool no_union_ = false;      // after <: ∪ ends the relation, x < 1 ∪ x > 2

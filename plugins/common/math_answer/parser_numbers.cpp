@@ -55,6 +55,73 @@ int digit_value(char c) {
   return 99;
 }
 
+namespace {
+
+// "two hundred and five" as its words; an "and" counts behind hundred and thousand alone.
+std::optional<int64_t> cardinal(std::span<const std::string> words) {
+  int64_t total = 0, below = 0, least = 0;  // least: the last multiplier; the next must be smaller
+  bool any = false;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (word == "and") {
+      if (i == 0 || i + 1 == words.size() || (words[i - 1] != "hundred" && words[i - 1] != "thousand"))
+        return std::nullopt;
+      continue;
+    }
+    const auto value = number_word(word);
+    if (word == "million" || word == "billion" || (value && *value == 1000)) {
+      const int64_t factor = value ? 1000 : word == "million" ? 1000000 : 1000000000;
+      if (least != 0 && factor >= least) return std::nullopt;
+      total += (any && below > 0 ? below : 1) * factor;
+      least = factor;
+      below = 0;
+    } else if (!value) {
+      return std::nullopt;
+    } else if (*value == 100) {
+      if (below > 99) return std::nullopt;
+      below = std::max<int64_t>(below, 1) * 100;
+    } else {
+      const bool ones_of_tens = *value > 0 && *value < 10 && below % 100 >= 20 && below % 10 == 0;
+      if (below % 100 != 0 && !ones_of_tens) return std::nullopt;
+      if (any && *value == 0) return std::nullopt;
+      below += *value;
+    }
+    any = true;
+  }
+  if (!any) return std::nullopt;
+  return total + below;
+}
+
+}  // namespace
+
+std::optional<Rational> number_in_words(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (char c : text) {
+    if (c != ' ' && c != '-')
+      words.back() += c;
+    else if (!words.back().empty())
+      words.emplace_back();
+  }
+  if (words.size() > 16 || words.back().empty()) return std::nullopt;
+  const size_t n = words.size();
+  if (n == 1 && words[0] == "half") return Rational(1) / Rational(2);
+  // … and a half
+  if (n > 3 && words[n - 3] == "and" && words[n - 2] == "a") {
+    const auto whole = cardinal(std::span(words).first(n - 3));
+    const int64_t part = denominator_word(words[n - 1], true);
+    if (!whole || part == 0) return std::nullopt;
+    return Rational(*whole) + Rational(1) / Rational(part);
+  }
+  if (auto whole = cardinal(words)) return Rational(*whole);
+  if (n < 2) return std::nullopt;
+  const auto top =
+      words[0] == "a" && n == 2 ? std::optional<int64_t>(1) : cardinal(std::span(words).first(n - 1));
+  if (!top) return std::nullopt;
+  const int64_t below = denominator_word(words[n - 1], *top == 1);
+  if (below == 0) return std::nullopt;
+  return Rational(*top) / Rational(below);
+}
+
 Number number_of(std::string_view text) {
   Number n;
   int64_t exponent = 0;

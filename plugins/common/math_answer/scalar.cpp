@@ -480,7 +480,8 @@ bool Comparer::rounds_to(Ref value, const Decimal& decimal, bool half) {
   Environment env;
   if (const auto exact = exact_value(value, env, budget_)) return (*exact - decimal.value).abs() <= reach;
   Ball ball;
-  BallContext context{kFirstBits, !has_imaginary_unit(value), env, budget_};
+  const slong bits = decimal.significant > 30 ? kLastBits : kFirstBits;
+  BallContext context{bits, !has_imaginary_unit(value), env, budget_};
   if (ball_value(value, context, ball) != Evaluated::kValue || !ball.is_real()) return false;
   arb_t lo, hi;
   arb_init(lo);

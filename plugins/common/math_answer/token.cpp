@@ -281,7 +281,9 @@ class Scanner {
       return nested(words);
     std::string plain(words);
     std::replace(plain.begin(), plain.end(), '~', ' ');
-    push(T::kText, plain);
+    const bool goes_on = plain.ends_with(" and");  // 3\text{ hours and }20\text{ minutes}
+    push(T::kText, goes_on ? std::string_view(plain).substr(0, plain.size() - 4) : std::string_view(plain));
+    if (goes_on) push(T::kAnd);
   }
   static bool is_list_of_numbers(std::string_view words) {
     const size_t joint = std::min(words.find(" and "), words.find(" or "));
@@ -345,8 +347,8 @@ class Scanner {
   // The length of a separator of thousands at `at`, 0: there is none.
   size_t separator_at(size_t at) {
     const std::string_view rest = s_.substr(at);
-    for (std::string_view sure : {"{,}", ",\\!", "\\!,", "\\!", "\\,", ",\\,", "{,\\!}", ", \\!", ",\\! ",
-                                  ", \\! ", "\u202f", "\u2009", "\u00a0"})
+    for (std::string_view sure : {"{,}", ",\\!", "\\!,", "\\!,\\!", "\\!", "\\,", ",\\,", "{,\\!}", ", \\!",
+                                  ",\\! ", ", \\! ", "\u202f", "\u2009", "\u00a0"})
       if (rest.starts_with(sure) && digits_at(at + sure.size()) == 3) return sure.size();
     if (rest.starts_with(",") && digits_at(at + 1) == 3) {
       if (rest[1] == '0') return 1;  // no element of a list begins with zeros
@@ -419,6 +421,10 @@ class Scanner {
       if (run == "x" && space_ && last_is(T::kNumber) && s_.substr(end).starts_with(" 10^"))
         return push(T::kTimes);
       if (run == "U" && is_between_sets(end)) return push(T::kUnion);
+      if (is_python_constant(run[0], begin)) {
+        ambiguous_ = true;
+        if (reading_.python_constants) return letter(run == "E" ? "e" : "i");
+      }
       if (is_digit(peek()) && !(last_is(T::kNumber) && !space_)) {  // sympy's x1
         const size_t n = digits_at(i_);
         std::string name = std::string(run) + "_" + std::string(s_.substr(i_, n));
@@ -430,6 +436,10 @@ class Scanner {
     if (auto m = meaning_of_word(run)) return push(*m);
     if (split(run, begin)) return;
     push(T::kWord, run);
+  }
+  bool is_python_constant(char c, size_t at) const {
+    const char before = at > 0 ? s_[at - 1] : '\0';
+    return (c == 'E' && (before == '*' || peek() == '*')) || (c == 'j' && is_digit(before));
   }
   bool is_between_sets(size_t end) const {
     if (!last_is(T::kRParen) && !last_is(T::kRBracket) && !last_is(T::kRSet) && !last_is(T::kRBrace))

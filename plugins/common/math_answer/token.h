@@ -89,9 +89,10 @@ struct Token {
 
 // How an ambiguous text is read.
 struct Reading {
-  bool thousands_comma = true;   // 1,234 outside brackets is a number
-  bool decimal_comma = false;    // 3,14 is a number
-  bool thousands_space = false;  // 12 345 is a number
+  bool thousands_comma = true;    // 1,234 outside brackets is a number
+  bool decimal_comma = false;     // 3,14 is a number
+  bool thousands_space = false;   // 12 345 is a number
+  bool python_constants = false;  // E is e beside a star, and a j behind digits i: 2*E, 3j
 };
 
 // Ends with T::kEnd. Any bytes are allowed; what is not known becomes kUnknown. Throws LimitError.

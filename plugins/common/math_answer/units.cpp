@@ -209,7 +209,16 @@ bool is_lead_word(std::string_view word) {
   static const std::unordered_set<std::string_view> words = {
       "approximately", "about",         "approx", "exactly", "roughly", "Answer",
       "answer",        "Approximately", "About",  "Exactly", "approx."};
-  return words.contains(word);
+  static const std::unordered_set<std::string_view> phrases = {
+      "the answer is", "answer is", "the final answer is", "the value is", "the result is", "so",
+      "thus",          "hence",     "therefore",           "the answer",   "final answer"};
+  if (words.contains(word)) return true;
+  std::string phrase(word);
+  std::transform(phrase.begin(), phrase.end(), phrase.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  while (!phrase.empty() && (phrase.back() == ':' || phrase.back() == ',' || phrase.back() == ' '))
+    phrase.pop_back();
+  return phrases.contains(phrase);
 }
 
 bool is_plain_word(std::string_view word) {

@@ -502,4 +502,18 @@ std::optional<int> number_word(std::string_view word) {
   return found->second;
 }
 
+int denominator_word(std::string_view word, bool one) {
+  static const std::unordered_map<std::string_view, int> table = {
+      {"half", 2},     {"third", 3},      {"fourth", 4},      {"quarter", 4},      {"fifth", 5},
+      {"sixth", 6},    {"seventh", 7},    {"eighth", 8},      {"ninth", 9},        {"tenth", 10},
+      {"twelfth", 12}, {"twentieth", 20}, {"hundredth", 100}, {"thousandth", 1000}};
+  if (!one) {
+    if (word == "halves") return 2;
+    if (!word.ends_with('s')) return 0;
+    word.remove_suffix(1);
+  }
+  auto found = table.find(word);
+  return found == table.end() ? 0 : found->second;
+}
+
 }  // namespace tenon::math_answer
