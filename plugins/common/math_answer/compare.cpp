@@ -50,6 +50,12 @@ std::string meaning_of_words(std::string text) {
     if (text == converges) return "converges";
   if (text == "true") return "yes";
   if (text == "false") return "no";
+  if (text.starts_with("all real ") && text.size() > 10 && text[text.size() - 2] == ' ' &&
+      text.back() >= 'a' && text.back() <= 'z') {
+    text.resize(text.size() - 2);  // all real x, all real values of x
+    if (text.ends_with(" of")) text.resize(text.size() - 3);
+    if (text.ends_with(" values")) text.resize(text.size() - 7);
+  }
   for (std::string_view all :
        {"all reals", "all real numbers", "any real number", "all real", "real numbers"})
     if (text == all) return "all real numbers";
@@ -224,6 +230,21 @@ std::optional<std::vector<Ref>> Comparer::values_of_assignments(Ref list) const 
   return values;
 }
 
+// a = 1, b = 2 for (a, b) = (1, 2); no tree: it is something else.
+Ref Comparer::by_element(Ref relation) {
+  if (relation.kind() != Kind::kRelation || relation.node().sub != static_cast<uint8_t>(Relation::kEqual))
+    return {};
+  const Ref left = relation.child(0), right = relation.child(1);
+  if (left.kind() != Kind::kTuple || right.kind() != Kind::kTuple || left.size() != right.size()) return {};
+  Tree& tree = scratch_.emplace_back();
+  std::vector<NodeId> all;
+  for (uint32_t i = 0; i < left.size(); ++i)
+    all.push_back(tree.add(Kind::kRelation, {copied(left.child(i), tree), copied(right.child(i), tree)},
+                           static_cast<uint8_t>(Relation::kEqual)));
+  budget_.spend(tree.size());
+  return {&tree, tree.add(Kind::kList, all)};
+}
+
 Outcome Comparer::lists(Ref g, Ref p) {
   const Kind a = g.kind(), b = p.kind();
   auto ordered = [](Kind k) { return k == Kind::kTuple || k == Kind::kBracketed; };
@@ -262,6 +283,9 @@ Outcome Comparer::lists(Ref g, Ref p) {
     return sets.equal() ? sets : outcome;
   }
   if ((a == Kind::kList && is_relation(b)) || (b == Kind::kList && is_relation(a))) {
+    const Ref one = a == Kind::kList ? p : g;
+    if (const Ref each = by_element(one); each.tree != nullptr)
+      return a == Kind::kList ? lists(g, each) : lists(each, p);
     const Outcome sets = real_sets(g, p);
     return sets.equal() ? sets : Outcome{State::kDifferent, "a list and one relation"};
   }
@@ -299,6 +323,11 @@ Outcome Comparer::lists(Ref g, Ref p) {
     }
     return {State::kDifferent, "one element and several"};
   }
+  // {(1, 2)} is the one point (1, 2).
+  if (a == Kind::kSet && g.size() == 1 && ordered(b) && ordered(g.child(0).kind()))
+    return compare(g.child(0), p);
+  if (b == Kind::kSet && p.size() == 1 && ordered(a) && ordered(p.child(0).kind()))
+    return compare(g, p.child(0));
   if (a == Kind::kSet || b == Kind::kSet) {
     if (ordered(a) || ordered(b)) {
       const bool list_like = a == Kind::kBracketed || b == Kind::kBracketed;

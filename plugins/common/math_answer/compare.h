@@ -70,6 +70,7 @@ class Comparer {
   Outcome lists(Ref g, Ref p);
   std::vector<Ref> items(Ref e) const;
   std::optional<std::vector<Ref>> values_of_assignments(Ref list) const;
+  Ref by_element(Ref relation);
   Outcome note(Outcome outcome, const char* step);
 
   // scalar.cpp: values

@@ -349,6 +349,9 @@ NodeId Parser::postfix(NodeId base, bool) {
       } else if (lone && mark.kind == T::kText &&
                  (mark.text == "th" || mark.text == "st" || mark.text == "nd" || mark.text == "rd")) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();  // 5^{\text{th}}
+      } else if (lone && tree_.is(base, Kind::kMatrix) && (mark.text == "T" || mark.text == "t")) {
+        for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
+        base = transposed(base);
       } else {
         base = tree_.add(Kind::kPower, {base, exponent()});
       }

@@ -381,6 +381,14 @@ NodeId Parser::function() {
                               (static_cast<int>(Function::kArcsin) - static_cast<int>(Function::kSin)));
     power = kNone;
   }
+  if (f == Function::kDet && tree_.is(argument, Kind::kMatrix)) {
+    const size_t columns = tree_[argument].sub;
+    const std::vector<NodeId> cells(tree_.children(argument).begin(), tree_.children(argument).end());
+    if (columns <= 4 && cells.size() == columns * columns) {
+      const NodeId value = determinant(cells, columns);
+      return power == kNone ? value : tree_.add(Kind::kPower, {value, power});
+    }
+  }
   const NodeId value = made(f, arguments);
   return power == kNone ? value : tree_.add(Kind::kPower, {value, power});
 }
@@ -500,6 +508,16 @@ NodeId Parser::accent() {
   if (token.text == "overline" && at(T::kLBrace) && peek(1).kind == T::kWord && peek(2).kind == T::kRBrace &&
       std::all_of(peek(1).text.begin(), peek(1).text.end(), [](char c) { return c >= 'A' && c <= 'Z'; }))
     return brace_group();
+  // The conjugate of a number that is written out.
+  if (token.text == "overline" && at(T::kLBrace)) {
+    bool sum = false, imaginary = false;
+    for (size_t k = 1; peek(k).kind != T::kRBrace && peek(k).kind != T::kEnd; ++k) {
+      sum = sum || peek(k).kind == T::kPlus || peek(k).kind == T::kMinus;
+      imaginary =
+          imaginary || (peek(k).kind == T::kConstant && peek(k).value == static_cast<uint8_t>(Constant::kI));
+    }
+    if (sum && imaginary) return made(Function::kConjugate, {brace_group()});
+  }
   if (!accept(T::kLBrace)) {
     const Token t = take();
     if (t.kind != T::kLetter && t.kind != T::kConstant && t.kind != T::kNumber)
@@ -568,8 +586,28 @@ NodeId Parser::brace_group() {
   return all.size() == 1 ? all[0] : tree_.add(Kind::kSet, all);
 }
 
+// \left\{ \begin{array} … \end{array} \right. is a system, not a set.
+bool Parser::at_system() const {
+  if (!at(T::kLSet) || peek(1).kind != T::kBegin || peek(1).text != "array") return false;
+  size_t end = i_ + 2;
+  while (end < t_.size() && t_[end].kind != T::kEnd_ && t_[end].kind != T::kBegin) ++end;
+  if (end + 1 >= t_.size() || t_[end].kind != T::kEnd_) return false;
+  const T next = t_[end + 1].kind;
+  return next != T::kRSet && next != T::kRBrace && next != T::kComma;
+}
+
 NodeId Parser::set() {
   Deeper deeper(*this);
+  if (at_system()) {
+    take();
+    t_[i_].text = "cases";
+    for (size_t k = i_;; ++k)
+      if (t_[k].kind == T::kEnd_) {
+        t_[k].text = "cases";
+        break;
+      }
+    return matrix();
+  }
   take();
   const Inside inside(*this);
   no_colon_ = true;

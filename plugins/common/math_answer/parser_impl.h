@@ -131,12 +131,14 @@ class Parser {
   NodeId bracketed();
   NodeId brace_group();
   NodeId set();
+  bool at_system() const;
   NodeId set_builder(NodeId head);
   bool mentioned(NodeId symbol, std::span<const NodeId> parts) const;
   NodeId bars();
   NodeId floor_or_ceiling();
   NodeId matrix();
   NodeId determinant(std::span<const NodeId> cells, size_t n);
+  NodeId transposed(NodeId matrix);
   NodeId call();
   NodeId matrix_of_lists(NodeId list);
   NodeId made(Function f, std::span<const NodeId> arguments) {

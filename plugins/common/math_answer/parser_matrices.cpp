@@ -46,6 +46,16 @@ NodeId Parser::matrix() {
   return name == "vmatrix" ? made(Function::kDet, {value}) : value;
 }
 
+NodeId Parser::transposed(NodeId matrix) {
+  const std::vector<NodeId> cells(tree_.children(matrix).begin(), tree_.children(matrix).end());
+  const size_t columns = tree_[matrix].sub, rows = cells.size() / columns;
+  if (rows > 255) throw LimitError("more than 255 columns");
+  std::vector<NodeId> turned;
+  for (size_t c = 0; c < columns; ++c)
+    for (size_t r = 0; r < rows; ++r) turned.push_back(cells[r * columns + c]);
+  return tree_.add(Kind::kMatrix, turned, static_cast<uint8_t>(rows));
+}
+
 // By the first row, of up to four rows.
 NodeId Parser::determinant(std::span<const NodeId> cells, size_t n) {
   if (n == 1) return cells[0];
