@@ -50,7 +50,7 @@ std::string meaning_of_words(std::string text) {
     if (text == converges) return "converges";
   if (text == "true") return "yes";
   if (text == "false") return "no";
-  if (text.starts_with("all real ") && text.size() > 10 && text[text.size() - 2] == ' ' &&
+  if (text.starts_with("all real ") && text.size() >= 10 && text[text.size() - 2] == ' ' &&
       text.back() >= 'a' && text.back() <= 'z') {
     text.resize(text.size() - 2);  // all real x, all real values of x
     if (text.ends_with(" of")) text.resize(text.size() - 3);

@@ -345,7 +345,7 @@ std::optional<std::string_view> after_phrase(std::string_view s) {
 
 // A sentence ends at a full stop before a blank that is no number's, and where its reason begins.
 std::string_view sentence(std::string_view s) {
-  for (std::string_view reason : {" because ", " since ", " as required"})
+  for (std::string_view reason : {" because ", " since ", " as required", ", as "})
     if (const size_t at = s.find(reason); at != npos) s = s.substr(0, at);
   for (size_t i = 0; i + 1 < s.size(); ++i)
     if (s[i] == '.' && is_space(s[i + 1]) && (i < 2 || !(s[i - 2] == '.' && is_letter(s[i - 1]))))

@@ -352,6 +352,8 @@ NodeId Parser::postfix(NodeId base, bool) {
       } else if (lone && tree_.is(base, Kind::kMatrix) && (mark.text == "T" || mark.text == "t")) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
         base = transposed(base);
+      } else if (!braces && tree_.is(base, Kind::kTuple) && mark.text == "T") {
+        take();  // a vector, whichever way it stands
       } else {
         base = tree_.add(Kind::kPower, {base, exponent()});
       }

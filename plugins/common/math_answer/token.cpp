@@ -553,6 +553,9 @@ class Scanner {
       case '.':
         // The full stop of a sentence says nothing; one inside of an answer would.
         if (trimmed(s_.substr(i_)).find_first_not_of("$*\")") == std::string_view::npos) return;
+        if (environments_ > 0 &&
+            (trimmed(s_.substr(i_)).starts_with("\\\\") || trimmed(s_.substr(i_)).starts_with("\\end")))
+          return;
         return push(T::kUnknown, ".");
       case '"':
         space_ = true;
