@@ -282,6 +282,7 @@ std::string words_alone(std::string_view plain) {
 
 // "There is no solution": of its words "is" is no sign of equality.
 bool is_statement(std::string_view plain) {
+  if (plain.size() < 9 || !is_letter(plain[0]) || !is_letter(plain[1])) return false;
   const std::string words = normal_words(plain.substr(0, 40), false);
   for (std::string_view lead : {"there is no ", "there are no ", "it has no ", "equation has no ",
                                 "system has no ", "there are infinitely ", "there do not exist "})
@@ -358,6 +359,15 @@ bool is_several(const Prepared& p) {
   if (!p.parsed) return false;
   const Kind kind = p.parsed->tree.kind(p.parsed->root);
   return kind == Kind::kList || kind == Kind::kSet;
+}
+
+// Words, or a value with words behind a comma: "x = 2, as desired".
+bool is_prose(const Parsed& parsed) {
+  const Tree& tree = parsed.tree;
+  if (tree.is(parsed.root, Kind::kText)) return true;
+  if (!tree.is(parsed.root, Kind::kList)) return false;
+  const auto all = tree.children(parsed.root);
+  return !tree.is(all.front(), Kind::kText) && tree.is(all.back(), Kind::kText);
 }
 
 class Judge {
@@ -546,7 +556,7 @@ Result judge(const Gold& gold, std::string_view completion, const Policies& poli
     std::optional<Prepared> best;
     for (const std::string& candidate : found.candidates) {
       Prepared p = prepare(candidate, policies);
-      const bool prose = p.parsed && p.parsed->tree.is(p.parsed->root, Kind::kText);
+      const bool prose = p.parsed && is_prose(*p.parsed);
       const bool readable = p.parsed || p.choice || p.time;
       // Prose is an answer only where nothing better follows.
       if (readable && !prose) {
