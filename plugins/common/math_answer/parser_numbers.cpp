@@ -95,6 +95,10 @@ std::optional<int64_t> cardinal(std::span<const std::string> words) {
 }  // namespace
 
 std::optional<Rational> number_in_words(std::string_view text) {
+  const std::string_view first = text.substr(0, text.find_first_of(" -"));
+  const bool begins =
+      number_word(first) || first == "half" || first == "a" || first == "million" || first == "billion";
+  if (!begins) return std::nullopt;
   std::vector<std::string> words(1);
   for (char c : text) {
     if (c != ' ' && c != '-')

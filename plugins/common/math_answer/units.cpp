@@ -213,6 +213,7 @@ bool is_lead_word(std::string_view word) {
       "the answer is", "answer is", "the final answer is", "the value is", "the result is", "so",
       "thus",          "hence",     "therefore",           "the answer",   "final answer"};
   if (words.contains(word)) return true;
+  if (word.size() > 24) return false;
   std::string phrase(word);
   std::transform(phrase.begin(), phrase.end(), phrase.begin(),
                  [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
