@@ -59,14 +59,14 @@ class Attendance {
   }
 
  private:
-  // Kills all that have not ended; the reason is that of all of them, or nobody's.
+  // Kills all that have not ended, for that reason.
   void kill(bool Outcome::*reason) {
     if (killed_) return;
     killed_ = true;
     killed_at_ = Clock::now();
     for (size_t k = 0; k < status_.size(); ++k) {
       if (ended_[k]) continue;
-      if (reason != nullptr) outcomes_[k].*reason = true;
+      outcomes_[k].*reason = true;
       shutdown(status_[k]->get(), SHUT_WR);
     }
   }
@@ -96,7 +96,7 @@ class Attendance {
         recv(status_[k]->get(), &o.report, sizeof o.report, 0) == static_cast<ssize_t>(sizeof o.report);
     o.wall_seconds = seconds_since(begin_);
     ended_[k] = true;
-    if (status_.size() > 1) kill(nullptr);
+    if (status_.size() > 1) kill(&Outcome::stopped);
   }
 
   const std::vector<Fd*>& status_;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sandbox/cgroup.h"
 
+#include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -131,7 +132,8 @@ Cgroups make_cgroups(uint64_t memory, uint64_t processes, const CgroupSystem& sy
 }
 
 void remove_cgroups(const Cgroups& groups) {
-  for (const std::string& folder : groups.folders) rmdir(folder.c_str());
+  for (const std::string& folder : groups.folders)
+    for (int tries = 0; rmdir(folder.c_str()) != 0 && errno == EBUSY && tries < 2000; ++tries) usleep(1000);
 }
 
 }  // namespace tenon::sandbox

@@ -23,6 +23,7 @@ struct CgroupSystem {
 // Makes groups below the process's own, with the limits given in bytes and processes (0: none): of version 2 where it has both controllers, else of version
 // 1. Swap is not to be used. What cannot be had is left out and said in the description.
 Cgroups make_cgroups(uint64_t memory, uint64_t processes, const CgroupSystem& system = {});
+// Waits up to 2 s each for processes that were killed to leave them. What is not there is no error.
 void remove_cgroups(const Cgroups& groups);
 
 }  // namespace tenon::sandbox

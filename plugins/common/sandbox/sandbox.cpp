@@ -15,9 +15,9 @@
 #include <sys/wait.h>
 
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 
-#include "sandbox/cgroup.h"
 #include "sandbox/program.h"
 #include "sandbox/seccomp.h"
 
@@ -186,8 +186,8 @@ std::unique_ptr<Sandbox> Sandbox::build(const BoxSetup& setup, Layer layer, bool
   config.shared_bytes = setup.shared_bytes;
   config.read_only = setup.read_only;
   config.run_filter = run_filter();
-  config.build_filter = build_filter();
-  Cgroups groups;
+  config.build_filter = build_filter(has_namespaces(layer) || config.user != 0);
+  Cgroups& groups = box->groups_;
   if (cgroups) groups = make_cgroups(setup.memory, setup.processes);
   config.cgroups = groups.folders;
   if (!has_namespaces(layer)) {
@@ -215,7 +215,6 @@ std::unique_ptr<Sandbox> Sandbox::build(const BoxSetup& setup, Layer layer, bool
   if (!up) {
     why = drain(box->errors_.get());
     if (why.empty()) why = "the box did not start";
-    remove_cgroups(groups);
     return nullptr;
   }
   box->description_ = {
@@ -272,6 +271,10 @@ Sandbox::~Sandbox() {
   if (pid_ > 0)
     while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
+  // The box clears up behind itself, unless it was killed.
+  remove_cgroups(groups_);
+  std::error_code ignored;
+  if (!temporary_.empty()) std::filesystem::remove_all(temporary_, ignored);
 }
 
 bool Sandbox::is_there() const {

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "sandbox/cgroup.h"
 #include "sandbox/fd.h"
 #include "sandbox/protocol.h"
 
@@ -40,6 +41,7 @@ struct Outcome {
   bool reported = false;  // its end is known; otherwise the box itself failed
   JobReport report;
   bool timed_out = false;     // killed at the wall-clock limit
+  bool stopped = false;       // killed because another one had ended
   bool output_limit = false;  // killed for what it wrote
   double wall_seconds = 0;
 };
@@ -89,6 +91,7 @@ class Sandbox {
   Layer layer_ = Layer::kSeccomp;
   std::vector<std::string> description_;
   std::string temporary_;  // where there are no namespaces
+  Cgroups groups_;
   std::mutex mutex_;
   Fd control_, errors_, program_;
   int pid_ = -1;

@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <memory>
@@ -262,7 +263,6 @@ constexpr const char* kBuildBesides[] = {"fork",
                                          "sched_setaffinity",
                                          "msync",
                                          "getpriority",
-                                         "socketpair",
                                          "sendto",
                                          "recvfrom",
                                          "sendmsg",
@@ -370,15 +370,24 @@ std::string run_filter() {
   return f.bytes();
 }
 
-std::string build_filter() {
+std::string build_filter(bool may_change_modes) {
+  const auto is_of_modes = [](std::string_view name) {
+    return name == "chmod" || name == "fchmodat" || name == "utime" || name == "utimes" || name == "utimensat";
+  };
   Filter f;
   common(f);
-  for (const char* name : kBuildBesides) f.allow(name);
-  for (const char* name : kRefused) {
-    bool allowed = false;
-    for (const char* other : kBuildBesides) allowed |= std::string_view(name) == other;
-    if (!allowed) f.refuse(name);
+  for (const char* name : kBuildBesides)
+    if (may_change_modes || !is_of_modes(name)) f.allow(name);
+  for (std::string_view name : kRefused) {
+    bool allowed = name == "socketpair";
+    for (const char* other : kBuildBesides) allowed |= name == other && (may_change_modes || !is_of_modes(name));
+    if (!allowed) f.refuse(name.data());
   }
+  // Of a pair of datagram sockets each may send to any address.
+  constexpr uint64_t kType = 0xf;
+  f.allow("socketpair", {masked(1, kType, SOCK_STREAM)});
+  for (uint64_t type : {SOCK_DGRAM, SOCK_RAW, SOCK_RDM, SOCK_SEQPACKET})
+    f.refuse("socketpair", {masked(1, kType, type)});
   refuse_rest(f);
   f.allow("open");
   f.allow("openat");

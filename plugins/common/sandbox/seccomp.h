@@ -10,7 +10,8 @@ namespace tenon::sandbox {
 // (a socket, a file to write, a new process) fails with EPERM; everything else kills the process. Throws std::runtime_error.
 std::string run_filter();
 
-// For Policy::kBuild: processes and files besides.
-std::string build_filter();
+// For Policy::kBuild: processes and files besides. may_change_modes: modes and times of files by path, which Landlock does not restrict: only where no file
+// of the judge's can be reached or changed.
+std::string build_filter(bool may_change_modes);
 
 }  // namespace tenon::sandbox

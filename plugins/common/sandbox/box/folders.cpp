@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -30,8 +31,11 @@ void remove_folder(const std::string& path) {
           const std::string child = below->d_name;
           if (child == "." || child == "..") continue;
           if (unlinkat(dirfd(inner), child.c_str(), 0) == 0) continue;
-          again |= renameat(dirfd(inner), child.c_str(), top,
-                            (".removed-" + std::to_string(moved++)).c_str()) == 0;
+          int rc = 0;
+          do rc = renameat2(dirfd(inner), child.c_str(), top, (".removed-" + std::to_string(moved++)).c_str(),
+                            RENAME_NOREPLACE);
+          while (rc != 0 && errno == EEXIST);  // a name that the program has taken itself
+          again |= rc == 0;
         }
         closedir(inner);
       }

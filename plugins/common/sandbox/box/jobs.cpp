@@ -65,7 +65,13 @@ JobReport report_of(int status, const rusage& used) {
 std::vector<int> park(const std::vector<int>& fds) {
   std::vector<int> parked;
   for (int fd : fds) parked.push_back(fcntl(fd, F_DUPFD_CLOEXEC, kParkedFds));
-  close_range(0, kParkedFds - 1, 0);
+  unsigned from = 0;  // they rise, for each is the lowest that is free
+  for (int fd : parked) {
+    if (fd < 0) continue;
+    if (static_cast<unsigned>(fd) > from) close_range(from, static_cast<unsigned>(fd) - 1, 0);
+    from = static_cast<unsigned>(fd) + 1;
+  }
+  close_range(from, ~0U, 0);
   return parked;
 }
 
@@ -94,6 +100,7 @@ std::vector<int> park(const std::vector<int>& fds) {
   if (config.layer != Layer::kSeccomp)
     if (int error = restrict_files(config, writable)) fail(status, BoxStep::kLandlock, error);
   if (int error = drop_privileges(config)) fail(status, BoxStep::kPrivileges, error);
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);  // changing ids has cleared it
   if (filtered)
     if (int error = load_filter(filter)) fail(status, BoxStep::kFilter, error);
   if (m.job.exec_fd)
