@@ -263,14 +263,19 @@ NodeId Parser::mixed_or_product(NodeId left, bool left_is_integer) {
       take();
       const NodeId bottom = number();
       if (!is_integer(top) || !is_integer(bottom)) fail("two numbers side by side");
-      return tree_.add(Kind::kAdd, {left, tree_.add(Kind::kDivide, {top, bottom})});
+      return postfix(tree_.add(Kind::kAdd, {left, tree_.add(Kind::kDivide, {top, bottom})}), false);
     }
     if (at(T::kFrac) || at(T::kFraction)) {
-      const NodeId part = power();
+      NodeId part = power();
+      // The sign behind 41\frac{2}{3}\% belongs to all of it.
+      const Kind sign = tree_.kind(part);
+      const bool has_sign = sign == Kind::kPercent || sign == Kind::kDegree;
+      if (has_sign) part = tree_.child(part, 0);
       const bool proper = tree_.is(part, Kind::kDivide) && is_integer(tree_.child(part, 0)) &&
                           is_integer(tree_.child(part, 1)) &&
                           tree_.number(tree_.child(part, 0)).value < tree_.number(tree_.child(part, 1)).value;
-      return tree_.add(proper ? Kind::kAdd : Kind::kMul, {left, part});
+      const NodeId value = tree_.add(proper ? Kind::kAdd : Kind::kMul, {left, part});
+      return has_sign ? tree_.add(sign, {value}) : value;
     }
   }
   if (at(T::kNumber) && t_[i_ - 1].kind == T::kNumber) fail("two numbers side by side");
