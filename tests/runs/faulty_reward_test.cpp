@@ -49,7 +49,8 @@ components:
 pipeline:
   - {name: base, use: pretrain, model: policy, data: sums, steps: 60, batch: 16, optimizer: {use: adamw, learning_rate: 0.01}}
   - {name: zero, use: rl, from: base, data: sums, rewards: [{of: correct}], prompts: 4, group_size: 8, steps: 2,
-     max_new_tokens: 6, optimizer: {use: adamw, learning_rate: 0.01}}
+     max_new_tokens: 6, overlap_rewards: false,  # the reward counts its calls
+     optimizer: {use: adamw, learning_rate: 0.01}}
 )";
     const std::string shell = "cd '" + dir_.string() + "' && FAULTY_COUNT='" + name +
                               ".count' '" TENON_PROGRAM "' run " + name + ".yaml > '" + name + ".txt' 2>&1";
