@@ -144,6 +144,9 @@ TEST(Verdicts, OfEnds) {
   const Limits limits;
   sandbox::Outcome o;
   EXPECT_EQ(classify(o, "", limits).first, Verdict::kSandboxError) << "an end that nobody knows";
+  o.timed_out = true;
+  EXPECT_EQ(classify(o, "", limits).first, Verdict::kSandboxError) << "the box did not kill it";
+  o.timed_out = false;
   o.reported = true;
   EXPECT_EQ(classify(o, "", limits).first, Verdict::kOk);
   o.report.error = EMFILE;
@@ -154,6 +157,9 @@ TEST(Verdicts, OfEnds) {
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kRuntimeError);
   o.report.status = SIGKILL;
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kMemory);
+  o.stopped = true;
+  EXPECT_EQ(classify(o, "x", limits).first, Verdict::kOk) << "killed because its tests had ended";
+  o.stopped = false;
   o.report.cpu_us = 4'800'000;
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kTime) << "the kernel's clock ran ahead";
   o.report.peak_kib = 1 << 20;

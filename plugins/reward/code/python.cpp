@@ -384,8 +384,7 @@ Result Python::test_apart(const std::string& program, const PythonTests& tests, 
     return result;
   }
   auto end = classify(run.candidate, run.errors, settings.limits);
-  // Whichever of the two ends first has the other one killed.
-  if (end.first == Verdict::kOk || (end.first == Verdict::kMemory && end.second == kKilled))
+  if (end.first == Verdict::kOk)
     end = {Verdict::kRuntimeError, "it ended before it answered"};
   for (size_t t = 0; t < tests.tests.size(); ++t) {
     const std::string what = t < run.frames.size() ? text_at(run.frames[t], 0) : "gone";

@@ -36,10 +36,10 @@ std::string printable(std::string_view text) {
 
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_view errors,
                                          const Limits& limits) {
+  if (!o.reported) return {Verdict::kSandboxError, "the box lost the process"};
   if (o.output_limit)
     return {Verdict::kOutputLimit, "more than " + std::to_string(limits.output >> 10) + " KiB of output"};
   if (o.timed_out) return {Verdict::kTime, "wall-clock limit"};
-  if (!o.reported) return {Verdict::kSandboxError, "the box lost the process"};
   if (o.report.error != 0)
     return {Verdict::kSandboxError,
             "step " + std::to_string(o.report.step) + " before the program: " + strerror(o.report.error)};
@@ -60,7 +60,8 @@ std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_
         static_cast<double>(o.report.peak_kib) * 1024 > 0.8 * static_cast<double>(limits.memory);
     if (signal == SIGKILL && !is_full && cpu > 0.5 * limits.cpu_seconds)
       return {Verdict::kTime, "processor time limit"};
-    if (signal == SIGKILL) return {Verdict::kMemory, kKilled};
+    if (signal == SIGKILL && o.stopped && !is_full) return {Verdict::kOk, ""};  // no end of its own
+    if (signal == SIGKILL) return {Verdict::kMemory, "killed by the kernel"};
     if (static_cast<double>(o.report.peak_kib) * 1024 > 0.9 * static_cast<double>(limits.memory))
       return {Verdict::kMemory, "peak at the limit"};
     return {Verdict::kRuntimeError,

@@ -71,9 +71,6 @@ struct Result {
   }
 };
 
-// How the kernel's killing of a process reads.
-constexpr const char* kKilled = "killed by the kernel";
-
 // What the end of a process says, kOk where it ended with status 0. errors: the end of what it wrote to standard error.
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& outcome, std::string_view errors,
                                          const Limits& limits);
