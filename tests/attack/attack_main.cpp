@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <arpa/inet.h>
 #include <dirent.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -141,6 +142,7 @@ struct Table {
 }  // namespace
 
 int main(int argc, char** argv) {
+  prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);  // what outlives its parent becomes ours, and so residue
   std::string minimum = "landlock";
   bool quick = false;
   std::vector<std::string> parts;

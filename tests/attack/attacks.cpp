@@ -9,6 +9,12 @@ std::string py_try(const std::string& what) {
   return "import os, sys, socket, ctypes, signal, mmap, subprocess, fcntl\ntry:\n    r = (" + what +
          ")\n    print('worked', r)\nexcept BaseException as e:\n    print(3)\n";
 }
+std::string py_each(const std::string& values, const std::string& what) {
+  return "import os, sys, socket, ctypes, signal, mmap, subprocess, fcntl\nworked = []\nfor x in " + values +
+         ":\n    try:\n        worked.append((x, " + what +
+         "))\n    except BaseException as e:\n        pass\nprint('worked', worked) if worked else "
+         "print(3)\n";
+}
 std::string cpp_try(const std::string& includes, const std::string& what) {
   return includes + "\n#include <stdio.h>\nint main() { puts((" + what + ") ? \"worked\" : \"3\"); }\n";
 }
@@ -23,7 +29,8 @@ std::vector<Attack> attacks(const std::string& secret, int port) {
       {"processes", "fork bomb", "python", kStdio, "import os\nwhile True: os.fork()\n", "runtime_error"},
       {"processes", "fork bomb that goes on", "python", kStdio,
        "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass\n", "time"},
-      {"processes", "daemon: double fork, setsid", "python", kStdio, py_try("os.fork(), os.setsid()"), "ok"},
+      {"processes", "daemon: double fork, setsid", "python", kStdio, py_each("(os.fork, os.setsid)", "x()"),
+       "ok"},
       {"processes", "thread bomb", "python", kStdio,
        "import threading, time\nts = []\nwhile True:\n    t = threading.Thread(target=time.sleep, "
        "args=(60,)); t.start(); ts.append(t)\n",
@@ -79,24 +86,24 @@ std::vector<Attack> attacks(const std::string& secret, int port) {
       {"network", "abstract unix socket", "python", kStdio,
        py_try("socket.socket(socket.AF_UNIX).bind('\\0x')"), "ok"},
       {"network", "vsock, netlink, packet", "python", kStdio,
-       py_try("[socket.socket(f, socket.SOCK_DGRAM) for f in (40, 16, 17)]"), "ok"},
+       py_each("(40, 16, 17)", "socket.socket(x, socket.SOCK_DGRAM)"), "ok"},
       {"network", "io_uring", "python", kStdio, py_try("1 / (ctypes.CDLL(None).syscall(425, 8, 0) + 1)"),
        "ok"},
       {"network", "TCP", "cpp", kStdio,
        cpp_try("#include <sys/socket.h>", "socket(AF_INET, SOCK_STREAM, 0) >= 0"), "ok"},
       {"reading", "a secret of the judge's", "python", kStdio, py_try("open('" + secret + "').read()"), "ok"},
       {"reading", "/etc/shadow, /etc/passwd", "python", kStdio,
-       py_try("open('/etc/shadow').read() or open('/etc/passwd').read()"), "ok"},
+       py_each("('/etc/shadow', '/etc/passwd')", "open(x).read()"), "ok"},
       {"reading", "the judge's process", "python", kStdio,
-       py_try("[open('/proc/%s/%s' % (i, n), 'rb').read(1) for i in (1, os.getppid()) for n in ('environ', "
-              "'cmdline', 'maps')]"),
+       py_each("[(i, n) for i in (1, os.getppid()) for n in ('environ', 'cmdline', 'maps')]",
+               "open('/proc/%s/%s' % x, 'rb').read(1)"),
        "ok"},
       {"reading", "inherited descriptors", "python", kStdio,
        "import os\nopen_ = []\nfor fd in range(3, 1024):\n    try: os.fstat(fd); open_.append(fd)\n    "
        "except OSError: pass\nprint(open_ or 3)\n",
        "ok"},
       {"reading", "devices", "python", kStdio,
-       py_try("[open(f, 'rb').read(1) for f in ('/dev/mem', '/dev/kmsg', '/dev/vda', '/dev/sda')]"), "ok"},
+       py_each("('/dev/mem', '/dev/kmsg', '/dev/vda', '/dev/sda')", "open(x, 'rb').read(1)"), "ok"},
       {"reading", "the secret by #include", "cpp", kStdio, "#include \"" + secret + "\"\nint main() {}\n",
        "compile_error"},
       {"reading", "the secret by .incbin", "cpp", kStdio,
@@ -110,8 +117,9 @@ std::vector<Attack> attacks(const std::string& secret, int port) {
            "pass\nprint(ok or 3)\n",
        "ok"},
       {"writing", "modes, links, nodes", "python", kStdio,
-       py_try("[f() for f in (lambda: os.chmod('/', 0o777), lambda: os.symlink('/etc', 'x'), lambda: "
-              "os.mkfifo('/tmp/x'), lambda: os.mkdir('d'))]"),
+       py_each("(lambda: os.chmod('/', 0o777), lambda: os.symlink('/etc', 'x'), lambda: os.mkfifo('/tmp/x'), "
+               "lambda: os.mkdir('d'))",
+               "x()"),
        "ok"},
       {"writing", "locks", "python", kStdio, py_try("fcntl.flock(os.open('/usr', 0), 2)"), "ok"},
       {"writing", "setuid file", "cpp", kStdio,
@@ -123,7 +131,8 @@ std::vector<Attack> attacks(const std::string& secret, int port) {
       {"others", "ptrace", "python", kStdio,
        py_try("1 / (ctypes.CDLL(None).ptrace(16, os.getppid(), 0, 0) + 1)"), "ok"},
       {"others", "unshare, mount, chroot", "python", kStdio,
-       py_try("1 / (ctypes.CDLL(None).unshare(0x10000000) + 1) and os.chroot('/')"), "ok"},
+       py_each("(lambda: 1 / (ctypes.CDLL(None).unshare(0x10000000) + 1), lambda: os.chroot('/'))", "x()"),
+       "ok"},
       {"others", "bpf, keyctl, perf_event_open", "python", kStdio,
        "import ctypes\nfor n in (321, 250, 298): ctypes.CDLL(None).syscall(n, 0, 0, 0, 0, "
        "0)\nprint('worked')\n",

@@ -34,6 +34,8 @@ std::vector<Attack> more_of_verdicts(const std::string& secret);
 
 // What hostile programs are made of: Python and C++ that tries something and prints "3" if it did not work, "worked" if it did; C++ with everything included.
 std::string py_try(const std::string& expression);
+// The same of an expression in `x` for each of some values: one that does not work keeps no other from being tried.
+std::string py_each(const std::string& values, const std::string& expression);
 std::string cpp_try(const std::string& includes, const std::string& expression);
 std::string cpp(const std::string& body);
 

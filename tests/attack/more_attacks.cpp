@@ -70,8 +70,8 @@ std::vector<Attack> more_of_processes(const std::string&) {
 std::vector<Attack> more_of_files(const std::string& secret) {
   return {
       {"reading", "/proc by every name", "python", kStdio,
-       py_try("[open('/proc/' + n, 'rb').read(1) for n in ('self/mem', 'self/environ', 'self/cmdline', "
-              "'1/cmdline', 'cpuinfo', 'kallsyms')]"),
+       py_each("('self/mem', 'self/environ', 'self/cmdline', '1/cmdline', 'cpuinfo', 'kallsyms')",
+               "open('/proc/' + x, 'rb').read(1)"),
        "ok"},
       {"reading", "homes, logs, sockets", "python", kStdio,
        "import os\nfound = []\nfor d in ('/root', '/home', '/var', '/run', '/etc/ssl', '/sys', '/proc', "
@@ -100,14 +100,13 @@ std::vector<Attack> more_of_files(const std::string& secret) {
                "\"/shared/x\") == 0"),
        "ok"},
       {"writing", "leases and open-file locks", "python", kStdio,
-       py_try("[fcntl.fcntl(os.open('/usr/bin/env', 0), c, 0) for c in (1024, 37)]"), "ok"},
+       py_each("(1024, 37)", "fcntl.fcntl(os.open('/usr/bin/env', 0), x, 0)"), "ok"},
       {"writing", "the interpreter's own files", "python", kStdio,
-       py_try("[open(os.path.join(os.path.dirname(os.__file__), n), 'a') for n in ('os.py', "
-              "'sitecustomize.py')]"),
+       py_each("('os.py', 'sitecustomize.py')", "open(os.path.join(os.path.dirname(os.__file__), x), 'a')"),
        "ok"},
       {"network", "names", "python", kStdio, py_try("socket.getaddrinfo('localhost', 80)"), "ok"},
       {"network", "raw socket, path socket", "python", kStdio,
-       py_try("[socket.socket(*a) for a in ((2, 3, 1), (1, 1, 0))]"), "ok"},
+       py_each("((2, 3, 1), (1, 1, 0))", "socket.socket(*x)"), "ok"},
       {"network", "socket pair, then a message", "cpp", kStdio,
        cpp_try("#include <sys/socket.h>",
                "[] { int f[2]; return socketpair(AF_UNIX, SOCK_DGRAM, 0, f) == 0; }()"),
