@@ -157,12 +157,16 @@ TEST(Verdicts, OfEnds) {
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kRuntimeError);
   o.report.status = SIGKILL;
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kMemory);
+  EXPECT_TRUE(deserves_another_try(o, limits)) << "it had taken nothing: the kernel was short of memory";
   o.stopped = true;
+  EXPECT_FALSE(deserves_another_try(o, limits));
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kOk) << "killed because its tests had ended";
   o.stopped = false;
   o.report.cpu_us = 4'800'000;
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kTime) << "the kernel's clock ran ahead";
+  EXPECT_FALSE(deserves_another_try(o, limits));
   o.report.peak_kib = 1 << 20;
+  EXPECT_FALSE(deserves_another_try(o, limits));
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kMemory);
   o.report.cpu_us = 6'000'000;
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kTime);

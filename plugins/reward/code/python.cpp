@@ -247,7 +247,7 @@ Python::Plan Python::plan(const PythonTests& tests, const Limits& limits) {
   Plan plan;
   if (frames.empty()) {
     const auto [verdict, why] = classify(o, child.err.data, limits);
-    if (verdict == Verdict::kSandboxError || o.timed_out)
+    if (verdict == Verdict::kSandboxError || verdict == Verdict::kMemory || o.timed_out)
       throw sandbox::Error("reading the row's tests: " + why);
     plan.defect = why;
   } else if (const std::string how = text_at(frames[0], 0); how == "calls") {

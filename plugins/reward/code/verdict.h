@@ -74,7 +74,8 @@ struct Result {
 // What the end of a process says, kOk where it ended with status 0. errors: the end of what it wrote to standard error.
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& outcome, std::string_view errors,
                                          const Limits& limits);
-// Whether a wall-clock time-out may be the machine's fault: the process had processor time left, and it was computing or the machine is busy.
+// Whether its end may be the machine's fault: a wall-clock time-out of a process that had processor time left, and was computing or the machine is busy; a kill
+// of one that had taken little of its memory and time (the kernel's, short of memory for all; a neighbour's).
 bool deserves_another_try(const sandbox::Outcome& outcome, const Limits& limits);
 // Whether more threads want to run than there are processors for.
 bool machine_is_busy();
