@@ -42,7 +42,9 @@ const char* kCppRow =
 
 std::string text_of(const char* file) {
   std::ifstream in(file);
-  return std::string((std::istreambuf_iterator<char>(in)), {});
+  std::string text;
+  std::getline(in, text, '\0');  // of a process that goes meanwhile: nothing
+  return text;
 }
 
 // What hostile programs might leave: processes of the box, files, mounts, control groups.

@@ -46,7 +46,8 @@ int children() {
   while (const dirent* e = readdir(all)) {
     if (std::atoi(e->d_name) == 0) continue;
     std::ifstream stat("/proc/" + std::string(e->d_name) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(stat)), {});
+    std::string text;
+    std::getline(stat, text);  // of a process that goes meanwhile: nothing
     const size_t at = text.rfind(')');
     if (at != std::string::npos && std::atoi(text.c_str() + at + 4) == getpid()) ++n;
   }

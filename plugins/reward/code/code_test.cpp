@@ -285,7 +285,8 @@ std::vector<pid_t> children() {
   while (const dirent* e = readdir(all)) {
     if (std::atoi(e->d_name) == 0) continue;
     std::ifstream stat("/proc/" + std::string(e->d_name) + "/stat");
-    const std::string text((std::istreambuf_iterator<char>(stat)), {});
+    std::string text;
+    std::getline(stat, text);  // of a process that goes meanwhile: nothing
     const size_t at = text.rfind(')');
     if (at != std::string::npos && std::atoi(text.c_str() + at + 4) == getpid())
       found.push_back(std::atoi(e->d_name));

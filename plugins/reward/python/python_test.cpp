@@ -162,7 +162,8 @@ def reward(completions, **k):
   ASSERT_GT(pid, 0);
   for (int i = 0; i < 200 && ::kill(pid, 0) == 0; ++i) {  // a zombie until init has it
     std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-    std::string text((std::istreambuf_iterator<char>(stat)), {});
+    std::string text;
+    std::getline(stat, text);  // of a process that goes meanwhile: nothing
     if (text.find(") Z ") != std::string::npos) break;
     ::usleep(10000);
     ASSERT_LT(i, 199) << "its child lives on";
