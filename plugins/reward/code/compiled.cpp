@@ -265,7 +265,7 @@ Result Compiled::test(const std::string& program, const CppTests& tests, const S
   const int status = judged.report.status;
   const bool gone = !judged.reported || judged.timed_out || judged.output_limit ||
                     (WIFEXITED(status) && WEXITSTATUS(status) == kPeerIsGone) ||
-                    (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+                    (WIFSIGNALED(status) && (WTERMSIG(status) == SIGKILL || WTERMSIG(status) == SIGPIPE));
   if (judged.reported && judged.report.error != 0)
     result.fail(Verdict::kSandboxError, classify(judged, "", limits).second);
   else if (!gone && status == 0)
