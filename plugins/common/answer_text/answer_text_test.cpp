@@ -65,6 +65,18 @@ TEST(Extract, LastNumber) {
   EXPECT_EQ(last_number(""), Found());
 }
 
+TEST(Extract, ByTheNameThatAnOptionGives) {
+  const Marks marks{"<answer>", "</answer>", "Answer:"};
+  const std::string_view text = " <answer>1</answer> \\boxed{2} Answer: 3\n#### 4\nor 5 ";
+  for (const auto& [how, answer] :
+       {std::pair("between-tags", "1"), std::pair("boxed", "2"), std::pair("after-tag", "3\n#### 4\nor 5"),
+        std::pair("after-hash", "4"), std::pair("last-number", "5")})
+    EXPECT_EQ(find_answer(how, text, marks), answer) << how;
+  EXPECT_EQ(find_answer("whole", " a b\n", marks), "a b");
+  EXPECT_EQ(find_answer("whole", " \n", marks), std::nullopt);
+  EXPECT_THROW(find_answer("guess", text, marks), std::invalid_argument);
+}
+
 TEST(Number, Forms) {
   EXPECT_EQ(parse_number("18"), Rational(18));
   EXPECT_EQ(parse_number(" 1,234,567 "), Rational(1234567));

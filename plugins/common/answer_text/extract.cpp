@@ -3,6 +3,7 @@
 #include "answer_text/extract.h"
 
 #include <array>
+#include <stdexcept>
 
 namespace tenon::answer_text {
 namespace {
@@ -136,6 +137,16 @@ std::optional<std::string_view> last_number(std::string_view text) {
     i = end;
   }
   return found;
+}
+
+std::optional<std::string_view> find_answer(std::string_view how, std::string_view text, const Marks& marks) {
+  if (how == "after-tag") return after_last(text, marks.tag);
+  if (how == "between-tags") return between_last(text, marks.open, marks.close);
+  if (how == "after-hash") return after_hash(text);
+  if (how == "boxed") return last_boxed(text);
+  if (how == "last-number") return last_number(text);
+  if (how == "whole") return non_empty(text);
+  throw std::invalid_argument("answers are not found by \"" + std::string(how) + "\"");
 }
 
 }  // namespace tenon::answer_text

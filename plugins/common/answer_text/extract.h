@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace tenon::answer_text {
@@ -29,5 +30,15 @@ std::optional<std::string_view> last_boxed(std::string_view text);
 // The last number as it is written: optional sign (not where it is the minus of "5-3"), digits with thousands
 // commas, decimals, fraction ("3/4") and percent sign. A full stop that ends the sentence is not part of it.
 std::optional<std::string_view> last_number(std::string_view text);
+
+// What a task writes around its answers.
+struct Marks {
+  std::string open, close;  // of between-tags
+  std::string tag;          // of after-tag
+};
+
+// One of the above by its name in the option `extract` of rewards: after-tag, between-tags, after-hash, boxed, last-number, and whole
+// (the text, trimmed; nothing if it is empty). Throws std::invalid_argument for another name.
+std::optional<std::string_view> find_answer(std::string_view how, std::string_view text, const Marks& marks);
 
 }  // namespace tenon::answer_text

@@ -19,9 +19,7 @@ class Answer {
  public:
   explicit Answer(tenon::Host host)
       : extract_(host.str("extract")),
-        tag_(host.str("tag")),
-        open_(host.str("open")),
-        close_(host.str("close")),
+        marks_{host.str("open"), host.str("close"), host.str("tag")},
         gold_extract_(host.str("gold_extract")),
         field_(host.str("field")),
         numeric_(host.str("compare") == "numeric"),
@@ -53,11 +51,11 @@ class Answer {
   double operator()(const tenon::Sample& sample) const {
     auto row = sample.meta(field_);
     if (!row) tenon::refuse("the row has no gold answer: field \"" + field_ + "\" is absent");
-    auto gold = find(gold_extract_, *row);
+    auto gold = text::find_answer(gold_extract_, *row, marks_);
     if (!gold)
       tenon::refuse("no gold answer (" + gold_extract_ + ") in field \"" + field_ + "\": \"" +
                     row->substr(0, 80) + "\"");
-    auto given = find(extract_, sample.completion);
+    auto given = text::find_answer(extract_, sample.completion, marks_);
     sample.note("found", given ? 1 : 0);
     if (!given) return with_reason(sample, wrong_, "no answer (" + extract_ + ")");
     if (!numeric_)
@@ -79,16 +77,6 @@ class Answer {
   }
   static std::string shown(std::string_view answer) { return tenon::utf8::excerpt(answer, 0, 60); }
 
-  std::optional<std::string_view> find(std::string_view how, std::string_view where) const {
-    if (how == "after-tag") return text::after_last(where, tag_);
-    if (how == "between-tags") return text::between_last(where, open_, close_);
-    if (how == "after-hash") return text::after_hash(where);
-    if (how == "last-number") return text::last_number(where);
-    if (how == "boxed") return text::last_boxed(where);
-    if (how == "whole") return text::trim(where).empty() ? std::nullopt : std::optional(text::trim(where));
-    throw tenon::Error(TENON_E_INTERNAL, "no extractor " + std::string(how));
-  }
-
   bool same_text(std::string_view given, std::string_view gold) const {
     return ignore_case_ ? same_letters(given, gold) : given == gold;
   }
@@ -101,7 +89,9 @@ class Answer {
     return true;
   }
 
-  std::string extract_, tag_, open_, close_, gold_extract_, field_;
+  std::string extract_;
+  text::Marks marks_;
+  std::string gold_extract_, field_;
   bool numeric_, ignore_case_;
   double right_, wrong_, found_;
   text::Rational tolerance_;

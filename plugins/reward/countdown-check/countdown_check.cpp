@@ -25,9 +25,7 @@ class CountdownCheck {
 
   explicit CountdownCheck(tenon::Host host)
       : extract_(host.str("extract")),
-        open_(host.str("open")),
-        close_(host.str("close")),
-        tag_(host.str("tag")),
+        marks_{host.str("open"), host.str("close"), host.str("tag")},
         numbers_(host.str("numbers")),
         target_(host.str("target")),
         needs_all_(host.str("use_each") == "exactly-once"),
@@ -50,7 +48,7 @@ class CountdownCheck {
   double operator()(const tenon::Sample& sample) const {
     const std::vector<Rational> given = given_numbers(sample);
     const Rational target = number_of(field(sample, target_), target_);
-    const auto answer = find(sample.completion);
+    const auto answer = text::find_answer(extract_, sample.completion, marks_);
     sample.note("found", answer ? 1 : 0);
     if (!answer) return with_reason(sample, wrong_, "no answer");
     const auto result = tenon::countdown::evaluate(*answer, given);
@@ -95,14 +93,9 @@ class CountdownCheck {
     if (numbers.empty()) tenon::refuse("field \"" + numbers_ + "\" has no numbers");
     return numbers;
   }
-  std::optional<std::string_view> find(std::string_view where) const {
-    if (extract_ == "between-tags") return text::between_last(where, open_, close_);
-    if (extract_ == "after-tag") return text::after_last(where, tag_);
-    if (extract_ == "boxed") return text::last_boxed(where);
-    return text::trim(where).empty() ? std::nullopt : std::optional(text::trim(where));
-  }
-
-  std::string extract_, open_, close_, tag_, numbers_, target_;
+  std::string extract_;
+  text::Marks marks_;
+  std::string numbers_, target_;
   bool needs_all_;
   double right_, wrong_, valid_;
 };

@@ -14,9 +14,7 @@ class MultipleChoice {
  public:
   explicit MultipleChoice(tenon::Host host)
       : extract_(host.str("extract")),
-        open_(host.str("open")),
-        close_(host.str("close")),
-        tag_(host.str("tag")),
+        marks_{host.str("open"), host.str("close"), host.str("tag")},
         answer_(host.str("answer")),
         choices_(host.str("choices")),
         n_choices_(static_cast<size_t>(host.i64("n_choices"))),
@@ -84,17 +82,14 @@ class MultipleChoice {
                   " choices");
   }
   std::optional<std::string_view> find(const tenon::Sample& sample) const {
-    namespace text = tenon::answer_text;
-    const std::string_view where = sample.completion;
     if (extract_ == "auto")
-      return choice::find_answer(tenon::reward_support::answer_part(sample.prompt, where));
-    if (extract_ == "between-tags") return text::between_last(where, open_, close_);
-    if (extract_ == "after-tag") return text::after_last(where, tag_);
-    if (extract_ == "boxed") return text::last_boxed(where);
-    return text::trim(where).empty() ? std::nullopt : std::optional(text::trim(where));
+      return choice::find_answer(tenon::reward_support::answer_part(sample.prompt, sample.completion));
+    return tenon::answer_text::find_answer(extract_, sample.completion, marks_);
   }
 
-  std::string extract_, open_, close_, tag_, answer_, choices_;
+  std::string extract_;
+  tenon::answer_text::Marks marks_;
+  std::string answer_, choices_;
   size_t n_choices_;
   double right_, wrong_, none_;
 };
