@@ -116,6 +116,8 @@ TEST_P(EveryLayer, AKilledBuildTakesItsProcessesAlong) {
   const Ran r = run(*box_, {"/bin/sh", "-c", "trap '' TERM; (sleep 60 &) ; sleep 60 & sleep 60"}, "",
                     Policy::kBuild, 0.3);
   EXPECT_TRUE(r.outcome.timed_out);
+  EXPECT_TRUE(r.outcome.reported) << "its end is known: the box did not fail";
+  EXPECT_EQ(r.outcome.report.error, 0);
   const Ran left = run(*box_, {"/bin/sh", "-c", "(sleep 61 &) ; echo done"}, "", Policy::kBuild);
   EXPECT_EQ(left.out, "done\n");
   EXPECT_FALSE(left.outcome.timed_out) << "a process that stays does not hold the build up";

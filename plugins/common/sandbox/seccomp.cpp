@@ -343,7 +343,8 @@ void refuse_rest(Filter& f) {
                                    F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS, F_OFD_SETLK,
                                    F_OFD_SETLKW, F_OFD_GETLK};
   for (uint64_t command : commands) f.refuse("fcntl", {equal(1, command)});
-  f.refuse("ioctl");
+  f.rule(SCMP_ACT_ERRNO(ENOTTY),
+         "ioctl");  // as of what is no terminal: CPython then takes fcntl to set close-on-exec
   f.refuse("tgkill", {{0, SCMP_CMP_NE, kOwnPid, 0}});
   f.refuse("prlimit64", {{0, SCMP_CMP_NE, 0, 0}});
   f.refuse("prlimit64", {equal(0, 0), {2, SCMP_CMP_NE, 0, 0}});
@@ -372,7 +373,8 @@ std::string run_filter() {
 
 std::string build_filter(bool may_change_modes) {
   const auto is_of_modes = [](std::string_view name) {
-    return name == "chmod" || name == "fchmodat" || name == "utime" || name == "utimes" || name == "utimensat";
+    return name == "chmod" || name == "fchmodat" || name == "utime" || name == "utimes" ||
+           name == "utimensat";
   };
   Filter f;
   common(f);
@@ -380,7 +382,8 @@ std::string build_filter(bool may_change_modes) {
     if (may_change_modes || !is_of_modes(name)) f.allow(name);
   for (std::string_view name : kRefused) {
     bool allowed = name == "socketpair";
-    for (const char* other : kBuildBesides) allowed |= name == other && (may_change_modes || !is_of_modes(name));
+    for (const char* other : kBuildBesides)
+      allowed |= name == other && (may_change_modes || !is_of_modes(name));
     if (!allowed) f.refuse(name.data());
   }
   // Of a pair of datagram sockets each may send to any address.

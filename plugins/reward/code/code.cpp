@@ -49,7 +49,7 @@ class Code {
 
   explicit Code(tenon::Host host)
       : host_(host),
-        language_(host.str("language")),
+        language_(language_of(host.str("language"))),
         share_(host.str("credit") == "share"),
         right_(host.f64("right")),
         wrong_(host.f64("wrong")) {
@@ -70,7 +70,8 @@ class Code {
       auto field = [&](const char* name) {
         return host.str(("commands." + std::to_string(k) + "." + name).c_str());
       };
-      commands_.push_back({field("name"), field("file"), field("build"), field("keep"), field("run")});
+      commands_.push_back(
+          {language_of(field("name")), field("file"), field("build"), field("keep"), field("run")});
     }
     workers_ = host.i64("workers") > 0 ? static_cast<uint64_t>(host.i64("workers"))
                                        : std::max(1u, std::thread::hardware_concurrency());
@@ -84,13 +85,13 @@ class Code {
       findings.error("python", e.what());
     }
     try {
-      find_compiler(host.str("compiler"), may_need_cpp(host.str("language")));
+      find_compiler(host.str("compiler"), may_need_cpp(language_of(host.str("language"))));
     } catch (const std::runtime_error& e) {
       findings.error("compiler", e.what());
     }
     for (uint64_t k = 0; k < host.count("commands"); ++k) {
       const std::string at = "commands." + std::to_string(k) + ".";
-      const std::string name = host.str((at + "name").c_str());
+      const std::string name = language_of(host.str((at + "name").c_str()));
       if (name == "python" || name == "cpp")
         findings.error((at + "name").c_str(), name + " is built in; choose another name");
       if (host.str((at + "file").c_str()).find('/') != std::string::npos)

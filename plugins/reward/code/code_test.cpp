@@ -7,7 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <filesystem>
 #include <fstream>
+#include <set>
+#include <thread>
 
 #include "testing/rows.h"
 
@@ -45,10 +50,10 @@ std::string name_of(const Verdict& v) {
 struct Case {
   std::string expected, completion, meta;
 };
-void expect(const std::vector<Case>& cases) {
+void expect(const std::vector<Case>& cases, const Reward& reward = usual()) {
   std::vector<Row> rows;
   for (const Case& c : cases) rows.push_back({c.completion, c.meta, ""});
-  const auto verdicts = judge_rows(usual(), rows);
+  const auto verdicts = judge_rows(reward, rows);
   for (size_t i = 0; i < cases.size(); ++i)
     EXPECT_EQ(name_of(verdicts[i]), cases[i].expected) << verdicts[i].why << "\n" << cases[i].completion;
 }
@@ -264,18 +269,67 @@ TEST(Code, SharesAndValues) {
   EXPECT_EQ(verdicts[0].notes.at("passed"), 0.5);
 }
 
+// Languages by commands. The programs of one have this process's number in their command line.
+const Reward& with_commands() {
+  static const std::string commands =
+      R"([{"name": "sh", "file": "a.sh", "run": "sh a.sh"},
+          {"name": "c", "file": "a.c", "build": "gcc a.c -o a", "keep": "a", "run": "./a"},
+          {"name": "Snake", "file": "a.py", "run": "python3 -S a.py"},
+          {"name": "victim", "file": "a.sh", "run": "sh a.sh victim-)" +
+      std::to_string(getpid()) + R"(; exit $?"}])";
+  static const std::unique_ptr<Reward> reward = make({{"commands", commands}, {"wall_time", "\"1s\""}});
+  return *reward;
+}
+std::string sum_in(const std::string& language) {
+  return R"({"tests": [{"input": "1 2", "output": "3"}], "language": ")" + language + "\"}";
+}
+
 TEST(Code, OtherLanguagesByCommands) {
-  const auto reward = make(
-      {{"commands",
-        R"([{"name": "sh", "file": "a.sh", "run": "sh a.sh"}, {"name": "c", "file": "a.c", "build": "gcc a.c -o a", "keep": "a", "run": "./a"}])"}});
-  const std::string sh = R"({"language": "sh", "tests": [{"input": "1 2", "output": "3"}]})",
-                    c = R"({"language": "c", "tests": [{"input": "1 2", "output": "3"}]})";
-  const auto verdicts = judge_rows(*reward, {{"```sh\nread a b; echo $((a + b))\n```\n", sh, ""},
-                                             {"#include <stdio.h>\nint main() { puts(\"3\"); }\n", c, ""},
-                                             {"int main() { return x; }\n", c, ""}});
-  EXPECT_EQ(name_of(verdicts[0]), "ok");
-  EXPECT_EQ(name_of(verdicts[1]), "ok");
-  EXPECT_EQ(name_of(verdicts[2]), "compile_error");
+  const std::string py = "import os, socket, subprocess\n", print = "print(sum(map(int, input().split())))\n";
+  expect({{"ok", "```sh\nread a b; echo $((a + b))\n```\n", sum_in("sh")},
+          {"ok", "#include <stdio.h>\nint main() { puts(\"3\"); }\n", sum_in("c")},
+          {"compile_error", "int main() { return x; }\n", sum_in("c")},
+          {"ok", "read a b; test -e f || echo $((a + b)) > f; cat f; rm f a.sh; mkdir d; echo > d/f\n",
+           sum_in("sh")},
+          {"ok", "read a b; (sleep 60 &); echo $(expr $a + $b) | cat\n", sum_in("sh")},
+          {"ok", py + "assert subprocess.run(['true']).returncode == 0\n" + print, sum_in("snake")},
+          {"runtime_error", py + print + "socket.socket()\n", sum_in("snake")},
+          {"runtime_error", py + print + "os.kill(os.getppid(), 9)\n", sum_in("snake")},
+          {"runtime_error", py + print + "open('/usr/f', 'w')\n", sum_in("snake")},
+          {"runtime_error", py + print + "open('/etc/passwd')\n", sum_in("snake")},
+          {"memory", "x = bytearray(2 << 30)\n", sum_in("snake")},
+          {"time", "sleep 60\n", sum_in("sh")},
+          {"output_limit", "yes\n", sum_in("sh")}},
+         with_commands());
+}
+
+// Kills the first `most` processes whose command line has `part` in it, as the kernel does where memory is short.
+void kill_by_command_line(const std::string& part, int most, const std::atomic<bool>& is_over) {
+  std::set<pid_t> killed;
+  while (!is_over && killed.size() < static_cast<size_t>(most)) {
+    for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+      std::ifstream in(entry.path() / "cmdline");
+      std::string line;
+      std::getline(in, line);
+      const pid_t pid = std::atoi(entry.path().filename().c_str());
+      // The shell that starts it has the words in its own line.
+      if (pid > 0 && line.starts_with(std::string("sh\0a.sh", 7)) && line.find(part) != std::string::npos &&
+          killed.insert(pid).second)
+        kill(pid, SIGKILL);
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+TEST(Code, AProgramThatSomebodyElsesShortageKillsIsTriedAgain) {
+  for (int kills : {1, 2}) {  // in the second try as well: then it is tried alone
+    std::atomic<bool> is_over{false};
+    std::jthread killer([&] { kill_by_command_line("victim-" + std::to_string(getpid()), kills, is_over); });
+    const auto verdicts =
+        judge_rows(with_commands(), {{"read a b; sleep 0.2; echo $((a + b))\n", sum_in("victim"), ""}});
+    is_over = true;
+    EXPECT_EQ(name_of(verdicts[0]), "ok") << verdicts[0].why;
+  }
 }
 
 // Processes whose parent is this one.
@@ -318,6 +372,16 @@ TEST(Code, WhatTheJudgeIsShortOfIsNoSolutionsFault) {
     EXPECT_TRUE(v.why.starts_with("sandbox_error: ")) << v.why;
   }
   EXPECT_EQ(name_of(judge_rows(*reward, {{kSumCode, kSum, ""}})[0]), "ok") << "once there are some again";
+}
+
+TEST(Code, ACommandsNameIsItsOwn) {
+  for (const char* name : {"python", "Py", "python3", "cpp", "C++"}) {
+    const auto found = tenon::testing::findings_of(
+        tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+        {{"commands", R"([{"name": ")" + std::string(name) + R"(", "file": "a", "run": "a"}])"}});
+    ASSERT_EQ(found.size(), 1u) << name;
+    EXPECT_NE(found[0].find("is built in"), std::string::npos) << found[0];
+  }
 }
 
 TEST(Code, WhatIsMissingIsNamed) {

@@ -110,6 +110,11 @@ std::string first_error(const std::string& text) {
   return text.substr(at, std::min<size_t>(text.find('\n', at) - at, 160));
 }
 
+// Whether a process was killed; a shell says it of its child by its own exit status.
+bool is_kill(int status) {
+  return WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 128 + SIGKILL;
+}
+
 }  // namespace
 
 std::string find_compiler(const std::string& name, bool is_needed) {
@@ -148,8 +153,7 @@ const std::string& Compiled::precompiled(Header header, const Limits& limits) {
   return one.option;
 }
 
-Compiled::Built Compiled::compile(Header header, const std::string& source, const Limits& limits,
-                                  bool is_first) {
+Compiled::Built Compiled::compile(Header header, const std::string& source, const Limits& limits) {
   sandbox::BoxJob job = build_job(limits);
   job.argv = {compiler_};
   job.argv.insert(job.argv.end(), flags_.begin(), flags_.end());
@@ -163,18 +167,28 @@ Compiled::Built Compiled::compile(Header header, const std::string& source, cons
   if (includes(source, "openssl/")) job.argv.push_back("-lcrypto");
   job.inputs = {"solution.cpp"};
   job.outputs = {"solution"};
-  const Fd nothing = sandbox::sealed_file(""), file = sandbox::sealed_file(text),
+  return build(job, text, limits);
+}
+
+Compiled::Built Compiled::build(sandbox::BoxJob& job, const std::string& source, const Limits& limits) {
+  Built built = build_once(job, source, limits);
+  if (!built.starved && !built.late_on_a_busy_machine) return built;
+  const Limits patient = limits.patient();
+  job.limits.cpu_seconds = build_job(patient).limits.cpu_seconds;
+  return build_once(job, source, patient);
+}
+
+Compiled::Built Compiled::build_once(const sandbox::BoxJob& job, const std::string& source,
+                                     const Limits& limits) {
+  const Fd nothing = sandbox::sealed_file(""), file = sandbox::sealed_file(source),
            program = sandbox::memory_file();
   Run run(kMostErrors, kMostErrors, kMostMessages);
   run.started(
       box_.launch(job, {nothing.get(), run.their_out.get(), run.their_err.get(), file.get(), program.get()}));
   const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.build_seconds)[0];
   Built built = built_of(o, run.err.data, limits);
-  // No limit of the box's kills so: the machine was out of memory, or the text says so itself.
-  const bool was_killed = built.detail.find("Killed signal") != std::string::npos;
-  if (is_first && (was_killed || (o.timed_out && machine_is_busy())))
-    return compile(header, source, limits.patient(), false);
   if (built.verdict == Verdict::kOk) built.program = sandbox::contents(program.get());
+  built.late_on_a_busy_machine = o.timed_out && machine_is_busy();
   return built;
 }
 
@@ -188,59 +202,49 @@ Compiled::Built Compiled::built_of(const Outcome& o, const std::string& errors, 
   if (!o.reported || o.report.error != 0)
     return {Verdict::kSandboxError, classify(o, errors, limits).second, ""};
   if (o.report.status == 0) return {};
-  return {Verdict::kCompileError, first_error(errors), ""};
+  Built built{Verdict::kCompileError, first_error(errors), ""};
+  // No limit of the box's kills so: the machine was out of memory. GCC's driver says it in words.
+  built.starved =
+      !o.stopped && (is_kill(o.report.status) || errors.find("Killed signal") != std::string::npos);
+  if (built.starved && built.detail.empty()) built.detail = "killed by the kernel";
+  return built;
+}
+
+Result Compiled::failed(const Built& built, size_t tests) {
+  Result result;
+  result.total = tests;
+  result.starved = built.starved;
+  if (built.verdict != Verdict::kOk) result.fail(built.verdict, built.detail);
+  return result;
 }
 
 Result Compiled::run(const std::string& program, const std::vector<std::string>& inputs,
                      const std::vector<std::string>& outputs, const Settings& settings) {
-  const Limits& limits = settings.limits;
-  Result result;
-  result.total = inputs.size();
   const Header header = includes(program, "bits/stdc++.h") ? Header::kEverything : Header::kNone;
-  const Built built = compile(header, program, limits);
-  if (built.verdict != Verdict::kOk) {
-    result.fail(built.verdict, built.detail);
-    return result;
-  }
+  const Built built = compile(header, program, settings.limits);
+  if (built.verdict != Verdict::kOk) return failed(built, inputs.size());
   const Fd executable = sandbox::sealed_file(built.program);
-  for (size_t k = 0; k < inputs.size(); ++k) {
-    Verdict verdict = Verdict::kOk;
-    std::string why;
-    for (int attempt = 0; attempt < 2; ++attempt) {
-      const Fd input = sandbox::sealed_file(inputs[k]);
-      Run run(limits.output, kMostErrors, limits.output);
-      run.started(box_.launch(run_job(limits),
-                              {input.get(), run.their_out.get(), run.their_err.get(), executable.get()}));
-      const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err},
-                                        (attempt == 0 ? limits : limits.patient()).wall_seconds)[0];
-      std::tie(verdict, why) = classify(o, run.err.data, limits);
-      if (attempt == 0 && deserves_another_try(o, limits)) continue;
-      result.count(o);
-      if (verdict == Verdict::kOk &&
-          !same_output(run.out.data, outputs[k], settings.compare, settings.tolerance))
-        verdict = Verdict::kWrong;
-      break;
-    }
-    if (verdict == Verdict::kOk) {
-      ++result.passed;
-      continue;
-    }
-    result.fail(verdict, "test " + std::to_string(k + 1) + " of " + std::to_string(inputs.size()) +
-                             (why.empty() ? "" : ": " + why));
-    if (verdict == Verdict::kSandboxError || !settings.all_tests) break;
-  }
-  return result;
+  return judge_printed(inputs, outputs, settings, [&](const std::string& input, const Limits& limits) {
+    return run_once(run_job(limits), input, executable.get(), limits);
+  });
+}
+
+Printed Compiled::run_once(const sandbox::BoxJob& job, const std::string& input, int program,
+                           const Limits& limits) {
+  const Fd in = sandbox::sealed_file(input);
+  Run run(limits.output, kMostErrors, limits.output);
+  run.started(box_.launch(job, {in.get(), run.their_out.get(), run.their_err.get(), program}));
+  Printed printed;
+  printed.outcome = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.wall_seconds)[0];
+  printed.out = std::move(run.out.data);
+  printed.errors = std::move(run.err.data);
+  return printed;
 }
 
 Result Compiled::test(const std::string& program, const CppTests& tests, const Settings& settings) {
   const Limits& limits = settings.limits;
-  Result result;
-  result.total = 1;
   const Built tester = tests_program(tests, limits);
-  if (tester.verdict != Verdict::kOk) {
-    result.fail(tester.verdict, tester.detail);
-    return result;
-  }
+  if (tester.verdict != Verdict::kOk) return failed(tester, 1);
   FunctionHead head;
   std::string why;
   read_head(tests.declaration, head, why);
@@ -250,16 +254,16 @@ Result Compiled::test(const std::string& program, const CppTests& tests, const S
   // Names of headers that the solution did not ask for, beside its own.
   if (solution.detail.find("ambiguous") != std::string::npos)
     solution = compile(Header::kNone, kUsualIncludes + source, limits);
-  if (solution.verdict != Verdict::kOk) {
-    result.fail(solution.verdict, solution.detail);
-    return result;
-  }
+  if (solution.verdict != Verdict::kOk) return failed(solution, 1);
   const Fd tester_file = sandbox::sealed_file(tester.program),
            solution_file = sandbox::sealed_file(solution.program);
   Pair run = run_pair(tester_file.get(), solution_file.get(), limits);
-  if (deserves_another_try(run.solution, limits))
+  if (deserves_another_try(run.solution, limits) || was_killed_by_others(run.tests, limits))
     run = run_pair(tester_file.get(), solution_file.get(), limits.patient());
-  result.count(run.solution);
+  Result result;
+  result.total = 1;
+  result.count(run.solution, limits);
+  result.starved |= was_killed_by_others(run.tests, limits);
   const auto [verdict, text] = classify(run.solution, run.solution_errors, limits);
   const sandbox::Outcome& judged = run.tests;
   const int status = judged.report.status;
@@ -315,69 +319,41 @@ Compiled::Built Compiled::tests_program(const CppTests& tests, const Limits& lim
   if (built.verdict == Verdict::kCompileError)
     built = compile(Header::kNone, kUsualIncludes + source, limits);
   if (built.verdict == Verdict::kCompileError)
-    built = {Verdict::kUnjudged, "the row's tests do not compile: " + built.detail, ""};
+    built.verdict = Verdict::kUnjudged, built.detail = "the row's tests do not compile: " + built.detail;
   std::lock_guard lock(mutex_);
   if (testers_.size() >= kMostTesters) testers_.clear();
-  if (built.verdict != Verdict::kSandboxError) testers_.emplace(source, built);
+  if (built.verdict != Verdict::kSandboxError && !built.starved) testers_.emplace(source, built);
   return built;
 }
 
 Result Compiled::check(const CppTests& tests, const Limits& limits) {
-  Result result;
-  result.total = 1;
-  const Built built = tests_program(tests, limits);
-  if (built.verdict != Verdict::kOk) result.fail(built.verdict, built.detail);
-  return result;
+  return failed(tests_program(tests, limits), 1);
 }
 
 Result Compiled::run_command(const Command& command, const std::string& program,
                              const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
                              const Settings& settings) {
-  const Limits& limits = settings.limits;
-  Result result;
-  result.total = inputs.size();
-  std::string kept = program, kept_name = command.file;
+  Built built;
+  built.program = program;
   if (!command.build.empty()) {
-    sandbox::BoxJob job = build_job(limits);
+    sandbox::BoxJob job = build_job(settings.limits);
     job.argv = {"/bin/sh", "-c", command.build};
     job.inputs = {command.file};
     job.outputs = {command.keep};
-    const Fd nothing = sandbox::sealed_file(""), text = sandbox::sealed_file(program),
-             made = sandbox::memory_file();
-    Run run(kMostErrors, kMostErrors, kMostMessages);
-    run.started(
-        box_.launch(job, {nothing.get(), run.their_out.get(), run.their_err.get(), text.get(), made.get()}));
-    const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.build_seconds)[0];
-    if (const Built built = built_of(o, run.err.data, limits); built.verdict != Verdict::kOk) {
-      result.fail(built.verdict, built.detail);
-      return result;
-    }
-    kept = sandbox::contents(made.get());
-    kept_name = command.keep;
+    built = build(job, program, settings.limits);
   }
-  for (size_t k = 0; k < inputs.size(); ++k) {
+  if (built.verdict != Verdict::kOk) return failed(built, inputs.size());
+  const Fd kept = sandbox::sealed_file(built.program);
+  return judge_printed(inputs, outputs, settings, [&](const std::string& input, const Limits& limits) {
     sandbox::BoxJob job = build_job(limits);
     job.argv = {"/bin/sh", "-c", command.run};
     job.limits = {limits.cpu_ceiling(), 0, limits.memory, limits.stack, uint64_t{64} << 20, 256};
-    job.inputs = {kept_name};
-    const Fd input = sandbox::sealed_file(inputs[k]), file = sandbox::sealed_file(kept);
-    Run run(limits.output, kMostErrors, limits.output);
-    run.started(box_.launch(job, {input.get(), run.their_out.get(), run.their_err.get(), file.get()}));
-    const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.wall_seconds)[0];
-    result.count(o);
-    auto [verdict, why] = classify(o, run.err.data, limits);
-    if (verdict == Verdict::kOk &&
-        !same_output(run.out.data, outputs[k], settings.compare, settings.tolerance))
-      verdict = Verdict::kWrong;
-    if (verdict == Verdict::kOk) {
-      ++result.passed;
-      continue;
-    }
-    result.fail(verdict, "test " + std::to_string(k + 1) + " of " + std::to_string(inputs.size()) +
-                             (why.empty() ? "" : ": " + why));
-    if (verdict == Verdict::kSandboxError || !settings.all_tests) break;
-  }
-  return result;
+    job.inputs = {command.build.empty() ? command.file : command.keep};
+    Printed printed = run_once(job, input, kept.get(), limits);
+    int& status = printed.outcome.report.status;
+    if (is_kill(status)) status = SIGKILL;
+    return printed;
+  });
 }
 
 }  // namespace tenon::code

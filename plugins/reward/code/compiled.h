@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "cpp_function.h"
+#include "stdio_tests.h"
 #include "verdict.h"
 
 namespace tenon::code {
@@ -49,7 +50,9 @@ class Compiled {
  private:
   struct Built {
     Verdict verdict = Verdict::kOk;
-    std::string detail, program;  // program: the executable's bytes
+    std::string detail, program;  // program: the bytes of what was built
+    bool starved = false;         // the kernel ended the compiler, and not for what it took itself
+    bool late_on_a_busy_machine = false;
   };
   struct Precompiled {
     std::once_flag once;
@@ -61,7 +64,14 @@ class Compiled {
     std::string tests_errors, solution_errors;
   };
   const std::string& precompiled(Header header, const Limits& limits);
-  Built compile(Header header, const std::string& source, const Limits& limits, bool is_first = true);
+  Built compile(Header header, const std::string& source, const Limits& limits);
+  // With a second try where the machine may be to blame. job: one input, the source, and one output.
+  Built build(sandbox::BoxJob& job, const std::string& source, const Limits& limits);
+  Built build_once(const sandbox::BoxJob& job, const std::string& source, const Limits& limits);
+  // program: what the job runs or has as input.
+  Printed run_once(const sandbox::BoxJob& job, const std::string& input, int program, const Limits& limits);
+  // What a build that failed says of the solution; of one that did not fail: nothing.
+  static Result failed(const Built& built, size_t tests);
   static Built built_of(const sandbox::Outcome& outcome, const std::string& errors, const Limits& limits);
   Built tests_program(const CppTests& tests, const Limits& limits);
   Pair run_pair(int tests, int solution, const Limits& limits);

@@ -79,7 +79,7 @@ Result Judge::in_box(Work&& work) {
       result.fail(Verdict::kSandboxError, e.what());
     }
     if (engine != nullptr) result.layer = engine->box->layer();
-    must_be_alone = lacked_threads(result);
+    must_be_alone = result.starved || lacked_threads(result);
     if ((result.verdict != Verdict::kSandboxError && !must_be_alone) || !is_first) return result;
     std::this_thread::sleep_for(kPause);
   }

@@ -15,6 +15,7 @@
 
 #include "embedded.h"
 #include "sandbox/seccomp.h"
+#include "stdio_tests.h"
 
 namespace tenon::code {
 
@@ -193,35 +194,16 @@ struct Python::Child {
 
 Result Python::run(const std::string& program, const std::vector<std::string>& inputs,
                    const std::vector<std::string>& outputs, const Settings& settings) {
-  Result result;
-  result.total = inputs.size();
-  for (size_t k = 0; k < inputs.size(); ++k) {
-    Verdict verdict = Verdict::kOk;
-    std::string why;
-    for (int attempt = 0; attempt < 2; ++attempt) {
-      Child child(inputs[k], settings.limits);
-      child.add(sandbox::sealed_file(program));
-      child.started(fork("run", child.numbers(), settings.limits));
-      const Outcome o =
-          sandbox::attend({&child.status}, {&child.out, &child.err},
-                          (attempt == 0 ? settings.limits : settings.limits.patient()).wall_seconds)[0];
-      std::tie(verdict, why) = classify(o, child.err.data, settings.limits);
-      if (attempt == 0 && deserves_another_try(o, settings.limits)) continue;
-      result.count(o);
-      if (verdict == Verdict::kOk &&
-          !same_output(child.out.data, outputs[k], settings.compare, settings.tolerance))
-        verdict = Verdict::kWrong;
-      break;
-    }
-    if (verdict == Verdict::kOk) {
-      ++result.passed;
-      continue;
-    }
-    result.fail(verdict, "test " + std::to_string(k + 1) + " of " + std::to_string(inputs.size()) +
-                             (why.empty() ? "" : ": " + why));
-    if (verdict == Verdict::kSandboxError || verdict == Verdict::kCompileError || !settings.all_tests) break;
-  }
-  return result;
+  return judge_printed(inputs, outputs, settings, [&](const std::string& input, const Limits& limits) {
+    Child child(input, limits);
+    child.add(sandbox::sealed_file(program));
+    child.started(fork("run", child.numbers(), limits));
+    Printed printed;
+    printed.outcome = sandbox::attend({&child.status}, {&child.out, &child.err}, limits.wall_seconds)[0];
+    printed.out = std::move(child.out.data);
+    printed.errors = std::move(child.err.data);
+    return printed;
+  });
 }
 
 Python::Plan Python::plan(const PythonTests& tests, const Limits& limits) {
@@ -302,7 +284,7 @@ Result Python::test_calls(const std::string& program, const PythonTests& tests, 
                         (attempt == 0 ? settings.limits : settings.limits.patient()).wall_seconds)[0];
     end = classify(o, child.err.data, settings.limits);
     if (attempt == 0 && deserves_another_try(o, settings.limits)) continue;
-    result.count(o);
+    result.count(o, settings.limits);
     frames = decode_frames(answers.data);
     break;
   }
@@ -375,17 +357,18 @@ Result Python::test_apart(const std::string& program, const PythonTests& tests, 
                                                   {"entry", Value::of(tests.entry)},
                                                   {"tests", Value::list(texts)},
                                                   {"all", Value::of(settings.all_tests)}}));
-  Apart run = run_apart(program, request, settings.limits);
-  if (deserves_another_try(run.candidate, settings.limits))
-    run = run_apart(program, request, settings.limits.patient());
-  result.count(run.candidate);
+  const Limits& limits = settings.limits;
+  Apart run = run_apart(program, request, limits);
+  if (deserves_another_try(run.candidate, limits) || was_killed_by_others(run.tester, limits))
+    run = run_apart(program, request, limits.patient());
+  result.count(run.candidate, limits);
+  result.starved |= was_killed_by_others(run.tester, limits);
   if (run.tester.reported && run.tester.report.error != 0) {
     result.fail(Verdict::kSandboxError, classify(run.tester, "", settings.limits).second);
     return result;
   }
   auto end = classify(run.candidate, run.errors, settings.limits);
-  if (end.first == Verdict::kOk)
-    end = {Verdict::kRuntimeError, "it ended before it answered"};
+  if (end.first == Verdict::kOk) end = {Verdict::kRuntimeError, "it ended before it answered"};
   for (size_t t = 0; t < tests.tests.size(); ++t) {
     const std::string what = t < run.frames.size() ? text_at(run.frames[t], 0) : "gone";
     const std::string text = t < run.frames.size() ? text_at(run.frames[t], 1).substr(0, 160) : "";

@@ -101,11 +101,7 @@ std::string cpp_program(const Task& task, std::string_view answer) {
 
 Task read(std::string_view meta, std::string_view row_prompt) {
   Task task;
-  task.language = json_value(meta, "language");
-  std::transform(task.language.begin(), task.language.end(), task.language.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  if (task.language == "c++") task.language = "cpp";
-  if (task.language == "python3" || task.language == "py") task.language = "python";
+  task.language = language_of(json_value(meta, "language"));
   task.prompt = json::text_field(meta, "prompt").value_or(std::string(row_prompt));
   for (const char* field : {"tests", "input_output"})
     if (const std::string tests = json_value(meta, field); !tests.empty()) {
@@ -144,6 +140,12 @@ Task read(std::string_view meta, std::string_view row_prompt) {
 }
 
 }  // namespace
+
+std::string language_of(std::string name) {
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (name == "c++") return "cpp";
+  return name == "python3" || name == "py" ? "python" : name;
+}
 
 Task read_task(std::string_view meta, std::string_view row_prompt) {
   try {

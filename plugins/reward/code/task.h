@@ -21,6 +21,9 @@ struct Task {
   CppTests cpp;
 };
 
+// A language by one of its names, in any case: "Python3" is "python", "C++" is "cpp".
+std::string language_of(std::string name);
+
 // Reads a row's meta (a JSON object). Forms, the first that fits:
 //   tests | input_output: {inputs: [], outputs: []}, as an object or as JSON text; or a list of {input, output}
 //   test_list: [assert…], test_setup_code | test_setup         (MBPP)

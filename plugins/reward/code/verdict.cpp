@@ -71,21 +71,23 @@ std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_
           "exit status " + std::to_string(WEXITSTATUS(status)) + (last.empty() ? "" : ": " + last)};
 }
 
-namespace {
+void Result::count(const sandbox::Outcome& o, const Limits& limits) {
+  cpu_seconds += static_cast<double>(o.report.cpu_us) * 1e-6;
+  peak_mib = std::max(peak_mib, static_cast<double>(o.report.peak_kib) / 1024);
+  starved |= was_killed_by_others(o, limits);
+}
 
-// The kernel, short of memory for all, or a neighbour in its group: a program that took little of what it may take.
-bool was_killed_by_others(const sandbox::Outcome& o, double cpu, const Limits& limits) {
+bool was_killed_by_others(const sandbox::Outcome& o, const Limits& limits) {
+  const double cpu = static_cast<double>(o.report.cpu_us) * 1e-6;
   const int status = o.report.status;
   return o.reported && o.report.error == 0 && !o.timed_out && !o.output_limit && !o.stopped &&
          WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL && cpu < 0.5 * limits.cpu_seconds &&
          static_cast<double>(o.report.peak_kib) * 1024 < 0.8 * static_cast<double>(limits.memory);
 }
 
-}  // namespace
-
 bool deserves_another_try(const sandbox::Outcome& o, const Limits& limits) {
   const double cpu = static_cast<double>(o.report.cpu_us) * 1e-6;
-  if (was_killed_by_others(o, cpu, limits)) return true;
+  if (was_killed_by_others(o, limits)) return true;
   if (!o.timed_out || cpu >= limits.cpu_seconds) return false;
   return cpu > 0.1 * limits.wall_seconds || machine_is_busy();
 }

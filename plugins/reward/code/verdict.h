@@ -57,12 +57,10 @@ struct Result {
   std::string detail;  // a few words
   uint64_t passed = 0, total = 0;
   double cpu_seconds = 0, peak_mib = 0;
+  bool starved = false;  // the kernel ended it, and not for what it took itself
   sandbox::Layer layer = sandbox::Layer::kUserNamespaces;  // of the box it ran in
 
-  void count(const sandbox::Outcome& o) {
-    cpu_seconds += static_cast<double>(o.report.cpu_us) * 1e-6;
-    peak_mib = std::max(peak_mib, static_cast<double>(o.report.peak_kib) / 1024);
-  }
+  void count(const sandbox::Outcome& o, const Limits& limits);
   // Records a failure; the first one is the verdict.
   void fail(Verdict v, std::string why) {
     if (verdict != Verdict::kOk) return;
@@ -77,6 +75,8 @@ std::pair<Verdict, std::string> classify(const sandbox::Outcome& outcome, std::s
 // Whether its end may be the machine's fault: a wall-clock time-out of a process that had processor time left, and was computing or the machine is busy; a kill
 // of one that had taken little of its memory and time (the kernel's, short of memory for all; a neighbour's).
 bool deserves_another_try(const sandbox::Outcome& outcome, const Limits& limits);
+// The latter of the two: the kernel's, short of memory for all, or for a neighbour in the same control group.
+bool was_killed_by_others(const sandbox::Outcome& outcome, const Limits& limits);
 // Whether more threads want to run than there are processors for.
 bool machine_is_busy();
 

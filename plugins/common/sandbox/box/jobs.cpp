@@ -33,8 +33,8 @@ struct Message {
 
 struct Running {
   pid_t pid;
-  int status;          // socket to the judge; its end closed: the job is to be killed
-  bool is_build;       // reports itself
+  int status;  // socket to the judge; its end closed: the job is to be killed
+  bool is_build;
   std::string folder;  // to be removed afterwards, or empty
   bool killed = false;
 };
@@ -253,7 +253,8 @@ class Server {
     for (pid_t pid = 0; (pid = wait4(-1, &status, WNOHANG, &used)) > 0;)
       for (size_t k = 0; k < jobs_.size(); ++k) {
         if (jobs_[k].pid != pid) continue;
-        if (!jobs_[k].is_build) report(jobs_[k].status, report_of(status, used));
+        // A build reports itself, unless it was killed; what its processes used is then not known.
+        if (!jobs_[k].is_build || jobs_[k].killed) report(jobs_[k].status, report_of(status, used));
         if (jobs_[k].is_build) kill(-pid, SIGKILL);
         close(jobs_[k].status);
         if (!jobs_[k].folder.empty()) remove_folder(jobs_[k].folder);
