@@ -14,12 +14,13 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
 #include "sandbox/program.h"
 #include "sandbox/seccomp.h"
+#include "sandbox/user.h"
 
 namespace tenon::sandbox {
 
@@ -35,19 +36,6 @@ constexpr Layer kAllLayers[] = {Layer::kUserNamespaces, Layer::kRootNamespaces, 
 
 bool has_namespaces(Layer layer) {
   return layer == Layer::kUserNamespaces || layer == Layer::kRootNamespaces;
-}
-
-// A user id that belongs to nobody: 61000 to 64999, different for boxes that are there at the same time. A container may map fewer ids.
-uint64_t box_user() {
-  if (geteuid() != 0) return 0;
-  uint64_t first = 0, outside = 0, count = 0, ids = 0;
-  std::ifstream in("/proc/self/uid_map");
-  while (in >> first >> outside >> count) ids = std::max(ids, first + count);
-  static unsigned boxes = 0;
-  const uint64_t id =
-      61000 +
-      (static_cast<uint64_t>(getpid()) * 16 + __atomic_fetch_add(&boxes, 1, __ATOMIC_RELAXED) % 16) % 4000;
-  return id < ids ? id : 65534;
 }
 
 std::string landlock_text() {
@@ -180,7 +168,8 @@ std::unique_ptr<Sandbox> Sandbox::build(const BoxSetup& setup, Layer layer, bool
   box->layer_ = layer;
   BoxConfig config;
   config.layer = layer;
-  config.user = box_user();
+  static std::atomic<unsigned> boxes{0};
+  config.user = geteuid() == 0 ? box_user(getpid(), boxes++) : 0;
   config.work_bytes = setup.work_bytes;
   config.work_files = setup.work_files;
   config.shared_bytes = setup.shared_bytes;
