@@ -21,6 +21,8 @@ namespace json = boost::json;
 
 namespace {
 
+// 2: `windows` has reasons, which 1 had not.
+constexpr int kFormat = 2, kOldestFormat = 1;
 constexpr const char* kTemporary = ".tmp-";
 // A checkpoint that another of the same step is about to replace.
 constexpr const char* kReplaced = ".tmp-replaced-";
@@ -142,16 +144,21 @@ Checkpoint Checkpoint::open(const fs::path& path) {
   const fs::path file = path / "manifest.json";
   try {
     c.manifest_ = json::parse(read_file(file)).as_object();
-    if (c.manifest_.at("format").to_number<int>() != 1)
-      throw RunError("its format is newer than this program");
+    const int format = c.manifest_.at("format").to_number<int>();
+    if (format > kFormat) throw RunError("its format is newer than this program");
+    if (format < kOldestFormat) throw RunError("its format is no number of a format");
     c.step();
     c.is_final();
     c.manifest_.at("files").as_object();
     c.manifest_.at("components").as_object();
   } catch (const std::exception& e) {
-    throw RunError(file.string() + ": not a usable checkpoint: " + e.what() + way_out(path));
+    throw c.unusable(e.what());
   }
   return c;
+}
+
+RunError Checkpoint::unusable(const std::string& what) const {
+  return RunError((path_ / "manifest.json").string() + ": not a usable checkpoint: " + what + way_out(path_));
 }
 
 uint64_t Checkpoint::step() const {
@@ -218,7 +225,7 @@ CheckpointWriter::CheckpointWriter(const fs::path& folder, uint64_t step, bool i
   make_folder(folder_);
   remove_tree(temporary_);
   make_folder(temporary_);
-  manifest_ = {{"format", 1}, {"tenon", version()}, {"step", step}, {"final", is_final}};
+  manifest_ = {{"format", kFormat}, {"tenon", version()}, {"step", step}, {"final", is_final}};
   manifest_["components"] = json::object();
   manifest_["files"] = json::object();
 }

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "host/instance.h"
+#include "host/run_error.h"
 
 namespace tenon::host {
 
@@ -30,6 +31,8 @@ class Checkpoint {
   // Written when the stage had ended; it holds the models and nothing else.
   bool is_final() const;
 
+  // The error of a manifest that says `what` is wrong with it, with what helps.
+  RunError unusable(const std::string& what) const;
   // Throws RunError that names the first file whose size or SHA-256 is not the manifest's.
   void verify() const;
   bool has(const std::string& key) const;

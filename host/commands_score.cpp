@@ -8,6 +8,7 @@
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <set>
 
 #include "host/available_threads.h"
 #include "host/check.h"
@@ -19,8 +20,8 @@
 #include "host/lone_reward.h"
 #include "host/monotonic.h"
 #include "host/resolve.h"
+#include "host/reward_outcome.h"
 #include "host/run_error.h"
-#include "host/scoring.h"
 #include "tenon/error.hpp"
 
 namespace tenon::host {
@@ -245,6 +246,7 @@ int score_command(const ScoreArguments& a) {
   const LoneReward asked(reward, a.timeout);
   Summary summary;
   std::vector<Row> rows;
+  std::set<std::string> note_faults;
   const auto flush = [&] {
     if (rows.empty()) return;
     const int64_t begin = monotonic_ns();
@@ -262,6 +264,9 @@ int score_command(const ScoreArguments& a) {
       const auto [verdict, reason] = verdict_and_reason(outcomes[i].reason);
       std::cout << line_of(outcomes[i], verdict, reason, micros) << '\n';
       summary.add(rows[i], outcomes[i], verdict, micros);
+      if (const std::string& fault = outcomes[i].note_fault;
+          !fault.empty() && note_faults.insert(fault).second)
+        std::cerr << "warning: " << reward.title() << ": " << fault << ": it is not recorded\n";
     }
     rows.clear();
   };

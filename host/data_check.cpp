@@ -10,9 +10,9 @@
 #include "host/lone_components.h"
 #include "host/lone_reward.h"
 #include "host/option_values.h"
+#include "host/reward_outcome.h"
 #include "host/reward_rules.h"
 #include "host/run_error.h"
-#include "host/scoring.h"
 #include "tenon/dataset.hpp"
 
 namespace tenon::host {
@@ -37,13 +37,6 @@ struct Asked {
   std::optional<LoneReward> reward;
   std::string skipped;
 };
-
-// Whether the rules of the list show it such rows.
-bool is_shown(const RewardRules& rules, const std::string& meta) {
-  if (rules.sources.empty()) return true;
-  const std::string source = json::text_field(meta, rules.source_field).value_or("");
-  return std::find(rules.sources.begin(), rules.sources.end(), source) != rules.sources.end();
-}
 
 class StageCheck {
  public:
@@ -118,16 +111,18 @@ class StageCheck {
            std::vector<uint8_t>& is_judged) {
     std::vector<size_t> shown;
     for (size_t i = 0; i < rows.size(); ++i)
-      if (is_shown(asked.rules, rows[i].meta_json)) shown.push_back(i);
+      if (why_left_out(asked.rules, rows[i].meta_json).empty()) shown.push_back(i);
     check.rows += shown.size();
     std::vector<size_t> left = shown;  // without a reward so far
     std::vector<RewardAnswer> answers;
     for (const char* trial : kTrials) {
       std::vector<RewardRow> samples;
-      for (size_t i : left)
+      for (size_t i : left) {
         samples.push_back({begin + i, rows[i].prompt,
                            std::string(part_of(rows[i].prompt, trial, asked.rules.scope)),
-                           rows[i].meta_json.empty() ? "{}" : rows[i].meta_json, std::vector<int32_t>(1, 0)});
+                           rows[i].meta_json.empty() ? "{}" : rows[i].meta_json, std::nullopt});
+        if (asked.rules.shows_tokens()) samples.back().tokens.emplace(1, 0);
+      }
       const std::vector<RewardAnswer> given = asked.reward->score(samples);
       answers.clear();
       std::vector<size_t> still;

@@ -14,6 +14,7 @@
 
 #include "host/command_line.h"
 #include "host/monotonic.h"
+#include "host/reward_outcome.h"
 #include "host/spec_json.h"
 #include "tenon/error.hpp"
 
@@ -44,12 +45,6 @@ uint64_t count_of(const tenon_ragged& from, const std::vector<uint64_t>& which) 
 
 std::string text_of(const Spec& spec) try { return spec_text(spec); } catch (const std::invalid_argument& e) {
   throw Error(TENON_E_INVALID, std::string("isolation: ") + e.what());
-}
-
-// A code that says that its samples are late.
-bool is_late(int32_t code, int64_t deadline_ns) {
-  return code == TENON_E_TIMEOUT ||
-         (code == TENON_E_CANCELLED && deadline_ns != 0 && monotonic_ns() >= deadline_ns);
 }
 
 }  // namespace
@@ -229,8 +224,7 @@ IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
     }
   }
   if (wait == WorkerProcess::Wait::kFrame && is_end()) {
-    ending.code = is_late(static_cast<int32_t>(frame.a), head.deadline_ns) ? TENON_E_TIMEOUT
-                                                                           : static_cast<int32_t>(frame.a);
+    ending.code = settled_code(static_cast<int32_t>(frame.a), head.deadline_ns);
     ending.text = frame.text;
     if (ending.code >= 0) give_answers(part, head, said, true, ending);
     return ending;
@@ -283,9 +277,8 @@ int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in,
     }
     if (ending.kind == Ending::kDone) {
       if (ending.code >= 0) continue;
-      const bool is_of_samples =
-          ending.code == TENON_E_TIMEOUT || ending.code == TENON_E_TRANSIENT || ending.code == TENON_E_IO;
-      if (which.size() == in.n || !is_of_samples) return set_error(err, ending.code, ending.text);
+      if (which.size() == in.n || !is_error_of_samples(ending.code))
+        return set_error(err, ending.code, ending.text);
       give(which, ending.code == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
       continue;
     }

@@ -3,34 +3,20 @@
 #include "host/lone_reward.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "host/monotonic.h"
+#include "host/reward_outcome.h"
+#include "host/text_column.h"
 #include "tenon/error.hpp"
 
 namespace tenon::host {
-
-namespace {
-
-struct Text {
-  std::vector<uint64_t> offsets{0};
-  std::string bytes;
-  void add(const std::string& text) { bytes += text, offsets.push_back(bytes.size()); }
-  tenon_ragged raw() const {
-    tenon_ragged out{};
-    out.n = offsets.size() - 1, out.offsets = offsets.data(), out.values = bytes.data();
-    return out;
-  }
-};
-
-}  // namespace
 
 LoneReward::LoneReward(const Instance& reward, std::chrono::nanoseconds timeout)
     : ref_(reward.ref()), timeout_(timeout) {}
 
 std::vector<RewardAnswer> LoneReward::score(std::span<const RewardRow> rows) const {
   const uint64_t n = rows.size();
-  Text prompt, completion, meta;
+  TextColumn prompt, completion, meta;
   std::vector<uint64_t> ids(n);
   for (uint64_t i = 0; i < n; ++i) {
     prompt.add(rows[i].prompt), completion.add(rows[i].completion), meta.add(rows[i].meta);
@@ -60,27 +46,28 @@ std::vector<RewardAnswer> LoneReward::score(std::span<const RewardRow> rows) con
     guard(nullptr, [&] { static_cast<std::vector<RewardAnswer>*>(ctx)->at(i).reason.assign(text, length); });
   };
   raw.note = [](void* ctx, uint64_t i, const char* key, double value) {
-    guard(nullptr, [&] { static_cast<std::vector<RewardAnswer>*>(ctx)->at(i).notes[key] = value; });
+    guard(nullptr, [&] {
+      RewardAnswer& answer = static_cast<std::vector<RewardAnswer>*>(ctx)->at(i);
+      const std::string name = key != nullptr ? key : "";
+      const bool is_known = answer.notes.contains(name);
+      if (std::string fault = note_fault(name, is_known ? 0 : answer.notes.size()); !fault.empty())
+        answer.note_fault = std::move(fault);
+      else
+        answer.notes[name] = value;
+    });
   };
   tenon_call call{sizeof call, kDLCPU, 0, 0, 0, 0, nullptr};
   if (timeout_.count() > 0) call.deadline_ns = monotonic_ns() + timeout_.count();
   char text[2048];
   tenon_error err{sizeof err, 0, text, sizeof text, 0};
-  int32_t rc = static_cast<const tenon_reward_vt*>(ref_.vt)->score(ref_.self, &call, &in, &raw, &err);
-  if (rc == TENON_E_CANCELLED && call.deadline_ns != 0 && monotonic_ns() >= call.deadline_ns)
-    rc = TENON_E_TIMEOUT;
+  const int32_t rc =
+      settled_code(static_cast<const tenon_reward_vt*>(ref_.vt)->score(ref_.self, &call, &in, &raw, &err),
+                   call.deadline_ns);
   const std::string why(text, std::min<uint64_t>(err.len, sizeof text));
-  if (rc < 0 && rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO) throw Error(rc, why);
+  if (rc < 0 && !is_error_of_samples(rc)) throw Error(rc, why);
   for (uint64_t i = 0; i < n; ++i) {
     out[i].reward = reward[i], out[i].status = status[i];
-    if (rc < 0) {
-      out[i].status = rc == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED;
-      out[i].reason = why;
-    } else if (status[i] == TENON_R_OK && !std::isfinite(reward[i])) {
-      out[i].status = TENON_R_CRASHED, out[i].reason = "the reward is not a finite number";
-    } else if (status[i] <= TENON_R_UNSET || status[i] > TENON_R_REFUSED) {
-      out[i].status = TENON_R_CRASHED, out[i].reason = "the reward left the sample unanswered";
-    }
+    settle(rc, why, {}, out[i].reward, out[i].status, out[i].reason);
   }
   return out;
 }

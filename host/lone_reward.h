@@ -26,6 +26,7 @@ struct RewardAnswer {
   int32_t status = TENON_R_UNSET;  // never UNSET in an answer
   std::string reason;
   std::map<std::string, double> notes;
+  std::string note_fault;  // why a note of it is not there; empty: all are
 };
 
 class LoneReward {
@@ -33,7 +34,7 @@ class LoneReward {
   // timeout: of one call; 0: none. `reward` outlives this.
   LoneReward(const Instance& reward, std::chrono::nanoseconds timeout);
 
-  // One answer a row. Tokens are shown if every row has them. Throws tenon::Error, the reward's own, but for those that concern its samples alone (Scoring::score).
+  // One answer a row. Tokens are shown if every row has them. Throws tenon::Error, the reward's own, but for those that concern its samples alone (is_error_of_samples).
   std::vector<RewardAnswer> score(std::span<const RewardRow> rows) const;
 
  private:

@@ -16,11 +16,6 @@ namespace {
 
 constexpr std::string_view kOpen = "<think>", kClose = "</think>";
 
-std::string_view text_of(const tenon_ragged& texts, uint64_t i) {
-  return {static_cast<const char*>(texts.values) + texts.offsets[i],
-          static_cast<size_t>(texts.offsets[i + 1] - texts.offsets[i])};
-}
-
 std::string_view trimmed(std::string_view text) {
   constexpr std::string_view kBlank = " \t\r\n";
   const size_t begin = text.find_first_not_of(kBlank);
@@ -105,23 +100,24 @@ std::string_view part_of(std::string_view prompt, std::string_view completion, R
   return completion.substr(begin, (has_close ? close : completion.size()) - begin);
 }
 
+std::string why_left_out(const RewardRules& rules, std::string_view meta_json) {
+  if (rules.sources.empty()) return "";
+  const std::string source = tenon::json::text_field(meta_json, rules.source_field).value_or("");
+  const bool is_one = std::find(rules.sources.begin(), rules.sources.end(), source) != rules.sources.end();
+  return is_one ? "" : "its " + rules.source_field + " is \"" + source + "\"";
+}
+
 RewardView::RewardView(const RewardRules& rules, const tenon_reward_in& in) : left_out_(in.n) {
   for (uint64_t i = 0; i < in.n; ++i) {
-    if (!rules.sources.empty()) {
-      const std::string source =
-          tenon::json::text_field(text_of(in.meta_json, i), rules.source_field).value_or("");
-      if (std::find(rules.sources.begin(), rules.sources.end(), source) == rules.sources.end()) {
-        left_out_[i] = "its " + rules.source_field + " is \"" + source + "\"";
-        continue;
-      }
-    }
+    left_out_[i] = why_left_out(rules, text_of(in.meta_json, i));
+    if (!left_out_[i].empty()) continue;
     places_.push_back(i);
     sample_id_.push_back(in.sample_id[i]), group_id_.push_back(in.group_id[i]);
     if (in.finish != nullptr) finish_.push_back(in.finish[i]);
     const std::string_view prompt = text_of(in.prompt, i), completion = text_of(in.completion, i);
     prompt_.add(prompt), completion_.add(part_of(prompt, completion, rules.scope));
     meta_.add(text_of(in.meta_json, i));
-    if (rules.scope != RewardScope::kWhole || in.tokens.n <= i) continue;
+    if (!rules.shows_tokens() || in.tokens.n <= i) continue;
     const auto* ids = static_cast<const int32_t*>(in.tokens.values);
     tokens_.insert(tokens_.end(), ids + in.tokens.offsets[i], ids + in.tokens.offsets[i + 1]);
     token_offsets_.push_back(tokens_.size());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/plan.h"
+#include "host/text_column.h"
 #include "tenon/abi.h"
 
 namespace tenon::host {
@@ -26,6 +27,8 @@ struct RewardRules {
   double only_above = 0;
 
   bool is_plain() const { return scope == RewardScope::kWhole && sources.empty(); }
+  // The tokens are those of the whole completion.
+  bool shows_tokens() const { return scope == RewardScope::kWhole; }
 };
 
 // Those of the list slot `slot` ("rewards") of a stage, by place. Throws UserError, with the place in the file: `only_if` names no earlier reward of the list, or
@@ -36,6 +39,9 @@ std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& slot
 // left out; the thinking is what stands before that, from behind the first <think> or, where the prompt ends in <think>, from the beginning. Thinking that does not end
 // leaves no answer; a completion without either tag, after a prompt that opens none, is all answer.
 std::string_view part_of(std::string_view prompt, std::string_view completion, RewardScope scope);
+
+// Why a reward with these rules does not judge a row of this meta ("its source is \"code\""); empty: it does.
+std::string why_left_out(const RewardRules& rules, std::string_view meta_json);
 
 // The samples as a reward with rules sees them: fewer, or with less text. What it is not shown of a sample with a scope are the tokens, which are those of
 // the whole completion.
@@ -50,18 +56,12 @@ class RewardView {
   const std::string& left_out(uint64_t place) const { return left_out_[place]; }
 
  private:
-  struct Texts {
-    std::vector<uint64_t> offsets{0};
-    std::string bytes;
-    void add(std::string_view text) { bytes += text, offsets.push_back(bytes.size()); }
-    tenon_ragged raw() const { return {bytes.data(), offsets.data(), offsets.size() - 1}; }
-  };
   tenon_reward_in view_{};
   std::vector<uint64_t> places_;
   std::vector<std::string> left_out_;
   std::vector<uint64_t> sample_id_, group_id_, token_offsets_{0};
   std::vector<int32_t> finish_, tokens_;
-  Texts prompt_, completion_, meta_;
+  TextColumn prompt_, completion_, meta_;
 };
 
 }  // namespace tenon::host

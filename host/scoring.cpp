@@ -20,10 +20,6 @@ namespace tenon::host {
 
 namespace {
 
-uint64_t id_of(const tenon_reward_in& in, uint64_t i) {
-  return in.sample_id != nullptr ? in.sample_id[i] : i;
-}
-
 // The samples that a reward is at, as it says so itself. [any thread]
 class Begun {
  public:
@@ -42,7 +38,7 @@ class Begun {
     const auto first = std::min_element(since_.begin(), since_.end(),
                                         [](const auto& a, const auto& b) { return a.second < b.second; });
     if (first == since_.end() || first->first >= in_.n) return "";
-    return " sample " + std::to_string(id_of(in_, first->first)) + ": " +
+    return " sample " + std::to_string(in_.sample_id[first->first]) + ": " +
            duration_text(std::chrono::nanoseconds(monotonic_ns() - first->second));
   }
 
@@ -58,6 +54,8 @@ struct Said {
   std::map<std::string, std::vector<std::pair<uint64_t, double>>>* notes;
   Begun* begun;
   const tenon_reward_in& in;
+  std::vector<size_t> n_notes = std::vector<size_t>(in.n);
+  std::set<std::string> faults{};  // of notes
 };
 
 // A reason as one line of bounded length, cut between characters.
@@ -76,8 +74,15 @@ void on_reason(void* ctx, uint64_t i, const char* text, uint64_t n) {
 }
 void on_note(void* ctx, uint64_t i, const char* key, double value) {
   guard(nullptr, [&] {
-    const Said& said = *static_cast<Said*>(ctx);
-    if (i < said.in.n) (*said.notes)[key].emplace_back(id_of(said.in, i), value);
+    Said& said = *static_cast<Said*>(ctx);
+    if (i >= said.in.n) return;
+    const std::string_view name = key != nullptr ? key : "";
+    if (std::string fault = note_fault(name, said.n_notes[i]); !fault.empty()) {
+      said.faults.insert(std::move(fault));
+      return;
+    }
+    ++said.n_notes[i];
+    (*said.notes)[std::string(name)].emplace_back(said.in.sample_id[i], value);
   });
 }
 
@@ -115,22 +120,19 @@ void put_token_rewards(const tenon_reward_in& in, uint64_t i, bool valid, const 
       total += tokens[t];
 }
 
-}  // namespace
-
-const char* reward_status_name(int32_t status) {
-  switch (status) {
-    case TENON_R_OK:
-      return "ok";
-    case TENON_R_NOT_APPLICABLE:
-      return "not applicable";
-    case TENON_R_TIMED_OUT:
-      return "timed out";
-    case TENON_R_REFUSED:
-      return "refused";
-    default:
-      return "crashed";
-  }
+std::string_view shown(const tenon_ragged& texts, uint64_t i) {
+  return texts.n > i ? text_of(texts, i) : std::string_view();
 }
+
+// A line of samples.jsonl for a sample without a valid reward.
+std::string record_of(const tenon_reward_in& in, uint64_t i, const std::string& why) {
+  return "{\"sample\":" + std::to_string(in.sample_id[i]) + ",\"group\":" + std::to_string(in.group_id[i]) +
+         ",\"prompt\":" + json_quote(shown(in.prompt, i)) +
+         ",\"completion\":" + json_quote(shown(in.completion, i)) +
+         ",\"reward\":null,\"failure\":" + json_quote(why) + "}";
+}
+
+}  // namespace
 
 Scoring::Scoring(std::vector<Term> terms, double max_failures)
     : terms_(std::move(terms)), steps_(terms_.size()), max_failures_(max_failures) {
@@ -184,44 +186,24 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
       t, call, in, raw, [&begun] { return begun.oldest(); }, error);
   steps_[term].seconds += static_cast<double>(monotonic_ns() - begin) * 1e-9;
 
-  if (rc < 0) {
-    if (rc == TENON_E_CANCELLED) throw Error(rc, error);
-    if (rc != TENON_E_TIMEOUT && rc != TENON_E_TRANSIENT && rc != TENON_E_IO)
-      throw RunError("reward " + t.name + ": " + error);
-    std::fill(out.status.begin(), out.status.end(),
-              rc == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED);
-    std::fill(out.why.begin(), out.why.end(), shortened(error));
-  }
+  for (const std::string& fault : said.faults)
+    warn_once("reward " + t.name + ": " + fault + ": it is not recorded");
+  if (rc == TENON_E_CANCELLED) throw Error(rc, error);
+  if (rc < 0 && !is_error_of_samples(rc)) throw RunError("reward " + t.name + ": " + error);
+  error = shortened(error);
   for (uint64_t i = 0; i < in.n; ++i) {
-    int32_t& status = out.status[i];
-    std::string& why = out.why[i];
-    if (status == TENON_R_UNSET) {
-      status = TENON_R_CRASHED;
-      why = "the reward left the sample unanswered";
-    } else if (status < TENON_R_UNSET || status > TENON_R_REFUSED) {
-      why = "the reward gave the unknown status " + std::to_string(status);
-      status = TENON_R_CRASHED;
-    } else if (status == TENON_R_OK && !std::isfinite(out.reward[i])) {
-      status = TENON_R_CRASHED;
-      why = "the reward is not a finite number";
-    } else if (status == TENON_R_OK && has_infinite_token(out, in, i)) {
-      status = TENON_R_CRASHED;
-      why = "the reward of a token is not a finite number";
-    }
-    ++steps_[term].outcomes[status];
-    if (status == TENON_R_OK) steps_[term].ok.emplace_back(id_of(in, i), out.reward[i]);
-    if (status != TENON_R_OK && status != TENON_R_NOT_APPLICABLE)
-      count_reason(t.name + " " + reward_status_name(status) + (why.empty() ? "" : ": " + why), in, i);
+    const std::span<const double> tokens =
+        std::span(out.token_reward).subspan(first_token(in, i), first_token(in, i + 1) - first_token(in, i));
+    settle(rc, error, tokens, out.reward[i], out.status[i], out.why[i]);
+    ++steps_[term].outcomes[out.status[i]];
+    if (out.status[i] == TENON_R_OK) steps_[term].ok.emplace_back(in.sample_id[i], out.reward[i]);
   }
   steps_[term].samples += in.n;
   return out;
 }
 
-bool Scoring::has_infinite_token(const Outcome& out, const tenon_reward_in& in, uint64_t i) {
-  const auto begin = out.token_reward.begin();
-  return std::any_of(begin + static_cast<ptrdiff_t>(first_token(in, i)),
-                     begin + static_cast<ptrdiff_t>(first_token(in, i + 1)),
-                     [](double x) { return std::isinf(x); });
+void Scoring::warn_once(const std::string& text) {
+  if (warn_ && warnings_.insert(text).second) warn_(text);
 }
 
 int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
@@ -244,42 +226,34 @@ int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const te
   const Doing doing("reward " + term.name);
   const int32_t rc = term.vt->score(term.self, &own, &in, &out, &err);
   if (rc < 0) why.assign(text, std::min<uint64_t>(err.len, sizeof text));
-  // Whoever stops because `cancelled` says so may take the deadline for the end of the run.
-  const bool is_late = own.deadline_ns != 0 && monotonic_ns() >= own.deadline_ns;
-  return rc == TENON_E_CANCELLED && is_late ? TENON_E_TIMEOUT : rc;
-}
-
-void Scoring::count_reason(std::string reason, const tenon_reward_in& in, uint64_t i) {
-  const bool is_known = reasons_.contains(reason), is_own = is_known || reasons_.size() < kMaxReasons;
-  Reason& counted = reasons_[is_own ? std::move(reason) : "other reasons"];
-  ++counted.times;
-  if (is_own && in.sample_id != nullptr)
-    counted.sample = std::min(counted.sample.value_or(UINT64_MAX), in.sample_id[i]);
+  return settled_code(rc, own.deadline_ns);
 }
 
 void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_scored& out) {
   std::vector<double> total(in.n, 0.0), tokens(token_count(in), kNone);
-  std::vector<uint8_t> applied(in.n, 0), failed(in.n, 0);
-  std::vector<std::string> not_applicable(in.n);
+  std::vector<uint8_t> applied(in.n, 0);
+  std::vector<std::string> failure(in.n), not_applicable(in.n);
   std::vector<std::vector<double>> given;  // by each term: its reward, NaN where it is not OK
   for (size_t term = 0; term < terms_.size(); ++term) {
     const Outcome outcome = call_term(term, call, in);
-    const RewardRules& rules = terms_[term].rules;
+    const Term& t = terms_[term];
     given.emplace_back(in.n, kNone);
     for (uint64_t i = 0; i < in.n; ++i) {
-      const bool ok = outcome.status[i] == TENON_R_OK;
+      const int32_t status = outcome.status[i];
+      const std::string why = outcome.why[i].empty() ? "" : ": " + outcome.why[i];
+      const bool ok = status == TENON_R_OK;
       if (ok) given[term][i] = outcome.reward[i];
-      const bool counts = !rules.only_if || given[*rules.only_if][i] > rules.only_above;
+      const bool counts = !t.rules.only_if || given[*t.rules.only_if][i] > t.rules.only_above;
       if (ok) applied[i] = 1;
       if (ok && counts) {
-        total[i] += terms_[term].weight * outcome.reward[i];
-        for (uint64_t t = first_token(in, i), end = first_token(in, i + 1); t < end; ++t)
-          if (const double earned = outcome.token_reward[t]; !std::isnan(earned))
-            tokens[t] = (std::isnan(tokens[t]) ? 0 : tokens[t]) + terms_[term].weight * earned;
-      } else if (!ok && outcome.status[i] != TENON_R_NOT_APPLICABLE) {
-        failed[i] = 1;
-      } else if (!ok && not_applicable[i].empty() && !outcome.why[i].empty()) {
-        not_applicable[i] = ": " + terms_[term].name + ": " + outcome.why[i];
+        total[i] += t.weight * outcome.reward[i];
+        for (uint64_t k = first_token(in, i), end = first_token(in, i + 1); k < end; ++k)
+          if (const double earned = outcome.token_reward[k]; !std::isnan(earned))
+            tokens[k] = (std::isnan(tokens[k]) ? 0 : tokens[k]) + t.weight * earned;
+      } else if (!ok && status != TENON_R_NOT_APPLICABLE && failure[i].empty()) {
+        failure[i] = t.name + " " + reward_status_name(status) + why;
+      } else if (status == TENON_R_NOT_APPLICABLE && not_applicable[i].empty() && !why.empty()) {
+        not_applicable[i] = ": " + t.name + why;
       }
       if (term == 0 && out.first != nullptr) out.first[i] = ok ? outcome.reward[i] : kNone;
       if (TENON_HAS(&out, tenon_scored, terms) && out.terms != nullptr)
@@ -290,56 +264,41 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
     bool finite = std::isfinite(total[i]);
     for (uint64_t t = first_token(in, i), end = first_token(in, i + 1); t < end; ++t)
       finite = finite && !std::isinf(tokens[t]);
-    if (!finite) {
-      failed[i] = 1;
-      count_reason("the weighted sum of the rewards is not finite", in, i);
-    }
-    const bool valid = applied[i] != 0 && failed[i] == 0;
-    if (applied[i] == 0 && failed[i] == 0) count_reason("no reward applies" + not_applicable[i], in, i);
+    if (!finite && failure[i].empty()) failure[i] = "the weighted sum of the rewards is not finite";
+    if (applied[i] == 0 && failure[i].empty()) failure[i] = "no reward applies" + not_applicable[i];
+    const bool valid = failure[i].empty();
     put_token_rewards(in, i, valid, tokens, total[i], out);
     out.total[i] = valid ? total[i] : 0.0;
     out.valid[i] = valid ? 1 : 0;
-    arrived_.emplace_back(id_of(in, i), valid ? '1' : '0');
+    if (valid)
+      window_.add_valid(in.sample_id[i]);
+    else
+      window_.add_failed(in.sample_id[i], failure[i], record_of(in, i, failure[i]));
   }
 }
 
-uint64_t Scoring::failed() const {
-  return static_cast<uint64_t>(std::count(window_.begin(), window_.end(), '0'));
-}
-
 void Scoring::check_full_window() const {
-  if (window_.size() >= kWindow) check_rate();
+  if (window_.size() >= FailureWindow::kLength) check_rate();
 }
 
 void Scoring::check_rate() const {
-  if (static_cast<double>(failed()) <= max_failures_ * static_cast<double>(window_.size())) return;
-  throw RunError(std::to_string(failed()) + " of the last " + std::to_string(window_.size()) +
+  const size_t failed = window_.failed(), of = window_.size();
+  if (static_cast<double>(failed) <= max_failures_ * static_cast<double>(of)) return;
+  throw RunError(std::to_string(failed) + " of the last " + std::to_string(of) +
                  " samples have no valid reward; run.max_reward_failures allows " +
-                 json_number(100 * max_failures_) + " %. The commonest reasons:" + commonest_reasons());
+                 json_number(100 * max_failures_) +
+                 " %. The commonest reasons:" + window_.commonest_reasons());
 }
 
 std::optional<std::string> Scoring::first_failures() {
-  if (has_warned_ || reasons_.empty() || failed() == 0) return std::nullopt;
+  if (has_warned_ || window_.failed() == 0) return std::nullopt;
   has_warned_ = true;
-  return std::to_string(failed()) + " of the last " + std::to_string(window_.size()) +
+  return std::to_string(window_.failed()) + " of the last " + std::to_string(window_.size()) +
          " samples have no valid reward and count for nothing (above " + json_number(100 * max_failures_) +
-         " %, run.max_reward_failures, the run stops). The commonest reasons:" + commonest_reasons();
+         " %, run.max_reward_failures, the run stops). The commonest reasons:" + window_.commonest_reasons();
 }
 
-std::string Scoring::commonest_reasons() const {
-  std::vector<std::pair<uint64_t, std::string>> commonest;
-  for (const auto& [text, reason] : reasons_)
-    commonest.emplace_back(reason.times,
-                           text + (reason.sample ? " (sample " + std::to_string(*reason.sample) + ")" : ""));
-  std::stable_sort(commonest.begin(), commonest.end(),
-                   [](const auto& a, const auto& b) { return a.first > b.first; });
-  std::string lines;
-  for (size_t i = 0; i < std::min<size_t>(3, commonest.size()); ++i)
-    lines += "\n  " + std::to_string(commonest[i].first) + " times: " + commonest[i].second;
-  return lines;
-}
-
-void Scoring::flush(StepValues& values) {
+std::vector<std::pair<uint64_t, std::string>> Scoring::flush(StepValues& values) {
   for (size_t term = 0; term < terms_.size(); ++term) {
     Step step = std::exchange(steps_[term], {});
     if (step.samples == 0) continue;
@@ -365,11 +324,7 @@ void Scoring::flush(StepValues& values) {
       values.metric(prefix + "/" + key, sum_by_id(noted) / static_cast<double>(noted.size()));
     values.timing(prefix, step.seconds);
   }
-  std::stable_sort(arrived_.begin(), arrived_.end(),
-                   [](const auto& a, const auto& b) { return a.first < b.first; });
-  const size_t kept = std::max<size_t>(kWindow, arrived_.size());
-  for (const auto& [id, outcome] : std::exchange(arrived_, {})) window_ += outcome;
-  if (window_.size() > kept) window_.erase(0, window_.size() - kept);
+  return window_.end_step();
 }
 
 }  // namespace tenon::host

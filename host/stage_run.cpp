@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
-#include <set>
 
 #include "host/diagnostics.h"
 #include "host/json_text.h"
@@ -82,8 +81,11 @@ void StageRun::restore(const Checkpoint& checkpoint) {
   next_sample_id_ = m.at("sample_id").to_number<uint64_t>();
   results_ = m.at("results").as_object();
   if (const json::value* made = m.if_contains("made_with")) made_with_ = made->as_array();
-  for (const auto& pair : m.at("windows").as_object())
-    windows_[pair.key()] = pair.value().as_string().c_str();
+  for (const auto& pair : m.at("windows").as_object()) try {
+      windows_[pair.key()] = FailureWindow::of_json(pair.value());
+    } catch (const std::invalid_argument& e) {
+      throw checkpoint.unusable("windows." + std::string(pair.key()) + " " + e.what());
+    }
 }
 
 void StageRun::run(const std::optional<Checkpoint>& resume) {
@@ -269,21 +271,27 @@ void StageRun::stop_if_rewards_fail() {
   }
 }
 
+void StageRun::flush_rewards(uint64_t step) {
+  for (auto& [slot, scoring] : scorings_) {
+    for (auto& [id, record] : scoring.flush(values_)) {
+      bool is_recorded = false;
+      {
+        std::lock_guard lock(pending_mutex_);
+        is_recorded = recorded_samples_.contains(id);
+      }
+      if (!is_recorded) sample_out(record);
+    }
+    if (const auto failures = scoring.first_failures())
+      c_.services.log->warn("stage {}: after step {}: {}", c_.plan.name, step, *failures);
+  }
+}
+
 void StageRun::write_records(uint64_t step, bool to_sinks) {
   const auto now = std::chrono::steady_clock::now();
   values_.timing("step_seconds", seconds_between(step_time_, now));
   step_time_ = now;
-  for (auto& [slot, scoring] : scorings_) {
-    scoring.flush(values_);
-    if (const auto failures = scoring.first_failures())
-      c_.services.log->warn("stage {}: after step {}: {}", c_.plan.name, step, *failures);
-  }
+  flush_rewards(step);
   const auto [metrics, timings] = values_.take();
-  for (const char* reserved : {"stage", "step"})  // what each line begins with
-    if (metrics.contains(reserved) || timings.contains(reserved))
-      throw RunError("stage " + c_.plan.name + ": a component recorded a value called \"" + reserved +
-                     "\", which is the name of a line's own field: it needs another name");
-
   const std::string head = "{\"stage\":" + json_quote(c_.plan.name) + ",\"step\":" + std::to_string(step);
   auto line = [&](const Values& values) {
     std::string text = head;
@@ -296,6 +304,7 @@ void StageRun::write_records(uint64_t step, bool to_sinks) {
     std::lock_guard lock(pending_mutex_);
     samples.swap(pending_samples_);
     rows.swap(pending_rows_);
+    recorded_samples_.clear();
   }
   std::array<std::string, kRecordFiles.size()> texts{line(metrics), line(timings), ""};
   for (const std::string& sample : samples) texts[2] += head + sample + "\n";
@@ -354,8 +363,8 @@ void StageRun::write_checkpoint(bool is_final) {
                      ": it was changed but has neither state tensors nor `save`: its weights cannot be kept");
   };
   json::object cursors, windows;
-  for (const auto& [slot, window] : windows_) windows[slot] = window;
-  for (const auto& [slot, scoring] : scorings_) windows[slot] = scoring.window();
+  for (const auto& [slot, window] : windows_) windows[slot] = window.to_json();
+  for (const auto& [slot, scoring] : scorings_) windows[slot] = scoring.window().to_json();
   for (const auto& [key, instance] : components_->by_key()) {
     if (instance->cursor() != nullptr) cursors[key] = instance->cursor()->position();
     // Models that were not trained are made from their options or an earlier stage again. The stage's own is kept when the stage ends, because a later
@@ -384,26 +393,33 @@ void StageRun::write_checkpoint(bool is_final) {
                  "checkpoint after step " + std::to_string(steps_done_));
 }
 
-void StageRun::finish() {
-  // What was scored after the last step, or by a stage without steps.
-  for (auto& [slot, scoring] : scorings_) scoring.flush(values_);
-  for (const auto& [slot, scoring] : scorings_)
-    if (!scoring.window().empty() && scoring.window().find('1') == std::string::npos)
+// However few samples there were.
+void StageRun::check_rewards_of_all() const {
+  for (const auto& [slot, scoring] : scorings_) {
+    const FailureWindow& window = scoring.window();
+    if (window.size() > 0 && window.failed() == window.size())
       throw RunError("stage " + c_.plan.name +
-                     ": no sample had a valid reward. The commonest reasons:" + scoring.commonest_reasons());
-  for (const auto& [slot, scoring] : scorings_) try {
+                     ": no sample had a valid reward. The commonest reasons:" + window.commonest_reasons());
+    try {
       scoring.check_rate();
     } catch (const RunError& e) {
       throw RunError("stage " + c_.plan.name + ": " + e.what());
     }
+  }
+}
+
+void StageRun::finish() {
   if (components_) {
     if (!begun_) begin(steps_done_);
     components_->check_references_read();
+    // What was scored after the last step, or by a stage without steps.
+    flush_rewards(steps_done_);
     const bool has_metrics = values_.has_metrics();
     if (has_metrics || !pending_samples_.empty() || !pending_rows_.empty())
       write_records(steps_done_, has_metrics);
-    write_checkpoint(true);
   }
+  check_rewards_of_all();
+  if (components_) write_checkpoint(true);
   if (!results_.empty()) write_file(c_.folder.path() / "eval.json", json_pretty(results_));
   const json::object done{{"stage", c_.plan.name},
                           {"hash", c_.hash},
@@ -450,6 +466,8 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
     if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
     found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;
     found->second.set_timeout(std::chrono::nanoseconds(std::llround(c_.reward_timeout * 1e9)), &dog_);
+    found->second.set_warn(
+        [this](const std::string& text) { c_.services.log->warn("stage {}: {}", c_.plan.name, text); });
     if (auto window = windows_.find(slot); window != windows_.end()) found->second.set_window(window->second);
   }
   try {
@@ -477,7 +495,10 @@ void StageRun::sample_out(std::string_view object) {
   for (char& c : text)
     if (c == '\n' || c == '\r') c = ' ';
   const std::string rest = text.substr(text.find('{') + 1);
+  const json::value* sample = parsed.get_object().if_contains("sample");
   std::lock_guard lock(pending_mutex_);
+  if (sample != nullptr && (sample->is_int64() || sample->is_uint64()))
+    recorded_samples_.insert(sample->to_number<uint64_t>());
   pending_samples_.push_back((parsed.get_object().empty() ? "" : ",") + rest);
 }
 

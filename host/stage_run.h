@@ -10,6 +10,7 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -71,8 +72,10 @@ class StageRun final : public StageServices {
   void begin(uint64_t total_steps);
   void end_step(uint64_t step);
   bool is_checkpoint_due() const;
+  void stop_if_rewards_fail();        // throws RunError
+  void check_rewards_of_all() const;  // throws RunError
+  void flush_rewards(uint64_t step);
   // Writes what was recorded since the last step as step `step`.
-  void stop_if_rewards_fail();  // throws RunError
   void write_records(uint64_t step, bool to_sinks);
   void write_checkpoint(bool is_final);
   // Whether the stage made its model (key "model") itself, rather than got it from an earlier stage.
@@ -85,10 +88,10 @@ class StageRun final : public StageServices {
   StageContext c_;
   Watchdog dog_;
   StepValues values_;
-  std::map<std::string, Scoring> scorings_;     // by slot
-  std::map<std::string, std::string> windows_;  // of slots that have not scored yet in this process
-  boost::json::object results_;                 // model → benchmark → metric
-  boost::json::array made_with_;                // see made_with()
+  std::map<std::string, Scoring> scorings_;       // by slot
+  std::map<std::string, FailureWindow> windows_;  // of slots that have not scored yet in this process
+  boost::json::object results_;                   // model → benchmark → metric
+  boost::json::array made_with_;                  // see made_with()
   uint64_t first_step_ = 0, total_steps_ = 0;
   std::atomic<uint64_t> steps_done_{0};
   bool begun_ = false;
@@ -102,6 +105,7 @@ class StageRun final : public StageServices {
   std::map<std::string, OutputFile> row_files_;
   std::mutex pending_mutex_;
   std::vector<std::string> pending_samples_;         // JSON objects less their opening brace
+  std::set<uint64_t> recorded_samples_;              // of this step, by their field `sample`
   std::map<std::string, std::string> pending_rows_;  // lines, by row set
   std::chrono::steady_clock::time_point begin_time_, step_time_, checkpoint_time_;
   Doing* doing_ = nullptr;  // while run() runs

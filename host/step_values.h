@@ -13,6 +13,11 @@ namespace tenon::host {
 // By name, so that their order does not depend on threads.
 using Values = std::map<std::string, double, std::less<>>;
 
+// Bytes of a value's name.
+inline constexpr size_t kMaxNameBytes = 200;
+// What is wrong with the name of a value that a component records ("is empty"); empty: nothing.
+std::string name_fault(std::string_view name);
+
 class StepValues {
  public:
   // The last value given counts.

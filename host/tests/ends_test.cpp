@@ -199,7 +199,11 @@ TEST_F(Ends, RefusedSamplesAreToldAndTooManyFailTheStage) {
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, AllOf(HasSubstr("stage zero: 4 of the last 8 samples have no valid reward; "
                                            "run.max_reward_failures allows 5 %"),
-                                 HasSubstr("4 times: fussy refused: it is odd")));
+                                 HasSubstr("4 times: fussy refused: it is odd (sample 1)")));
+  EXPECT_EQ(read_file(dir_ / "runs/x/samples.jsonl"),
+            "{\"stage\":\"zero\",\"step\":0,\"sample\":1,\"group\":1,\"prompt\":\"p\",\"completion\":\"odd\","
+            "\"reward\":null,\"failure\":\"fussy refused: it is odd\"}\n")
+      << "the sample that is named, which the stage did not record";
   EXPECT_FALSE(fs::exists(stage() / "done.json"));
 
   write(", announced: 2, steps: 2, rewards: [{use: fussy}]", ", max_reward_failures: 0.5");

@@ -144,7 +144,9 @@ TEST(RewardRules, AReasonNamesItsFirstSample) {
   const tenon_reward_in in = samples.in();
   tenon_scored out{sizeof out, 0, total.data(), valid.data(), nullptr, nullptr, nullptr};
   scoring.score(nullptr, in, out);
-  EXPECT_THAT(scoring.commonest_reasons(),
+  StepValues values;
+  scoring.flush(values);
+  EXPECT_THAT(scoring.window().commonest_reasons(),
               HasSubstr("\n  1 times: no reward applies: math: its source is \"code\" (sample 71)"));
 }
 

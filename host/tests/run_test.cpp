@@ -13,6 +13,7 @@
 namespace tenon::host {
 namespace {
 
+using testing::AllOf;
 using testing::HasSubstr;
 
 TEST_F(Run, WritesEverythingAndTheSecondRunDoesNothing) {
@@ -31,7 +32,7 @@ TEST_F(Run, WritesEverythingAndTheSecondRunDoesNothing) {
   EXPECT_TRUE(line.at("nothing").is_null());
   EXPECT_THAT(metrics, HasSubstr("\"reward/length/mean\":"));
   EXPECT_THAT(read_file(folder / "samples.jsonl"),
-              testing::StartsWith("{\"stage\":\"base\",\"step\":0,\"id\":0,\"prompt\":\"row "));
+              testing::StartsWith("{\"stage\":\"base\",\"step\":0,\"sample\":0,\"prompt\":\"row "));
   const json::value manifest = json::parse(read_file(folder / "manifest.json"));
   EXPECT_EQ(manifest.at("seed"), 7);
   EXPECT_EQ(manifest.at("plugins").at(0).at("sha256").as_string().size(), 64u);
@@ -348,13 +349,54 @@ TEST_F(Run, TooManyFailedRewardsStopTheRunWithReasons) {
   EXPECT_THAT(outcome.err, HasSubstr("times: length crashed: on request"));
 }
 
+// Half of the samples fail; the 200th comes in step 66.
+TEST_F(Run, AStopAfterAResumeKnowsTheReasonsOfBefore) {
+  std::string text = config("", ", steps: 100, interrupt_every: 60");
+  text.replace(text.find("steps: 15, "), 11, "");
+  text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward, crash_every: 2}");
+  text.replace(text.find("max_reward_failures: 0.5"), 24, "max_reward_failures: 0.3");
+  ASSERT_EQ(run(write_config(text)).code, 130);
+  const fs::path folder = dir_ / "runs/toy", kept = dir_ / "kept";
+  fs::copy(folder, kept, fs::copy_options::recursive);
+  const Outcome stopped = resume(folder);
+  EXPECT_EQ(stopped.code, 1);
+  EXPECT_THAT(
+      stopped.err,
+      HasSubstr("100 of the last 200 samples have no valid reward; run.max_reward_failures allows 30 %. "
+                "The commonest reasons:\n  100 times: length crashed: on request (sample "));
+  const std::string name = stopped.err.substr(stopped.err.rfind("(sample ") + 8);
+  EXPECT_THAT(read_file(folder / "samples.jsonl"),
+              HasSubstr("\"sample\":" + name.substr(0, name.find(')')) + ","));
+
+  // From a tenon that kept no reasons, and from nobody.
+  const auto resumed_with = [&](int format, const std::function<json::value(const json::value&)>& windows) {
+    fs::remove_all(folder);
+    fs::copy(kept, folder, fs::copy_options::recursive);
+    const fs::path file = stage_folder(folder, "zero") / "checkpoints/60/manifest.json";
+    json::object manifest = json::parse(read_file(file)).as_object();
+    manifest["format"] = format;
+    manifest["windows"] = {{"rewards", windows(manifest.at("windows").at("rewards"))}};
+    std::ofstream(file) << json::serialize(manifest);
+    return resume(folder).err;
+  };
+  EXPECT_THAT(
+      resumed_with(1, [](const json::value& window) { return window.at("outcomes"); }),
+      AllOf(HasSubstr("100 of the last 200 samples"), HasSubstr("times: not known: it was before a resume")));
+  EXPECT_THAT(
+      resumed_with(2, [](const json::value&) { return json::value(3); }),
+      AllOf(HasSubstr("manifest.json: not a usable checkpoint: windows.rewards is no window of outcomes"),
+            HasSubstr("Remove ")));
+  EXPECT_THAT(resumed_with(3, [](const json::value& window) { return window; }),
+              HasSubstr("its format is newer than this program"));
+}
+
 TEST_F(Run, AStageWithoutAnyValidRewardFailsWithTheReasons) {
   std::string text = config();
   text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward, crash_every: 1}");
   const Outcome outcome = run(write_config(text));  // 45 samples: fewer than max_reward_failures looks at
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("stage zero: no sample had a valid reward. The commonest reasons:\n"
-                                     "  45 times: length crashed: on request"));
+                                     "  45 times: length crashed: on request (sample "));
   EXPECT_FALSE(fs::exists(stage_folder(dir_ / "runs/toy", "zero") / "done.json"));
 }
 

@@ -9,8 +9,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <numeric>
 #include <tuple>
 
+#include "host/json_text.h"
 #include "host/monotonic.h"
 #include "host/run_error.h"
 #include "tenon/error.hpp"
@@ -48,14 +50,24 @@ struct Scored {
   std::vector<uint8_t> valid;
 };
 
-Scored score(Scoring& scoring, uint64_t n) {
+// Of n samples with the ids that follow.
+Scored score(Scoring& scoring, uint64_t n, uint64_t first_id = 0) {
   Scored s{std::vector<double>(n, -1), std::vector<double>(n, -1), std::vector<uint8_t>(n, 9)};
+  std::vector<uint64_t> ids(n);
+  std::iota(ids.begin(), ids.end(), first_id);
   tenon_reward_in in{};
   in.struct_size = sizeof in;
-  in.n = n;
+  in.n = n, in.sample_id = ids.data(), in.group_id = ids.data();
   tenon_scored out{sizeof out, 0, s.total.data(), s.valid.data(), s.first.data(), nullptr, nullptr};
   scoring.score(nullptr, in, out);
   return s;
+}
+
+// Ends the step.
+std::string commonest_reasons(Scoring& scoring) {
+  StepValues values;
+  scoring.flush(values);
+  return scoring.window().commonest_reasons();
 }
 
 TEST(Scoring, WeightedSumOfTheTermsThatApply) {
@@ -122,14 +134,14 @@ TEST(Scoring, StopsWhenTooManyFailAndSaysWhy) {
   score(scoring, 196);  // a quarter fails, but fewer than the window have been seen
   scoring.flush(values);
   EXPECT_NO_THROW(scoring.check_full_window());
-  score(scoring, 4);
+  score(scoring, 4, 196);
   scoring.flush(values);
   try {
     scoring.check_full_window();
     FAIL() << "50 of 200 failed where 20 % are allowed";
   } catch (const RunError& e) {
     EXPECT_THAT(e.what(), testing::HasSubstr("50 of the last 200"));
-    EXPECT_THAT(e.what(), testing::HasSubstr("50 times: compiler timed out: waited 10 s"));
+    EXPECT_THAT(e.what(), testing::HasSubstr("50 times: compiler timed out: waited 10 s (sample 3)"));
   }
 }
 
@@ -161,13 +173,15 @@ TEST(Scoring, TheOrderOfAStepsSamplesChangesNothing) {
       scoring.score(nullptr, in, out);
     }
     StepValues values;
-    scoring.flush(values);
-    return std::tuple(values.take().first, scoring.window(), scoring.commonest_reasons());
+    const auto records = scoring.flush(values);
+    return std::tuple(values.take().first, json_text(scoring.window().to_json()), records);
   };
   const auto once = recorded({{0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}});
   EXPECT_EQ(recorded({{8, 9, 10, 11}, {4, 5, 6, 7}, {0, 1, 2, 3}}), once);
   EXPECT_EQ(recorded({{4, 5, 6, 7, 0, 1, 2, 3}, {8, 9, 10, 11}}), once);
-  EXPECT_EQ(std::get<1>(once), "011110111101");
+  EXPECT_THAT(std::get<1>(once), testing::HasSubstr("\"outcomes\":\"011110111101\""));
+  ASSERT_EQ(std::get<2>(once).size(), 1u);
+  EXPECT_EQ(std::get<2>(once)[0].first, 0u);
 }
 
 // All of a long step count, not its last samples alone.
@@ -177,10 +191,10 @@ TEST(Scoring, AStepThatFailsAtItsBeginningHasFailed) {
   StepValues values;
   score(scoring, 500);
   bad.answers = {{1, TENON_R_OK}};
-  score(scoring, 300);
+  score(scoring, 300, 500);
   scoring.flush(values);
   EXPECT_THROW(scoring.check_full_window(), RunError);
-  score(scoring, 200);
+  score(scoring, 200, 800);
   scoring.flush(values);
   EXPECT_NO_THROW(scoring.check_full_window());
   EXPECT_EQ(scoring.window().size(), 200u);
@@ -200,12 +214,11 @@ TEST(Scoring, TheWindowForgetsAndTravels) {
   score(fine, 5);
   fine.flush(values);
   EXPECT_THROW(fine.check_full_window(), RunError);  // 30 of 200
-  Scoring later({b.term("b")}, 0.1);
-  later.set_window(std::string(30, '0') + std::string(160, '1'));
-  score(later, 200);
-  later.flush(values);
-  EXPECT_NO_THROW(later.check_full_window());
-  EXPECT_EQ(later.window(), std::string(200, '1'));
+  score(fine, 200);
+  fine.flush(values);
+  EXPECT_NO_THROW(fine.check_full_window());
+  EXPECT_EQ(fine.window().size(), 200u);
+  EXPECT_EQ(fine.window().failed(), 0u);
 }
 
 // That one of several rewards does not apply is no failure; that none does, is.
@@ -214,8 +227,9 @@ TEST(Scoring, WhatDoesNotApplyIsNoReasonUnlessNothingApplies) {
   Canned sometimes{{{1, TENON_R_OK}, {0, TENON_R_REFUSED}, {0, TENON_R_NOT_APPLICABLE}}, "no answer", 0};
   Scoring scoring({never.term("format"), sometimes.term("answer")}, 1.0);
   score(scoring, 9);
-  EXPECT_EQ(scoring.commonest_reasons(),
-            "\n  3 times: answer refused: no answer\n  3 times: no reward applies: format: not a sum");
+  EXPECT_EQ(commonest_reasons(scoring),
+            "\n  3 times: answer refused: no answer (sample 1)"
+            "\n  3 times: no reward applies: format: not a sum (sample 2)");
 }
 
 // Pays 1 for a sample and, where the ids say so, for its tokens: id / 10, nothing for id 0, infinity for id -1.
@@ -253,7 +267,8 @@ ScoredTokens score_tokens(Scoring& scoring, const std::vector<int32_t>& ids, siz
       s.terms.resize(2 * n_terms);
   tenon_reward_in in{};
   in.struct_size = sizeof in;
-  in.n = 2;
+  const uint64_t sample_ids[]{0, 1};
+  in.n = 2, in.sample_id = in.group_id = sample_ids;
   in.tokens = {ids.data(), offsets, 2};
   tenon_scored out{sizeof out,     0,
                    s.total.data(), s.valid.data(),
@@ -282,7 +297,8 @@ TEST(Scoring, TokenRewardsThatNobodyTakesAreInTheTotal) {
   // The struct of a stage that was built before there were token rewards.
   tenon_reward_in in{};
   in.struct_size = sizeof in;
-  in.n = 1;
+  const uint64_t sample_ids[]{0};
+  in.n = 1, in.sample_id = in.group_id = sample_ids;
   const int32_t ids[]{10};
   const uint64_t offsets[]{0, 1};
   in.tokens = {ids, offsets, 1};
@@ -302,8 +318,8 @@ TEST(Scoring, AnInfiniteTokenRewardIsACrashOfItsSample) {
   EXPECT_EQ(s.total[0], 0);
   EXPECT_THAT(s.tokens, testing::ElementsAre(testing::IsNan(), testing::IsNan(), testing::IsNan(), 0.2,
                                              testing::IsNan()));
-  EXPECT_EQ(scoring.commonest_reasons(),
-            "\n  1 times: a crashed: the reward of a token is not a finite number");
+  EXPECT_EQ(commonest_reasons(scoring),
+            "\n  1 times: a crashed: the reward of a token is not a finite number (sample 0)");
 }
 
 // Of a term that does not apply nothing counts, nor of an invalid sample.
@@ -353,18 +369,15 @@ TEST(Scoring, ReasonsAreBoundedInNumberAndLength) {
   Talkative talkative{"\nä" + std::string(1000, 'x'), 0};
   Scoring scoring({{"judge", 1, &talkative, &Talkative::kTable}}, 1.0);
   score(scoring, 1000);
-  const std::string reasons = scoring.commonest_reasons();
+  const std::string reasons = commonest_reasons(scoring);
   EXPECT_THAT(reasons, testing::StartsWith("\n  744 times: other reasons\n  1 times: judge crashed: 0 äxxx"));
   EXPECT_LT(reasons.size(), 3 * 300u);
-  talkative = {"", 0};
-  score(scoring, 2);  // known texts are still counted apart: none of these is one
-  EXPECT_THAT(scoring.commonest_reasons(), testing::HasSubstr("746 times: other reasons"));
 
   Talkative wide{std::string(100, ' '), 0};
   for (int i = 0; i < 100; ++i) wide.tail += "語";  // cut between characters, wherever that is
   Scoring cut({{"judge", 1, &wide, &Talkative::kTable}}, 1.0);
   score(cut, 1);
-  EXPECT_THAT(cut.commonest_reasons(), testing::EndsWith("語…"));
+  EXPECT_THAT(commonest_reasons(cut), testing::EndsWith("語… (sample 0)"));
 }
 
 // Answers with the time it was given, in seconds.
@@ -400,7 +413,47 @@ TEST(Scoring, CancelledAfterTheDeadlineIsTimedOut) {
   EXPECT_THROW(score(scoring, 1), Error);
   scoring.set_timeout(std::chrono::nanoseconds(1), nullptr);
   EXPECT_EQ(score(scoring, 2).valid, (std::vector<uint8_t>{0, 0}));
-  EXPECT_EQ(scoring.commonest_reasons(), "\n  2 times: judge timed out: stopped");
+  EXPECT_EQ(commonest_reasons(scoring), "\n  2 times: judge timed out: stopped (sample 0)");
+}
+
+// What is recorded of every reward cannot be noted over, nor can a note make a line that nobody can read.
+TEST(Scoring, NotesThatCannotBeRecordedAreLeftOutAndTold) {
+  struct Noting {
+    static int32_t score(void*, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out,
+                         tenon_error*) {
+      const std::string longest(200, 'x'), longer(201, 'x');
+      for (uint64_t i = 0; i < in->n; ++i) {
+        out->reward[i] = 1, out->status[i] = TENON_R_OK;
+        for (const char* name : {"mean", "timed_out", "", "a\nb", "stage", longer.c_str(), longest.c_str()})
+          out->note(out->ctx, i, name, 7);
+        for (int k = 0; k < 1000; ++k) out->note(out->ctx, i, ("n" + std::to_string(k)).c_str(), 1);
+      }
+      return TENON_OK;
+    }
+  };
+  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, Noting::score};
+  Scoring scoring({{"judge", 1, nullptr, &kTable}}, 1.0);
+  std::vector<std::string> warnings;
+  scoring.set_warn([&](const std::string& text) { warnings.push_back(text); });
+  score(scoring, 3);
+  score(scoring, 3, 3);
+  StepValues values;
+  scoring.flush(values);
+  const Values metrics = values.take().first;
+  EXPECT_EQ(metrics.at("reward/judge/mean"), 1);
+  EXPECT_EQ(metrics.at("reward/judge/" + std::string(200, 'x')), 7);
+  EXPECT_EQ(metrics.size(), 3u + kMaxNotes) << "with mean, std and not_ok";
+  EXPECT_THAT(
+      warnings,
+      testing::UnorderedElementsAre(
+          "reward judge: a note is called \"mean\", as what is recorded of every reward: it is not recorded",
+          "reward judge: a note is called \"timed_out\", as what is recorded of every reward: it is not "
+          "recorded",
+          "reward judge: a note's name is empty: it is not recorded",
+          "reward judge: a note's name has a control character: it is not recorded",
+          "reward judge: a note's name is \"stage\", a field of every line: it is not recorded",
+          "reward judge: a note's name has more than 200 bytes: it is not recorded",
+          "reward judge: a sample has more than 100 notes: it is not recorded"));
 }
 
 TEST(Scoring, ErrorsOfTheRewardItself) {

@@ -324,7 +324,7 @@ struct ToyTrain {
           c(completion.begin(), completion.end());
       r.push(p, c, {}, i, ids + i, TENON_FINISH_STOP);
       prompts.push(rows[i].prompt), completions.push(completion), meta.push(rows[i].meta_json);
-      sample_out(host, "{\"id\":" + std::to_string(ids + i) + ",\"prompt\":" + json::quote(rows[i].prompt) +
+      sample_out(host, "{\"sample\":" + std::to_string(ids + i) + ",\"prompt\":" + json::quote(rows[i].prompt) +
                            ",\n\"completion\":" + json::quote(completion) + "}");
       row_out(host, "kept", {rows[i].prompt, "", completion, ""});
       sum += static_cast<double>(draw % 1000);
