@@ -40,11 +40,12 @@ enum class Kind : uint8_t {
   kSum,       // body, symbol, from, to; sub: 0 sum, 1 product
   kPercent,
   kDegree,
-  kQuantity,   // value; name: the unit as written
+  kQuantity,   // value; name: the unit as written, or kOrdinal
   kPlusMinus,  // 2 children: a ± b; sub: 1 for ∓
   kRatio,      // a : b
-  kOpaque,  // cannot be evaluated (an integral, a limit, f(2)); name: how it is written; equal only to itself
-  kTuple,   // ( , ): elements
+  kOpaque,     // sub: Opaque; cannot be evaluated; name: how it is written; equal only to itself
+  kOperator,  // sub: Operator; a derivative, an integral or a limit that is not worked out: body, symbol, then order | from, to | point
+  kTuple,     // ( , ): elements
   kBracketed,  // [a, b, …] of other than two elements
   kList,       // a, b and c without brackets; sub 1: with an "or", 2: with an "and" alone
   kSet,        // { , }
@@ -61,6 +62,8 @@ enum class Kind : uint8_t {
 };
 
 enum class Constant : uint8_t { kPi, kE, kI, kInfinity, kUndefined };
+enum class Opaque : uint8_t { kCall = 1, kOperator, kDots };  // f(2); an operator that was not taken apart; …
+enum class Operator : uint8_t { kDerivative, kPartial, kIntegral, kLimit, kLimitAbove, kLimitBelow };
 enum class NamedSet : uint8_t { kReals, kIntegers, kNaturals, kRationals, kComplex, kEmpty };
 enum class Relation : uint8_t {
   kEqual,
@@ -123,6 +126,8 @@ enum class Function : uint8_t {
   kCis,  // e^{ix}
 };
 
+inline constexpr std::string_view kOrdinal = "ordinal";  // of 3rd
+
 struct Number {
   Rational value;
   int decimals =
@@ -161,6 +166,10 @@ class Tree {
     if (node.depth > 4 * kMaxDepth) throw LimitError("nested too deep");
     // A copy first: `children` may be a span of children_ itself.
     const std::vector<NodeId> copy(children.begin(), children.end());
+    // Of sums those to infinity, and what is written with dots.
+    unworked_ = unworked_ || kind == Kind::kOperator ||
+                (kind == Kind::kOpaque && sub >= static_cast<uint8_t>(Opaque::kOperator)) ||
+                (kind == Kind::kConstant && sub == static_cast<uint8_t>(Constant::kInfinity));
     children_.insert(children_.end(), copy.begin(), copy.end());
     nodes_.push_back(node);
     return static_cast<NodeId>(nodes_.size() - 1);
@@ -208,6 +217,8 @@ class Tree {
   bool has_name(std::string_view name) const {
     return std::find(names_.begin(), names_.end(), name) != names_.end();
   }
+  // Whether something may be in it that has a value and is not evaluated: an operator, an infinite bound, dots.
+  bool may_be_unworked() const { return unworked_; }
   size_t size() const { return nodes_.size(); }
   bool is(NodeId id, Kind kind) const { return nodes_[id].kind == kind; }
   bool is(NodeId id, Constant c) const {
@@ -219,6 +230,7 @@ class Tree {
   std::vector<NodeId> children_;
   std::deque<Number> numbers_;
   std::vector<std::string> names_;
+  bool unworked_ = false;
   std::string parameter_;
   NamedSet parameter_set_ = NamedSet::kIntegers;
 };

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <functional>
 
+#include "math_answer/parser.h"
+
 namespace tenon::math_answer {
 namespace {
 
@@ -408,6 +410,10 @@ Ref Comparer::set_in_words(Ref text) {
 
 Outcome Comparer::texts(Ref g, Ref p) {
   auto words = [&](Ref e) -> std::string {
+    if (e.kind() == Kind::kQuantity && e.tree->name(e.id) == kOrdinal) {
+      const Number& n = e.tree->number(e.child(0).id);
+      return n.value.fits_int() ? ordinal_numeral(n.value.to_int()) : "";
+    }
     if (e.kind() == Kind::kText || e.kind() == Kind::kSymbol)
       return normal_words(e.tree->name(e.id), policies_.text_case);
     // A product of letters may be a word: ACF.

@@ -76,7 +76,6 @@ class Comparer {
   // scalar.cpp: values
   Outcome scalars(Ref g, Ref p);
   Outcome values(Ref g, Ref p);
-  bool same_sum(Ref g, Ref p);
   Outcome constants(Ref g, Ref p);
   Outcome functions(Ref g, Ref p, const std::vector<std::string_view>& names);
   std::optional<Outcome> identity(Ref g, Ref p);
@@ -91,9 +90,16 @@ class Comparer {
   Ref scaled(Ref e, const Rational& factor);
   Ref made(Kind kind, std::initializer_list<Ref> children, uint8_t sub = 0);
   NodeId copied(Ref e, Tree& to);
+  NodeId copied_node(Ref e, std::span<const NodeId> children, Tree& to) const;
   // The sign of a − b of two real constants; nothing if it cannot be told.
   std::optional<int> order(Ref a, Ref b);
   bool within_tolerance(Ref g, Ref p);
+
+  // operators.cpp: what has a value that is not worked out
+  Outcome with_operators(Ref g, Ref p);
+  bool same_operator(Ref a, Ref b);
+  bool same_tree(Ref a, Ref b) const;
+  NodeId with_names(Ref e, Tree& to, std::vector<Ref>& operators, std::vector<std::string_view>& bound);
 
   // relation.cpp: equations and inequalities
   bool contradicts(Ref relation);

@@ -96,6 +96,12 @@ Evaluated ball_value(Ref e, BallContext& context, Ball& out);
 
 // The names of the symbols (and of what is opaque) in an expression, each once; bound indices of sums are left out.
 void collect_symbols(Ref e, std::vector<std::string_view>& names);
+// Whether it is itself an operator that is not worked out: a derivative, an integral, a limit, a sum to infinity.
+bool is_operator(Ref e);
+// Whether one is in it, or dots.
+bool has_operator(Ref e);
+// Whether an operator binds its symbol, so that its name says nothing: all but derivatives and indefinite integrals.
+bool binds_symbol(Ref op);
 // Whether i, or a root that may be complex, asks for complex numbers.
 bool has_imaginary_unit(Ref e);
 

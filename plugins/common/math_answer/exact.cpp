@@ -351,15 +351,14 @@ void collect_symbols(Ref e, std::vector<std::string_view>& names) {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
     return;
   }
-  if (e.kind() == Kind::kSum) {
+  if (e.kind() == Kind::kSum || (e.kind() == Kind::kOperator && binds_symbol(e))) {
     std::vector<std::string_view> inside;
     collect_symbols(e.child(0), inside);
     for (std::string_view name : inside)
       if (name != e.tree->name(e.tree->child(e.id, 1)) &&
           std::find(names.begin(), names.end(), name) == names.end())
         names.push_back(name);
-    collect_symbols(e.child(2), names);
-    collect_symbols(e.child(3), names);
+    for (uint32_t i = 2; i < e.size(); ++i) collect_symbols(e.child(i), names);
     return;
   }
   for (uint32_t i = 0; i < e.size(); ++i) collect_symbols(e.child(i), names);

@@ -88,7 +88,7 @@ std::vector<NodeId> without_dots(Tree& tree, std::vector<NodeId> all) {
     return negative ? tree.number(number).value.negated() : tree.number(number).value;
   };
   const auto dots = std::find_if(all.begin(), all.end(), [&](NodeId id) {
-    return tree.is(id, Kind::kOpaque) && tree[id].count == 0 && tree.name(id) == "...";
+    return tree.is(id, Kind::kOpaque) && tree[id].sub == static_cast<uint8_t>(Opaque::kDots);
   });
   const size_t at = static_cast<size_t>(dots - all.begin());
   if (dots == all.end() || at == 0 || at + 2 != all.size()) return all;
@@ -306,10 +306,11 @@ Prepared prepare(std::string_view text, const Policies& policies) {
   p.plain = plain_text(p.text);
   p.time = time_of(p.plain);
   p.choice = choice_of(p.plain);
-  if (is_statement(p.plain)) {
+  const std::string place = policies.number_words ? ordinal_in_words(lower_case(p.plain)) : std::string();
+  if (!place.empty() || is_statement(p.plain)) {
     Parsed parsed;
-    parsed.root = parsed.tree.add_named(Kind::kText, p.plain);
-    parsed.canonical = "words " + normal_words(p.plain, policies.text_case);
+    parsed.root = parsed.tree.add_named(Kind::kText, place.empty() ? p.plain : place);
+    parsed.canonical = "words " + normal_words(place.empty() ? p.plain : place, policies.text_case);
     p.parsed = std::move(parsed);
     return p;
   }

@@ -153,12 +153,6 @@ NodeId Parser::relation() {
       if (const size_t k = kNames.find(tree_.name(right)); k != std::string_view::npos)
         right = tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(kSets[k]));
     }
-    if (at(T::kMod) || (at(T::kLParen) && peek(1).kind == T::kMod)) {
-      const bool paren = accept(T::kLParen);
-      take();
-      right = made(Function::kMod, {right, signed_term()});
-      if (paren) expect(T::kRParen, "the modulus is not closed");
-    }
     chain.push_back(tree_.add(Kind::kRelation, {left, right}, op));
     left = right;
   }
@@ -175,8 +169,19 @@ NodeId Parser::ratio() {
   return left;
 }
 
+// 5 \pmod 7, 5 (mod 7): the modulus belongs to all that stands before it.
+NodeId Parser::with_modulus(NodeId value) {
+  const bool paren = at(T::kLParen) && peek(1).kind == T::kMod;
+  if (!paren && !at(T::kMod)) return value;
+  if (paren) take();
+  take();
+  const NodeId modulus = signed_term();
+  if (paren) expect(T::kRParen, "the modulus is not closed");
+  return made(Function::kMod, {value, modulus});
+}
+
 NodeId Parser::set_expression() {
-  NodeId left = with_unit(additive());
+  NodeId left = with_modulus(with_unit(additive()));
   if (at(T::kUnion) && !no_union_) {
     std::vector<NodeId> parts{left};
     while (accept(T::kUnion)) parts.push_back(with_unit(additive()));
@@ -302,7 +307,6 @@ bool Parser::starts_factor() const {
     case T::kNumber:
     case T::kLetter:
     case T::kConstant:
-    case T::kLParen:
     case T::kLBracket:
     case T::kLBrace:
     case T::kLFloor:
@@ -318,6 +322,8 @@ bool Parser::starts_factor() const {
     case T::kOpaque:
     case T::kAccent:
       return true;
+    case T::kLParen:
+      return peek(1).kind != T::kMod;
     case T::kBinom:
       return peek().value == 0;
     case T::kFunction:
@@ -354,6 +360,7 @@ NodeId Parser::postfix(NodeId base, bool) {
       } else if (lone && mark.kind == T::kText &&
                  (mark.text == "th" || mark.text == "st" || mark.text == "nd" || mark.text == "rd")) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();  // 5^{\text{th}}
+        if (is_integer(base)) base = tree_.add_named(Kind::kQuantity, kOrdinal, {base});
       } else if (lone && tree_.is(base, Kind::kMatrix) && (mark.text == "T" || mark.text == "t")) {
         for (size_t k = 0; k < (braces ? 3u : 1u); ++k) take();
         base = transposed(base);
@@ -384,6 +391,7 @@ NodeId Parser::postfix(NodeId base, bool) {
       base = tree_.add(Kind::kPercent, {base});
     } else if (is_ordinal_of(base)) {
       take();
+      base = tree_.add_named(Kind::kQuantity, kOrdinal, {base});
     } else if (at(T::kDegree)) {
       take();
       base = degrees(base);
@@ -401,10 +409,9 @@ bool Parser::is_ordinal_of(NodeId base) const {
   if (!is_word(peek()) || peek().text.size() != 2 || (peek().kind == T::kWord && peek().space)) return false;
   const Token& before = t_[i_ > 0 ? i_ - 1 : 0];
   if (before.kind != T::kNumber || !is_integer(base) || !all_digits(before.text)) return false;
-  const std::string_view digits = before.text;
-  const bool teen = digits.size() > 1 && digits[digits.size() - 2] == '1';
-  const char last = teen ? '0' : digits.back();
-  return peek().text == (last == '1' ? "st" : last == '2' ? "nd" : last == '3' ? "rd" : "th");
+  const int64_t end =
+      std::stoll(before.text.size() > 2 ? before.text.substr(before.text.size() - 2) : before.text);
+  return ordinal_numeral(end).ends_with(peek().text);
 }
 
 // Of an angle, with its minutes and seconds, or of temperature: 30° 15′ 20″, 25°C.
@@ -437,7 +444,7 @@ NodeId Parser::first_letter() {
     token.value = static_cast<uint8_t>(rest == "e" ? Constant::kE : constant ? Constant::kI : Constant{});
   }
   return first == "e"   ? tree_.add_constant(Constant::kE)
-         : first == "i" ? tree_.add_constant(Constant::kI)
+         : first == "i" ? letter_i()
                         : tree_.add_named(Kind::kSymbol, first);
 }
 

@@ -16,6 +16,12 @@ namespace tenon::math_answer {
 // The root of what the tokens say, in `tree`. Throws ParseError or LimitError.
 NodeId parse(std::vector<Token> tokens, const Policies& policies, Tree& tree);
 
+std::string lower_case(std::string_view s);
+// "3rd" of 3.
+std::string ordinal_numeral(int64_t n);
+// "21st" of "twenty-first", in small letters; empty of all else.
+std::string ordinal_in_words(std::string_view words);
+
 // A decimal literal as the scanner writes it: "12", "12.5", "1.5e-7", "0.". Throws LimitError for exponents beyond ±5,000.
 Number number_of(std::string_view text);
 

@@ -18,6 +18,7 @@ NodeId Parser::atom() {
     case T::kConstant: {
       const Token t = take();
       if (at(T::kUnder)) return symbol(t.text.empty() ? "e" : t.text);  // e_1 is a name
+      if (t.value == static_cast<uint8_t>(Constant::kI)) return letter_i();
       return tree_.add(Kind::kConstant, {}, t.value);
     }
     case T::kText:
@@ -25,6 +26,7 @@ NodeId Parser::atom() {
     case T::kFunction:
       return function();
     case T::kFrac:
+      if (auto shape = derivative_ahead()) return derivative(*shape);
       return fraction();
     case T::kFraction: {
       const std::string both = take().text;
@@ -74,10 +76,10 @@ NodeId Parser::atom() {
       take();
       return sum(true);
     case T::kOpaque:
-      return opaque();
+      return peek().text == "int" ? integral() : peek().text == "lim" ? limit() : unread_operator();
     case T::kDots:
       take();
-      return tree_.add_named(Kind::kOpaque, "...");
+      return tree_.add(Kind::kOpaque, {}, static_cast<uint8_t>(Opaque::kDots), tree_.name_index("..."));
     case T::kCall:
       return call();
     case T::kCurrency: {
@@ -94,9 +96,16 @@ NodeId Parser::atom() {
   }
 }
 
+NodeId Parser::letter_i() {
+  return i_is_index_ ? tree_.add_named(Kind::kSymbol, "i") : tree_.add_constant(Constant::kI);
+}
+
 NodeId Parser::letters() {
   if (auto chosen = selection()) return *chosen;
+  if (auto shape = derivative_ahead()) return derivative(*shape);
   const Token token = take();
+  if (policies_.number_words && token.text == "a" && token.kind == T::kLetter && at(T::kWord) && peek().space)
+    if (auto value = number_of_words(token.text)) return tree_.add_number({.value = *value});
   if (token.kind == T::kLetter) {
     // f(x): a value of f, which nobody knows; a(x+1): a product.
     const bool named_function =
@@ -115,7 +124,7 @@ NodeId Parser::letters() {
       expect(T::kRParen, "the function's bracket is not closed");
       name += "(" + canonical(std::vector<Token>(t_.begin() + static_cast<ptrdiff_t>(from),
                                                  t_.begin() + static_cast<ptrdiff_t>(i_)));
-      return tree_.add(Kind::kOpaque, arguments, 1, tree_.name_index(name));
+      return tree_.add(Kind::kOpaque, arguments, static_cast<uint8_t>(Opaque::kCall), tree_.name_index(name));
     }
     // C(10, 3) is a binomial, A(1, 2) a point with its name.
     if (capital && at_list_in_brackets()) {
@@ -133,13 +142,14 @@ NodeId Parser::letters() {
     std::vector<NodeId> factors;
     for (size_t k = 0; k + 1 < token.text.size(); ++k) {
       const std::string letter(1, token.text[k]);
-      factors.push_back(letter == "i" || letter == "e"
-                            ? tree_.add_constant(letter == "i" ? Constant::kI : Constant::kE)
-                            : tree_.add_named(Kind::kSymbol, letter));
+      factors.push_back(letter == "i"   ? letter_i()
+                        : letter == "e" ? tree_.add_constant(Constant::kE)
+                                        : tree_.add_named(Kind::kSymbol, letter));
     }
     const std::string last(1, token.text.back());
-    NodeId tail = last == "i" || last == "e" ? tree_.add_constant(last == "i" ? Constant::kI : Constant::kE)
-                                             : symbol(last);
+    const NodeId tail = last == "i"   ? letter_i()
+                        : last == "e" ? tree_.add_constant(Constant::kE)
+                                      : symbol(last);
     // The exponent that follows belongs to the last letter alone: ab^2 is a·b².
     factors.push_back(postfix(tail, false));
     return tree_.add(Kind::kMul, factors);
@@ -152,8 +162,12 @@ NodeId Parser::letters() {
 // The number that the word `first`, already taken, begins: with as many of the words behind it as belong to one.
 std::optional<Rational> Parser::number_of_words(const std::string& first) {
   std::string words = lower_case(first);
+  const bool lone = i_ == 1 && at(T::kEnd);
+  if (lone && words == "once") return Rational(1);
+  if (lone && (words == "twice" || words == "dozen")) return Rational(words == "twice" ? 2 : 12);
   std::optional<Rational> best = number_in_words(words);
-  if (!best) return best;
+  // "a" begins a number and is none.
+  if (!best && words != "a" && words != "an") return best;
   size_t taken = 0;
   for (size_t k = 0; k < 24;) {
     const bool hyphen = peek(k).kind == T::kMinus && !peek(k).space && !peek(k + 1).space;
@@ -168,8 +182,8 @@ std::optional<Rational> Parser::number_of_words(const std::string& first) {
       taken = k;
     }
   }
-  for (; taken > 0; --taken) take();
-  if (at(T::kNumber)) fail("two numbers side by side");
+  for (; best && taken > 0; --taken) take();
+  if (best && at(T::kNumber)) fail("two numbers side by side");
   return best;
 }
 
@@ -424,72 +438,6 @@ NodeId Parser::implicit_argument() {
   }
   no_function_ = outer;
   return value;
-}
-
-NodeId Parser::sum(bool product) {
-  Deeper deeper(*this);
-  NodeId from = kNone, to = kNone, variable = kNone;
-  for (int k = 0; k < 2; ++k) {
-    if (at(T::kUnder)) {
-      take();
-      expect(T::kLBrace, "a sum without bounds");
-      ++groups_;
-      const NodeId condition = relation();
-      --groups_;
-      expect(T::kRBrace, "the sum's bounds are not closed");
-      if (!tree_.is(condition, Kind::kRelation) ||
-          tree_[condition].sub != static_cast<uint8_t>(Relation::kEqual))
-        fail("a sum over something else than a range");
-      variable = tree_.child(condition, 0);
-      from = tree_.child(condition, 1);
-    } else if (at(T::kCaret)) {
-      take();
-      to = exponent();
-    }
-  }
-  if (variable != kNone && tree_.is(variable, Constant::kI)) variable = tree_.add_named(Kind::kSymbol, "i");
-  if (from == kNone || to == kNone || !tree_.is(variable, Kind::kSymbol)) fail("a sum without bounds");
-  // An index i is a name in the body, not the imaginary unit.
-  if (tree_.name(variable) == "i")
-    for (size_t k = i_; k < t_.size(); ++k)
-      if (t_[k].kind == T::kConstant && t_[k].value == static_cast<uint8_t>(Constant::kI)) {
-        t_[k].kind = T::kLetter;
-        t_[k].text = "i";
-      }
-  const NodeId body = multiplicative();
-  return tree_.add(Kind::kSum, {body, variable, from, to}, product ? 1 : 0);
-}
-
-// An integral or a limit: kept as it is written up to where its group ends.
-NodeId Parser::opaque() {
-  const size_t from = i_;
-  take();
-  size_t depth = 0;
-  while (!at(T::kEnd)) {
-    const T kind = peek().kind;
-    if (kind == T::kLBrace || kind == T::kLParen || kind == T::kLBracket || kind == T::kLSet) ++depth;
-    if (kind == T::kRBrace || kind == T::kRParen || kind == T::kRBracket || kind == T::kRSet) {
-      if (depth == 0) break;
-      --depth;
-    }
-    if (depth == 0 && (kind == T::kComma || kind == T::kRelation)) break;
-    take();
-  }
-  if (i_ - from < 2) fail("an integral or a limit of nothing");
-  // Braces around one sign say nothing, and dx is d and x.
-  std::vector<Token> kept;
-  for (size_t k = from; k < i_; ++k) {
-    const bool opens = t_[k].kind == T::kLBrace && k + 2 < i_ && t_[k + 2].kind == T::kRBrace;
-    const bool closes = t_[k].kind == T::kRBrace && k >= from + 2 && t_[k - 2].kind == T::kLBrace;
-    if (opens || closes) continue;
-    kept.push_back(t_[k]);
-    if (t_[k].kind != T::kWord || t_[k].text.size() != 2 || t_[k].text[0] != 'd') continue;
-    kept.back().kind = T::kLetter;
-    kept.back().text = "d";
-    kept.push_back(kept.back());
-    kept.back().text = t_[k].text.substr(1);
-  }
-  return tree_.add_named(Kind::kOpaque, canonical(kept));
 }
 
 NodeId Parser::accent() {

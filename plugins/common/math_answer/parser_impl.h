@@ -10,9 +10,11 @@
 namespace tenon::math_answer {
 
 bool all_digits(std::string_view s);
-std::string lower_case(std::string_view s);
 // "one hundred and twenty-three", "two thirds", "two and a half", in small letters; nothing of all else.
 std::optional<Rational> number_in_words(std::string_view words);
+// The derivative by the symbol `by`, where it can be worked out in few steps: of what is made of symbols, powers, roots, exponentials, logarithms
+// and trigonometric functions, other symbols being constant.
+std::optional<NodeId> derived(Tree& tree, NodeId body, std::string_view by);
 // Of 0–9, A–Z and a–z in a base up to 36; 99 of other characters.
 int digit_value(char c);
 
@@ -79,6 +81,7 @@ class Parser {
   NodeId relation();
   NodeId ratio();
   NodeId set_expression();
+  NodeId with_modulus(NodeId value);
   NodeId additive();
   NodeId signed_term();
   NodeId multiplicative();
@@ -110,6 +113,7 @@ class Parser {
   // parser_atoms.cpp, parser_matrices.cpp: what stands alone
   NodeId atom();
   NodeId letters();
+  NodeId letter_i();
   bool between_operators() const;
   bool at_list_in_brackets() const;
   std::string function_mark();
@@ -125,8 +129,6 @@ class Parser {
   NodeId function();
   NodeId function_argument(std::vector<NodeId>& more);
   NodeId implicit_argument();
-  NodeId sum(bool product);
-  NodeId opaque();
   NodeId accent();
   NodeId bracketed();
   NodeId brace_group();
@@ -140,6 +142,28 @@ class Parser {
   NodeId determinant(std::span<const NodeId> cells, size_t n);
   NodeId transposed(NodeId matrix);
   NodeId call();
+  NodeId set_of(std::span<const NodeId> arguments);
+
+  // parser_calculus.cpp: sums, derivatives, integrals, limits
+  struct DerivativeShape {
+    bool fraction = false, partial = false, has_body = false;  // \frac{d}{dx} or d/dx; ∂; \frac{dy}{dx}
+    size_t body = 0, below = 0,
+           end = 0;  // tokens ahead: the body's first, the denominator's, the first behind
+    std::vector<std::pair<std::string, int>> by;
+  };
+  bool is_d(size_t ahead) const;
+  int order_at(size_t& ahead) const;
+  bool differential_at(size_t& ahead, std::string& name) const;
+  std::optional<DerivativeShape> derivative_ahead() const;
+  NodeId derivative(const DerivativeShape& shape);
+  NodeId derivative_of(NodeId body, const std::string& name, int order, bool partial, bool evaluate);
+  NodeId sum(bool product);
+  NodeId integral();
+  NodeId limit();
+  NodeId unread_operator();
+  bool mark_differentials();
+  int side_of_limit();
+  std::optional<NodeId> operator_call(std::string_view name, std::span<const NodeId> all);
   NodeId matrix_of_lists(NodeId list);
   NodeId made(Function f, std::span<const NodeId> arguments) {
     return tree_.add(Kind::kFunction, arguments, static_cast<uint8_t>(f));
@@ -160,6 +184,7 @@ class Parser {
   int groups_ = 0;             // brackets that are open
   bool alternatives_ = false;  // an "or" separates elements
   bool conjunction_ = false;   // an "and" does
+  bool i_is_index_ = false;    // inside of a sum over i
   bool no_colon_ = false;      // a colon ends the expression: inside of {x : …}
   bool no_function_ = false;   // inside of sin 2x: another function ends the argument
   bool no_union_ = false;      // after <: ∪ ends the relation, x < 1 ∪ x > 2

@@ -91,6 +91,19 @@ NodeId Parser::matrix_of_lists(NodeId list) {
   return tree_.add(Kind::kMatrix, cells, static_cast<uint8_t>(columns));
 }
 
+// Python's set([1, 2]), set((1, 2)) and set({1, 2}).
+NodeId Parser::set_of(std::span<const NodeId> arguments) {
+  if (arguments.empty()) return tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty));
+  if (arguments.size() > 1) fail("a set takes one argument");
+  const NodeId inside = arguments[0];
+  const Kind kind = tree_.kind(inside);
+  const bool closed = kind == Kind::kInterval && tree_[inside].sub == 3;
+  if (kind != Kind::kBracketed && kind != Kind::kTuple && kind != Kind::kSet && !closed)
+    return kind == Kind::kNamedSet ? inside : tree_.add(Kind::kSet, {inside});
+  const auto elements = tree_.children(inside);
+  return tree_.add(Kind::kSet, std::vector<NodeId>(elements.begin(), elements.end()));
+}
+
 // sympy's constructors.
 NodeId Parser::call() {
   Deeper deeper(*this);
@@ -109,7 +122,9 @@ NodeId Parser::call() {
   if (name == "FiniteSet")
     return all.empty() ? tree_.add(Kind::kNamedSet, {}, static_cast<uint8_t>(NamedSet::kEmpty))
                        : tree_.add(Kind::kSet, all);
+  if (name == "set") return set_of(all);
   if (all.empty()) fail(constructor.text + " without arguments");
+  if (const auto value = operator_call(name, all)) return *value;
   if (name == "Tuple") return all.size() == 1 ? all[0] : tree_.add(Kind::kTuple, all);
   if (name == "Union") return all.size() == 1 ? all[0] : tree_.add(Kind::kUnion, all);
   if (name == "Matrix") return matrix_of_lists(all[0]);

@@ -94,10 +94,25 @@ std::optional<int64_t> cardinal(std::span<const std::string> words) {
 
 }  // namespace
 
+std::string ordinal_numeral(int64_t n) {
+  const int64_t last = n % 100 / 10 == 1 ? 0 : n % 10;
+  return std::to_string(n) + (last == 1 ? "st" : last == 2 ? "nd" : last == 3 ? "rd" : "th");
+}
+
+std::string ordinal_in_words(std::string_view words) {
+  const size_t hyphen = words.find('-');
+  const auto last = ordinal_word(words.substr(hyphen == std::string_view::npos ? 0 : hyphen + 1));
+  if (!last) return {};
+  if (hyphen == std::string_view::npos) return ordinal_numeral(*last);
+  const auto tens = number_word(words.substr(0, hyphen));
+  const bool fits = tens && *tens >= 20 && *tens < 100 && *tens % 10 == 0 && *last < 10;
+  return fits ? ordinal_numeral(*tens + *last) : std::string();
+}
+
 std::optional<Rational> number_in_words(std::string_view text) {
   const std::string_view first = text.substr(0, text.find_first_of(" -"));
-  const bool begins =
-      number_word(first) || first == "half" || first == "a" || first == "million" || first == "billion";
+  const bool begins = number_word(first) || first == "half" || first == "a" || first == "an" ||
+                      first == "million" || first == "billion";
   if (!begins) return std::nullopt;
   std::vector<std::string> words(1);
   for (char c : text) {
@@ -109,6 +124,13 @@ std::optional<Rational> number_in_words(std::string_view text) {
   if (words.size() > 16 || words.back().empty()) return std::nullopt;
   const size_t n = words.size();
   if (n == 1 && words[0] == "half") return Rational(1) / Rational(2);
+  // a million, half a million; a dozen and half a dozen, which are no part of a longer number
+  const std::string& last = words[n - 1];
+  const bool half = words[0] == "half";
+  if (n == (half ? 3 : 2) && (words[n - 2] == "a" || words[n - 2] == "an")) {
+    const int64_t size = last == "dozen" ? 12 : cardinal(std::span(words).last(1)).value_or(0);
+    if (size == 12 ? last == "dozen" : size >= 100) return Rational(size) / Rational(half ? 2 : 1);
+  }
   // … and a half
   if (n > 3 && words[n - 3] == "and" && words[n - 2] == "a") {
     const auto whole = cardinal(std::span(words).first(n - 3));
@@ -118,8 +140,8 @@ std::optional<Rational> number_in_words(std::string_view text) {
   }
   if (auto whole = cardinal(words)) return Rational(*whole);
   if (n < 2) return std::nullopt;
-  const auto top =
-      words[0] == "a" && n == 2 ? std::optional<int64_t>(1) : cardinal(std::span(words).first(n - 1));
+  const auto top = (words[0] == "a" || words[0] == "an") && n == 2 ? std::optional<int64_t>(1)
+                                                                   : cardinal(std::span(words).first(n - 1));
   if (!top) return std::nullopt;
   const int64_t below = denominator_word(words[n - 1], *top == 1);
   if (below == 0) return std::nullopt;

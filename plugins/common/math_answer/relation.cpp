@@ -79,6 +79,19 @@ bool mentions(Ref e, std::string_view name) {
   return false;
 }
 
+// Of y, f(x) and f^{-1}(x) 0, of y', f'(x) and dy/dx 1; −1: it names no function.
+int order_of_label(Ref e) {
+  if (e.kind() == Kind::kOperator && e.node().sub == static_cast<uint8_t>(Operator::kDerivative) &&
+      (e.child(0).kind() == Kind::kSymbol || e.child(0).kind() == Kind::kOpaque) &&
+      order_of_label(e.child(0)) == 0)
+    return static_cast<int>(e.tree->number(e.child(2).id).value.to_int());
+  const bool call = e.kind() == Kind::kOpaque && e.node().sub == static_cast<uint8_t>(Opaque::kCall);
+  if (e.kind() != Kind::kSymbol && !call) return -1;
+  const std::string_view name = e.tree->name(e.id);
+  const std::string_view mark = name.substr(0, call ? name.find('(') : name.size());
+  return static_cast<int>(std::count(mark.begin(), mark.end(), '\''));
+}
+
 }  // namespace
 
 // What may be named on the left of an assignment: a symbol, f(x), (x, y), words.
@@ -91,7 +104,7 @@ bool Comparer::is_label(Ref e) const {
   if (e.kind() == Kind::kRatio)
     return e.child(0).kind() == Kind::kSymbol && e.child(1).kind() == Kind::kSymbol;
   return e.kind() == Kind::kSymbol || e.kind() == Kind::kText ||
-         (e.kind() == Kind::kOpaque && e.node().sub == 1);
+         (e.kind() == Kind::kOpaque && e.node().sub == static_cast<uint8_t>(Opaque::kCall));
 }
 
 // What may be the quantity of "… = 7" beside an answer 7: a + b, AB, |AB|, P(A), sin A. An equation in one unknown is none.
@@ -124,7 +137,7 @@ bool Comparer::is_measured(Ref e) const {
 bool Comparer::contradicts(Ref relation) {
   const Ref left = relation.child(0), right = relation.child(1);
   if (!is_scalar(left) || !is_scalar(right) || !is_number(left) || !is_number(right)) return false;
-  if (scalars(left, right).equal()) return false;
+  if (has_operator(left) || has_operator(right) || scalars(left, right).equal()) return false;
   for (const auto& [exact, rounded] : {std::pair(left, right), std::pair(right, left)}) {
     auto decimal = decimal_of(rounded);
     if (!decimal && relation_of(relation) == R::kApprox && rounded.kind() == Kind::kNumber)
@@ -144,6 +157,9 @@ std::optional<Ref> Comparer::assigned(Ref relation) const {
     return std::nullopt;
   for (uint32_t side : {0u, 1u}) {
     const Ref label = relation.child(side), value = relation.child(1 - side);
+    // dy/dx = 2x, ∫ … = 1/3, 2 lim … = 4: what is not worked out is a label.
+    const bool unworked = is_operator(label) || (has_operator(label) && is_scalar(label) && is_number(label));
+    if (unworked && policies_.assignment && !has_operator(value)) return value;
     if (!is_label(label)) continue;
     if (label.kind() == Kind::kOpaque ? !policies_.function_names : !policies_.assignment) continue;
     const bool single = label.kind() != Kind::kTuple && label.kind() != Kind::kRatio;
@@ -200,6 +216,12 @@ Outcome Comparer::relation_with(Ref relation, Ref other, bool relation_is_gold) 
   if (r == R::kIn)
     return policies_.relation_as_set ? note(against(relation.child(1)), "the set of a membership")
                                      : Outcome{State::kDifferent, "a relation is no set"};
+  // x ≡ 5 (mod 7) is 5 (mod 7), yet not 5: that is one of its solutions.
+  if (r == R::kEquivalent && policies_.assignment && relation.child(0).kind() == Kind::kSymbol &&
+      relation.child(1).kind() == Kind::kFunction && relation.child(1).kind() == other.kind() &&
+      relation.child(1).node().sub == static_cast<uint8_t>(Function::kMod) &&
+      other.node().sub == static_cast<uint8_t>(Function::kMod))
+    return note(against(relation.child(1)), "the same residue class");
   const bool other_is_set = other.kind() == Kind::kInterval || other.kind() == Kind::kUnion ||
                             other.kind() == Kind::kSet || other.kind() == Kind::kTuple ||
                             other.kind() == Kind::kNamedSet || other.kind() == Kind::kDifference ||
@@ -241,24 +263,31 @@ Outcome Comparer::relations(Ref g, Ref p) {
     if (outcome.state != State::kUndecided) return outcome;
     return real_sets(g, p);
   }
+  const auto is_residue = [](Ref e) {
+    return e.kind() == Kind::kFunction && e.node().sub == static_cast<uint8_t>(Function::kMod) &&
+           e.size() == 2;
+  };
+  // x = 1 (mod 3) is another way to write x ≡ 1 (mod 3).
+  if (is_residue(gr) && is_residue(pr) && (a == R::kEqual || a == R::kEquivalent) &&
+      (b == R::kEqual || b == R::kEquivalent))
+    a = b = R::kEquivalent;
   if (a != b) {
     const bool sets = (a == R::kIn || is_order(a) || a == R::kNotEqual) &&
                       (b == R::kIn || is_order(b) || b == R::kNotEqual);
     if (sets && policies_.relation_as_set) return real_sets(g, p);
     return {State::kDifferent, "different relations"};
   }
-  if (a == R::kEquivalent && gr.kind() == Kind::kFunction && pr.kind() == Kind::kFunction && gr.size() == 2 &&
-      pr.size() == 2 && !compare(gr.child(1), pr.child(1)).equal())
-    return {State::kDifferent, "different moduli"};
   if (compare(gl, pl).equal() && compare(gr, pr).equal()) return {State::kEqual, "the same sides"};
   const bool symmetric = a == R::kEqual || a == R::kNotEqual || a == R::kParallel || a == R::kPerpendicular;
   if (symmetric && compare(gl, pr).equal() && compare(gr, pl).equal())
     return {State::kEqual, "the same sides, exchanged"};
   if (a != R::kEqual && a != R::kNotEqual) return {State::kDifferent, "different sides"};
-  // y = … against f(x) = …: the name on the left says nothing.
-  if (policies_.function_names && is_label(gl) && is_label(pl) &&
-      (gl.kind() == Kind::kOpaque || pl.kind() == Kind::kOpaque) && gl.kind() != pl.kind())
+  // y = … against f(x) = …: the name on the left says nothing; nor does it in y' = … against dy/dx = …
+  const int order = order_of_label(gl);
+  if (policies_.function_names && order >= 0 && order == order_of_label(pl) && gl.kind() != pl.kind())
     return compare(gr, pr);
+  // Two differential equations, or two values of one integral.
+  if (has_operator(gl) && compare(gl, pl).equal()) return compare(gr, pr);
   if (gl.kind() == Kind::kText || pl.kind() == Kind::kText) {
     const auto x = assigned(g), y = assigned(p);
     if (x && y && gl.kind() != pl.kind())

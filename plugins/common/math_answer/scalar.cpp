@@ -117,9 +117,8 @@ struct Meet {
 
 }  // namespace
 
-NodeId Comparer::copied(Ref e, Tree& to) {
-  std::vector<NodeId> children;
-  for (uint32_t i = 0; i < e.size(); ++i) children.push_back(copied(e.child(i), to));
+// One node, with other children.
+NodeId Comparer::copied_node(Ref e, std::span<const NodeId> children, Tree& to) const {
   const Node& node = e.node();
   switch (e.kind()) {
     case Kind::kNumber:
@@ -132,6 +131,12 @@ NodeId Comparer::copied(Ref e, Tree& to) {
     default:
       return to.add(e.kind(), children, node.sub);
   }
+}
+
+NodeId Comparer::copied(Ref e, Tree& to) {
+  std::vector<NodeId> children;
+  for (uint32_t i = 0; i < e.size(); ++i) children.push_back(copied(e.child(i), to));
+  return copied_node(e, children, to);
 }
 
 Ref Comparer::made(Kind kind, std::initializer_list<Ref> children, uint8_t sub) {
@@ -269,6 +274,12 @@ Outcome Comparer::ratios(Ref g, Ref p) {
 Outcome Comparer::scalars(Ref gold, Ref given) {
   auto is_long = [](Ref e) { return e.kind() == Kind::kRatio && e.child(0).kind() == Kind::kRatio; };
   if (is_long(gold) || is_long(given)) return ratios(gold, given);
+  const auto is_residue = [](Ref e) {
+    return e.kind() == Kind::kFunction && e.node().sub == static_cast<uint8_t>(Function::kMod) &&
+           e.size() == 2;
+  };
+  if (is_residue(gold) && is_residue(given) && !compare(gold.child(1), given.child(1)).equal())
+    return {State::kDifferent, "different moduli"};
   Peeled g = peel(gold), p = peel(given);
   if (auto outcome = units(g, p)) return *outcome;
   if (policies_.worked_out && is_written_number(g.value) && !is_written_number(p.value))
@@ -295,6 +306,9 @@ Outcome Comparer::scalars(Ref gold, Ref given) {
 Outcome Comparer::values(Ref g, Ref p) {
   budget_.spend(10);
   if (g.kind() == Kind::kText || p.kind() == Kind::kText) return texts(g, p);
+  const bool unworked =
+      (g.tree->may_be_unworked() && has_operator(g)) || (p.tree->may_be_unworked() && has_operator(p));
+  if (unworked) return with_operators(g, p);
   auto is_infinite = [](Ref e) {
     return e.tree->is(e.id, Constant::kInfinity) ||
            (e.kind() == Kind::kNegate && e.tree->is(e.tree->child(e.id, 0), Constant::kInfinity));
@@ -326,21 +340,11 @@ Outcome Comparer::values(Ref g, Ref p) {
   std::vector<std::string_view> names;
   collect_symbols(g, names);
   collect_symbols(p, names);
-  if (g.kind() == Kind::kSum && p.kind() == Kind::kSum && same_sum(g, p))
+  if (g.kind() == Kind::kSum && p.kind() == Kind::kSum && same_operator(g, p))
     return {State::kEqual, "sums of the same terms"};
   if (names.size() > 64) throw LimitError("more than 64 symbols");
   std::sort(names.begin(), names.end());
   return names.empty() ? constants(g, p) : functions(g, p, names);
-}
-
-// The same terms over the same range, by the same name: series to infinity too.
-bool Comparer::same_sum(Ref g, Ref p) {
-  if (g.node().sub != p.node().sub) return false;
-  const Ref a = g.child(1), b = p.child(1);
-  if (a.tree->name(a.id) != b.tree->name(b.id)) return false;
-  for (uint32_t part : {2u, 3u, 0u})
-    if (!values(g.child(part), p.child(part)).equal()) return false;
-  return true;
 }
 
 Outcome Comparer::constants(Ref g, Ref p) {

@@ -370,6 +370,14 @@ class Scanner {
         i_ += n + 3;
       }
     }
+    // 2{,}5: braces make a decimal sign of the comma, where it separates no thousands.
+    if (starts("{,}") && is_digit(peek(3)) && text.find('.') == std::string::npos) {
+      const size_t n = digits_at(i_ + 3);
+      text += '.';
+      text += s_.substr(i_ + 3, n);
+      i_ += 3 + n;
+      return push(T::kNumber, text);
+    }
     if (peek() == ',' && is_digit(peek(1)) && depth_ == 0) {
       ambiguous_ = true;
       const size_t n = digits_at(i_ + 1);
@@ -433,7 +441,11 @@ class Scanner {
       }
       return letter(run);
     }
-    if (auto m = meaning_of_word(run)) return push(*m);
+    // sum_{k=1}^3, lim_{x->0} and int_0^1 without their backslashes.
+    if (peek() == '_' && (run == "sum" || run == "prod" || run == "lim" || run == "int"))
+      return push(*meaning_of_command(run));
+    if (auto m = meaning_of_word(run); m && (m->kind != T::kCall || peek() == '(' || peek() == '.'))
+      return push(*m);
     if (split(run, begin)) return;
     push(T::kWord, run);
   }

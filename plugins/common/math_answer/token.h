@@ -69,11 +69,12 @@ enum class T : uint8_t {
   kDots,
   kSum,
   kProduct,
-  kOpaque,       // kOpaque: text is the command (int, lim)
-  kFraction,     // a vulgar fraction character; text "1/2"
-  kCurrency,     // text: its unit
-  kSuperscript,  // text: digits with a sign (²)
-  kCall,         // text: a sympy constructor (Matrix, Interval, FiniteSet)
+  kOpaque,        // text: the command (int, lim)
+  kDifferential,  // value 0: ∂; 1: the dx that ends an integral, text: x
+  kFraction,      // a vulgar fraction character; text "1/2"
+  kCurrency,      // text: its unit
+  kSuperscript,   // text: digits with a sign (²)
+  kCall,          // text: a sympy constructor (Matrix, Interval, FiniteSet)
   kMod,
   kUnknown,  // text: what it is
 };

@@ -175,8 +175,10 @@ const Table& commands() {
         {"prod", {T::kProduct}},
         {"int", {T::kOpaque, 0, "int"}},
         {"iint", {T::kOpaque, 0, "iint"}},
+        {"iiint", {T::kOpaque, 0, "iiint"}},
         {"oint", {T::kOpaque, 0, "oint"}},
         {"lim", {T::kOpaque, 0, "lim"}},
+        {"partial", {T::kDifferential, 0, "partial"}},
         {"land", {T::kAnd}},
         {"wedge", {T::kAnd}},
         {"lor", {T::kOr}},
@@ -274,6 +276,16 @@ const Table& words() {
         {"Union", {T::kCall, 0, "Union"}},
         {"EmptySet", named_set(NamedSet::kEmpty)},
         {"Tuple", {T::kCall, 0, "Tuple"}},
+        {"set", {T::kCall, 0, "set"}},
+        {"frozenset", {T::kCall, 0, "set"}},
+        {"Sum", {T::kCall, 0, "Sum"}},
+        {"Product", {T::kCall, 0, "Product"}},
+        {"Integral", {T::kCall, 0, "Integral"}},
+        {"integrate", {T::kCall, 0, "Integral"}},
+        {"Derivative", {T::kCall, 0, "Derivative"}},
+        {"diff", {T::kCall, 0, "Derivative"}},
+        {"Limit", {T::kCall, 0, "Limit"}},
+        {"limit", {T::kCall, 0, "Limit"}},
         {"Eq", {T::kCall, 0, "Eq"}},
         {"Reals", named_set(NamedSet::kReals)},
         {"and", {T::kAnd}},
@@ -364,6 +376,7 @@ const std::unordered_map<char32_t, Meaning>& characters() {
         {U'∑', {T::kSum}},
         {U'∏', {T::kProduct}},
         {U'∫', {T::kOpaque, 0, "int"}},
+        {U'∂', {T::kDifferential, 0, "partial"}},
         {U'€', {T::kCurrency, 0, "euros"}},
         {U'£', {T::kCurrency, 0, "pounds sterling"}},
         {U'¥', {T::kCurrency, 0, "yen"}},
@@ -497,6 +510,19 @@ std::optional<int> number_word(std::string_view word) {
       {"fifteen", 15}, {"sixteen", 16}, {"seventeen", 17}, {"eighteen", 18}, {"nineteen", 19},
       {"twenty", 20},  {"thirty", 30},  {"forty", 40},     {"fifty", 50},    {"sixty", 60},
       {"seventy", 70}, {"eighty", 80},  {"ninety", 90},    {"hundred", 100}, {"thousand", 1000}};
+  auto found = table.find(word);
+  if (found == table.end()) return std::nullopt;
+  return found->second;
+}
+
+std::optional<int> ordinal_word(std::string_view word) {
+  static const std::unordered_map<std::string_view, int> table = {
+      {"first", 1},      {"second", 2},       {"third", 3},       {"fourth", 4},      {"fifth", 5},
+      {"sixth", 6},      {"seventh", 7},      {"eighth", 8},      {"ninth", 9},       {"tenth", 10},
+      {"eleventh", 11},  {"twelfth", 12},     {"thirteenth", 13}, {"fourteenth", 14}, {"fifteenth", 15},
+      {"sixteenth", 16}, {"seventeenth", 17}, {"eighteenth", 18}, {"nineteenth", 19}, {"twentieth", 20},
+      {"thirtieth", 30}, {"fortieth", 40},    {"fiftieth", 50},   {"sixtieth", 60},   {"seventieth", 70},
+      {"eightieth", 80}, {"ninetieth", 90},   {"hundredth", 100}};
   auto found = table.find(word);
   if (found == table.end()) return std::nullopt;
   return found->second;

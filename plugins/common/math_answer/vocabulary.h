@@ -31,6 +31,8 @@ std::optional<Meaning> meaning_of_character(char32_t c);
 char ascii_of(char32_t c);
 // 4 of "four"; up to twenty and the tens.
 std::optional<int> number_word(std::string_view lower_case_word);
+// 4 of "fourth"; up to the twentieth and the tens.
+std::optional<int> ordinal_word(std::string_view lower_case_word);
 // d of "thirds" and, where `one`, of "third": the denominator that a word names; 0: it names none.
 int denominator_word(std::string_view lower_case_word, bool one);
 
