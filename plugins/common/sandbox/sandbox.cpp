@@ -17,6 +17,8 @@
 #include <atomic>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
+#include <sstream>
 
 #include "sandbox/program.h"
 #include "sandbox/seccomp.h"
@@ -85,6 +87,30 @@ int spawn_box(int program, int control, int errors) {
     fail("starting the box");
   }
   return pid;
+}
+
+// The session of a process, 0 of one that is not there (proc(5): the sixth field of its stat).
+pid_t session_of(const std::filesystem::path& process) {
+  std::ifstream in(process / "stat");
+  std::string line, state;
+  std::getline(in, line);
+  const size_t at = line.rfind(')');
+  if (at == std::string::npos) return 0;
+  pid_t parent = 0, group = 0, session = 0;
+  std::istringstream(line.substr(at + 1)) >> state >> parent >> group >> session;
+  return state == "Z" ? 0 : session;
+}
+
+// What a box that was killed leaves running where it was no namespace's init. It is of the box's session, for a program's filter refuses to make another.
+void kill_session(pid_t session) {
+  std::error_code ignored;
+  for (bool again = true; again;) {
+    again = false;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc", ignored)) {
+      const pid_t pid = std::atoi(entry.path().filename().c_str());
+      if (pid > 0 && pid != session && session_of(entry.path()) == session) again |= kill(pid, SIGKILL) == 0;
+    }
+  }
 }
 
 }  // namespace
@@ -257,9 +283,16 @@ std::unique_ptr<Sandbox> Sandbox::start(const BoxSetup& setup) {
 
 Sandbox::~Sandbox() {
   control_.reset();
-  if (pid_ > 0)
+  if (pid_ > 0) {
+    // Not reaped yet, its number is nobody else's.
+    siginfo_t end{};
+    while (waitid(P_PID, static_cast<id_t>(pid_), &end, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+    }
+    const bool is_regular = end.si_code == CLD_EXITED && end.si_status == 0;
+    if (!is_regular && !has_namespaces(layer_)) kill_session(pid_);
     while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
     }
+  }
   // The box clears up behind itself, unless it was killed.
   remove_cgroups(groups_);
   std::error_code ignored;

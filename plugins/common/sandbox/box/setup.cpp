@@ -107,9 +107,11 @@ void new_root(const BoxConfig& config) {
   const std::vector<Source> sources = open_sources(config);
   if (mount("tmpfs", kRoot, "tmpfs", MS_NOSUID | MS_NODEV, "size=1m,mode=755") != 0)
     die("tmpfs for the new root");
+  umask(022);  // folders that the box's user passes through
   for (const Source& s : sources) show(s);
   for (const char* folder : {"/tmp/work", "/tmp/shared", "/tmp/tmp"}) mkdir(folder, 0755);
   if (!mount_memory(config, "/tmp/shared", config.shared_bytes, 64)) die("tmpfs for the shared folder");
+  umask(077);
   if (chdir(kRoot) != 0 || syscall(SYS_pivot_root, ".", ".") != 0) die("pivot_root");
   if (umount2(".", MNT_DETACH) != 0 || chdir("/") != 0) die("leaving the old root");
   if (mount(nullptr, "/", nullptr, MS_BIND | MS_REMOUNT | MS_RDONLY | MS_NOSUID | MS_NODEV, nullptr) != 0)
