@@ -13,6 +13,7 @@
 #include "host/presets.h"
 #include "host/services.h"
 #include "host/sha256.h"
+#include "host/step_values.h"
 #include "tenon/error.hpp"
 
 namespace tenon::host {
@@ -126,6 +127,15 @@ const void* Instance::extension(const char* id) const {
   if (isolated_) return nullptr;
   return TENON_FN(spec_.component->life, tenon_life, extension) ? spec_.component->life->extension(self_, id)
                                                                 : nullptr;
+}
+
+bool Instance::check_value_name(std::string_view name) {
+  const std::string fault = name_fault(name);
+  if (fault.empty()) return true;
+  std::lock_guard lock(mutex_);
+  if (name_faults_.insert(fault).second && services_.log)
+    services_.log->warn("{}: {}: a value's name {}: it is not recorded", place_, title(), fault);
+  return false;
 }
 
 void Instance::mark_read(const std::string& path) {

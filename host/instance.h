@@ -99,6 +99,8 @@ class Instance {
   int32_t count(const char* slot, uint64_t* n);
   int32_t lookup(const char* slot, const char* kind, tenon_ref* out, tenon_error* err);
   HostServices& services() { return services_; }
+  // Whether a value that the component records may be called so; if not, warns, once for each kind of mistake. [any thread]
+  bool check_value_name(std::string_view name);
 
  private:
   const tenon_curriculum* curriculum() const;  // of a data set that has the extension, whole; or nullptr
@@ -113,6 +115,7 @@ class Instance {
   mutable std::mutex mutex_;
   std::set<std::string> read_;
   std::map<std::string, std::string> json_;  // texts handed out
+  std::set<std::string> name_faults_;        // that were told
 
   void* self_ = nullptr;
   bool created_ = false;

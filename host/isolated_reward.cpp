@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <boost/json.hpp>
 #include <cmath>
 #include <cstring>
@@ -126,22 +127,20 @@ void IsolatedReward::take(const Frame& frame) const {
     services_.log->log(
         static_cast<spdlog::level::level_enum>(std::clamp<int64_t>(frame.a, 0, spdlog::level::err)), "{}",
         frame.text);
-  if (frame.type == FrameType::kMetric && stage != nullptr) stage->metric(frame.text.c_str(), frame.value);
-  if (frame.type == FrameType::kTiming && stage != nullptr) stage->timing(frame.text.c_str(), frame.value);
+  if (stage == nullptr || !name_fault(frame.text).empty()) return;
+  if (frame.type == FrameType::kMetric) stage->metric(frame.text.c_str(), frame.value);
+  if (frame.type == FrameType::kTiming) stage->timing(frame.text.c_str(), frame.value);
 }
 
-// What is about a sample of the call; false: what no component says.
-bool IsolatedReward::keep(const Frame& frame, std::vector<Said>& said) const {
-  if (frame.type != FrameType::kReason && frame.type != FrameType::kNote) return take(frame), true;
-  if (frame.call != call_ || frame.a < 0 || static_cast<uint64_t>(frame.a) >= said.size()) return true;
+// What is about a sample of the call.
+void IsolatedReward::keep(const Frame& frame, std::vector<Said>& said) const {
+  if (frame.type != FrameType::kReason && frame.type != FrameType::kNote) return take(frame);
+  if (frame.call != call_ || frame.a < 0 || static_cast<uint64_t>(frame.a) >= said.size()) return;
   Said& of = said[static_cast<size_t>(frame.a)];
-  if (frame.type == FrameType::kReason) {
+  if (frame.type == FrameType::kReason)
     of.reason = frame.text.substr(0, kMaxReasonText);
-  } else {
-    if (of.notes.size() >= kMostNotes) return false;
+  else if (of.notes.size() < kMaxNotesSent)
     of.notes.emplace_back(frame.text.substr(0, kMaxKeyText), frame.value);
-  }
-  return true;
 }
 
 // Gives on the outcomes of the samples that have one, and lists the others.
@@ -202,6 +201,39 @@ ScoreHead IsolatedReward::fill_memory(const Part& part) {
   return head;
 }
 
+// Waits for the frame that ends the call, keeps what comes before it, and tells whoever has called which samples the reward is at. kFrame: that one is in `frame`.
+WorkerProcess::Wait IsolatedReward::await_end(const Part& part, const ScoreHead& head,
+                                              std::optional<Clock::time_point> until, std::vector<Said>& said,
+                                              Frame& frame) {
+  const ScoreColumns columns(head, process_->memory(head.memory_bytes));
+  std::vector<uint8_t> is_at(part.which.size(), 0);
+  const auto tell = [&](size_t k, bool begins) {
+    if (part.out.judging == nullptr || (is_at[k] != 0) == begins) return;
+    is_at[k] = begins ? 1 : 0;
+    part.out.judging(part.out.ctx, part.which[k], begins ? 1 : 0);
+  };
+  WorkerProcess::Wait wait = WorkerProcess::Wait::kGone;
+  for (auto look = Clock::now() + kLook;;) {
+    wait = process_->receive(until ? std::min(*until, look) : look, frame);
+    if (wait == WorkerProcess::Wait::kGone) break;
+    if (wait == WorkerProcess::Wait::kFrame) {
+      if (frame.type == FrameType::kDone && frame.call == call_) break;
+      keep(frame, said);
+    }
+    const auto now = Clock::now();
+    if (until && now >= *until) {
+      wait = WorkerProcess::Wait::kLate;
+      break;
+    }
+    if (now < look) continue;
+    look = now + kLook;
+    for (size_t k = 0; k < is_at.size(); ++k)
+      tell(k, std::atomic_ref(columns.state[k]).load(std::memory_order_acquire) == SampleState::kBegun);
+  }
+  for (size_t k = 0; k < is_at.size(); ++k) tell(k, false);
+  return wait;
+}
+
 IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
   Ending ending;
   if (process_ == nullptr || process_->has_ended()) start();  // what ends between two calls costs nothing
@@ -214,32 +246,34 @@ IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
   std::vector<Said> said(part.which.size());
   WorkerProcess::Wait wait = WorkerProcess::Wait::kGone;
   Frame frame;
-  const auto is_end = [&] { return frame.type == FrameType::kDone && frame.call == call_; };
-  bool is_sane = true;
   if (process_->send(
-          {FrameType::kScore, 0, 0, std::string(reinterpret_cast<const char*>(&head), sizeof head), call_})) {
-    while ((wait = process_->receive(until, frame)) == WorkerProcess::Wait::kFrame && !is_end()) {
-      is_sane = keep(frame, said);
-      if (!is_sane || (until && Clock::now() >= *until)) break;
-    }
-  }
-  if (wait == WorkerProcess::Wait::kFrame && is_end()) {
+          {FrameType::kScore, 0, 0, std::string(reinterpret_cast<const char*>(&head), sizeof head), call_}))
+    wait = await_end(part, head, until, said, frame);
+  if (wait == WorkerProcess::Wait::kFrame) {
     ending.code = settled_code(static_cast<int32_t>(frame.a), head.deadline_ns);
     ending.text = frame.text;
     if (ending.code >= 0) give_answers(part, head, said, true, ending);
     return ending;
   }
-  ending.kind = wait == WorkerProcess::Wait::kGone || !is_sane ? Ending::kGone : Ending::kLate;
+  ending.kind = wait == WorkerProcess::Wait::kGone ? Ending::kGone : Ending::kLate;
   const std::string end = process_->end();
-  while (process_->receive_rest(frame))  // what it had said before that
-    if (!keep(frame, said)) break;
-  ending.text = !is_sane ? "it gave more than " + std::to_string(kMostNotes) + " notes of one sample"
-                : ending.kind == Ending::kGone
+  while (process_->receive_rest(frame)) keep(frame, said);  // what it had said before that
+  ending.text = ending.kind == Ending::kGone
                     ? end
                     : "it had not returned when its time (run.reward_timeout) was up; its process was killed";
   give_answers(part, head, said, false, ending);
   process_.reset();
   return ending;
+}
+
+// Of the first, second, fourth, eighth… time, with the number of times: who crashes at every sample does not fill the log.
+void IsolatedReward::tell_loss(uint64_t sample, const std::string& why) {
+  if (!std::has_single_bit(++losses_) || !services_.log) return;
+  services_.log->warn("{}: sample {}: {}{}", place_, sample, why,
+                      losses_ == 1
+                          ? ""
+                          : "; that is the " + std::to_string(losses_) +
+                                "th process that it has cost; told again when they are twice as many");
 }
 
 int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out,
@@ -258,7 +292,6 @@ int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in,
   std::iota(all.begin(), all.end(), 0);
   std::deque<std::vector<uint64_t>> parts;
   if (in.n > 0) parts.push_back(std::move(all));
-  uint64_t losses = 0;
   while (!parts.empty()) {
     const std::vector<uint64_t> which = std::move(parts.front());
     parts.pop_front();
@@ -282,12 +315,10 @@ int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in,
       give(which, ending.code == TENON_E_TIMEOUT ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
       continue;
     }
-    ++losses;
     if (ending.begun.empty() && ending.untouched.size() == 1) ending.begun.swap(ending.untouched);
     if (ending.begun.size() == 1) {
       give(ending.begun, ending.kind == Ending::kLate ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
-      if (losses == 1 && services_.log)
-        services_.log->warn("{}: sample {}: {}", place_, in.sample_id[ending.begun.front()], ending.text);
+      tell_loss(in.sample_id[ending.begun.front()], ending.text);
       if (!ending.untouched.empty()) parts.push_front(std::move(ending.untouched));
       continue;
     }
@@ -296,8 +327,6 @@ int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in,
     if (!ending.begun.empty() && !ending.untouched.empty()) parts.push_back(ending.untouched);
     for (uint64_t i : suspects) parts.push_back({i});
   }
-  if (losses > 1 && services_.log)
-    services_.log->warn("{}: its process was started again {} times in one call", place_, losses);
   return TENON_OK;
 }
 

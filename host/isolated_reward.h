@@ -5,6 +5,7 @@
 #include <chrono>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,7 +27,8 @@ class IsolatedReward {
  public:
   static constexpr std::chrono::milliseconds kGrace{250};
   static constexpr int64_t kMostLimits = 8;
-  static constexpr uint64_t kMostNotes = 100;  // of a sample
+  // How often it looks what the reward is at.
+  static constexpr std::chrono::milliseconds kLook{250};
   // What start and creation may take; what destroying may.
   static constexpr std::chrono::seconds kStartLimit{60}, kEndLimit{5};
 
@@ -54,14 +56,18 @@ class IsolatedReward {
   Ending attempt(const Part& part);
   ScoreHead fill_memory(const Part& part);
   void take(const Frame& frame) const;
-  bool keep(const Frame& frame, std::vector<Said>& said) const;
+  void keep(const Frame& frame, std::vector<Said>& said) const;
+  WorkerProcess::Wait await_end(const Part& part, const ScoreHead& head,
+                                std::optional<Clock::time_point> until, std::vector<Said>& said,
+                                Frame& frame);
+  void tell_loss(uint64_t sample, const std::string& why);
   void give_answers(const Part& part, const ScoreHead& head, const std::vector<Said>& said, bool is_done,
                     Ending& ending);
 
   HostServices& services_;
   const std::string text_, place_;  // of the specification
   std::mutex mutex_;                // one call at a time
-  uint64_t call_ = 0;               // number of the last attempt
+  uint64_t call_ = 0, losses_ = 0;  // number of the last attempt; of processes that samples have cost
   std::unique_ptr<WorkerProcess> process_;
   std::vector<std::string> options_read_;
 };

@@ -220,7 +220,7 @@ int32_t Scoring::call_in_time(const Term& term, const tenon_call* call, const te
   if (dog_ != nullptr)
     watched.emplace(*dog_, "reward '" + term.name + "'",
                     std::to_string(in.n) + (in.n == 1 ? " sample" : " samples"), "run.reward_timeout",
-                    term.ends_itself ? std::chrono::nanoseconds(0) : timeout_, at);
+                    term.ends_itself ? std::chrono::nanoseconds(0) : timeout_, at, term.advice);
   char text[2048];
   tenon_error err{sizeof err, 0, text, sizeof text, 0};
   const Doing doing("reward " + term.name);

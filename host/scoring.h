@@ -29,8 +29,9 @@ class Scoring {
     void* self = nullptr;
     const tenon_reward_vt* vt = nullptr;
     RewardRules rules{};
-    bool ends_itself =
-        false;  // a call that hangs is ended, and told of, by whoever is behind vt (isolation: process)
+    // A call that hangs is ended, and told of, by whoever is behind vt (isolation: process).
+    bool ends_itself = false;
+    std::string advice{};  // a sentence that helps where a call hangs; may be empty
   };
   // Bytes of a reason that are kept.
   static constexpr size_t kMaxReasonBytes = 200;

@@ -38,12 +38,14 @@ void log(const tenon_host* host, int32_t level, const char* text, uint64_t n) {
 }
 void metric(const tenon_host* host, const char* name, double value) {
   guard(nullptr, [&] {
-    if (StageServices* stage = stage_of(host)) stage->metric(name, value);
+    StageServices* stage = stage_of(host);
+    if (stage != nullptr && of(host).check_value_name(name)) stage->metric(name, value);
   });
 }
 void timing(const tenon_host* host, const char* name, double value) {
   guard(nullptr, [&] {
-    if (StageServices* stage = stage_of(host)) stage->timing(name, value);
+    StageServices* stage = stage_of(host);
+    if (stage != nullptr && of(host).check_value_name(name)) stage->timing(name, value);
   });
 }
 void progress(const tenon_host* host, double done, double total, const char* text) {

@@ -40,6 +40,16 @@ double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::ste
   return std::chrono::duration<double>(b - a).count();
 }
 
+// What would help where this reward hangs. Not for one that has a limit of its own, as those have that do their work in other processes.
+std::string advice_for(const Spec& reward) {
+  const bool keeps_state = TENON_FN(reward.component->life, tenon_life, save),
+             has_limit = find_option(reward.component->options, "timeout") != nullptr,
+             has_stages = std::any_of(reward.slots.begin(), reward.slots.end(),
+                                      [](const Slot&slot) { return !slot.stage.empty(); });
+  if (reward.isolated || keeps_state || has_limit || has_stages) return "";
+  return "With `isolation: process` it would have a process of its own, which could be ended.";
+}
+
 }  // namespace
 
 std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder) {
@@ -461,7 +471,8 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
           find_value(stage.spec().options, slot + "." + std::to_string(i) + ".weight");
       const tenon_ref ref = reward->ref();
       terms.push_back({reward->spec().name, weight != nullptr ? weight->to_number<double>() : 1.0, ref.self,
-                       static_cast<const tenon_reward_vt*>(ref.vt), rules.at(i), reward->spec().isolated});
+                       static_cast<const tenon_reward_vt*>(ref.vt), rules.at(i), reward->spec().isolated,
+                       advice_for(reward->spec())});
     }
     if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
     found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;

@@ -50,16 +50,16 @@ void Watchdog::alive(std::string what) {
 }
 
 Watchdog::Call::Call(Watchdog& dog, const std::string& what, const std::string& doing,
-                     const std::string& option, Clock::duration limit, At at)
+                     const std::string& option, Clock::duration limit, At at, const std::string& advice)
     : dog_(dog),
       what_(what),
       doing_(doing),
       option_(option),
+      advice_(advice.empty() ? "" : advice + " "),
       at_(std::move(at)),
       limit_(limit),
       next_(limit) {
   dog_.alive(what_ + " was given " + doing_);
-  if (limit_ <= Clock::duration::zero()) return;
   {
     std::lock_guard lock(dog_.mutex_);
     dog_.calls_.push_back(this);
@@ -82,26 +82,28 @@ Watchdog::Call::~Call() {
 
 std::list<std::string> Watchdog::due(Clock::time_point now, Clock::time_point& next) {
   std::list<std::string> lines;
+  bool has_limit = false;
+  std::string at_what;
   for (Call* call : calls_) {
+    const std::string at = call->at_ ? call->at_() : "";
+    if (!at.empty()) at_what += "; " + call->what_ + at;
+    if (call->limit_ <= Clock::duration::zero()) continue;
+    has_limit = true;
     const Clock::duration age = now - call->begin_;
     if (age >= call->next_) {
-      const std::string at = call->at_ ? call->at_() : "";
-      lines.push_back(
-          place_ + ": " + call->what_ + at + (at.empty() ? " has" : "; it has") + " not returned for " +
-          duration_text(age) + " (" + call->doing_ + "); " + call->option_ + " is " +
-          duration_text(call->limit_) +
-          ". tenon waits: with `isolation: process` it would have a process of its own, which could "
-          "be ended. " +
-          kWayOut);
+      lines.push_back(place_ + ": " + call->what_ + at + (at.empty() ? " has" : "; it has") +
+                      " not returned for " + duration_text(age) + " (" + call->doing_ + "); " +
+                      call->option_ + " is " + duration_text(call->limit_) + ". tenon waits. " +
+                      call->advice_ + kWayOut);
       while (call->next_ <= age) call->next_ *= 2;
     }
     next = std::min(next, call->begin_ + call->next_);
   }
-  if (!calls_.empty()) return lines;  // they have limits of their own
+  if (has_limit) return lines;
   const Clock::duration quiet = now - last_;
   if (quiet >= next_quiet_) {
     lines.push_back(place_ + ": no sign of life for " + duration_text(quiet) + ", since " + last_sign_ +
-                    ". If it hangs: " + kWayOut);
+                    at_what + ". If it hangs: " + kWayOut);
     while (next_quiet_ <= quiet) next_quiet_ *= 2;
   }
   next = std::min(next, last_ + next_quiet_);

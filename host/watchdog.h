@@ -35,9 +35,10 @@ class Watchdog {
    public:
     // What it is at: " sample 4711: 31s", or nothing. [any thread, as long as the call lives]
     using At = std::function<std::string()>;
-    // what: "reward 'correct'"; doing: "256 samples"; option: where the limit comes from. limit 0: none, and the call counts as a sign of life only.
+    // what: "reward 'correct'"; doing: "256 samples"; option: where the limit comes from. limit 0: none, and the call is a sign of life, and named where there is none
+    // for long. advice: a sentence that helps against a hang, or nothing.
     Call(Watchdog& dog, const std::string& what, const std::string& doing, const std::string& option,
-         Clock::duration limit, At at = {});
+         Clock::duration limit, At at = {}, const std::string& advice = "");
     ~Call();
     Call(const Call&) = delete;
     Call& operator=(const Call&) = delete;
@@ -45,7 +46,7 @@ class Watchdog {
    private:
     friend class Watchdog;
     Watchdog& dog_;
-    std::string what_, doing_, option_;
+    std::string what_, doing_, option_, advice_;
     At at_;
     Clock::duration limit_, next_;  // next_: age at which the next warning is due
     Clock::time_point begin_ = Clock::now();
@@ -62,7 +63,7 @@ class Watchdog {
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stop_ = false;
-  std::list<Call*> calls_;  // with a limit
+  std::list<Call*> calls_;
   std::string last_sign_ = "it began";
   Clock::time_point last_ = Clock::now();
   Clock::duration longest_{0}, next_quiet_;

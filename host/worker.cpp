@@ -169,12 +169,34 @@ class Worker {
     return memory_;
   }
 
+  // What a reward says during one call. Nothing of it may throw: the reward's frames are between it and us.
   struct Judging {
     Speaker& speaker;
     const ScoreColumns& columns;
     uint64_t n, call;
-    void say(FrameType type, uint64_t i, double value, std::string text) const {
-      guard(nullptr, [&] { speaker.say({type, static_cast<int64_t>(i), value, std::move(text), call}); });
+    std::vector<uint64_t> n_notes = std::vector<uint64_t>(n);
+
+    void reason(uint64_t i, const char* text, uint64_t length) const {
+      guard(nullptr, [&] {
+        std::string cut(text, std::min(length, kMaxReasonText));
+        speaker.say({FrameType::kReason, static_cast<int64_t>(i), 0, std::move(cut), call});
+      });
+    }
+    void note(uint64_t i, const char* key, double value) {
+      guard(nullptr, [&] {
+        if (i >= n || n_notes[i]++ >= kMaxNotesSent) return;
+        std::string cut(key, key != nullptr ? ::strnlen(key, kMaxKeyText) : 0);
+        speaker.say({FrameType::kNote, static_cast<int64_t>(i), value, std::move(cut), call});
+      });
+    }
+    void judging(uint64_t i, bool begins) const {
+      if (i >= n) return;
+      const bool is_answered = !begins && columns.status[i] != TENON_R_UNSET;
+      std::atomic_ref(columns.state[i])
+          .store(begins        ? SampleState::kBegun
+                 : is_answered ? SampleState::kAnswered
+                               : SampleState::kUntouched,
+                 std::memory_order_release);
     }
   };
 
@@ -194,27 +216,19 @@ class Worker {
     if (head.has_tokens != 0) in.tokens = column(c.tokens, c.token_offsets);
     if (head.has_finish != 0) in.finish = c.finish;
 
-    Judging judging{speaker_, c, head.n, head.call};
+    Judging said{speaker_, c, head.n, head.call};
     tenon_reward_out out{};
     out.struct_size = sizeof out;
-    out.reward = c.reward, out.status = c.status, out.ctx = &judging;
+    out.reward = c.reward, out.status = c.status, out.ctx = &said;
     if (head.has_token_rewards != 0) out.token_reward = c.token_reward;
-    out.reason = [](void* ctx, uint64_t i, const char* text, uint64_t n) {
-      static_cast<Judging*>(ctx)->say(FrameType::kReason, i, 0,
-                                      std::string(text, std::min(n, kMaxReasonText)));
+    out.reason = [](void* ctx, uint64_t i, const char* text, uint64_t length) {
+      static_cast<Judging*>(ctx)->reason(i, text, length);
     };
     out.note = [](void* ctx, uint64_t i, const char* key, double value) {
-      static_cast<Judging*>(ctx)->say(FrameType::kNote, i, value, std::string(key).substr(0, kMaxKeyText));
+      static_cast<Judging*>(ctx)->note(i, key, value);
     };
     out.judging = [](void* ctx, uint64_t i, int32_t begins) {
-      const Judging& j = *static_cast<Judging*>(ctx);
-      if (i >= j.n) return;
-      const bool is_answered = begins == 0 && j.columns.status[i] != TENON_R_UNSET;
-      std::atomic_ref(j.columns.state[i])
-          .store(begins != 0   ? SampleState::kBegun
-                 : is_answered ? SampleState::kAnswered
-                               : SampleState::kUntouched,
-                 std::memory_order_release);
+      static_cast<Judging*>(ctx)->judging(i, begins != 0);
     };
     const tenon_call call{sizeof call, kDLCPU, 0, 0, head.step, head.deadline_ns, nullptr};
     char text[2048];

@@ -47,7 +47,30 @@ int lifted(int fd) {
   return copy;
 }
 
-int spawn(const fs::path& program, int socket, int memory) {
+// tenon-worker, and a descriptor of it.
+struct Program {
+  fs::path path;
+  int descriptor = -1;
+};
+
+const Program& the_program() {
+  static const Program found = [] {
+    std::error_code error;
+    const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
+    const fs::path beside = folder / kProgram, in_bin = folder.parent_path() / "bin" / kProgram;
+    for (const fs::path& path : {beside, in_bin}) {
+      if (::access(path.c_str(), X_OK) != 0) continue;
+      const int descriptor = ::open(path.c_str(), O_PATH | O_CLOEXEC);
+      if (descriptor < 0) fail(path.string(), errno);
+      return Program{path, lifted(descriptor)};
+    }
+    throw std::runtime_error("isolation: process needs the program " + beside.string() +
+                             ", which is not there: install it beside tenon");
+  }();
+  return found;
+}
+
+int spawn(const Program& program, int socket, int memory) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -65,29 +88,24 @@ int spawn(const fs::path& program, int socket, int memory) {
   posix_spawnattr_setsigdefault(&attributes, &signals);
   sigemptyset(&signals);
   posix_spawnattr_setsigmask(&attributes, &signals);
-  char* argv[] = {const_cast<char*>(program.c_str()), nullptr};
+  char* argv[] = {const_cast<char*>(program.path.c_str()), nullptr};
   pid_t pid = -1;
-  const int error = ::posix_spawn(&pid, program.c_str(), &actions, &attributes, argv, environ);
+  const std::string file = "/proc/self/fd/" + std::to_string(program.descriptor);
+  const int error = ::posix_spawn(&pid, file.c_str(), &actions, &attributes, argv, environ);
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
-  if (error != 0) fail(program.string(), error);
+  if (error != 0) fail(program.path.string(), error);
   return pid;
 }
 
 }  // namespace
 
-fs::path WorkerProcess::program() {
-  std::error_code error;
-  const fs::path folder = fs::read_symlink("/proc/self/exe", error).parent_path();
-  const fs::path beside = folder / kProgram, in_bin = folder.parent_path() / "bin" / kProgram;
-  for (const fs::path& path : {beside, in_bin})
-    if (::access(path.c_str(), X_OK) == 0) return path;
-  throw std::runtime_error("isolation: process needs the program " + beside.string() +
-                           ", which is not there: install it beside tenon");
+const fs::path& WorkerProcess::program() {
+  return the_program().path;
 }
 
 WorkerProcess::WorkerProcess() {
-  const fs::path path = program();
+  const Program& program = the_program();
   int ends[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) fail("a socket", errno);
   socket_ = ends[0];
@@ -100,7 +118,7 @@ WorkerProcess::WorkerProcess() {
     if (memory_fd_ < 0 || ::fcntl(memory_fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_SEAL) != 0)
       fail("shared memory", errno);
     memory_fd_ = lifted(memory_fd_);
-    pid_ = spawn(path, childs, memory_fd_);
+    pid_ = spawn(program, childs, memory_fd_);
   } catch (...) {
     for (int fd : {socket_, childs, memory_fd_})
       if (fd >= 0) ::close(fd);
@@ -192,6 +210,17 @@ void WorkerProcess::kill_group() const {
   ::kill(pid_, SIGKILL);
 }
 
+bool WorkerProcess::reap(int& status) const {
+  const auto until = Clock::now() + kDeathLimit;
+  while (true) {
+    const pid_t got = ::waitpid(pid_, &status, WNOHANG);
+    if (got > 0 || (got < 0 && errno != EINTR)) return true;
+    if (Clock::now() >= until) return false;
+    pollfd wait{death_, POLLIN, 0};
+    ::poll(&wait, 1, death_ >= 0 ? 100 : 1);
+  }
+}
+
 std::string WorkerProcess::end() {
   if (pid_ < 0) return "it was killed";
   // A process that dies closes its descriptors before it can be waited for.
@@ -200,11 +229,11 @@ std::string WorkerProcess::end() {
   const bool by_itself = has_ended();
   kill_group();
   int status = 0;
-  while (::waitpid(pid_, &status, 0) < 0 && errno == EINTR) {
-  }
+  const bool is_dead = reap(status);
   pid_ = -1;
   is_gone_ = true;
   if (!fault_.empty()) return fault_;
+  if (!is_dead) return "it was killed, and has not ended " + std::to_string(kDeathLimit.count()) + " s later";
   if (!by_itself) return "it was killed";
   return WIFSIGNALED(status)
              ? std::string("its process was killed by signal ") + std::to_string(WTERMSIG(status)) + " (" +

@@ -17,9 +17,11 @@ namespace tenon::host {
 class WorkerProcess {
  public:
   using Clock = std::chrono::steady_clock;
+  static constexpr std::chrono::seconds kDeathLimit{5};
 
-  // Beside the running program, or in ../bin of it. Throws std::runtime_error that names where it was looked for.
-  static std::filesystem::path program();
+  // Beside the running program, or in ../bin of it. Once found it stays the same file, though another be put in its place: tenon may be installed anew while it
+  // runs. Throws std::runtime_error that names where it was looked for.
+  static const std::filesystem::path& program();
 
   // Starts one. Throws std::runtime_error if the system gives no process, descriptor or memory.
   WorkerProcess();
@@ -41,12 +43,14 @@ class WorkerProcess {
   bool receive_rest(Frame& frame);
 
   bool has_ended() const;
-  // Kills it; then "the worker was killed by signal 11", or how else it ended by itself; "it was killed" if it had not ended.
+  // Kills it; then "its process was killed by signal 11", or how else it ended by itself; "it was killed" if it had not ended. What the system does not let die
+  // (it waits for a device or a file server) is left after kDeathLimit.
   std::string end();
 
  private:
   ssize_t read_some();  // as recv, without waiting; into unread_
   void kill_group() const;
+  bool reap(int& status) const;  // within kDeathLimit
 
   int pid_ = -1, socket_ = -1, death_ = -1, memory_fd_ = -1;
   unsigned char* memory_ = nullptr;

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "host/reward_outcome.h"
+#include "host/step_values.h"
 #include "tenon/abi.h"
 
 namespace tenon::host {
@@ -36,8 +38,10 @@ struct Frame {
   uint64_t call = 0;  // ScoreHead::call of the call that it belongs to; 0: to none
 };
 
-// Longest text of a frame; of a reason and of a key, which are cut to it where they are sent.
-inline constexpr uint64_t kMaxFrameText = 64u << 20, kMaxReasonText = 4096, kMaxKeyText = 200;
+// Longest text of a frame; of a reason and of a key, which are cut to it where they are sent (a key then still is too long for a note, and told to be); notes of a
+// sample that are sent, one more than are recorded.
+inline constexpr uint64_t kMaxFrameText = 64u << 20, kMaxReasonText = 4096, kMaxKeyText = kMaxNameBytes + 1,
+                          kMaxNotesSent = kMaxNotes + 1;
 
 // False: the other side is gone. Throws std::system_error for anything else. Frames of several threads do not mix if each call is under one lock.
 bool send_frame(int socket, const Frame& frame);

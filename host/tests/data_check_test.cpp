@@ -53,6 +53,24 @@ TEST_F(DataCheck, OfADataSetWithoutEndTheFirstRows) {
   EXPECT_THAT(check({}, "-1", "").out, HasSubstr("1000 rows, 0 that it cannot judge"));
 }
 
+// Of 256 rows in one call each may take its time.
+TEST_F(DataCheck, RowsHaveTheTimeOfACallEach) {
+  const Outcome outcome = check({"--set", "run.reward_timeout=50ms"}, "300", ", sleep_us: 2000");
+  EXPECT_THAT(outcome.out, HasSubstr("300 rows, 0 that it cannot judge")) << outcome.err;
+}
+
+// A reward with a scope is not shown the tokens, here as in a run.
+TEST_F(DataCheck, ShowsWhatTheRulesShow) {
+  EXPECT_THAT(check({}, "20", ", needs_tokens: true").out, HasSubstr("20 rows, 0 that it cannot judge"));
+  const auto rule = [&](const std::string& text) {
+    return check({"--set", "pipeline.zero.rewards=[{of: length, " + text + "}]"}, "20",
+                 ", needs_tokens: true")
+        .out;
+  };
+  EXPECT_THAT(rule("scope: answer"), HasSubstr("20 rows, 20 that it cannot judge"));
+  EXPECT_THAT(rule("sources: [gsm8k]"), HasSubstr("on toy-data: 0 rows, 0 that it cannot judge"));
+}
+
 TEST_F(DataCheck, AnswersAsJson) {
   const Outcome outcome = check({"--json"});
   const json::object answer = json::parse(outcome.out).as_object();

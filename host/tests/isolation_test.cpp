@@ -4,6 +4,9 @@
 #include <signal.h>
 
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
 #include <thread>
 
 #include "host/command_line.h"
@@ -153,6 +156,60 @@ TEST_F(Isolation, OneThatDoesNotStartAgainKeepsWhatItHadJudged) {
   EXPECT_THAT(reason(answers[2]), HasSubstr("it was being created"));
 }
 
+TEST_F(Isolation, AHangInABatchCostsTheSampleThatHangs) {
+  const auto answers = score({"a", "hang", "bb"}, {"--timeout", "200ms"}, "wild-batch");
+  EXPECT_EQ(status(answers[1]), "timed out");
+  EXPECT_EQ(reward(answers[0]), 1);
+  EXPECT_EQ(reward(answers[2]), 2);
+}
+
+TEST_F(Isolation, AFloodOfFramesIsAHang) {
+  const auto answers = score({"a", "flood", "bb"}, {"--timeout", "300ms"});
+  EXPECT_EQ(status(answers[1]), "timed out");
+  EXPECT_EQ(reward(answers[0]), 1);
+  EXPECT_EQ(reward(answers[2]), 2);
+}
+
+TEST_F(Isolation, FramesOfAnotherCallAreNotTakenForOnesOfThis) {
+  const auto answers = score({"a", "forge", "bb"});
+  EXPECT_EQ(reward(answers[0]), 1);
+  EXPECT_EQ(reward(answers[1]), 5);
+  EXPECT_EQ(reward(answers[2]), 2);
+  for (const auto& answer : answers) EXPECT_FALSE(answer.at("notes").as_object().contains("fake"));
+}
+
+TEST_F(Isolation, NotesAreBoundedAsInside) {
+  const auto apart = score({"notes"});
+  EXPECT_THAT(last_.err, AllOf(HasSubstr("warning: reward wild: a sample has more than 100 notes"),
+                               Not(HasSubstr("xxx"))));
+  const auto inside = score({"notes"}, {"--set", "isolation=inproc"});
+  EXPECT_EQ(apart[0].at("notes").as_object().size(), 100u);
+  EXPECT_EQ(apart[0].at("notes"), inside[0].at("notes"));
+}
+
+// The program itself, with its worker beside it, in a folder of its own and with the deaths of children ignored.
+TEST_F(Isolation, TheProgramMayBeReplacedAndStartedByWhoeverIgnoresItsChildren) {
+  const fs::path bin = dir_ / "bin", worker = bin / "tenon-worker", program = bin / "tenon";
+  fs::create_directory(bin);
+  fs::copy(TENON_PROGRAM, program), fs::copy(TENON_WORKER, worker);
+  {
+    std::ofstream(dir_ / "rows.jsonl")
+        << "{\"completion\": \"remove\"}\n{\"completion\": \"crash\"}\n{\"completion\": \"a\"}\n";
+  }
+  const Outcome outcome = wait(start([&] {
+    ::signal(SIGCHLD, SIG_IGN);
+    const std::string flag = "flag=" + worker.string(), rows = (dir_ / "rows.jsonl").string();
+    ::execl(program.c_str(), "tenon", "score", "--reward", "wild", "--plugin-path", TENON_WILD_PLUGIN,
+            "--set", "isolation=process", "--set", flag.c_str(), rows.c_str(), nullptr);
+    return 127;
+  }));
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_FALSE(fs::exists(worker));
+  EXPECT_EQ(lines(outcome.out), 3u);
+  EXPECT_THAT(outcome.out, HasSubstr("its process was killed by signal 11"));
+  EXPECT_THAT(outcome.out, HasSubstr("{\"reward\":1,"));
+}
+
 // Gone, or dead and not yet waited for by whoever has to.
 bool is_gone(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
@@ -227,14 +284,15 @@ TEST_F(Isolation, AWorkerGoesWithTenonWhateverItIsAt) {
 }
 
 TEST_F(Isolation, MistakesAreToldAsOfARewardInside) {
-  const auto failed = [&](const std::string& assignment) {
+  const auto failed = [&](const std::string& assignment, const std::string& isolation = "process") {
     { std::ofstream(dir_ / "rows.jsonl") << "{\"completion\": \"a\"}\n"; }
-    return tenon({"score", "--reward", "wild", "--plugin-path", TENON_WILD_PLUGIN, "--set",
-                  "isolation=process", "--set", assignment, (dir_ / "rows.jsonl").string()});
+    return tenon({"score", "--reward", "wild", "--plugin-path", TENON_WILD_PLUGIN, "--set", assignment,
+                  "--set", "isolation=" + isolation, (dir_ / "rows.jsonl").string()});
   };
   const Outcome thrown = failed("at_start=throw");
   EXPECT_EQ(thrown.code, 2);
-  EXPECT_THAT(thrown.err, HasSubstr("error: reward wild: at_start: as asked"));
+  EXPECT_THAT(thrown.err, HasSubstr("--set:1:1: error: reward wild: at_start: as asked"));
+  EXPECT_EQ(thrown.err, failed("at_start=throw", "inproc").err) << "text and place";
   const Outcome crashed = failed("at_start=crash");
   EXPECT_NE(crashed.code, 0);
   EXPECT_THAT(crashed.err, AllOf(HasSubstr("killed by signal 11"), Not(HasSubstr("tenon was"))));
@@ -294,6 +352,115 @@ TEST_F(Isolation, NotesOfASampleThatIsJudgedAgainCountOnce) {
   StepValues values;
   scoring.flush(values);
   EXPECT_EQ(values.take().first.at("reward/wild-batch/asked"), 1);
+}
+
+// A scoring over a reward that does what its one sample says.
+struct OneSample {
+  explicit OneSample(const std::string& word) : text(word), offsets{0, word.size()} {
+    const LoadedPlugin& plugin = open_plugin(TENON_WILD_PLUGIN);
+    spec.plugin = &plugin, spec.component = plugin.descriptor->components[0];
+    spec.name = "wild", spec.isolated = true;
+    spec.options = {{"weight", 1.0}, {"count", 1}, {"at_start", "nothing"}, {"flag", ""}};
+    const tenon_ref ref = components.create(spec, "rewards/0").ref();
+    scoring.emplace(
+        std::vector<Scoring::Term>{
+            {"wild", 1, ref.self, static_cast<const tenon_reward_vt*>(ref.vt), {}, true}},
+        1.0);
+  }
+  uint8_t score() {
+    tenon_reward_in in{};
+    in.struct_size = sizeof in;
+    in.n = 1, in.sample_id = in.group_id = &id;
+    in.completion = {text.data(), offsets, 1};
+    in.prompt = in.meta_json = {text.data(), empty, 1};
+    double total = 0;
+    uint8_t valid = 9;
+    tenon_scored out{sizeof out, 0, &total, &valid, nullptr, nullptr, nullptr};
+    scoring->score(nullptr, in, out);
+    return valid;
+  }
+  const std::string text;
+  const uint64_t offsets[2], empty[2]{0, 0}, id = 4711;
+  Spec spec;
+  LoneComponents components{0, "zero"};
+  std::optional<Scoring> scoring;
+};
+
+// run.reward_timeout: 0. Nothing ends it but whoever looks; so it has a name.
+TEST_F(Isolation, AHangWithoutALimitHasANameInTheLog) {
+  OneSample one("hang");
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::string said;
+  Watchdog dog(
+      [&](const std::string& line) {
+        std::lock_guard lock(mutex);
+        said += line + "\n";
+        changed.notify_all();
+      },
+      "stage zero", std::chrono::milliseconds(20));
+  one.scoring->set_timeout(std::chrono::nanoseconds(0), &dog);
+  uint8_t valid = 9;
+  std::thread judge([&] { valid = one.score(); });
+  {
+    std::unique_lock lock(mutex);
+    EXPECT_TRUE(changed.wait_for(lock, std::chrono::minutes(1), [&] {
+      return said.find("since reward 'wild' was given 1 sample; reward 'wild' sample 4711: ") !=
+             std::string::npos;
+    })) << said;
+  }
+  for (const pid_t worker : workers_of(::getpid())) ::kill(worker, SIGKILL);
+  judge.join();
+  EXPECT_EQ(valid, 0);
+}
+
+// Stage zero of the toy, whose reward hangs at each third sample and does not ask whether it may.
+class IsolatedRun : public Isolation {
+ protected:
+  pid_t start_hanging(const std::string& limit) {
+    std::string text = config();
+    text.replace(
+        text.find("{use: toy-reward}"), 17,
+        "{use: toy-reward, isolation: process, hang_every: 3, warnings: " + (dir_ / "none").string() + "}");
+    text.replace(text.find("seed: 7"), 7, "seed: 7, reward_timeout: " + limit);
+    const fs::path file = write_config(text);
+    const pid_t tenon = start([file] {
+      RunArguments a;
+      a.config = file;
+      return run_command(a);
+    });
+    // The worker is there before; the stage's first step begins with its first call.
+    await(dir_ / "runs/toy/log.txt", "stage zero begins");
+    std::this_thread::sleep_for(std::chrono::milliseconds(100));
+    return tenon;
+  }
+  static void await(const fs::path& file, const std::string& text) {
+    for (int i = 0; i < 3000; ++i) {
+      if (fs::exists(file) && read_file(file).find(text) != std::string::npos) return;
+      std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    ADD_FAILURE() << file << " never says " << text;
+  }
+};
+
+TEST_F(IsolatedRun, CtrlCWaitsForTheLimitOfWhatHangs) {
+  const pid_t tenon = start_hanging("300ms");
+  ::kill(tenon, SIGINT);
+  const Outcome outcome = wait(tenon);
+  EXPECT_EQ(outcome.code, 130) << outcome.err;
+  EXPECT_THAT(outcome.err, HasSubstr("of zero; go on with: tenon resume"));
+  EXPECT_THAT(read_file(dir_ / "runs/toy/metrics.jsonl"), HasSubstr("\"reward/length/timed_out\":"));
+}
+
+TEST_F(IsolatedRun, CtrlCTwiceEndsItWithItsProcesses) {
+  const pid_t tenon = start_hanging("0s");
+  const std::vector<pid_t> workers = workers_of(tenon);
+  EXPECT_FALSE(workers.empty());
+  ::kill(tenon, SIGINT);
+  await(dir_ / "err.txt", "once more");
+  ::kill(tenon, SIGINT);
+  EXPECT_EQ(wait(tenon).code, 130);
+  for (const pid_t worker : workers) EXPECT_TRUE(goes_within_ten_seconds(worker));
 }
 
 TEST(SpecText, IsReadBackBitForBit) {

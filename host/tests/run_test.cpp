@@ -409,6 +409,17 @@ TEST_F(Run, ARewardThatAsksEndsAtItsDeadlineAndIsCounted) {
   EXPECT_THAT(read_file(dir_ / "runs/toy/metrics.jsonl"), HasSubstr("\"reward/length/timed_out\":1"));
 }
 
+TEST_F(Run, AValueThatCannotBeRecordedIsToldAndLeftOut) {
+  std::string text = config();
+  text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward, metric: step}");
+  const Outcome outcome = run(write_config(text));
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  const std::string warning =
+      "reward length (toy-reward): a value's name is \"step\", a field of every line: it is not recorded";
+  EXPECT_THAT(outcome.err, HasSubstr(warning));
+  EXPECT_EQ(outcome.err.find(warning), outcome.err.rfind(warning)) << "said once";
+}
+
 TEST_F(Run, ARewardThatHangsIsNeverSilent) {
   std::string text = config();
   text.replace(text.find("{use: toy-reward}"), 17,
@@ -420,7 +431,8 @@ TEST_F(Run, ARewardThatHangsIsNeverSilent) {
               testing::ContainsRegex("warning: stage zero: reward 'length' sample [0-9]+: [0-9]+ms; it has "
                                      "not returned for [0-9]+"));
   EXPECT_THAT(outcome.err, HasSubstr("(3 samples); run.reward_timeout is 20ms"));
-  EXPECT_THAT(outcome.err, HasSubstr("Ctrl-C twice ends the run"));
+  EXPECT_THAT(outcome.err, HasSubstr("tenon waits. With `isolation: process` it would have a process of its "
+                                     "own, which could be ended. Ctrl-C twice ends the run"));
   EXPECT_THAT(read_file(dir_ / "runs/toy/log.txt"), HasSubstr("reward 'length' has returned, after"));
 }
 

@@ -65,11 +65,20 @@ TEST(Watchdog, NamesACallThatIsLateAtGrowingIntervals) {
     const Watchdog::Call call(dog, "reward correct", "256 samples", "run.reward_timeout", milliseconds(5));
     const std::vector<std::string> said = lines.wait("has not returned", 4);
     EXPECT_THAT(said[0], HasSubstr("stage zero: reward correct has not returned for "));
-    EXPECT_THAT(said[0], HasSubstr(" (256 samples); run.reward_timeout is 5ms. tenon waits"));
+    EXPECT_THAT(said[0], HasSubstr(" (256 samples); run.reward_timeout is 5ms. tenon waits. Ctrl-C"));
     EXPECT_THAT(said[0], HasSubstr("Ctrl-C twice ends the run"));
     for (int k = 0; k < 4; ++k) EXPECT_GE(seconds_in(said[static_cast<size_t>(k)]), 0.00499 * (1 << k));
   }
   EXPECT_EQ(lines.wait("stage zero: reward correct has returned, after ", 1).size(), 1u);
+}
+
+TEST(Watchdog, GivesTheAdviceOfTheCall) {
+  Lines lines;
+  Watchdog dog(lines.say(), "stage zero", hours(1));
+  const Watchdog::Call call(
+      dog, "reward a", "1 sample", "run.reward_timeout", milliseconds(5), [] { return " sample 7: 1s"; },
+      "Ask somebody.");
+  EXPECT_THAT(lines.wait("has not returned", 1)[0], HasSubstr("tenon waits. Ask somebody. Ctrl-C twice"));
 }
 
 TEST(Watchdog, SaysNothingOfCallsInTimeOrWithoutALimit) {
@@ -97,8 +106,10 @@ TEST(Watchdog, NamesTheLastSignOfLifeOfAQuietStage) {
 TEST(Watchdog, ACallWithoutALimitIsAQuietStage) {
   Lines lines;
   Watchdog dog(lines.say(), "stage zero", milliseconds(5));
-  const Watchdog::Call call(dog, "reward b", "9 samples", "run.reward_timeout", {});
-  EXPECT_GE(lines.wait(", since reward b was given 9 samples", 1).size(), 1u);
+  const Watchdog::Call call(dog, "reward b", "9 samples", "run.reward_timeout", {},
+                            [] { return " sample 7: 4s"; });
+  EXPECT_GE(lines.wait(", since reward b was given 9 samples; reward b sample 7: 4s. If it hangs", 1).size(),
+            1u);
 }
 
 TEST(DurationText, IsReadBackAsTheSame) {

@@ -165,8 +165,14 @@ struct ToyReward {
       : host(h),
         crash_every(h.i64("crash_every")),
         hang_every(h.i64("hang_every")),
-        warnings(h.str("warnings")) {}
+        warnings(h.str("warnings")),
+        metric(h.str("metric")),
+        needs_tokens(h.boolean("needs_tokens")),
+        sleep_us(h.i64("sleep_us")) {}
   double operator()(const Sample& s) const {
+    if (needs_tokens && s.tokens.empty()) refuse("it needs the tokens");
+    if (sleep_us > 0) usleep(static_cast<useconds_t>(sleep_us));
+    if (!metric.empty()) host.metric(metric.c_str(), 1);
     if (crash_every > 0 && s.id % static_cast<uint64_t>(crash_every) == 0)
       throw std::runtime_error("on request");
     if (hang_every > 0 && s.id % static_cast<uint64_t>(hang_every) == 0) hang(s);
@@ -190,9 +196,14 @@ struct ToyReward {
   }
   Host host;
   int64_t crash_every, hang_every;
-  std::string warnings;
+  std::string warnings, metric;
+  bool needs_tokens;
+  int64_t sleep_us;
 };
-constexpr OptionTable kRewardOptions{integer("crash_every", "0", "Crash for these samples."),
+constexpr OptionTable kRewardOptions{text("metric", "\"\"", "Records 1 under this name."),
+                                     boolean("needs_tokens", "false", "Refuse samples without tokens."),
+                                     integer("sleep_us", "0", "Sleep at each sample."),
+                                     integer("crash_every", "0", "Crash for these samples."),
                                      integer("hang_every", "0", "Hang for these samples."),
                                      text("warnings", "\"\"", "The file to wait for.")};
 
@@ -246,7 +257,10 @@ constexpr OptionTable kAlgorithmOptions{number("scale", "1", "Factor of advantag
                                         boolean("silent", "false", "Do not explain."),
                                         boolean("whole", "false", "A loss of whole groups.")};
 
-constexpr OptionTable kWeight{number("weight", "1.0", "Weight in the sum.")};
+constexpr const char* kScopes[] = {"whole", "think", "answer", nullptr};
+constexpr OptionTable kOfRewards{number("weight", "1.0", "Weight in the sum."),
+                                 choice("scope", kScopes, "\"whole\"", "What it sees."),
+                                 text("sources", nullptr, "Rows that it sees.", {.flags = TENON_O_LIST})};
 
 struct ToyTrain {
   static constexpr uint32_t kFlags = TENON_C_DETERMINISTIC;
@@ -324,7 +338,8 @@ struct ToyTrain {
           c(completion.begin(), completion.end());
       r.push(p, c, {}, i, ids + i, TENON_FINISH_STOP);
       prompts.push(rows[i].prompt), completions.push(completion), meta.push(rows[i].meta_json);
-      sample_out(host, "{\"sample\":" + std::to_string(ids + i) + ",\"prompt\":" + json::quote(rows[i].prompt) +
+      sample_out(host, "{\"sample\":" + std::to_string(ids + i) +
+                           ",\"prompt\":" + json::quote(rows[i].prompt) +
                            ",\n\"completion\":" + json::quote(completion) + "}");
       row_out(host, "kept", {rows[i].prompt, "", completion, ""});
       sum += static_cast<double>(draw % 1000);
@@ -384,7 +399,7 @@ constexpr OptionTable kTrainOptions{
     reference("algorithm", "algorithm", nullptr, "Is looked up, and no more."),
     reference("critic", "model", nullptr, "A second model; without it there is none."),
     reference("critic_optimizer", "optimizer", nullptr, "The optimizer of the critic."),
-    reference("rewards", "reward", nullptr, "Rewards.", {.flags = TENON_O_LIST}, kWeight),
+    reference("rewards", "reward", nullptr, "Rewards.", {.flags = TENON_O_LIST}, kOfRewards),
     integer("steps", "5", "Steps."),
     integer("sleep_us", "0", "Sleep in each step."),
     integer("updates", "-1", "Steps that update the model, the first ones; -1: all."),

@@ -35,6 +35,12 @@ double obey(std::string_view word) {
     if (write(3, head, sizeof head) > 0)
       while (true) pause();
   }
+  if (word == "forge") {  // ends of calls, and a note, of another call than the one that is going on
+    for (const uint64_t type : {11, 8, 11}) {
+      const uint64_t frame[] = {type << 32 | 0x4e4e4554, type == 8 ? 4u : 0u, 0, 0, 0};
+      if (write(3, frame, sizeof frame) < 0 || (type == 8 && write(3, "fake", 4) < 0)) return -1;
+    }
+  }
   if (word == "shrink") return ftruncate(4, 0) == 0 ? -1 : 6;
   if (word == "inherit")
     return std::system("test ! -e /proc/self/fd/3 -a ! -e /proc/self/fd/4") == 0 ? 7 : -1;
@@ -71,6 +77,18 @@ struct Wild {
       for (uint64_t k = 0; k < s.tokens.size(); ++k) s.token_reward(k, 0.25 * s.tokens[k]);
       return 0;
     }
+    if (s.completion == "remove") std::remove(host.str("flag").c_str());
+    if (s.completion == "flood")
+      while (true) {
+        s.note("more", 1);
+        s.reason("more and more");
+        host.info("more");
+      }
+    if (s.completion == "notes") {
+      for (int k = 0; k < 1000; ++k) s.note(("n" + std::to_string(k)).c_str(), k);
+      s.note(std::string(300, 'x').c_str(), 1);
+    }
+    if (s.completion == "names") host.metric("step", 1), host.metric("fine", 2);
     host.info("it is at " + std::string(s.completion));
     const double said = obey(s.completion);
     s.note("bytes", static_cast<double>(s.completion.size()));

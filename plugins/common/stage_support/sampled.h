@@ -53,8 +53,7 @@ class CompletionSampler {
   std::vector<std::string> reward_names_;
 };
 
-// The options that CompletionSampler reads.
-// What the host does with a reward of a list (host/reward_rules.h).
+// The options that CompletionSampler reads, and those of a reward in the list, which the host does (host/reward_rules.h).
 inline constexpr const char* kRewardScopes[] = {"whole", "think", "answer", nullptr};
 inline constexpr OptionTable kRewardChildren{
     number("weight", "1", "Factor of this reward in the sum."),
