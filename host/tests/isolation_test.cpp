@@ -163,6 +163,16 @@ TEST_F(Isolation, AHangInABatchCostsTheSampleThatHangs) {
   EXPECT_EQ(reward(answers[2]), 2);
 }
 
+TEST_F(Isolation, CancelledAtItsDeadlineIsTimedOutInsideAndApart) {
+  for (const std::string isolation : {"isolation=inproc", "isolation=process"}) {
+    const auto answers = score({"a", "bb"}, {"--timeout", "50ms", "--set", isolation}, "gives-up");
+    for (const auto& answer : answers) {
+      EXPECT_EQ(status(answer), "timed out") << isolation;
+      EXPECT_EQ(reason(answer), "it was told to stop") << isolation;
+    }
+  }
+}
+
 TEST_F(Isolation, AFloodOfFramesIsAHang) {
   const auto answers = score({"a", "flood", "bb"}, {"--timeout", "300ms"});
   EXPECT_EQ(status(answers[1]), "timed out");

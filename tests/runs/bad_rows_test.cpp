@@ -2,13 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include "small_run.h"
 
 namespace {
 
@@ -17,18 +12,8 @@ using testing::AllOf;
 using testing::HasSubstr;
 using testing::Not;
 
-class BadRows : public testing::Test {
+class BadRows : public tenon::runs::InAFolder {
  protected:
-  BadRows() {
-    std::string name = (fs::temp_directory_path() / "tenon-bad-rows-XXXXXX").string();
-    dir_ = ::mkdtemp(name.data());
-  }
-  ~BadRows() override { fs::remove_all(dir_); }
-
-  static std::string read(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
   void write(const std::string& name, const std::string& text) const { std::ofstream(dir_ / name) << text; }
 
   // `letters` is in line 3, `data` in line 5; without `more` components, `stages` begins in line 8.
@@ -46,13 +31,10 @@ class BadRows : public testing::Test {
   };
   // Both streams of `tenon <command> x.yaml`.
   Answer tenon(const std::string& command) const {
-    const int status = std::system(
-        ("cd '" + dir_.string() + "' && '" TENON_PROGRAM "' " + command + " x.yaml > out.txt 2>&1").c_str());
-    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, read(dir_ / "out.txt")};
+    const int code = InAFolder::tenon(command + " x.yaml", "out.txt");
+    return {code, read(dir_ / "out.txt")};
   }
   bool wrote_a_run() const { return fs::exists(dir_ / "runs"); }
-
-  fs::path dir_;
 };
 
 const char* kLetters = R"({use: char, alphabet: "0123456789+-=<>,", eos: "$"})";

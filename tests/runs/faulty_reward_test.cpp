@@ -2,81 +2,32 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <boost/json.hpp>
 #include <cstdio>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+
+#include "small_run.h"
 
 namespace {
 
-namespace fs = std::filesystem;
 namespace json = boost::json;
 using testing::AllOf;
 using testing::HasSubstr;
 
 constexpr int kSteps = 2, kSamples = 4 * 8;  // of a step
 
-class FaultyReward : public testing::Test {
+class FaultyReward : public tenon::runs::SmallRun {
  protected:
-  FaultyReward() {
-    std::string name = (fs::temp_directory_path() / "tenon-faulty-XXXXXX").string();
-    dir_ = ::mkdtemp(name.data());
-  }
-  ~FaultyReward() override { fs::remove_all(dir_); }
-
-  static std::string read(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
-  // The steps of stage zero of the run `name` with that component as its reward, and those options of the run.
+  // The steps of stage zero of the run `name` with that component as its reward, and those options of the run and of the stage.
   std::vector<json::object> train(const std::string& name, const std::string& reward,
-                                  const std::string& run = "") const {
-    std::ofstream(dir_ / (name + ".yaml")) << "run: {name: " << name
-                                           << ", runs: runs, seed: 5, max_reward_failures: 0.2" << run << R"(}
-plugins: [")" TENON_FAULTY_PLUGINS R"("]
-components:
-  sums: {use: running-sum, operands: 3, step_by_step: 0}
-  letters: {use: char, alphabet: "0123456789+-=<>,", eos: "$"}
-  policy: {use: transformer, layers: 1, width: 16, heads: 2, max_len: 40, tokenizer: letters}
-  correct: )" << reward << R"(
-  algorithm: {use: grpo}
-pipeline:
-  - {name: base, use: pretrain, model: policy, data: sums, steps: 60, batch: 16, optimizer: {use: adamw, learning_rate: 0.01}}
-  - {name: zero, use: rl, from: base, data: sums, rewards: [{of: correct}], prompts: 4, group_size: 8, steps: 2,
-     max_new_tokens: 6, overlap_rewards: false,  # the reward counts its calls
-     optimizer: {use: adamw, learning_rate: 0.01}}
-)";
-    const std::string shell = "cd '" + dir_.string() + "' && FAULTY_COUNT='" + name +
-                              ".count' '" TENON_PROGRAM "' run " + name + ".yaml > '" + name + ".txt' 2>&1";
-    const int status = std::system(shell.c_str());
-    EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0) << output(name);
-    std::vector<json::object> metrics;
-    std::ifstream lines(dir_ / "runs" / name / "metrics.jsonl");
-    for (std::string line; std::getline(lines, line);) {
-      json::object step = json::parse(line).as_object();
-      if (step.at("stage").as_string() == "zero") metrics.push_back(std::move(step));
-    }
-    return metrics;
+                                  const std::string& run = "", const std::string& zero = "") const {
+    Parts parts;
+    parts.correct = reward;
+    parts.run = "max_reward_failures: 0.2" + run;
+    parts.plugins = "\"" TENON_FAULTY_PLUGINS "\"";
+    parts.zero = "prompts: 4, steps: 2" + zero;
+    parts.environment = "FAULTY_COUNT='" + name + ".count'";
+    return SmallRun::train(name, parts);
   }
-  std::string output(const std::string& run) const { return read(dir_ / (run + ".txt")); }
-
-  std::string weights(const std::string& run) const {
-    for (const auto& stage : fs::directory_iterator(dir_ / "runs" / run / "stages"))
-      if (stage.path().filename().string().starts_with("zero-")) {
-        const json::value done = json::parse(read(stage.path() / "done.json"));
-        return read(stage.path() / "checkpoints" / done.at("checkpoint").as_string().c_str() /
-                    "model.safetensors");
-      }
-    return "";
-  }
-
-  fs::path dir_;
 };
 
 // The interpreter itself: "python3" may be a script that looks for it, at every start. Empty: there is none.
@@ -124,7 +75,9 @@ TEST_F(FaultyReward, InPythonCostsItsOwnSamplesAndNothingElse) {
     return "{use: python, file: \"" TENON_FAULTY_REWARD ":" + function + "\", interpreter: \"" + interpreter +
            "\", batch: 1, timeout: 1s}";
   };
-  const auto faulty = train("faulty", reward("faulty")), without = train("without", reward("without"));
+  const std::string in_order = ", overlap_rewards: false";  // the reward counts its calls
+  const auto faulty = train("faulty", reward("faulty"), "", in_order),
+             without = train("without", reward("without"), "", in_order);
   expect_counts(faulty, without);
   expect_equal_steps(faulty, without);
   EXPECT_THAT(output("faulty"), AllOf(HasSubstr("crashed: the worker was killed by signal 6 (sample "),
@@ -140,6 +93,21 @@ TEST_F(FaultyReward, InAProcessOfItsOwnCostsItsOwnSamplesAndNothingElse) {
   expect_equal_steps(faulty, without);
   EXPECT_FALSE(weights("faulty").empty());
   EXPECT_TRUE(weights("faulty") == weights("without"));
+}
+
+// Groups come to the reward as they are finished, or all together: nothing that is recorded or trained is another.
+TEST_F(FaultyReward, IsTheSameWhetherItJudgesBesideGenerationOrAfterIt) {
+  const std::string reward = "{use: test.faulty, isolation: process}", limit = ", reward_timeout: 500ms";
+  const auto beside = train("beside", reward, limit, ", overlap_rewards: true"),
+             after = train("after", reward, limit, ", overlap_rewards: false");
+  EXPECT_NEAR(samples(beside, "crashed"), 6 + 1, 1e-6);
+  EXPECT_NEAR(samples(beside, "timed_out"), 1, 1e-6);
+  for (const char* file : {"metrics.jsonl", "samples.jsonl"})
+    EXPECT_EQ(record("beside", file), record("after", file)) << file;
+  EXPECT_THAT(record("beside", "samples.jsonl"),
+              HasSubstr("\"failure\":\"correct crashed: its process was killed by signal 6"));
+  EXPECT_FALSE(weights("beside").empty());
+  EXPECT_TRUE(weights("beside") == weights("after"));
 }
 
 }  // namespace

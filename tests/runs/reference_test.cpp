@@ -1,64 +1,25 @@
 // Reinforcement learning held near the model it started from, in whole runs: the divergence is there, and micro-batches change nothing.
 // SPDX-License-Identifier: Apache-2.0
-#include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <boost/json.hpp>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+
+#include "small_run.h"
 
 namespace {
 
-namespace fs = std::filesystem;
 namespace json = boost::json;
 
-class Reference : public testing::Test {
+class Reference : public tenon::runs::SmallRun {
  protected:
-  Reference() {
-    std::string name = (fs::temp_directory_path() / "tenon-reference-XXXXXX").string();
-    dir_ = ::mkdtemp(name.data());
-  }
-  ~Reference() override { fs::remove_all(dir_); }
-
-  static std::string read(const fs::path& file) {
-    std::ifstream in(file, std::ios::binary);
-    return {std::istreambuf_iterator<char>(in), {}};
-  }
-
   // The steps of stage zero in a run with `micro_batch_tokens`.
   std::vector<json::object> train(const std::string& micro_batch_tokens) const {
-    const std::string name = "micro-" + micro_batch_tokens;
-    std::ofstream(dir_ / (name + ".yaml"))
-        << R"(run: {name: )" << name << R"(, runs: runs, seed: 5}
-components:
-  sums: {use: running-sum, operands: 3, step_by_step: 0}
-  letters: {use: char, alphabet: "0123456789+-=<>,", eos: "$"}
-  policy: {use: transformer, layers: 1, width: 16, heads: 2, max_len: 40, tokenizer: letters}
-  correct: {use: answer}
-  algorithm: {use: grpo, beta: 0.1}
-pipeline:
-  - {name: base, use: pretrain, model: policy, data: sums, steps: 60, batch: 16, optimizer: {use: adamw, learning_rate: 0.01}}
-  - {name: zero, use: rl, from: base, data: sums, rewards: [{of: correct}], prompts: 8, group_size: 8, steps: 3,
-     mini_batches: 2, epochs: 2, max_new_tokens: 6, micro_batch_tokens: )"
-        << micro_batch_tokens << ", optimizer: {use: adamw, learning_rate: 0.01}}\n";
-    const int status = std::system(
-        ("cd '" + dir_.string() + "' && '" TENON_PROGRAM "' run " + name + ".yaml > out.txt 2>&1").c_str());
-    EXPECT_EQ(WIFEXITED(status) ? WEXITSTATUS(status) : -1, 0) << read(dir_ / "out.txt");
-    std::vector<json::object> metrics;
-    std::ifstream lines(dir_ / "runs" / name / "metrics.jsonl");
-    for (std::string line; std::getline(lines, line);) {
-      json::object step = json::parse(line).as_object();
-      if (step.at("stage").as_string() == "zero") metrics.push_back(std::move(step));
-    }
-    return metrics;
+    Parts parts;
+    parts.algorithm = "{use: grpo, beta: 0.1}";
+    parts.zero =
+        "prompts: 8, steps: 3, mini_batches: 2, epochs: 2, micro_batch_tokens: " + micro_batch_tokens;
+    return SmallRun::train("micro-" + micro_batch_tokens, parts);
   }
-
-  fs::path dir_;
 };
 
 TEST_F(Reference, IsTheSameInAnyMicroBatches) {

@@ -129,12 +129,31 @@ struct Mindful {
   uint64_t seen = 0;
 };
 
+// Of the C interface: judges nothing, and takes the end of its time for the end of the run.
+struct GivesUp {
+  explicit GivesUp(Host h) : host(h) {}
+  Host host;
+};
+template <class T>
+struct GivesUpShim {
+  static constexpr const char* kKind = "reward";
+  static int32_t score(void* self, const tenon_call* call, const tenon_reward_in*, tenon_reward_out*,
+                       tenon_error* err) {
+    const tenon_host* host = static_cast<T*>(self)->host.raw();
+    while (host->cancelled(host, call) == 0) usleep(1000);
+    return set_error(err, TENON_E_CANCELLED, "it was told to stop");
+  }
+  static constexpr tenon_reward_vt kTable{sizeof(tenon_reward_vt), 0, score};
+};
+
 constexpr tenon_component kWild = component<Wild, RewardShim<Wild>>("wild", "1.0.0", "Obeys.", kOptions);
 constexpr tenon_component kBatch =
     component<WildBatch, BatchRewardShim<WildBatch>>("wild-batch", "1.0.0", "Obeys.", kNone);
 constexpr tenon_component kMindful =
     component<Mindful, RewardShim<Mindful>>("mindful", "1.0.0", "Counts.", kNone);
+constexpr tenon_component kGivesUp =
+    component<GivesUp, GivesUpShim<GivesUp>>("gives-up", "1.0.0", "Is cancelled.", kNone);
 
 }  // namespace
 
-TENON_PLUGIN("wild", "1.0.0", &kWild, &kBatch, &kMindful)
+TENON_PLUGIN("wild", "1.0.0", &kWild, &kBatch, &kMindful, &kGivesUp)
