@@ -30,8 +30,18 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const size_t cut = text.find_first_of(std::string_view("\0\n", 2));
   const std::string_view a = text.substr(0, cut),
                          b = cut == std::string_view::npos ? a : text.substr(cut + 1);
-  const Result r = compare(Gold(a, policies), b, policies, true);
-  if (r.work > kDefaultWork) std::abort();
+  const Result r = compare(Gold(a, policies), b, policies, true),
+               reversed = compare(Gold(b, policies), a, policies);
+  if (r.work > kDefaultWork || reversed.work > kDefaultWork) std::abort();
+  // Symmetric, where no rule was used that asks which of the two is the gold. Those are meant: a decimal stands for what rounds to its digits, more of
+  // which a gold needs than an answer; a decimal comma, Python's E and j, "5 m" for 5, "a + b = 7" for 7, [3, 1] for a list and "5/8 or 0.625"
+  // are an answer's way to write, and of a gold would say something else.
+  const auto is_decided = [](const Result& one) {
+    return one.verdict == Verdict::kEqual || one.verdict == Verdict::kDifferent;
+  };
+  if (is_decided(r) && is_decided(reversed) && !r.by_role && !reversed.by_role &&
+      r.verdict != reversed.verdict)
+    std::abort();
   judge(Gold(b, policies), a, policies);
   // An answer that can be read equals itself.
   const Result self = compare(Gold(a, policies), a, policies);

@@ -81,6 +81,21 @@ enum class Relation : uint8_t {
   kPerpendicular,
   kTo
 };
+// r with its sides exchanged.
+constexpr Relation flipped(Relation r) {
+  switch (r) {
+    case Relation::kLess:
+      return Relation::kGreater;
+    case Relation::kLessEqual:
+      return Relation::kGreaterEqual;
+    case Relation::kGreater:
+      return Relation::kLess;
+    case Relation::kGreaterEqual:
+      return Relation::kLessEqual;
+    default:
+      return r;
+  }
+}
 enum class Function : uint8_t {
   kSin,
   kCos,

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <functional>
 
+#include "math_answer/characters.h"
 #include "math_answer/parser.h"
 
 namespace tenon::math_answer {
@@ -70,8 +71,7 @@ std::string normal_words(std::string_view text, bool keep_case) {
   std::string out;
   bool space = false;
   for (char c : text) {
-    const bool keep = static_cast<unsigned char>(c) >= 0x80 || (c >= '0' && c <= '9') ||
-                      (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+    const bool keep = static_cast<unsigned char>(c) >= 0x80 || is_digit(c) || is_letter(c);
     if (!keep) {
       // "p.m." is pm; other signs separate words.
       space = space || (c != '.' && c != '\'');
@@ -264,8 +264,11 @@ Outcome Comparer::lists(Ref g, Ref p) {
     if (y && !x) {
       return matched(items(g), *y, true);
     }
-    const bool relations = std::all_of(g.tree->children(g.id).begin(), g.tree->children(g.id).end(),
-                                       [&](NodeId id) { return is_relation(g.tree->kind(id)); });
+    const auto only_relations = [&](Ref list) {
+      const auto all = list.tree->children(list.id);
+      return std::all_of(all.begin(), all.end(), [&](NodeId id) { return is_relation(list.tree->kind(id)); });
+    };
+    const bool relations = only_relations(g) && only_relations(p);
     const auto one_unknown = [&](Ref list) {
       const std::vector<Ref> all = items(list);
       return std::all_of(all.begin(), all.end(), [&](Ref one) {
@@ -305,7 +308,7 @@ Outcome Comparer::lists(Ref g, Ref p) {
       const bool values = !is_relation(list.child(0).kind());
       if (closed_interval(other) && values &&
           (a == Kind::kList || order(g.child(0), g.child(1)).value_or(-1) > 0))
-        return policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true);
+        return of_role(policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true));
       if (closed_interval(other) && values) return {State::kDifferent, "an interval and a list"};
       return real_sets(g, p);
     }
@@ -321,7 +324,7 @@ Outcome Comparer::lists(Ref g, Ref p) {
     if (b == Kind::kList && p.node().sub == 1) {
       const std::vector<Ref> all = items(p);
       if (std::all_of(all.begin(), all.end(), [&](Ref one) { return compare(g, one).equal(); }))
-        return {State::kEqual, "alternatives that are all equal"};
+        return of_role({State::kEqual, "alternatives that are all equal"});
     }
     return {State::kDifferent, "one element and several"};
   }

@@ -31,6 +31,8 @@ class Comparer {
       : policies_(policies), budget_(budget), path_(path) {}
 
   Outcome compare(Ref gold, Ref given);
+  // Whether a rule was used that asks which of the two is the gold.
+  bool by_role() const { return by_role_; }
 
  private:
   // One end of an interval; infinite: −1, 0, +1.
@@ -72,6 +74,10 @@ class Comparer {
   std::optional<std::vector<Ref>> values_of_assignments(Ref list) const;
   Ref by_element(Ref relation);
   Outcome note(Outcome outcome, const char* step);
+  Outcome of_role(Outcome outcome) {
+    by_role_ = true;
+    return outcome;
+  }
 
   // scalar.cpp: values
   Outcome scalars(Ref g, Ref p);
@@ -129,6 +135,7 @@ class Comparer {
   std::vector<std::string>* path_;
   std::deque<Tree> scratch_;
   int depth_ = 0;
+  bool by_role_ = false;
 };
 
 // Lower case (unless capitals matter), single spaces, no punctuation.

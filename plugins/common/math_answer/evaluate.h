@@ -96,6 +96,10 @@ Evaluated ball_value(Ref e, BallContext& context, Ball& out);
 
 // The names of the symbols (and of what is opaque) in an expression, each once; bound indices of sums are left out.
 void collect_symbols(Ref e, std::vector<std::string_view>& names);
+// Whether a symbol, or what is opaque, of that name is in it.
+bool mentions(Ref e, std::string_view name);
+// Whether it is a number modulo another: 5 mod 7.
+bool is_residue(Ref e);
 // Whether it is itself an operator that is not worked out: a derivative, an integral, a limit, a sum to infinity.
 bool is_operator(Ref e);
 // Whether one is in it, or dots.

@@ -364,6 +364,17 @@ void collect_symbols(Ref e, std::vector<std::string_view>& names) {
   for (uint32_t i = 0; i < e.size(); ++i) collect_symbols(e.child(i), names);
 }
 
+bool mentions(Ref e, std::string_view name) {
+  if ((e.kind() == Kind::kSymbol || e.kind() == Kind::kOpaque) && e.tree->name(e.id) == name) return true;
+  for (uint32_t i = 0; i < e.size(); ++i)
+    if (mentions(e.child(i), name)) return true;
+  return false;
+}
+
+bool is_residue(Ref e) {
+  return e.kind() == Kind::kFunction && e.node().sub == static_cast<uint8_t>(Function::kMod) && e.size() == 2;
+}
+
 bool has_imaginary_unit(Ref e) {
   if (e.tree->is(e.id, Constant::kI)) return true;
   if (e.kind() == Kind::kFunction && e.node().sub == static_cast<uint8_t>(Function::kCis)) return true;

@@ -6,29 +6,13 @@
 #include <array>
 #include <optional>
 
+#include "math_answer/characters.h"
 #include "math_answer/vocabulary.h"
 
 namespace tenon::math_answer {
 namespace {
 
 constexpr size_t npos = std::string_view::npos;
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
-
-std::string lower(std::string_view s) {
-  std::string out(s);
-  for (char& c : out)
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c + ('a' - 'A'));
-  return out;
-}
 
 std::string_view trim(std::string_view s) {
   while (!s.empty() && is_space(s.front())) s.remove_prefix(1);
@@ -117,7 +101,7 @@ std::vector<Box> boxes_in(std::string_view s) {
 
 bool joins(std::string_view between) {
   if (between.size() > 40 || between.find('\n') != npos) return false;
-  const std::string words = lower(between);
+  const std::string words = lower_case(between);
   if (words.find("and") == npos && words.find("or") == npos && words.find(',') == npos &&
       words.find(';') == npos)
     return trim(between).size() < 4;
@@ -139,7 +123,7 @@ std::optional<std::string> boxed(std::string_view s, const Policies& policies, b
   if (policies.boxes == 1) return text;
   // Where the gold is one value, boxes in a row that "or" or a mere comma stands between are guesses: none of them is the answer.
   auto offers = [&](size_t i) {
-    const std::string words = lower(between(i));
+    const std::string words = lower_case(between(i));
     return words.find(" or ") != npos ||
            (words.find_first_of(",;") != npos && words.find_first_not_of(" $,;\\") == npos &&
             all[i].content != all[i - 1].content);
@@ -231,7 +215,7 @@ bool changes_number(std::string_view words) {
       word += words[i];
       continue;
     }
-    word = lower(word);
+    word = lower_case(word);
     for (std::string_view no :
          {"not",     "never",     "no",      "neither", "nor",     "isn't",  "cannot",  "can't", "less",
           "more",    "greater",   "fewer",   "smaller", "larger",  "above",  "below",   "over",  "under",
@@ -329,7 +313,7 @@ std::optional<std::string_view> after_phrase(std::string_view s) {
     if (rest.starts_with("**") && rest.substr(2, rest.find('\n') - 2).find("**") == npos)
       rest.remove_prefix(2);
     for (std::string_view word : {"is ", "is:", "are ", "equals ", "therefore ", "be "})
-      if (lower(rest.substr(0, word.size())) == word) rest.remove_prefix(word.size());
+      if (lower_case(rest.substr(0, word.size())) == word) rest.remove_prefix(word.size());
     if (rest == before) break;
   }
   if (rest.empty()) return std::nullopt;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 
+#include "math_answer/characters.h"
 #include "math_answer/compare.h"
 #include "math_answer/extract.h"
 #include "math_answer/parser.h"
@@ -142,16 +143,6 @@ NodeId normal_list(Tree& tree, NodeId root) {
 }
 
 // --- texts that are no formulas --------------------------------------------------------------------------------------
-
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_space(char c) {
-  return c == ' ' || c == '\n' || c == '\t' || c == '\r';
-}
 
 // "\textbf{(E)}\ 5" to "(E) 5".
 std::string plain_text(std::string_view s) {
@@ -376,6 +367,8 @@ class Judge {
   Judge(const Policies& policies, Budget& budget, std::vector<std::string>* path)
       : policies_(policies), budget_(budget), path_(path) {}
 
+  bool by_role() const { return by_role_; }
+
   Result of(const Prepared& g, const Prepared& p) {
     if (auto result = choices(g, p)) return *result;
     if (auto result = times(g, p)) return *result;
@@ -395,6 +388,8 @@ class Judge {
       return std::any_of(more_given.begin(), more_given.end(),
                          [&](const Parsed& given) { return compare(gold, given).equal(); });
     };
+    // A decimal comma and Python's constants are the answer's alone.
+    by_role_ = by_role_ || more_given.size() != other_readings(p, policies_, true).size();
     if (any(*g.parsed) || std::any_of(more_gold.begin(), more_gold.end(), any))
       return {Verdict::kEqual, "equal with another reading of a comma or a space", p.text, {}, false, 0};
     return {verdict_of(outcome.state), outcome.reason, p.text, {}, false, 0};
@@ -409,9 +404,16 @@ class Judge {
     if (!k.empty() && !n.empty() && k != n && !p.tree.has_name(k)) {
       Parsed renamed = p;
       renamed.tree.rename(n, k);
-      return Comparer(policies_, budget_, path_).compare(g.ref(), renamed.ref());
+      return compare(g.ref(), renamed.ref());
     }
-    return Comparer(policies_, budget_, path_).compare(g.ref(), p.ref());
+    return compare(g.ref(), p.ref());
+  }
+
+  Outcome compare(Ref g, Ref p) {
+    Comparer comparer(policies_, budget_, path_);
+    const Outcome outcome = comparer.compare(g, p);
+    by_role_ = by_role_ || comparer.by_role();
+    return outcome;
   }
 
   // "6 p.m." and "6 pm": one of them is words as a whole, so both are read as words.
@@ -473,6 +475,7 @@ class Judge {
   const Policies& policies_;
   Budget& budget_;
   std::vector<std::string>* path_;
+  bool by_role_ = false;
 };
 
 }  // namespace
@@ -533,6 +536,7 @@ Result guarded(const Policies& policies, bool explain, uint64_t work,
   }
   result.path = std::move(path);
   result.work = budget.spent();
+  result.by_role = judge.by_role();
   return result;
 }
 

@@ -33,6 +33,9 @@ struct Result {
   std::vector<std::string> path;  // with `explain`: each step, the last first
   bool is_of_gold = false;        // verdict limit: the gold's fault
   uint64_t work = 0;              // units spent
+  // Whether a rule was used that asks which of the two is the gold: its digits set the precision, a decimal comma is the answer's alone …
+  // Where it was not, neither so nor with the answer as the gold, both verdicts are the same, if both are equal or different.
+  bool by_role = false;
 };
 
 // A gold answer, read once. Immutable: any thread may use it.

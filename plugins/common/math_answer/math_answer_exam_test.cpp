@@ -70,4 +70,24 @@ TEST(MathAnswerExam, NoWrongAnswerPassesAndFewRightOnesFail) {
   EXPECT_GE(right * 100, rows.size() * 97);
 }
 
+// A test of the property on the pairs as they are, right or wrong: which of the two is the gold matters to rules that say so alone.
+TEST(MathAnswerExam, SymmetricWhereNoRuleAsksForTheGold) {
+  const std::vector<Row> rows = exam();
+  const Policies policies;
+  size_t compared = 0;
+  auto is_decided = [](const Result& r) {
+    return r.verdict == Verdict::kEqual || r.verdict == Verdict::kDifferent;
+  };
+  for (const Row& row : rows) {
+    if (!row.bare) continue;
+    const Result r = compare(Gold(row.gold, policies), row.answer, policies),
+                 reversed = compare(Gold(row.answer, policies), row.gold, policies);
+    if (r.by_role || reversed.by_role || !is_decided(r) || !is_decided(reversed)) continue;
+    ++compared;
+    EXPECT_EQ(r.verdict, reversed.verdict)
+        << row.gold << "   " << row.answer << "   " << r.reason << "   " << reversed.reason;
+  }
+  EXPECT_GT(compared * 10, rows.size() * 7) << "most rules do not ask";
+}
+
 }  // namespace

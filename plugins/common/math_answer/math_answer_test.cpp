@@ -50,6 +50,23 @@ TEST(MathAnswer, WhatCannotBeReadIsNoAnswer) {
   }
 }
 
+TEST(MathAnswer, RowsOfAMatrix) {
+  for (const char* text : {"\\begin{pmatrix}1&2&\\end{pmatrix}^T", "\\begin{pmatrix}1&\\end{pmatrix}",
+                           "\\begin{pmatrix}1&2\\\\3&\\end{pmatrix}", "\\begin{pmatrix}&1\\end{pmatrix}"}) {
+    EXPECT_EQ(bare("\\begin{pmatrix}1&2\\end{pmatrix}", text).verdict, Verdict::kUnparsedPrediction) << text;
+    EXPECT_EQ(bare("(1,2)", text).verdict, Verdict::kUnparsedPrediction) << text;
+  }
+}
+
+// A unit alone is no value: nothing is left where its letters are taken away.
+TEST(MathAnswer, LettersOfAUnitAlone) {
+  for (const char* unit : {"m", "\\text{ m}", "m/s", "m s^{-1}", "m^2", "mm"})
+    for (const char* gold : {"2\\text{ m}", "2\\text{ m/s}", "2\\text{ m}^2", "2 m", "2"}) {
+      EXPECT_NE(bare(gold, unit).verdict, Verdict::kEqual) << gold << "   " << unit;
+      EXPECT_NE(bare(unit, gold).verdict, Verdict::kEqual) << gold << "   " << unit;
+    }
+}
+
 std::string repeated(std::string_view what, int n) {
   std::string all;
   for (int i = 0; i < n; ++i) all += what;

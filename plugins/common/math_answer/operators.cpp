@@ -22,12 +22,6 @@ bool has_dots(Ref e) {
     if (has_dots(e.child(i))) return true;
   return false;
 }
-bool mentions(Ref e, std::string_view name) {
-  if (e.kind() == Kind::kSymbol && e.tree->name(e.id) == name) return true;
-  for (uint32_t i = 0; i < e.size(); ++i)
-    if (mentions(e.child(i), name)) return true;
-  return false;
-}
 
 }  // namespace
 

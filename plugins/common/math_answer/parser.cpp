@@ -58,6 +58,8 @@ NodeId Parser::answer() {
   std::vector<NodeId> all = elements(T::kEnd, T::kEnd);
   if (!at(T::kEnd)) fail("something is left over: " + peek().text);
   if (all.empty()) fail("empty");
+  if (!tree_.parameter().empty() && !mentioned(tree_.add_named(Kind::kSymbol, tree_.parameter()), all))
+    fail("a condition on " + tree_.parameter() + ", which is not there");
   return all.size() == 1 ? all[0] : tree_.add(Kind::kList, all, alternatives_ ? 1 : conjunction_ ? 2 : 0);
 }
 
@@ -75,7 +77,7 @@ std::vector<NodeId> Parser::elements(T close, T close2) {
     }
     const NodeId next = element();
     if (groups_ == 0 && is_condition(next, all))
-      note_parameter(next);
+      note_parameter(next, all);
     else
       all.push_back(next);
     if (!at_separator()) break;
@@ -116,11 +118,11 @@ bool Parser::is_condition(NodeId id, std::span<const NodeId> before) const {
   });
 }
 
-// Remembers k of k ∈ ℤ and n of n ∈ ℕ.
-bool Parser::note_parameter(NodeId condition) {
+// Remembers k of k ∈ ℤ and n of n ∈ ℕ, where the parts of the answer have it.
+bool Parser::note_parameter(NodeId condition, std::span<const NodeId> parts) {
   if (!tree_.is(condition, Kind::kRelation) || tree_[condition].sub != static_cast<uint8_t>(Relation::kIn) ||
       !tree_.is(tree_.child(condition, 0), Kind::kSymbol) ||
-      !tree_.is(tree_.child(condition, 1), Kind::kNamedSet))
+      !tree_.is(tree_.child(condition, 1), Kind::kNamedSet) || !mentioned(tree_.child(condition, 0), parts))
     return false;
   const auto set = static_cast<NamedSet>(tree_[tree_.child(condition, 1)].sub);
   if (set != NamedSet::kIntegers && set != NamedSet::kNaturals) return false;
@@ -288,7 +290,7 @@ NodeId Parser::mixed_or_product(NodeId left, bool left_is_integer) {
   const bool unit_letter = at_unit_letter(left);
   const NodeId right = power();
   if (tree_.is(right, Kind::kText)) fail("words beside a value");
-  if (groups_ == 0 && note_parameter(right)) return left;  // kπ (k ∈ ℤ)
+  if (groups_ == 0 && note_parameter(right, {&right, 1})) return left;  // kπ (k ∈ ℤ)
   if (tree_.is(right, Kind::kInterval) || tree_.is(right, Kind::kTuple))
     fail("a value beside a bracketed list");
   return tree_.add(Kind::kMul, {left, right}, unit_letter ? 1 : 0);

@@ -16,7 +16,6 @@ namespace tenon::math_answer {
 // The root of what the tokens say, in `tree`. Throws ParseError or LimitError.
 NodeId parse(std::vector<Token> tokens, const Policies& policies, Tree& tree);
 
-std::string lower_case(std::string_view s);
 // "3rd" of 3.
 std::string ordinal_numeral(int64_t n);
 // "21st" of "twenty-first", in small letters; empty of all else.

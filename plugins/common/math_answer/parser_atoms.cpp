@@ -583,12 +583,13 @@ NodeId Parser::set_builder(NodeId head) {
                       tree_[head].sub == static_cast<uint8_t>(Relation::kIn) &&
                       tree_.is(tree_.child(head, 0), Kind::kSymbol);
   const bool named = tree_.is(head, Kind::kSymbol) && mentioned(head, conditions);
-  if (!named && !member && conditions.size() == 1 && note_parameter(conditions[0])) return head;
+  if (!named && !member && conditions.size() == 1 && note_parameter(conditions[0], {&head, 1})) return head;
   // {x | x = 2k, k ∈ ℤ}: the elements are 2k.
   if (named && conditions.size() == 2 && tree_.is(conditions[0], Kind::kRelation) &&
       tree_[conditions[0]].sub == static_cast<uint8_t>(Relation::kEqual) &&
       tree_.is(tree_.child(conditions[0], 0), Kind::kSymbol) &&
-      tree_.name(tree_.child(conditions[0], 0)) == tree_.name(head) && note_parameter(conditions[1]))
+      tree_.name(tree_.child(conditions[0], 0)) == tree_.name(head) &&
+      note_parameter(conditions[1], {&conditions[0], 1}))
     return tree_.child(conditions[0], 1);
   if (!named) conditions.insert(conditions.begin(), head);
   return tree_.add(Kind::kSetBuilder, conditions, member || named ? 0 : 1);

@@ -15,13 +15,10 @@ bool opens(T kind) {
 bool closes(T kind) {
   return kind == T::kRBrace || kind == T::kRParen || kind == T::kRBracket || kind == T::kRSet;
 }
-bool is_latin(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
 // dx, dt: the letter is not e or i, which are numbers.
 bool is_differential_word(const Token& t) {
   return (t.kind == T::kWord || t.kind == T::kText) && t.text.size() == 2 && t.text[0] == 'd' &&
-         is_latin(t.text[1]);
+         is_letter(t.text[1]);
 }
 
 }  // namespace

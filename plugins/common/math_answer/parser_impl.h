@@ -5,6 +5,7 @@
 #include <optional>
 #include <utility>
 
+#include "math_answer/characters.h"
 #include "math_answer/parser.h"
 
 namespace tenon::math_answer {
@@ -100,7 +101,7 @@ class Parser {
   bool at_unit_letter(NodeId left) const;
   void drop_condition();
   bool is_condition(NodeId id, std::span<const NodeId> before) const;
-  bool note_parameter(NodeId condition);
+  bool note_parameter(NodeId condition, std::span<const NodeId> parts);
   void mend_outward_brackets();
 
   // parser_numbers.cpp

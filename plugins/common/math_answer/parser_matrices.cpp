@@ -38,6 +38,7 @@ NodeId Parser::matrix() {
   }
   if (take().text != name) fail("the matrix ends as another");
   if (cells.empty()) fail("an empty matrix");
+  if (row_start != cells.size()) fail("a row that ends with nothing");
   if (is_cases) return tree_.add(Kind::kList, cells);
   if (columns > 255) throw LimitError("more than 255 columns");
   if (name == "vmatrix" && columns <= 4 && cells.size() == columns * columns)

@@ -18,21 +18,6 @@ bool is_order(R r) {
   return r == R::kLess || r == R::kLessEqual || r == R::kGreater || r == R::kGreaterEqual;
 }
 
-R flipped(R r) {
-  switch (r) {
-    case R::kLess:
-      return R::kGreater;
-    case R::kLessEqual:
-      return R::kGreaterEqual;
-    case R::kGreater:
-      return R::kLess;
-    case R::kGreaterEqual:
-      return R::kLessEqual;
-    default:
-      return r;
-  }
-}
-
 bool is_scalar(Ref e) {
   switch (e.kind()) {
     case Kind::kTuple:
@@ -69,13 +54,6 @@ bool divides_by_symbol(Ref e) {
   }
   for (uint32_t i = 0; i < e.size(); ++i)
     if (divides_by_symbol(e.child(i))) return true;
-  return false;
-}
-
-bool mentions(Ref e, std::string_view name) {
-  if ((e.kind() == Kind::kSymbol || e.kind() == Kind::kOpaque) && e.tree->name(e.id) == name) return true;
-  for (uint32_t i = 0; i < e.size(); ++i)
-    if (mentions(e.child(i), name)) return true;
   return false;
 }
 
@@ -205,7 +183,7 @@ Outcome Comparer::relation_with(Ref relation, Ref other, bool relation_is_gold) 
     if (policies_.assignment && is_scalar(other) && is_number(other))
       for (const auto& [quantity, value] : {std::pair(left, right), std::pair(right, left)})
         if (!relation_is_gold && is_scalar(value) && is_number(value) && is_measured(quantity))
-          return note(against(value), "the value of a quantity");
+          return of_role(note(against(value), "the value of a quantity"));
     std::vector<std::string_view> names;
     collect_symbols(relation, names);
     // 2 + 3 = 5 is the value 5, if it is true.
@@ -218,9 +196,7 @@ Outcome Comparer::relation_with(Ref relation, Ref other, bool relation_is_gold) 
                                      : Outcome{State::kDifferent, "a relation is no set"};
   // x ≡ 5 (mod 7) is 5 (mod 7), yet not 5: that is one of its solutions.
   if (r == R::kEquivalent && policies_.assignment && relation.child(0).kind() == Kind::kSymbol &&
-      relation.child(1).kind() == Kind::kFunction && relation.child(1).kind() == other.kind() &&
-      relation.child(1).node().sub == static_cast<uint8_t>(Function::kMod) &&
-      other.node().sub == static_cast<uint8_t>(Function::kMod))
+      is_residue(relation.child(1)) && is_residue(other))
     return note(against(relation.child(1)), "the same residue class");
   const bool other_is_set = other.kind() == Kind::kInterval || other.kind() == Kind::kUnion ||
                             other.kind() == Kind::kSet || other.kind() == Kind::kTuple ||
@@ -263,10 +239,6 @@ Outcome Comparer::relations(Ref g, Ref p) {
     if (outcome.state != State::kUndecided) return outcome;
     return real_sets(g, p);
   }
-  const auto is_residue = [](Ref e) {
-    return e.kind() == Kind::kFunction && e.node().sub == static_cast<uint8_t>(Function::kMod) &&
-           e.size() == 2;
-  };
   // x = 1 (mod 3) is another way to write x ≡ 1 (mod 3).
   if (is_residue(gr) && is_residue(pr) && (a == R::kEqual || a == R::kEquivalent) &&
       (b == R::kEqual || b == R::kEquivalent))

@@ -227,7 +227,7 @@ std::optional<Outcome> Comparer::units(Peeled& g, Peeled& p) {
     if (!with.has_unit || without.has_unit) return;
     std::string name;
     const auto value = without_unit_letters(without.value, 1, name);
-    if (!value || name.empty()) return;
+    if (!value || value->id == kNone || name.empty()) return;  // of m alone there is no value
     const auto a = parse_unit(with.unit), b = parse_unit(name);
     if (a && b ? a->exponents != b->exponents : with.unit != name) return;
     without.unit = name;
@@ -239,6 +239,7 @@ std::optional<Outcome> Comparer::units(Peeled& g, Peeled& p) {
   // 5 m beside a mere number.
   if (policies_.units == 0 && !g.has_unit && !p.has_unit && p.value.kind() == Kind::kMul &&
       p.value.node().sub == 1 && is_number(g.value)) {
+    by_role_ = true;
     p.unit = p.value.child(1).tree->name(p.value.child(1).id);
     p.has_unit = true;
     p.value = p.value.child(0);
@@ -274,10 +275,6 @@ Outcome Comparer::ratios(Ref g, Ref p) {
 Outcome Comparer::scalars(Ref gold, Ref given) {
   auto is_long = [](Ref e) { return e.kind() == Kind::kRatio && e.child(0).kind() == Kind::kRatio; };
   if (is_long(gold) || is_long(given)) return ratios(gold, given);
-  const auto is_residue = [](Ref e) {
-    return e.kind() == Kind::kFunction && e.node().sub == static_cast<uint8_t>(Function::kMod) &&
-           e.size() == 2;
-  };
   if (is_residue(gold) && is_residue(given) && !compare(gold.child(1), given.child(1)).equal())
     return {State::kDifferent, "different moduli"};
   Peeled g = peel(gold), p = peel(given);
@@ -528,11 +525,11 @@ Outcome Comparer::decimals(Ref g, Ref p, Outcome otherwise) {
     const bool longer = given && given->decimals >= gold->decimals;
     const bool integer = exact && exact->is_integer();
     if (precise && !integer && (!given || longer) && rounds_to(p, *gold, !gold->truncated))
-      return {State::kEqual, "rounds to the gold's digits"};
+      return of_role({State::kEqual, "rounds to the gold's digits"});
   }
   if (given && !gold && policies_.decimal_digits > 0 && given->significant >= policies_.decimal_digits &&
       rounds_to(g, *given, !given->truncated))
-    return {State::kEqual, "the gold, correctly rounded"};
+    return of_role({State::kEqual, "the gold, correctly rounded"});
   return otherwise;
 }
 

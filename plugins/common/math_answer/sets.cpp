@@ -9,28 +9,6 @@ namespace {
 
 using R = Relation;
 
-bool mentions(Ref e, std::string_view name) {
-  if (e.kind() == Kind::kSymbol && e.tree->name(e.id) == name) return true;
-  for (uint32_t i = 0; i < e.size(); ++i)
-    if (mentions(e.child(i), name)) return true;
-  return false;
-}
-
-R flipped(R r) {
-  switch (r) {
-    case R::kLess:
-      return R::kGreater;
-    case R::kLessEqual:
-      return R::kGreaterEqual;
-    case R::kGreater:
-      return R::kLess;
-    case R::kGreaterEqual:
-      return R::kLessEqual;
-    default:
-      return r;
-  }
-}
-
 constexpr size_t kMaxPieces = 256;
 
 }  // namespace

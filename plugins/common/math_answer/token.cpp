@@ -4,22 +4,13 @@
 
 #include <algorithm>
 
+#include "math_answer/characters.h"
 #include "math_answer/units.h"
 #include "math_answer/utf8_scan.h"
 #include "math_answer/vocabulary.h"
 
 namespace tenon::math_answer {
 namespace {
-
-bool is_digit(char c) {
-  return c >= '0' && c <= '9';
-}
-bool is_letter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-bool is_space(char c) {
-  return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\f' || c == '\v';
-}
 
 // Without the blanks around it, of which ~ is one.
 std::string_view trimmed(std::string_view s) {

@@ -7,6 +7,8 @@
 #include <unordered_set>
 #include <vector>
 
+#include "math_answer/characters.h"
+
 namespace tenon::math_answer {
 namespace {
 
@@ -89,9 +91,7 @@ const std::unordered_map<std::string_view, Entry>& table() {
 const Entry* find(std::string_view word) {
   const auto& t = table();
   if (auto found = t.find(word); found != t.end()) return &found->second;
-  std::string lower(word);
-  std::transform(lower.begin(), lower.end(), lower.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = lower_case(word);
   if (lower.size() > 2)
     if (auto found = t.find(lower); found != t.end()) return &found->second;
   if (lower.size() > 3 && lower.ends_with('s'))
@@ -214,9 +214,7 @@ bool is_lead_word(std::string_view word) {
       "thus",          "hence",     "therefore",           "the answer",   "final answer"};
   if (words.contains(word)) return true;
   if (word.size() > 24) return false;
-  std::string phrase(word);
-  std::transform(phrase.begin(), phrase.end(), phrase.begin(),
-                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  std::string phrase = lower_case(word);
   while (!phrase.empty() && (phrase.back() == ':' || phrase.back() == ',' || phrase.back() == ' '))
     phrase.pop_back();
   return phrases.contains(phrase);
