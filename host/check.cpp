@@ -49,8 +49,8 @@ constexpr tenon::OptionTable kRunOptions{
                 "Folder that holds run folders; a relative one starts where tenon is started."),
     tenon::number(
         "max_reward_failures", "0.05",
-        "Share of samples without a usable reward, over the last 200 and at the end of a stage over what "
-        "there was, above which the run stops.",
+        "Share of samples without a usable reward, over the last 200 (of a longer step, all of it) and at the "
+        "end of a stage over what there was, above which the run stops.",
         between("0", "1")),
     tenon::option(TENON_T_DURATION, "reward_timeout", "\"60s\"",
                   "Limit of one call of one reward. A reward that asks the host stops there, and its samples "

@@ -365,8 +365,10 @@ TEST_F(Run, AStopAfterAResumeKnowsTheReasonsOfBefore) {
       HasSubstr("100 of the last 200 samples have no valid reward; run.max_reward_failures allows 30 %. "
                 "The commonest reasons:\n  100 times: length crashed: on request (sample "));
   const std::string name = stopped.err.substr(stopped.err.rfind("(sample ") + 8);
-  EXPECT_THAT(read_file(folder / "samples.jsonl"),
-              HasSubstr("\"sample\":" + name.substr(0, name.find(')')) + ","));
+  const std::string samples = read_file(folder / "samples.jsonl"),
+                    field = "\"sample\":" + name.substr(0, name.find(')')) + ",";
+  EXPECT_THAT(samples, HasSubstr(field));
+  EXPECT_EQ(samples.find(field), samples.rfind(field)) << "once, by the stage";
 
   // From a tenon that kept no reasons, and from nobody.
   const auto resumed_with = [&](int format, const std::function<json::value(const json::value&)>& windows) {
