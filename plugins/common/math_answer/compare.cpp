@@ -30,6 +30,47 @@ Outcome worst(Outcome a, Outcome b) {
   return a.state == State::kUndecided ? a : b;
 }
 
+// 0, 1 and 2 of the unit vectors i, j and k, bold, with a hat or bare; −1: it is something else.
+int axis_of(Ref e) {
+  if (e.tree->is(e.id, Constant::kI)) return 0;
+  if (e.kind() != Kind::kSymbol) return -1;
+  std::string_view name = e.tree->name(e.id);
+  for (std::string_view accent : {"hat ", "vec "})
+    if (name.starts_with(accent)) name.remove_prefix(accent.size());
+  return name == "i" ? 0 : name == "j" ? 1 : name == "k" ? 2 : -1;
+}
+bool has_axis(Ref e, int axis) {
+  if (const int own = axis_of(e); own >= 0) return axis < 0 || own == axis;
+  for (uint32_t i = 0; i < e.size(); ++i)
+    if (has_axis(e.child(i), axis)) return true;
+  return false;
+}
+// Whether each of its terms has one unit vector as a factor.
+bool is_combination(Ref e) {
+  if (axis_of(e) >= 0) return true;
+  switch (e.kind()) {
+    case Kind::kNegate:
+      return is_combination(e.child(0));
+    case Kind::kAdd:
+      for (uint32_t i = 0; i < e.size(); ++i)
+        if (!is_combination(e.child(i))) return false;
+      return true;
+    case Kind::kDivide:
+      return is_combination(e.child(0)) && !has_axis(e.child(1), -1);
+    case Kind::kMul: {
+      int vectors = 0;
+      for (uint32_t i = 0; i < e.size(); ++i) {
+        const bool vector = is_combination(e.child(i));
+        if (!vector && has_axis(e.child(i), -1)) return false;
+        vectors += vector ? 1 : 0;
+      }
+      return vectors == 1;
+    }
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 namespace {
@@ -126,6 +167,13 @@ Outcome Comparer::compare_kinds(Ref g, Ref p) {
       return note(a == Kind::kText ? real_sets(set, p) : real_sets(g, set), "a set in words");
     return note(texts(g, p), "words");
   }
+  // 2i − 3j + k is ⟨2, −3, 1⟩.
+  if ((a == Kind::kTuple || a == Kind::kMatrix) && is_combination(p))
+    if (const auto tuple = by_components(p, g.size()))
+      return note(compare(g, *tuple), "a vector by its components");
+  if ((b == Kind::kTuple || b == Kind::kMatrix) && is_combination(g))
+    if (const auto tuple = by_components(g, p.size()))
+      return note(compare(*tuple, p), "a vector by its components");
   if (has_matrix(g) || has_matrix(p)) return note(matrices(expanded(g), expanded(p)), "matrices");
   if (is_collection(a) || is_collection(b)) return note(lists(g, p), "collections");
   if (is_set(a) || is_set(b)) {
@@ -373,6 +421,27 @@ Outcome Comparer::matrices(Ref g, Ref p) {
   if (is_vector(matrix) && flat(other) && policies_.vector_as_tuple) return in_order(g, p);
   if (matrix.size() == 1) return g.kind() == Kind::kMatrix ? compare(g.child(0), p) : compare(g, p.child(0));
   return {State::kDifferent, "a matrix and something else"};
+}
+
+// A copy in which the unit vector of that axis is 1 and the others are 0.
+NodeId Comparer::at_axis(Ref e, int axis, Tree& to) const {
+  if (const int own = axis_of(e); own >= 0) return to.add_integer(own == axis ? 1 : 0);
+  std::vector<NodeId> children;
+  for (uint32_t i = 0; i < e.size(); ++i) children.push_back(at_axis(e.child(i), axis, to));
+  return copied_node(e, children, to);
+}
+
+// The tuple of a combination of i, j and k with so many components; nothing where it has more.
+std::optional<Ref> Comparer::by_components(Ref e, size_t size) {
+  if (size != 2 && size != 3) return std::nullopt;
+  if (has_axis(e, 0) + has_axis(e, 1) + has_axis(e, 2) < 2)
+    return std::nullopt;  // i alone is a number, k a name
+  if (size == 2 && has_axis(e, 2)) return std::nullopt;
+  Tree& tree = scratch_.emplace_back();
+  std::vector<NodeId> all;
+  for (int axis = 0; axis < static_cast<int>(size); ++axis) all.push_back(at_axis(e, axis, tree));
+  budget_.spend(tree.size());
+  return Ref{&tree, tree.add(Kind::kTuple, all)};
 }
 
 // A matrix, or one with a factor or a sign before it.

@@ -66,6 +66,8 @@ class Comparer {
   bool placed_greedily(const std::vector<Ref>& g, const std::vector<Ref>& p);
   Outcome matrices(Ref g, Ref p);
   bool has_matrix(Ref e) const;
+  std::optional<Ref> by_components(Ref e, size_t size);
+  NodeId at_axis(Ref e, int axis, Tree& to) const;
   Ref expanded(Ref e);
   Ref set_in_words(Ref text);
   Outcome texts(Ref g, Ref p);

@@ -80,26 +80,29 @@ NodeId with_sign(Tree& tree, NodeId id, bool plus) {
   return tree.add(Kind::kAdd, {children[0], right});
 }
 
+bool is_dots(const Tree& tree, NodeId id) {
+  return tree.is(id, Kind::kOpaque) && tree[id].sub == static_cast<uint8_t>(Opaque::kDots);
+}
+// The integer that is written; nothing: it is something else.
+std::optional<Rational> integer_value(const Tree& tree, NodeId id) {
+  const bool negative = tree.is(id, Kind::kNegate);
+  const NodeId number = negative ? tree.child(id, 0) : id;
+  if (!tree.is(number, Kind::kNumber) || !tree.number(number).value.is_integer()) return std::nullopt;
+  return negative ? tree.number(number).value.negated() : tree.number(number).value;
+}
+
 // 1, 2, …, 5 is 1, 2, 3, 4, 5: integers in equal steps; all else stays.
 std::vector<NodeId> without_dots(Tree& tree, std::vector<NodeId> all) {
-  auto value = [&](NodeId id) -> std::optional<Rational> {
-    const bool negative = tree.is(id, Kind::kNegate);
-    const NodeId number = negative ? tree.child(id, 0) : id;
-    if (!tree.is(number, Kind::kNumber) || !tree.number(number).value.is_integer()) return std::nullopt;
-    return negative ? tree.number(number).value.negated() : tree.number(number).value;
-  };
-  const auto dots = std::find_if(all.begin(), all.end(), [&](NodeId id) {
-    return tree.is(id, Kind::kOpaque) && tree[id].sub == static_cast<uint8_t>(Opaque::kDots);
-  });
+  const auto dots = std::find_if(all.begin(), all.end(), [&](NodeId id) { return is_dots(tree, id); });
   const size_t at = static_cast<size_t>(dots - all.begin());
   if (dots == all.end() || at == 0 || at + 2 != all.size()) return all;
   std::vector<Rational> before;
   for (size_t i = 0; i < at; ++i) {
-    const auto one = value(all[i]);
+    const auto one = integer_value(tree, all[i]);
     if (!one) return all;
     before.push_back(*one);
   }
-  const auto last = value(all.back());
+  const auto last = integer_value(tree, all.back());
   if (!last) return all;
   const Rational step = at > 1 ? before[1] - before[0] : Rational(1);
   for (size_t i = 1; i < at; ++i)
@@ -115,6 +118,33 @@ std::vector<NodeId> without_dots(Tree& tree, std::vector<NodeId> all) {
   return all;
 }
 
+// 1 + 2 + … + 100 is 5050: a sum of integers in equal steps that is no geometric one as well; all else stays.
+NodeId without_dots(Tree& tree, NodeId id) {
+  if (!tree.is(id, Kind::kAdd)) return id;
+  const std::vector<NodeId> all(tree.children(id).begin(), tree.children(id).end());
+  if (all.size() < 4 || !is_dots(tree, all[all.size() - 2])) return id;
+  std::vector<Rational> terms;
+  for (size_t i = 0; i < all.size(); ++i) {
+    if (i + 2 == all.size()) continue;
+    const auto value = integer_value(tree, all[i]);
+    if (!value) return id;
+    terms.push_back(*value);
+  }
+  const Rational last = terms.back(), step = terms[1] - terms[0];
+  terms.pop_back();
+  for (size_t i = 1; i < terms.size(); ++i)
+    if (!(terms[i] - terms[i - 1] == step)) return id;
+  if (step.is_zero() || terms[0].is_zero()) return id;
+  const Rational steps = (last - terms[0]) / step, ratio = terms[1] / terms[0];
+  if (!steps.is_integer() || steps < Rational(static_cast<int64_t>(terms.size()))) return id;
+  if (terms.size() == 2) {  // 1 + 2 + … + 64
+    Rational power = terms[1];
+    for (int k = 0; k < 256 && power.abs() < last.abs(); ++k) power = power * ratio;
+    if (power == last) return id;
+  }
+  return tree.add_number({.value = (terms[0] + last) * (steps + Rational(1)) / Rational(2)});
+}
+
 // a ± b is a + b and a − b; "x = 1, 2" is a list of values.
 NodeId normal_list(Tree& tree, NodeId root) {
   std::vector<NodeId> all;
@@ -122,7 +152,9 @@ NodeId normal_list(Tree& tree, NodeId root) {
   const auto children = list ? std::vector<NodeId>(tree.children(root).begin(), tree.children(root).end())
                              : std::vector<NodeId>{root};
   for (NodeId child : children) {
-    if (has_plus_minus(tree, child)) {
+    if (const NodeId sum = without_dots(tree, child); sum != child) {
+      all.push_back(sum);
+    } else if (has_plus_minus(tree, child)) {
       all.push_back(with_sign(tree, child, true));
       all.push_back(with_sign(tree, child, false));
     } else {
@@ -139,6 +171,7 @@ NodeId normal_list(Tree& tree, NodeId root) {
     all[0] = tree.child(all[0], 1);
   if (all.size() > 2) all = without_dots(tree, std::move(all));
   if (all == children) return root;
+  if (!list && all.size() == 1) return all[0];
   return tree.add(list ? tree[root].kind : Kind::kList, all, list ? tree[root].sub : 1);
 }
 

@@ -131,8 +131,8 @@ TEST(MathAnswerCalculus, OperatorsAreComparedByTheirParts) {
               {"\\sum_{n=0}^\\infty x^n", "\\sum_{n=0}^\\infty y^n"},
               {"\\sum_{n=0}^\\infty x^n", "\\sum_{x=0}^\\infty n^x"},
               {"\\sum_{k=1}^{3}\\int_0^k x\\,dx", "3\\int_0^k x\\,dx"},
-              {"1+2+\\dots+10", "3+\\dots+10"},
-              {"1+2+\\dots+10", "1+2+\\dots+11"}});
+              {"1+2+\\dots+n", "3+\\dots+n"},
+              {"1+2+\\dots+n", "1+2+\\dots+m"}});
 }
 
 // What is not worked out is a label of the value it is said to have.
@@ -183,6 +183,49 @@ TEST(MathAnswerCalculus, WhatCannotBeReadHasAReason) {
     const Result r = result_of("5", text);
     EXPECT_NE(r.verdict, Verdict::kEqual) << text;
     EXPECT_FALSE(r.reason.empty()) << text;
+  }
+}
+
+// The sum of the dots, where it is the one that has equal steps and none that grows by a factor.
+TEST(MathAnswerCalculus, SumsWithDots) {
+  for (int first : {1, 2, -3})
+    for (int step : {1, 2, 5, -1})
+      for (int count : {7, 20, 100}) {
+        int sum = 0;
+        for (int k = 0; k < count; ++k) sum += first + k * step;
+        const auto term = [&](int k) { return std::to_string(first + k * step); };
+        const std::string text =
+            "(" + term(0) + ")+(" + term(1) + ")+(" + term(2) + ")+\\dots+(" + term(count - 1) + ")";
+        if (first + step == 0 || first + 2 * step == 0) continue;
+        expect_all(Verdict::kEqual, {{text, std::to_string(sum)}});
+        EXPECT_NE(result_of(text, std::to_string(sum + 1)).verdict, Verdict::kEqual) << text;
+      }
+  expect_all(Verdict::kUndecided, {{"1+2+\\dots+64", "2080"},
+                                   {"1+2+4+\\dots+64", "127"},
+                                   {"1+3+\\dots+10", "30"},
+                                   {"1+2+\\dots+n", "55"}});
+}
+
+TEST(MathAnswerCalculus, VectorsByTheirComponents) {
+  for (const char* spelling :
+       {"2\\mathbf{i}-3\\mathbf{j}+\\mathbf{k}", "2\\hat{i}-3\\hat{j}+\\hat{k}", "2i-3j+k",
+        "\\mathbf{k}+2\\mathbf{i}-3\\mathbf{j}", "\\frac{4\\mathbf{i}-6\\mathbf{j}+2\\mathbf{k}}{2}"}) {
+    expect_all(Verdict::kEqual, {{spelling, "\\langle 2,-3,1\\rangle"},
+                                 {spelling, "\\begin{pmatrix}2\\\\-3\\\\1\\end{pmatrix}"}});
+    expect_all(Verdict::kDifferent,
+               {{spelling, "\\langle 2,3,1\\rangle"}, {spelling, "(2,-3)"}, {spelling, "(1,2,-3)"}});
+  }
+  expect_all(Verdict::kDifferent, {{"i", "(1,0)"}, {"3+4i", "(3,4)"}, {"ij", "(1,1)"}, {"2i+3j+1", "(2,3)"}});
+}
+
+// "and" means both; only a comma may as well part alternatives.
+TEST(MathAnswerCalculus, ConditionsThatExcludeEachOther) {
+  for (const auto& [a, b] : Pairs{{"x>2", "x<-5"}, {"x \\ge 7", "x<7"}, {"x<0", "x>\\pi"}}) {
+    const std::string both = a + " \\text{ and } " + b, either = a + " \\text{ or } " + b;
+    expect_all(Verdict::kDifferent, {{either, both}});
+    expect_all(
+        Verdict::kEqual,
+        {{both, b + " \\text{ and } " + a}, {either, b + " \\text{ or } " + a}, {either, a + ", " + b}});
   }
 }
 

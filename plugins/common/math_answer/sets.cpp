@@ -189,7 +189,7 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_magnitude(Ref relation) {
   return united(std::move(both));
 }
 
-// "x < 1 or x > 2" is a union; with "and" or a comma it is what holds together, unless nothing does.
+// "x < 1 or x > 2" is a union; with "and" or a comma it is what holds together. Where nothing does, a comma may as well be an "or".
 std::optional<Comparer::Pieces> Comparer::pieces_of_list(Ref list, int depth) {
   Pieces all, common;
   bool relations_only = true;
@@ -207,8 +207,8 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_list(Ref list, int depth) {
     }
     all.insert(all.end(), pieces->begin(), pieces->end());
   }
-  const bool alternatives = list.node().sub == 1;
-  if (relations_only && !alternatives && !common.empty()) return common;
+  const bool alternatives = list.node().sub == 1, both = list.node().sub == 2;
+  if (relations_only && !alternatives && (both || !common.empty())) return common;
   return united(std::move(all));
 }
 
