@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -70,12 +71,11 @@ std::string new_folder(const std::string& parent, const CgroupSystem& system) {
   return is_made ? path : "";
 }
 
-bool make_v2(const CgroupSystem& system, const Mount& m, const std::string& group, uint64_t memory,
-             uint64_t processes, Cgroups& out) {
-  const std::string parent = folder_of(m, group);
+bool make_v2(const CgroupSystem& system, const std::string& parent, uint64_t memory, uint64_t processes,
+             Cgroups& out) {
   const std::string path = new_folder(parent, system);
   if (path.empty()) return false;
-  if (access((path + "/memory.max").c_str(), W_OK) != 0)
+  if (access((path + "/memory.max").c_str(), W_OK) != 0 || access((path + "/pids.max").c_str(), W_OK) != 0)
     set(parent + "/cgroup.subtree_control", "+memory +pids");
   const bool ok = access((path + "/memory.max").c_str(), W_OK) == 0 &&
                   access((path + "/pids.max").c_str(), W_OK) == 0 &&
@@ -89,6 +89,17 @@ bool make_v2(const CgroupSystem& system, const Mount& m, const std::string& grou
   out.folders.push_back(path);
   out.description = "v2 memory, pids";
   return true;
+}
+
+// Below the own group, or beside it.
+bool make_v2_somewhere(const CgroupSystem& system, const Mount& m, const std::string& group, uint64_t memory,
+                       uint64_t processes, Cgroups& out) {
+  const std::string own = folder_of(m, group);
+  if (make_v2(system, own, memory, processes, out)) return true;
+  if (own == m.point) return false;  // nothing above it is in sight
+  const std::string above = own.substr(0, own.rfind('/'));
+  return (system.is_ours ? system.is_ours(above) : is_delegated(above)) &&
+         make_v2(system, above, memory, processes, out);
 }
 
 void make_v1(const CgroupSystem& system, const Mount& m, const std::string& controller,
@@ -110,13 +121,22 @@ bool lists(const std::string& options, const std::string& word) {
 
 }  // namespace
 
+bool is_delegated(const std::string& folder) {
+  if (access("/run/systemd/system", F_OK) != 0) return true;
+  for (const char* mark : {"trusted.delegate", "user.delegate"}) {
+    char value = 0;
+    if (getxattr(folder.c_str(), mark, &value, 1) == 1 && value == '1') return true;
+  }
+  return false;
+}
+
 Cgroups make_cgroups(uint64_t memory, uint64_t processes, const CgroupSystem& system) {
   Cgroups out;
   const auto groups = own_groups(system.groups);
   const auto mounts = cgroup_mounts(system.mounts);
   for (const Mount& m : mounts)
     if (m.type == "cgroup2" && groups.contains("") &&
-        make_v2(system, m, groups.at(""), memory, processes, out))
+        make_v2_somewhere(system, m, groups.at(""), memory, processes, out))
       return out;
   for (const Mount& m : mounts) {
     if (m.type != "cgroup") continue;
@@ -126,8 +146,8 @@ Cgroups make_cgroups(uint64_t memory, uint64_t processes, const CgroupSystem& sy
       make_v1(system, m, "pids", groups.at("pids"), "pids.max", processes, out);
   }
   if (out.folders.empty())
-    out.description =
-        mounts.empty() ? "none: no hierarchy is mounted" : "none: no group can be made below the own one";
+    out.description = mounts.empty() ? "none: no hierarchy is mounted"
+                                     : "none: no group can be made below or beside the own one";
   return out;
 }
 
