@@ -88,15 +88,20 @@ std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& slot
 
 std::string_view part_of(std::string_view prompt, std::string_view completion, RewardScope scope) {
   if (scope == RewardScope::kWhole) return completion;
+  const bool by_prompt = trimmed(prompt).ends_with(kOpen);
   const size_t open = completion.find(kOpen), close = completion.rfind(kClose);
-  const bool has_close = close != std::string_view::npos && (open == std::string_view::npos || open < close);
-  const bool is_opened = open != std::string_view::npos || trimmed(prompt).ends_with(kOpen);
+  const bool has_close =
+      close != std::string_view::npos && (by_prompt || open == std::string_view::npos || open < close);
+  const bool is_opened = by_prompt || open != std::string_view::npos;
   if (scope == RewardScope::kAnswer)
     return has_close   ? without_answer_tags(completion.substr(close + kClose.size()))
            : is_opened ? std::string_view()
                        : without_answer_tags(completion);
   if (!has_close && !is_opened) return {};
-  const size_t begin = open == std::string_view::npos ? 0 : open + kOpen.size();
+  // A tag that repeats the prompt's is none of the thought; a later one is.
+  const bool begins =
+      open != std::string_view::npos && (!by_prompt || trimmed(completion).starts_with(kOpen));
+  const size_t begin = begins ? open + kOpen.size() : 0;
   return completion.substr(begin, (has_close ? close : completion.size()) - begin);
 }
 

@@ -48,6 +48,12 @@ TEST(RewardScopes, ThinkingThatDoesNotEndOrNeverBegan) {
   EXPECT_EQ(answer("q", ""), "");
 }
 
+TEST(RewardScopes, ATagInThePromptIsAsGoodAsOneInTheCompletion) {
+  EXPECT_EQ(answer("q <think>", "a</think>the tag <think> is"), "the tag <think> is");
+  EXPECT_EQ(think("q <think>", "a <think> b</think>4"), "a <think> b");
+  EXPECT_EQ(think("q <think>", "\n<think>a</think>4"), "a") << "repeated";
+}
+
 // Samples of three data sources, with a token each.
 struct Samples {
   Samples() {
