@@ -118,31 +118,62 @@ std::vector<NodeId> without_dots(Tree& tree, std::vector<NodeId> all) {
   return all;
 }
 
-// 1 + 2 + … + 100 is 5050: a sum of integers in equal steps that is no geometric one as well; all else stays.
+// The value of a linear function of one symbol at 0, where its slope is `step`: n − 1 of 2 + 3 + … + (n − 1) and 1. Nothing: it is none.
+std::optional<Rational> constant_of_line(Ref e, const Rational& step) {
+  std::vector<std::string_view> names;
+  collect_symbols(e, names);
+  if (names.size() != 1) return std::nullopt;
+  Budget budget(20000);
+  std::optional<Rational> at[3];
+  for (int k = 0; k < 3; ++k) {
+    Environment env;
+    env.push(names[0], Rational(k * k));  // 0, 1, 4
+    if (!(at[k] = exact_value(e, env, budget))) return std::nullopt;
+  }
+  const bool line = *at[1] - *at[0] == step && *at[2] - *at[0] == step * Rational(4);
+  return line ? at[0] : std::nullopt;
+}
+
+// 1 + 2 + … + 100 is 5050 and 1 + 3 + … + (2n − 1) is n²: a sum of integers in equal steps that is no geometric one as well; all else stays.
 NodeId without_dots(Tree& tree, NodeId id) {
   if (!tree.is(id, Kind::kAdd)) return id;
   const std::vector<NodeId> all(tree.children(id).begin(), tree.children(id).end());
   if (all.size() < 4 || !is_dots(tree, all[all.size() - 2])) return id;
   std::vector<Rational> terms;
-  for (size_t i = 0; i < all.size(); ++i) {
-    if (i + 2 == all.size()) continue;
+  for (size_t i = 0; i + 2 < all.size(); ++i) {
     const auto value = integer_value(tree, all[i]);
     if (!value) return id;
     terms.push_back(*value);
   }
-  const Rational last = terms.back(), step = terms[1] - terms[0];
-  terms.pop_back();
+  const Rational step = terms[1] - terms[0];
   for (size_t i = 1; i < terms.size(); ++i)
     if (!(terms[i] - terms[i - 1] == step)) return id;
   if (step.is_zero() || terms[0].is_zero()) return id;
-  const Rational steps = (last - terms[0]) / step, ratio = terms[1] / terms[0];
-  if (!steps.is_integer() || steps < Rational(static_cast<int64_t>(terms.size()))) return id;
-  if (terms.size() == 2) {  // 1 + 2 + … + 64
+  const auto last = integer_value(tree, all.back());
+  const auto at_zero = last ? last : constant_of_line({&tree, all.back()}, step);
+  if (!at_zero || !((*at_zero - terms[0]) / step).is_integer()) return id;
+  if (last && (*last - terms[0]) / step < Rational(static_cast<int64_t>(terms.size()))) return id;
+  if (last && terms.size() == 2) {  // 1 + 2 + … + 64
+    const Rational ratio = terms[1] / terms[0];
     Rational power = terms[1];
-    for (int k = 0; k < 256 && power.abs() < last.abs(); ++k) power = power * ratio;
-    if (power == last) return id;
+    for (int k = 0; k < 256 && power.abs() < last->abs(); ++k) power = power * ratio;
+    if (power == *last) return id;
   }
-  return tree.add_number({.value = (terms[0] + last) * (steps + Rational(1)) / Rational(2)});
+  // (first + last) ((last − first) / step + 1) / 2
+  const auto number = [&](const Rational& value) { return tree.add_number({.value = value}); };
+  const NodeId ends = tree.add(Kind::kAdd, {all.back(), number(terms[0])});
+  const NodeId reach = tree.add(Kind::kAdd, {all.back(), number(step - terms[0])});
+  return tree.add(Kind::kDivide, {tree.add(Kind::kMul, {ends, reach}), number(step + step)});
+}
+
+// The same within the sides of relations.
+NodeId without_dots_inside(Tree& tree, NodeId id) {
+  if (!tree.may_be_unworked() || (!tree.is(id, Kind::kRelation) && !tree.is(id, Kind::kChain)))
+    return without_dots(tree, id);
+  const Node node = tree[id];
+  std::vector<NodeId> sides(tree.children(id).begin(), tree.children(id).end());
+  for (NodeId& side : sides) side = without_dots_inside(tree, side);
+  return tree.add(node.kind, sides, node.sub);
 }
 
 // a ± b is a + b and a − b; "x = 1, 2" is a list of values.
@@ -152,7 +183,7 @@ NodeId normal_list(Tree& tree, NodeId root) {
   const auto children = list ? std::vector<NodeId>(tree.children(root).begin(), tree.children(root).end())
                              : std::vector<NodeId>{root};
   for (NodeId child : children) {
-    if (const NodeId sum = without_dots(tree, child); sum != child) {
+    if (const NodeId sum = tree.may_be_unworked() ? without_dots_inside(tree, child) : child; sum != child) {
       all.push_back(sum);
     } else if (has_plus_minus(tree, child)) {
       all.push_back(with_sign(tree, child, true));

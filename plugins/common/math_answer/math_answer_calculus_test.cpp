@@ -131,8 +131,8 @@ TEST(MathAnswerCalculus, OperatorsAreComparedByTheirParts) {
               {"\\sum_{n=0}^\\infty x^n", "\\sum_{n=0}^\\infty y^n"},
               {"\\sum_{n=0}^\\infty x^n", "\\sum_{x=0}^\\infty n^x"},
               {"\\sum_{k=1}^{3}\\int_0^k x\\,dx", "3\\int_0^k x\\,dx"},
-              {"1+2+\\dots+n", "3+\\dots+n"},
-              {"1+2+\\dots+n", "1+2+\\dots+m"}});
+              {"1+4+\\dots+n^2", "5+\\dots+n^2"},
+              {"a+b+\\dots+n", "a+b+\\dots+m"}});
 }
 
 // What is not worked out is a label of the value it is said to have.
@@ -203,7 +203,13 @@ TEST(MathAnswerCalculus, SumsWithDots) {
   expect_all(Verdict::kUndecided, {{"1+2+\\dots+64", "2080"},
                                    {"1+2+4+\\dots+64", "127"},
                                    {"1+3+\\dots+10", "30"},
-                                   {"1+2+\\dots+n", "55"}});
+                                   {"1+2+\\dots+2^n", "2^{n+1}-1"},
+                                   {"1+2+\\dots+n^2", "\\frac{n^2(n^2+1)}{2}"},
+                                   {"1+2+\\dots+2n", "n(2n+1)"}});
+  expect_all(Verdict::kEqual, {{"1+2+\\dots+n", "\\frac{n(n+1)}{2}"},
+                               {"1+3+5+\\cdots+(2n-1)", "n^2"},
+                               {"1+2+\\dots+100=5050", "5050"},
+                               {"S=1+2+\\dots+n", "n(n+1)/2"}});
 }
 
 TEST(MathAnswerCalculus, VectorsByTheirComponents) {
