@@ -257,7 +257,9 @@ IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
   }
   ending.kind = wait == WorkerProcess::Wait::kGone ? Ending::kGone : Ending::kLate;
   const std::string end = process_->end();
-  while (process_->receive_rest(frame)) keep(frame, said);  // what it had said before that
+  // What it had said before that. A child of its that has left its group may still be talking.
+  for (const auto stop = Clock::now() + kLook; Clock::now() < stop && process_->receive_rest(frame);)
+    keep(frame, said);
   ending.text = ending.kind == Ending::kGone
                     ? end
                     : "it had not returned when its time (run.reward_timeout) was up; its process was killed";
@@ -270,10 +272,9 @@ IsolatedReward::Ending IsolatedReward::attempt(const Part& part) {
 void IsolatedReward::tell_loss(uint64_t sample, const std::string& why) {
   if (!std::has_single_bit(++losses_) || !services_.log) return;
   services_.log->warn("{}: sample {}: {}{}", place_, sample, why,
-                      losses_ == 1
-                          ? ""
-                          : "; that is the " + std::to_string(losses_) +
-                                "th process that it has cost; told again when they are twice as many");
+                      losses_ == 1 ? ""
+                                   : "; this reward has cost " + std::to_string(losses_) +
+                                         " processes so far, which is told again when it is twice as many");
 }
 
 int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in, tenon_reward_out& out,

@@ -97,6 +97,7 @@ class Scoring {
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
                        tenon_reward_out& out, const Watchdog::Call::At& at, std::string& why);
   void warn_once(const std::string& text);
+
   std::vector<Term> terms_;
   std::vector<Step> steps_;  // one a term
   double max_failures_;

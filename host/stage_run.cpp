@@ -42,10 +42,10 @@ double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::ste
 
 // What would help where this reward hangs. Not for one that has a limit of its own, as those have that do their work in other processes.
 std::string advice_for(const Spec& reward) {
+  const auto is_of_a_stage = [](const Slot& slot) { return !slot.stage.empty(); };
   const bool keeps_state = TENON_FN(reward.component->life, tenon_life, save),
              has_limit = find_option(reward.component->options, "timeout") != nullptr,
-             has_stages = std::any_of(reward.slots.begin(), reward.slots.end(),
-                                      [](const Slot&slot) { return !slot.stage.empty(); });
+             has_stages = std::any_of(reward.slots.begin(), reward.slots.end(), is_of_a_stage);
   if (reward.isolated || keeps_state || has_limit || has_stages) return "";
   return "With `isolation: process` it would have a process of its own, which could be ended.";
 }

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <signal.h>
+#include <spdlog/sinks/ostream_sink.h>
 #include <sys/prctl.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
 #include <optional>
+#include <sstream>
 #include <thread>
 
 #include "host/command_line.h"
@@ -375,7 +377,8 @@ TEST_F(Isolation, NotesOfASampleThatIsJudgedAgainCountOnce) {
 
 // A scoring over a reward that does what its one sample says.
 struct OneSample {
-  explicit OneSample(const std::string& word) : text(word), offsets{0, word.size()} {
+  explicit OneSample(const std::string& word, std::shared_ptr<spdlog::logger> log = nullptr)
+      : text(word), offsets{0, word.size()}, components(0, "zero", 1, std::move(log)) {
     const LoadedPlugin& plugin = open_plugin(TENON_WILD_PLUGIN);
     spec.plugin = &plugin, spec.component = plugin.descriptor->components[0];
     spec.name = "wild", spec.isolated = true;
@@ -401,9 +404,23 @@ struct OneSample {
   const std::string text;
   const uint64_t offsets[2], empty[2]{0, 0}, id = 4711;
   Spec spec;
-  LoneComponents components{0, "zero"};
+  LoneComponents components;
   std::optional<Scoring> scoring;
 };
+
+TEST_F(Isolation, WhoCrashesAtEverySampleDoesNotFillTheLog) {
+  std::ostringstream out;
+  {
+    OneSample one("crash", std::make_shared<spdlog::logger>(
+                               "test", std::make_shared<spdlog::sinks::ostream_sink_mt>(out)));
+    for (int i = 0; i < 9; ++i) EXPECT_EQ(one.score(), 0);
+  }
+  const std::string log = out.str(), warning = "sample 4711: its process was killed by signal 11";
+  size_t told = 0;
+  for (size_t at = log.find(warning); at != std::string::npos; at = log.find(warning, at + 1)) ++told;
+  EXPECT_EQ(told, 4u) << "the first, second, fourth and eighth\n" << log;
+  EXPECT_THAT(log, HasSubstr("this reward has cost 8 processes so far"));
+}
 
 // run.reward_timeout: 0. Nothing ends it but whoever looks; so it has a name.
 TEST_F(Isolation, AHangWithoutALimitHasANameInTheLog) {
