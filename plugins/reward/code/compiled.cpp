@@ -310,19 +310,23 @@ Compiled::Built Compiled::tests_program(const CppTests& tests, const Limits& lim
   std::string why;
   if (!read_head(tests.declaration, head, why)) return {Verdict::kUnjudged, why, ""};
   const std::string source = tests_source(tests, head, cpp_driver());
+  std::shared_ptr<Tester> tester;
   {
     std::lock_guard lock(mutex_);
-    if (auto found = testers_.find(source); found != testers_.end()) return found->second;
+    if (testers_.size() >= kMostTesters) testers_.clear();
+    std::shared_ptr<Tester>& known = testers_[source];
+    if (known == nullptr) known = std::make_shared<Tester>();
+    tester = known;
   }
+  std::lock_guard lock(tester->mutex);  // a group's other completions wait, for they want the same
+  if (tester->built) return *tester->built;
   // Without the usual includes where the row's own do: a function named as one of the C library's would be that one to the tests.
   Built built = compile(Header::kDriver, source, limits);
   if (built.verdict == Verdict::kCompileError)
     built = compile(Header::kNone, kUsualIncludes + source, limits);
   if (built.verdict == Verdict::kCompileError)
     built.verdict = Verdict::kUnjudged, built.detail = "the row's tests do not compile: " + built.detail;
-  std::lock_guard lock(mutex_);
-  if (testers_.size() >= kMostTesters) testers_.clear();
-  if (built.verdict != Verdict::kSandboxError && !built.starved) testers_.emplace(source, built);
+  if (built.verdict != Verdict::kSandboxError && !built.starved) tester->built = built;
   return built;
 }
 

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <array>
+#include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -54,6 +56,11 @@ class Compiled {
     bool starved = false;         // the kernel ended the compiler, and not for what it took itself
     bool late_on_a_busy_machine = false;
   };
+  // A row's tests; compiled under the lock.
+  struct Tester {
+    std::mutex mutex;
+    std::optional<Built> built;
+  };
   struct Precompiled {
     std::once_flag once;
     std::string option;  // for the compiler; empty where it could not be made
@@ -81,7 +88,7 @@ class Compiled {
   const std::vector<std::string> flags_;
   std::array<Precompiled, 4> precompiled_;
   std::mutex mutex_;  // of what follows
-  std::unordered_map<std::string, Built> testers_;
+  std::unordered_map<std::string, std::shared_ptr<Tester>> testers_;
 };
 
 }  // namespace tenon::code
