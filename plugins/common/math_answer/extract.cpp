@@ -240,7 +240,7 @@ bool is_qualified(std::string_view s, size_t begin) {
       while (!before.empty() && (is_digit(before.back()) || before.back() == '.' || before.back() == ','))
         before.remove_suffix(1);
     }
-  const size_t clause = before.find_last_of(".,;:=()\n");
+  const size_t clause = before.find_last_of(".,;:=()?!\n");
   if (clause != npos) before.remove_prefix(clause + 1);
   // The last three words.
   size_t words = 0, at = before.size();
