@@ -270,6 +270,59 @@ TEST(LanguageConsistency, TransliterationIsNotTheTarget) {
       0.1);
 }
 
+// Own sentences, Mandarin in pinyin and Russian in Latin letters.
+const std::vector<std::string> kTransliterated = {
+    "Women xian suan yi xia.",
+    "Yigong you shi liu ge jidan.",
+    "Ta meitian chi san ge jidan.",
+    "Suoyi hai sheng xia jiu ge.",
+    "Ranhou women ba jiage cheng yi shuliang.",
+    "Zhege wenti de daan yinggai shi ershi si.",
+    "Wo xuyao zhidao meitian zaoshang hai you duoshao jidan.",
+    "Shouxian jisuan zongshu, ranhou jian qu yijing chi diao de bufen.",
+    "Snachala poschitaem vse yaitsa.",
+    "Ostalos devyat yaits na prodazhu.",
+    "Znachit otvet budet vosemnadtsat dollarov.",
+    "Teper umnozhim tsenu na kolichestvo.",
+    "Nuzhno nayti skolko yaits ostaetsya kazhdoe utro.",
+    "Potom vychtem tri, potomu chto ikh syeli na zavtrak.",
+    "My znaem chto vsego bylo shestnadtsat i chetyre ushli v testo.",
+    "Itak, posle etogo u nas ostaetsya rovno polovina ot pervogo chisla."};
+
+// The README gives these figures.
+TEST(LanguageConsistencyHacks, TransliteratedTextIsTheTargetOnlyWhereItIsShort) {
+  double alone = 0;
+  std::string all;
+  for (const std::string& sentence : kTransliterated) {
+    alone += share("en", sentence) / static_cast<double>(kTransliterated.size());
+    all += sentence + " ";
+  }
+  EXPECT_LT(alone, 0.25);
+  EXPECT_LT(share("en", all), 0.25) << of("en", all).why;
+}
+
+TEST(LanguageConsistencyHacks, PaddingEarnsItsShareOfTheWordsAndNoMore) {
+  EXPECT_EQ(share("en", kChinese), 0);
+  const Verdict v = of("en", kChinese + "\n" + kEnglish);
+  EXPECT_NEAR(v.reward, 0.5, 0.1) << "as many words again: half, as in the paper's equation";
+  EXPECT_NEAR(v.reward,
+              v.notes.at("target_words") / (v.notes.at("target_words") + v.notes.at("foreign_words")), 0.02);
+  const double half = share("en", kChinese + "\n" + kEnglish.substr(0, kEnglish.size() / 2));
+  EXPECT_LT(half, v.reward);
+  EXPECT_LT(share("en", kChinese + "\n" + kEnglish + " " + kEnglish), v.reward + 0.05)
+      << "said again it earns hardly anything";
+}
+
+TEST(LanguageConsistencyHacks, ThinkingBehindTheTagIsSeenByTheRegionWhole) {
+  const std::string hidden = "<think>Let me think about it.</think>" + kChinese;
+  const tenon::testing::Instance<tenon_reward_vt> whole(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+      Options{{"region", "\"whole\""}, {"language", "\"en\""}});
+  EXPECT_EQ(share("en", hidden), 1) << "it is no thought to this region";
+  EXPECT_NEAR(tenon::testing::judge(whole, hidden).reward, 0.15, 0.05);
+  EXPECT_LT(share("en", "<think>" + kChinese + "</think>Let me think about it."), 0.05);
+}
+
 // ---- options ----
 
 TEST(LanguageConsistency, Regions) {
