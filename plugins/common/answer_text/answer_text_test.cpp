@@ -63,6 +63,10 @@ TEST(Extract, LastNumber) {
   EXPECT_EQ(last_number(".5"), ".5");
   EXPECT_EQ(last_number("none"), Found());
   EXPECT_EQ(last_number(""), Found());
+  EXPECT_EQ(last_number("about 5e3 in all"), "5e3");
+  EXPECT_EQ(last_number("1.5E-3."), "1.5E-3");
+  EXPECT_EQ(last_number("5e"), "5");
+  EXPECT_EQ(last_number("in 5e3m"), "3") << "no exponent, but a word";
 }
 
 TEST(Extract, ByTheNameThatAnOptionGives) {

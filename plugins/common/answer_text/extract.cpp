@@ -31,12 +31,22 @@ size_t number_end(std::string_view s, size_t i) {
   auto decimals = [&](size_t at) {
     return at + 1 < s.size() && s[at] == '.' && is_digit(s[at + 1]) ? digits(at + 1) : at;
   };
+  auto exponent = [&](size_t at) {
+    size_t from = at + 1;
+    if (at >= s.size() || (s[at] != 'e' && s[at] != 'E')) return at;
+    if (from < s.size() && (s[from] == '-' || s[from] == '+')) ++from;
+    const size_t end = digits(from);
+    const bool goes_on =
+        end < s.size() && ((s[end] >= 'a' && s[end] <= 'z') || (s[end] >= 'A' && s[end] <= 'Z'));
+    return end > from && !goes_on ? end : at;
+  };
   size_t begin = i;
   i = digits(i);
   if (i - begin >= 1 && i - begin <= 3) {  // thousands: groups of exactly three
     while (i + 3 < s.size() && s[i] == ',' && digits(i + 1) == i + 4) i += 4;
   }
   i = decimals(i);
+  i = exponent(i);
   if (i + 1 < s.size() && s[i] == '/' && is_digit(s[i + 1])) i = decimals(digits(i + 1));
   if (i < s.size() && s[i] == '%') ++i;
   return i;

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "answer_text/extract.h"
 #include "answer_text/number.h"
+#include "reward_support/region.h"
 #include "tenon/reward.hpp"
 #include "utf8/utf8.h"
 
@@ -20,6 +21,7 @@ class Answer {
   explicit Answer(tenon::Host host)
       : extract_(host.str("extract")),
         marks_{host.str("open"), host.str("close"), host.str("tag")},
+        region_(host),
         gold_extract_(host.str("gold_extract")),
         field_(host.str("field")),
         numeric_(host.str("compare") == "numeric"),
@@ -43,6 +45,7 @@ class Answer {
     for (const char* option : {"tag", "open", "close"})
       if (host.str(option).empty())
         findings.error(option, "is empty: give the text that stands beside the answer");
+    if (tag) tenon::reward_support::Region::check(host, "tag", findings);
     const bool numeric = host.str("compare") == "numeric";
     if (!numeric) findings.no_effect("tolerance", "compare: text has none");
     if (numeric) findings.no_effect("ignore_case", "compare: numeric knows no letters");
@@ -55,15 +58,16 @@ class Answer {
     if (!gold)
       tenon::refuse("no gold answer (" + gold_extract_ + ") in field \"" + field_ + "\": \"" +
                     row->substr(0, 80) + "\"");
-    auto given = text::find_answer(extract_, sample.completion, marks_);
+    std::optional<text::Rational> right;
+    if (numeric_) right = text::parse_number(*gold);
+    if (numeric_ && !right)  // before the completion is looked at: it is the row's fault whatever that says
+      tenon::refuse("the gold answer \"" + std::string(gold->substr(0, 80)) +
+                    "\" is not a number; set compare: text?");
+    auto given = text::find_answer(extract_, region_.of(sample), marks_);
     sample.note("found", given ? 1 : 0);
     if (!given) return with_reason(sample, wrong_, "no answer (" + extract_ + ")");
     if (!numeric_)
       return same_text(*given, *gold) ? right_ : with_reason(sample, found_, "it says " + shown(*given));
-    auto right = text::parse_number(*gold);
-    if (!right)
-      tenon::refuse("the gold answer \"" + std::string(gold->substr(0, 80)) +
-                    "\" is not a number; set compare: text?");
     auto value = text::parse_number(*given);
     if (!value) return with_reason(sample, wrong_, shown(*given) + " is not a number");
     return text::within(*value, *right, tolerance_) ? right_
@@ -91,6 +95,7 @@ class Answer {
 
   std::string extract_;
   text::Marks marks_;
+  tenon::reward_support::Region region_;
   std::string gold_extract_, field_;
   bool numeric_, ignore_case_;
   double right_, wrong_, found_;
@@ -105,7 +110,7 @@ TENON_REWARD_PLUGIN(
                   "Where the answer is: after the last `tag`; between the last `open` and `close`; after the "
                   "last ####; the last number; in the last "
                   "\\boxed{}; the whole completion."),
-    tenon::text("tag", "\">\"", "Of extract: after-tag."),
+    tenon::reward_support::kRegionOption, tenon::text("tag", "\">\"", "Of extract: after-tag."),
     tenon::text("open", "\"<answer>\"", "Of extract: between-tags."),
     tenon::text("close", "\"</answer>\"", "Of extract: between-tags."),
     tenon::text("field", "\"answer\"", "Field of the row's meta that holds the gold answer."),

@@ -109,6 +109,31 @@ TEST(Answer, WhatCannotBeJudgedIsRefused) {
   EXPECT_EQ(judge({}, ">18", "{broken").status, TENON_R_CRASHED);
 }
 
+TEST(Answer, AGoldThatIsNoNumberIsRefusedWhateverTheCompletionSays) {
+  for (const char* gold : {"see the book", "1/0", R"(\\frac{)", "((((", R"({\"a\":1})"})
+    for (const char* completion : {"hello", ">2", ">see the book", ""})
+      EXPECT_EQ(judge({}, completion, R"({"answer":")" + std::string(gold) + R"("})").status, TENON_R_REFUSED)
+          << gold << " " << completion;
+}
+
+TEST(Answer, ThoughtsAreNoAnswersUnlessTheRegionIsTheWhole) {
+  for (const char* extract : {"\"boxed\"", "\"last-number\""}) {
+    const Options answer{{"extract", extract}}, whole{{"extract", extract}, {"region", "\"whole\""}};
+    for (const char* completion :
+         {"<think>\\boxed{18}", "<think>\\boxed{18}</think>no", "\\boxed{18}</think>no"}) {
+      EXPECT_EQ(reward(answer, completion), 0) << completion;
+      EXPECT_EQ(reward(whole, completion), 1) << completion;
+    }
+    for (const char* completion : {"\\boxed{18}", "<think>\\boxed{17}</think>\\boxed{18}"})
+      EXPECT_EQ(reward(answer, completion), 1) << completion;
+  }
+  const tenon_component* component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
+  EXPECT_EQ(tenon::testing::findings_of(component, Options{{"tag", "\"</think>\""}}).size(), 1u);
+  EXPECT_EQ(tenon::testing::findings_of(component, Options{{"tag", "\"</think>\""}, {"region", "\"whole\""}})
+                .size(),
+            0u);
+}
+
 TEST(Answer, NotesWhetherAnAnswerWasFound) {
   EXPECT_EQ(judge({}, ">18", R"({"answer":"18"})").notes.at("found"), 1);
   EXPECT_EQ(judge({}, "18", R"({"answer":"18"})").notes.at("found"), 0);

@@ -6,6 +6,7 @@
 
 #include "answer_text/extract.h"
 #include "expression.h"
+#include "reward_support/region.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -26,6 +27,7 @@ class CountdownCheck {
   explicit CountdownCheck(tenon::Host host)
       : extract_(host.str("extract")),
         marks_{host.str("open"), host.str("close"), host.str("tag")},
+        region_(host),
         numbers_(host.str("numbers")),
         target_(host.str("target")),
         needs_all_(host.str("use_each") == "exactly-once"),
@@ -40,7 +42,10 @@ class CountdownCheck {
       if (host.str(option).empty())
         findings.error(option, "is empty: give the text that stands beside the answer");
     }
-    if (host.str("extract") != "after-tag") findings.no_effect("tag", "only extract: after-tag looks for it");
+    if (host.str("extract") != "after-tag")
+      findings.no_effect("tag", "only extract: after-tag looks for it");
+    else
+      tenon::reward_support::Region::check(host, "tag", findings);
     if (host.str("tag").empty())
       findings.error("tag", "is empty: give the text that stands before the answer");
   }
@@ -48,7 +53,7 @@ class CountdownCheck {
   double operator()(const tenon::Sample& sample) const {
     const std::vector<Rational> given = given_numbers(sample);
     const Rational target = number_of(field(sample, target_), target_);
-    const auto answer = text::find_answer(extract_, sample.completion, marks_);
+    const auto answer = text::find_answer(extract_, region_.of(sample), marks_);
     sample.note("found", answer ? 1 : 0);
     if (!answer) return with_reason(sample, wrong_, "no answer");
     const auto result = tenon::countdown::evaluate(*answer, given);
@@ -95,6 +100,7 @@ class CountdownCheck {
   }
   std::string extract_;
   text::Marks marks_;
+  tenon::reward_support::Region region_;
   std::string numbers_, target_;
   bool needs_all_;
   double right_, wrong_, valid_;
@@ -109,6 +115,7 @@ TENON_REWARD_PLUGIN(
         "extract", kExtractors, "\"between-tags\"",
         "Where the expression is: between the last `open` and `close`; after the last `tag`; in the last "
         "\\boxed{}; the whole completion."),
+    tenon::reward_support::kRegionOption,
     tenon::text("open", "\"<answer>\"", "What stands before the expression."),
     tenon::text("close", "\"</answer>\"", "What stands after it."),
     tenon::text("tag", "\"Answer:\"", "extract: after-tag: what stands before the expression."),

@@ -124,6 +124,15 @@ TEST(CountdownCheck, ValuesAndPlaces) {
   EXPECT_EQ(judge(partial, "12", meta).notes.at("found"), 0);
 }
 
+TEST(CountdownCheck, ThoughtsAreNoAnswersUnlessTheRegionIsTheWhole) {
+  for (const char* completion :
+       {"<think><answer>8/(3-8/3)</answer>", "<think><answer>8/(3-8/3)</answer></think> dunno"}) {
+    const char* meta = R"({"nums":[8,3,8,3],"target":24})";
+    EXPECT_EQ(judge({}, completion, meta).reward, 0) << completion;
+    EXPECT_EQ(judge({{"region", "\"whole\""}}, completion, meta).reward, 1) << completion;
+  }
+}
+
 TEST(CountdownCheck, RowsThatCannotBeJudgedAreRefused) {
   for (const char* meta :
        {"{}", R"({"nums":[1,2]})", R"({"target":3})", R"({"nums":3,"target":3})", R"({"nums":[],"target":3})",

@@ -5,6 +5,7 @@
 
 #include "http/options.h"
 #include "tenon/reward.hpp"
+#include "utf8/utf8.h"
 
 namespace {
 
@@ -37,6 +38,24 @@ std::string body_of(const std::vector<Sample>& samples, size_t begin, size_t end
   return json::serialize(json::object{{"samples", std::move(list)}});
 }
 
+std::string excerpt(const json::value& value) {
+  return tenon::utf8::excerpt(value.is_string() ? std::string(value.get_string()) : json::serialize(value), 0,
+                              60);
+}
+
+// The notes of an element, all or, where one is no number, none.
+void note_all(const json::object& element, const Sample& sample) {
+  const json::value* notes = element.if_contains("notes");
+  if (notes == nullptr) return;
+  if (!notes->is_object()) throw std::runtime_error("\"notes\" is no object: " + excerpt(*notes));
+  for (const auto& note : notes->get_object())
+    if (!note.value().is_number())
+      throw std::runtime_error("note \"" + std::string(note.key()) +
+                               "\" is no number: " + excerpt(note.value()));
+  for (const auto& note : notes->get_object())
+    sample.note(std::string(note.key()).c_str(), note.value().to_number<double>());
+}
+
 struct Status {
   const char* name;
   int32_t value;
@@ -47,54 +66,89 @@ constexpr Status kStatuses[] = {{"ok", TENON_R_OK},
                                 {"crashed", TENON_R_CRASHED},
                                 {"refused", TENON_R_REFUSED}};
 
-// One element of "rewards": a number; null, which is not applicable; or an object. Throws std::exception for anything else.
-RewardOutcome outcome_of(const json::value& element, const Sample* sample) {
+// One element of "rewards": a number; null, which is not applicable; or an object. Throws std::runtime_error for anything else.
+RewardOutcome outcome_of(const json::value& element, const Sample& sample) {
   if (element.is_null()) return {TENON_R_NOT_APPLICABLE, 0, ""};
   if (element.is_number()) return {TENON_R_OK, element.to_number<double>(), ""};
   const json::object* object = element.if_object();
-  if (object == nullptr) throw std::runtime_error("an element of \"rewards\" is no number, null or object");
+  if (object == nullptr)
+    throw std::runtime_error("an element is no number, null or object: " + excerpt(element));
   RewardOutcome out{TENON_R_OK, 0, ""};
   if (const json::value* status = object->if_contains("status")) {
     const auto* found = std::find_if(std::begin(kStatuses), std::end(kStatuses), [&](const Status& s) {
       return status->is_string() && status->get_string() == s.name;
     });
     if (found == std::end(kStatuses))
-      throw std::runtime_error("a \"status\" is none of ok, not applicable, timed out, crashed, refused");
+      throw std::runtime_error("a \"status\" is none of ok, not applicable, timed out, crashed, refused: " +
+                               excerpt(*status));
     out.status = found->value;
   }
-  if (const json::value* reason = object->if_contains("reason")) out.why = std::string(reason->as_string());
+  if (const json::value* reason = object->if_contains("reason")) {
+    if (!reason->is_string()) throw std::runtime_error("a \"reason\" is no text: " + excerpt(*reason));
+    out.why = std::string(reason->get_string());
+  }
   const json::value* reward = object->if_contains("reward");
   if (out.status == TENON_R_OK && (reward == nullptr || !reward->is_number()))
-    throw std::runtime_error("an element of \"rewards\" that is ok has no number as \"reward\"");
+    throw std::runtime_error("an element that is ok has no number as \"reward\": " +
+                             (reward == nullptr ? "it is absent" : excerpt(*reward)));
   if (reward != nullptr && reward->is_number()) out.reward = reward->to_number<double>();
-  if (const json::value* notes = object->if_contains("notes"))
-    for (const auto& note : notes->as_object()) {
-      const double value = note.value().to_number<double>();
-      if (sample != nullptr) sample->note(std::string(note.key()).c_str(), value);
-    }
+  note_all(*object, sample);
   return out;
 }
 
-// The outcomes of samples[begin, end) in an answer; `samples` null: they are only read. Throws std::exception if it has not what it should.
-std::vector<RewardOutcome> outcomes_of(const std::string& body, const std::vector<Sample>* samples,
-                                       size_t begin, size_t end) {
-  const json::value answer = json::parse(body);
+// `body` with NaN, Infinity and -Infinity, which Python's json writes and JSON does not know, as texts.
+std::string with_quoted_words(std::string_view body) {
+  constexpr std::string_view kWords[] = {"NaN", "-Infinity", "Infinity"};
+  std::string out;
+  bool in_text = false;
+  for (size_t i = 0; i < body.size(); ++i) {
+    const auto* word = in_text ? std::end(kWords)
+                               : std::find_if(std::begin(kWords), std::end(kWords), [&](std::string_view w) {
+                                   return body.substr(i).starts_with(w);
+                                 });
+    if (word != std::end(kWords)) {
+      out += '"' + std::string(*word) + '"';
+      i += word->size() - 1;
+      continue;
+    }
+    out += body[i];
+    if (in_text && body[i] == '\\' && i + 1 < body.size())
+      out += body[++i];
+    else if (body[i] == '"')
+      in_text = !in_text;
+  }
+  return out;
+}
+
+// The list of n elements in an answer. Throws std::runtime_error where there is none.
+json::array elements_of(const std::string& body, size_t n) {
+  json::error_code error;
+  const json::value answer = json::parse(with_quoted_words(body), error);
+  if (error) throw std::runtime_error("it is not JSON (" + error.message() + ")");
   const json::object* object = answer.if_object();
   const json::value* rewards = object != nullptr ? object->if_contains("rewards") : nullptr;
   if (rewards == nullptr || !rewards->is_array()) throw std::runtime_error("there is no list \"rewards\"");
-  const json::array& list = rewards->get_array();
-  if (list.size() != end - begin)
-    throw std::runtime_error(std::to_string(list.size()) + " rewards for " + std::to_string(end - begin) +
-                             " samples");
+  if (rewards->get_array().size() != n)
+    throw std::runtime_error(std::to_string(rewards->get_array().size()) + " rewards for " +
+                             std::to_string(n) + " samples");
+  return rewards->get_array();
+}
+
+// The outcomes of samples[begin, end) in an answer that has a list of them. An element that says nothing costs its own sample.
+std::vector<RewardOutcome> outcomes_of(const std::string& body, const std::vector<Sample>& samples,
+                                       size_t begin, size_t end) {
   std::vector<RewardOutcome> out;
-  for (size_t i = 0; i < list.size(); ++i)
-    out.push_back(outcome_of(list[i], samples != nullptr ? &(*samples)[begin + i] : nullptr));
+  for (const json::value& element : elements_of(body, end - begin)) try {
+      out.push_back(outcome_of(element, samples[begin + out.size()]));
+    } catch (const std::exception& e) {
+      out.push_back({TENON_R_CRASHED, 0, std::string("of the server's answer ") + e.what()});
+    }
   return out;
 }
 
 std::optional<std::string> fault_of(const std::string& body, size_t n) {
   try {
-    outcomes_of(body, nullptr, 0, n);
+    elements_of(body, n);
     return std::nullopt;
   } catch (const std::exception& e) {
     return std::string("the server's answer is of no use: ") + e.what();
@@ -135,7 +189,7 @@ class Http {
     for (size_t k = 0; k < results.size(); ++k) {
       const size_t begin = k * batch_, end = std::min(begin + batch_, samples.size());
       if (results[k].failure == http::Failure::kNone) {
-        for (RewardOutcome& outcome : outcomes_of(results[k].response.body, &samples, begin, end))
+        for (RewardOutcome& outcome : outcomes_of(results[k].response.body, samples, begin, end))
           out.push_back(std::move(outcome));
       } else {
         out.insert(out.end(), end - begin, failed(results[k]));

@@ -117,20 +117,52 @@ TEST(HttpReward, OutcomesReasonsAndNotes) {
 }
 
 TEST(HttpReward, NonsenseIsTriedAgainAndThenCrashed) {
-  for (const char* body :
-       {"", "nonsense", "[]", "{}", R"({"rewards": 1})", R"({"rewards": []})", R"({"rewards": [1, 2]})",
-        R"({"rewards": ["1"]})", R"({"rewards": [{}]})", R"({"rewards": [{"reward": "1"}]})",
-        R"({"rewards": [{"status": "fine", "reward": 1}]})",
-        R"({"rewards": [{"reward": 1, "notes": {"a": "b"}}]})",
-        R"({"rewards": [{"reward": 1, "reason": 3}]})", R"({"rewards": [1e999]})"}) {
-    Server server([&](const Seen&) { return Answer{200, body, {}}; });
+  for (const char* body : {"", "nonsense", "[]", "{}", R"({"rewards": 1})", R"({"rewards": []})",
+                           R"({"rewards": [1, 2]})", R"({"rewards": [1)", R"({"rewards": ["NaN)"}) {
+    std::atomic<int> asked{0};
+    Server server([&](const Seen&) { return ++asked, Answer{200, body, {}}; });
     const Outcome out = outcomes_of(server, {}, {"a"})[0];
     EXPECT_EQ(out.status, TENON_R_CRASHED) << body;
-    EXPECT_NE(out.why, "") << body;
+    EXPECT_THAT(out.why, HasSubstr("the server's answer is of no use")) << body;
+    EXPECT_THAT(out.why, testing::Not(HasSubstr("boost"))) << body;
+    EXPECT_GT(asked, 1) << body;
   }
   std::atomic<int> n{0};
   Server server([&](const Seen& seen) { return ++n < 3 ? Answer{200, "nonsense", {}} : lengths(seen); });
   EXPECT_EQ(outcomes_of(server, {}, {"abc"})[0].reward, 3);
+}
+
+TEST(HttpReward, AnElementThatSaysNothingCostsItsOwnSampleAndIsNotAskedForAgain) {
+  const std::pair<const char*, const char*> elements[] = {
+      {R"("good")", "is no number, null or object: \"good\""},
+      {"NaN", "\"NaN\""},
+      {"-Infinity", "\"-Infinity\""},
+      {"1e999", "not a finite number"},
+      {"[1]", "[1]"},
+      {"{}", "has no number as \"reward\": it is absent"},
+      {R"({"reward": "1"})", "has no number as \"reward\""},
+      {R"({"reward": NaN})", "\"NaN\""},
+      {R"({"status": "fine", "reward": 1})", "\"fine\""},
+      {R"({"reward": 1, "notes": {"a": "b"}})", "note \"a\" is no number: \"b\""},
+      {R"({"reward": 1, "notes": 3})", "\"notes\" is no object"},
+      {R"({"reward": 1, "reason": 3})", "a \"reason\" is no text"}};
+  for (const auto& [element, why] : elements) {
+    std::atomic<int> asked{0};
+    Server server([&](const Seen&) {
+      ++asked;
+      return Answer{
+          200,
+          R"({"rewards": [1, )" + std::string(element) + R"(, {"reward": 2, "reason": "NaN \" NaN"}]})",
+          {}};
+    });
+    const auto out = outcomes_of(server, {}, {"a", "b", "c"});
+    EXPECT_EQ(out[0].reward, 1) << element << out[0].why;
+    EXPECT_EQ(out[1].status, TENON_R_CRASHED) << element;
+    EXPECT_THAT(out[1].why, HasSubstr(why)) << element;
+    EXPECT_EQ(out[2].reward, 2) << element << out[2].why;
+    EXPECT_EQ(out[2].why, "NaN \" NaN") << "texts are left as they are";
+    EXPECT_EQ(asked, 1) << element;
+  }
 }
 
 TEST(HttpReward, ErrorsAreNeverZero) {

@@ -128,11 +128,13 @@ class Length {
   }
   double target_of(const tenon::Sample& sample) const {
     if (target_) return static_cast<double>(*target_);
-    const auto target = tenon::json::number_field(sample.meta_json, *target_field_);
-    if (!target || !(*target >= 1))
+    const std::string written = sample.meta(*target_field_).value_or("");
+    char* end = nullptr;
+    const double target = std::strtod(written.c_str(), &end);
+    if (written.empty() || *end != '\0' || !(target >= 1) || !std::isfinite(target))
       tenon::refuse("the row has no length to reach: field \"" + *target_field_ +
                     "\" is no number from 1 on");
-    return *target;
+    return target;
   }
 
   std::string form_;

@@ -127,8 +127,8 @@ TEST(Length, Target) {
   const Options field = {{"form", "\"target\""}, {"target_field", "\"wanted\""}, {"alpha", "0.1"}};
   EXPECT_THAT(rewards_of(field, {10}, "", R"({"wanted":20})"), testing::ElementsAre(-1));
   EXPECT_EQ(outcomes_of(field, {10})[0].status, TENON_R_REFUSED);
-  for (const char* row :
-       {R"({"wanted":0})", R"({"wanted":-5})", R"({"wanted":null})"})
+  for (const char* row : {R"({"wanted":0})", R"({"wanted":-5})", R"({"wanted":null})", R"({"wanted":"ten"})",
+                          R"({"wanted":"inf"})", R"({"wanted":[3]})"})
     EXPECT_EQ(outcomes_of(field, {10}, "", row)[0].status, TENON_R_REFUSED) << row;
 }
 

@@ -1,8 +1,10 @@
 // Reward `multiple-choice`: is the choice that the completion names the right one?
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
 #include "answer_text/extract.h"
 #include "choice.h"
-#include "reward_support/think_tags.h"
+#include "reward_support/region.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -15,6 +17,7 @@ class MultipleChoice {
   explicit MultipleChoice(tenon::Host host)
       : extract_(host.str("extract")),
         marks_{host.str("open"), host.str("close"), host.str("tag")},
+        region_(host),
         answer_(host.str("answer")),
         choices_(host.str("choices")),
         n_choices_(static_cast<size_t>(host.i64("n_choices"))),
@@ -29,7 +32,10 @@ class MultipleChoice {
       if (host.str(option).empty())
         findings.error(option, "is empty: give the text that stands beside the answer");
     }
-    if (host.str("extract") != "after-tag") findings.no_effect("tag", "only extract: after-tag looks for it");
+    if (host.str("extract") != "after-tag")
+      findings.no_effect("tag", "only extract: after-tag looks for it");
+    else
+      tenon::reward_support::Region::check(host, "tag", findings);
     if (host.str("tag").empty())
       findings.error("tag", "is empty: give the text that stands before the answer");
   }
@@ -56,21 +62,39 @@ class MultipleChoice {
     std::vector<std::string> texts;
     const auto list = sample.meta(choices_);
     if (!list) return texts;
-    if (!list->starts_with('[')) tenon::refuse("field \"" + choices_ + "\" is not a list");
-    for (std::string_view element : tenon::json::elements(*list))
-      texts.push_back(element.starts_with('"') ? tenon::json::detail::Scanner{element}.string()
-                                               : std::string(element));
+    const auto inside = list->starts_with('{') ? tenon::json::raw_field(*list, "text") : list;
+    if (!inside || !inside->starts_with('['))
+      tenon::refuse("field \"" + choices_ + "\" is neither a list nor {\"text\": [...], \"label\": [...]}");
+    texts = texts_in(*inside);
     if (texts.size() < 2 || texts.size() > 26)
       tenon::refuse("field \"" + choices_ + "\" has " + std::to_string(texts.size()) +
                     " choices; 2 to 26 can be judged");
     return texts;
   }
-  // The gold answer is a letter, the words of a choice, or its index from 0.
+  static std::vector<std::string> texts_in(std::string_view list) {
+    std::vector<std::string> texts;
+    for (std::string_view element : tenon::json::elements(list))
+      texts.push_back(element.starts_with('"') ? tenon::json::detail::Scanner{element}.string()
+                                               : std::string(element));
+    return texts;
+  }
+  // Of choices that have labels of their own (ARC: {"text": [...], "label": ["A", ...] or ["1", ...]}): the one with the label of the gold answer.
+  std::optional<size_t> labelled(const tenon::Sample& sample) const {
+    const auto choices = tenon::json::raw_field(sample.meta_json, choices_);
+    if (!choices || !choices->starts_with('{')) return std::nullopt;
+    const auto list = tenon::json::raw_field(*choices, "label");
+    if (!list || !list->starts_with('[')) return std::nullopt;
+    const std::vector<std::string> labels = texts_in(*list);
+    const auto at = std::find(labels.begin(), labels.end(), sample.meta(answer_).value_or(""));
+    return at == labels.end() ? std::nullopt : std::optional(static_cast<size_t>(at - labels.begin()));
+  }
+  // The gold answer is a letter, the words of a choice, its index from 0, or its label.
   size_t gold_of(const tenon::Sample& sample, const std::vector<std::string>& texts, size_t n) const {
     const auto raw = tenon::json::raw_field(sample.meta_json, answer_);
     if (!raw || *raw == "null")
       tenon::refuse("the row has no gold answer: field \"" + answer_ + "\" is absent");
     const std::string text = *sample.meta(answer_);
+    if (const auto own = labelled(sample); own && *own < n) return *own;
     if (raw->front() != '"') {
       char* end = nullptr;
       const unsigned long index = std::strtoul(text.c_str(), &end, 10);
@@ -82,13 +106,13 @@ class MultipleChoice {
                   " choices");
   }
   std::optional<std::string_view> find(const tenon::Sample& sample) const {
-    if (extract_ == "auto")
-      return choice::find_answer(tenon::reward_support::answer_part(sample.prompt, sample.completion));
-    return tenon::answer_text::find_answer(extract_, sample.completion, marks_);
+    if (extract_ == "auto") return choice::find_answer(region_.of(sample));
+    return tenon::answer_text::find_answer(extract_, region_.of(sample), marks_);
   }
 
   std::string extract_;
   tenon::answer_text::Marks marks_;
+  tenon::reward_support::Region region_;
   std::string answer_, choices_;
   size_t n_choices_;
   double right_, wrong_, none_;
@@ -99,11 +123,12 @@ class MultipleChoice {
 TENON_REWARD_PLUGIN(
     MultipleChoice, "multiple-choice", "1.0.0", "1 if the completion names the right choice, else 0.",
     tenon::choice("extract", kExtractors, "\"auto\"",
-                  "Where the answer is: auto: behind </think>, the last <answer>, \\boxed{}, \"answer is\" "
+                  "Where the answer is: auto: the last <answer>, \\boxed{}, \"answer is\" "
                   "or a completion of one "
                   "line, in this order; between the last `open` and `close`; the last \\boxed{}; after the "
                   "last `tag`; the whole "
                   "completion."),
+    tenon::reward_support::kRegionOption,
     tenon::text("open", "\"<answer>\"", "What stands before the answer."),
     tenon::text("close", "\"</answer>\"", "What stands after it."),
     tenon::text("tag", "\"Answer:\"", "extract: after-tag: what stands before the answer."),

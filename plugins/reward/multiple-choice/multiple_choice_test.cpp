@@ -138,6 +138,19 @@ TEST(MultipleChoice, GoldAsLetterIndexOrWords) {
   EXPECT_EQ(judge({}, "B", R"({"choices":"Rome","answer":"A"})").status, TENON_R_REFUSED);
 }
 
+TEST(MultipleChoice, ChoicesWithLabelsOfTheirOwn) {
+  // As ARC has them.
+  for (const char* labels : {R"(["A","B","C"])", R"(["1","2","3"])"}) {
+    const std::string key = labels[2] == 'A' ? "B" : "2";
+    const std::string meta = R"({"choices":{"text":["ice","steam","rock"],"label":)" + std::string(labels) +
+                             R"(},"answerKey":")" + key + "\"}";
+    EXPECT_EQ(judge({{"answer", "\"answerKey\""}}, "<answer>B</answer>", meta).reward, 1);
+    EXPECT_EQ(judge({{"answer", "\"answerKey\""}}, "<answer>steam</answer>", meta).reward, 1);
+    EXPECT_EQ(judge({{"answer", "\"answerKey\""}}, "<answer>A</answer>", meta).reward, 0);
+  }
+  EXPECT_EQ(judge({}, "A", R"({"choices":{"label":["A"]},"answer":"A"})").status, TENON_R_REFUSED);
+}
+
 TEST(MultipleChoice, WithoutTextsAndWithLettersAsTexts) {
   EXPECT_EQ(judge({}, "(D)", R"({"answer":"D"})").reward, 1);
   EXPECT_EQ(judge({}, "E", R"({"answer":"D"})").why, "a letter that is no choice");
