@@ -58,8 +58,9 @@ std::set<std::string> residue() {
     if (at != std::string::npos && std::atoi(stat.c_str() + at + 4) == getpid())
       found.insert("process " + stat.substr(0, at + 1));
   }
+  std::error_code ignored;  // what is not there holds nothing
   for (const char* folder : {"/tmp", "/dev/shm", "/var/tmp", "."})
-    for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
       const std::string name = entry.path().filename();
       const bool of_box = name.starts_with("tenon-box-" + std::to_string(getpid()) + "-");
       if (name.starts_with("tenon-attack-left") || of_box || name == "sitecustomize.py")
@@ -70,7 +71,6 @@ std::set<std::string> residue() {
     for (const char* point : {" /tmp ", " /work ", " /shared "})  // others may mount and unmount meanwhile
       if (line.find(point) != std::string::npos) found.insert("mount " + line);
   const std::string group = "tenon-" + std::to_string(getpid()) + "-";
-  std::error_code ignored;
   for (std::filesystem::recursive_directory_iterator
            it("/sys/fs/cgroup", std::filesystem::directory_options::skip_permission_denied, ignored),
        end;
