@@ -250,6 +250,31 @@ TEST(MathAnswerCalculus, Residues) {
                                    {"x \\equiv 5 \\pmod 7", "y \\equiv 5 \\pmod 7"}});
 }
 
+// A general solution is a set: where its parameter runs over all integers, it may begin elsewhere and run backwards.
+TEST(MathAnswerCalculus, GeneralSolutions) {
+  const std::string in_z = ", k \\in \\mathbb{Z}";
+  for (int modulus : {2, 3, 7})
+    for (int residue = 0; residue < modulus; ++residue) {
+      const std::string m = std::to_string(modulus), r = std::to_string(residue);
+      const std::string solution = "x = " + m + "k + " + r + in_z;
+      expect_all(
+          Verdict::kEqual,
+          {{solution, "x = " + m + "n + " + std::to_string(residue + modulus) + ", n \\in \\mathbb{Z}"},
+           {solution, "x = " + std::to_string(residue - 2 * modulus) + "-" + m + "k" + in_z},
+           {solution, "x \\equiv " + r + " \\pmod{" + m + "}"}});
+      for (const std::string& other : {"x = " + m + "k + " + std::to_string(residue + 1) + in_z,
+                                       "x = " + m + "k + " + r + ", k \\in \\mathbb{N}",
+                                       "x \\equiv " + r + " \\pmod{" + std::to_string(modulus + 1) + "}",
+                                       "x = " + std::to_string(2 * modulus) + "k + " + r + in_z,
+                                       "y \\equiv " + r + " \\pmod{" + m + "}"})
+        EXPECT_NE(result_of(solution, other).verdict, Verdict::kEqual) << solution << "   " << other;
+    }
+  expect_all(Verdict::kEqual,
+             {{"x = \\frac{\\pi}{4} + k\\pi" + in_z, "x = k\\pi - \\frac{3\\pi}{4}" + in_z}});
+  EXPECT_NE(result_of("x = \\frac{\\pi}{4} + k\\pi" + in_z, "x = k\\pi - \\frac{\\pi}{4}" + in_z).verdict,
+            Verdict::kEqual);
+}
+
 TEST(MathAnswerCalculus, SetsInPythonsSpelling) {
   for (const char* spelling :
        {"set([1, 2])", "set((1, 2))", "set({1, 2})", "{1, 2}", "{2, 1}", "FiniteSet(1, 2)", "FiniteSet(2, 1)",

@@ -104,7 +104,8 @@ NodeId Parser::letters() {
   if (auto chosen = selection()) return *chosen;
   if (auto shape = derivative_ahead()) return derivative(*shape);
   const Token token = take();
-  if (policies_.number_words && token.text == "a" && token.kind == T::kLetter && at(T::kWord) && peek().space)
+  if (policies_.number_words && (token.text == "a" || (token.text == "A" && i_ == 1)) &&
+      token.kind == T::kLetter && at(T::kWord) && peek().space)
     if (auto value = number_of_words(token.text)) return tree_.add_number({.value = *value});
   if (token.kind == T::kLetter) {
     // f(x): a value of f, which nobody knows; a(x+1): a product.
