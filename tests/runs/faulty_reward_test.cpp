@@ -97,7 +97,7 @@ TEST_F(FaultyReward, InAProcessOfItsOwnCostsItsOwnSamplesAndNothingElse) {
 
 // Groups come to the reward as they are finished, or all together: nothing that is recorded or trained is another.
 TEST_F(FaultyReward, IsTheSameWhetherItJudgesBesideGenerationOrAfterIt) {
-  const std::string reward = "{use: test.faulty, isolation: process}", limit = ", reward_timeout: 500ms";
+  const std::string reward = "{use: test.faulty, isolation: process}", limit = ", reward_timeout: 1s";
   const auto beside = train("beside", reward, limit, ", overlap_rewards: true"),
              after = train("after", reward, limit, ", overlap_rewards: false");
   EXPECT_NEAR(samples(beside, "crashed"), 6 + 1, 1e-6);
