@@ -297,7 +297,8 @@ class Batch {
       const auto why = request.fault(response);
       return why ? std::optional(Fault{Failure::kUseless, *why}) : std::nullopt;
     }
-    std::string why = "status " + std::to_string(status);
+    std::string why =
+        "status " + std::to_string(status) + " of " + request.target.substr(0, request.target.find('?'));
     if (status >= 300 && status < 400 && !location.empty())
       why += ", to " + location.substr(0, 200) + ": redirects are not followed, give that address as the url";
     else if (!response.body.empty())

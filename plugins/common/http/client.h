@@ -54,7 +54,8 @@ enum class Failure { kNone, kTimedOut, kRefused, kFailed, kUseless, kStopped };
 // kUseless: `fault` of the last answer. kStopped: `stop` said so.
 struct Result {
   Failure failure = Failure::kNone;
-  std::string why;  // of a failure, with the number of attempts; without the keys of the request's headers, should the server repeat them
+  std::string
+      why;  // of a failure, with the number of attempts; without the keys of the request's headers, should the server repeat them
   Response response;
   uint32_t attempts = 0;
 };

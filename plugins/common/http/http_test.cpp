@@ -111,7 +111,7 @@ TEST(Client, TriesAgainWhatMayPass) {
   Server server([&](const Seen&) { return Answer{503, "busy", {{"Retry-After", "3600"}}}; });
   const Result result = get_one(server.url(), quick());
   EXPECT_EQ(result.failure, Failure::kFailed);
-  EXPECT_EQ(result.why, "status 503: busy (3 attempts)");
+  EXPECT_EQ(result.why, "status 503 of /: busy (3 attempts)");
   EXPECT_EQ(server.requests(), 3);
 }
 

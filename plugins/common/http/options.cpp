@@ -78,6 +78,26 @@ Endpoint endpoint_of(Host host) {
   return out;
 }
 
+std::optional<Response> probe(Host host, const Endpoint& endpoint, const std::string& target) {
+  if (!host.boolean("probe")) return std::nullopt;
+  Settings settings = endpoint.settings;
+  settings.attempts = 1;
+  settings.timeout = std::min(settings.timeout, std::chrono::duration<double>(10));
+  Request request;
+  request.method = "GET";
+  request.target = target;
+  request.headers = endpoint.headers;
+  const Result result = Client(endpoint.url, settings).run({request}, [] { return false; }).at(0);
+  const uint32_t status = result.response.status;
+  if (status == 401 || status == 403)
+    refuse("option token_env: the server at " + endpoint.url.authority() + " does not let it in (" +
+           result.why + "): give the variable with its token, or set probe: false");
+  if (status == 0)
+    refuse("option url: nobody answers there (" + result.why +
+           "): start the server, correct the address, or set probe: false if it is started later");
+  return result.failure == Failure::kNone ? std::optional(result.response) : std::nullopt;
+}
+
 void check_endpoint(Host host, Findings& findings) {
   auto check_url = [&](const char* option, const std::string& text) -> std::optional<Url> {
     try {

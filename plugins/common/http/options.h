@@ -19,6 +19,10 @@ struct Endpoint {
 // the environment variable that token_env names, so that it stands in no configuration and no run folder.
 Endpoint endpoint_of(Host host);
 
+// For a component's constructor, with probe: true. Asks once, GET `target`, whether somebody is there who lets the plugin in; what the server says to a GET is no matter.
+// The answer, if one of status 2xx came. Throws Error for no connection, no answer in time (10 s at most), 401 and 403, with what to do.
+std::optional<Response> probe(Host host, const Endpoint& endpoint, const std::string& target);
+
 // Rules between these options, for a component's `check`.
 void check_endpoint(Host host, Findings& findings);
 
@@ -41,6 +45,11 @@ constexpr tenon_option kBackoff =
            "Before the second attempt; it doubles, times a random number from 0.5 to 1.");
 constexpr tenon_option kConcurrency =
     integer("concurrency", "16", "Requests under way at a time.", {.min = "1", .max = "4096"});
+constexpr tenon_option kProbe =
+    boolean("probe", "true",
+            "Whether the server is asked once at the start (GET, without a sample): one that is not there, "
+            "or does not accept the token, is then an "
+            "error before the run. false: of a server that is started later.");
 constexpr tenon_option kProxy = text("proxy", nullptr,
                                      "\"http://host:port\", or environment: the one in https_proxy or "
                                      "http_proxy. Left out: none, whatever the environment says.");

@@ -167,7 +167,9 @@ class Http {
       : host_(host),
         endpoint_(http::endpoint_of(host)),
         client_(endpoint_.url, endpoint_.settings),
-        batch_(static_cast<size_t>(host.i64("batch"))) {}
+        batch_(static_cast<size_t>(host.i64("batch"))) {
+    http::probe(host, endpoint_, endpoint_.url.target);
+  }
 
   static void check(tenon::Host host, tenon::Findings& findings) { http::check_endpoint(host, findings); }
 
@@ -216,5 +218,5 @@ class Http {
 TENON_BATCH_REWARD_PLUGIN(
     Http, "http", "1.0.0", "What a server says that the completions are worth.", http::kUrl,
     tenon::integer("batch", "64", "Samples in a request.", {.min = "1", .max = "65536"}), http::kHeaders,
-    http::kTokenEnv, http::kTimeout, http::kConnectTimeout, http::kAttempts, http::kBackoff,
+    http::kTokenEnv, http::kProbe, http::kTimeout, http::kConnectTimeout, http::kAttempts, http::kBackoff,
     http::kConcurrency, http::kProxy, http::kCaFile, http::kVerify)

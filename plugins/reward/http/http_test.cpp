@@ -31,6 +31,7 @@ std::vector<Outcome> outcomes_of(const Server& server, Options options,
                                  const std::vector<std::string>& completions,
                                  std::function<bool()> cancelled = {}) {
   options["url"] = "\"" + server.url("/score") + "\"";
+  options.try_emplace("probe", "false");
   options.try_emplace("backoff", "\"0s\"");
   options.try_emplace("attempts", "3");
   tenon::testing::Instance<tenon_reward_vt> reward(
@@ -169,7 +170,7 @@ TEST(HttpReward, ErrorsAreNeverZero) {
   Server broken([](const Seen&) { return Answer{500, "out of memory", {}}; });
   const Outcome crashed = outcomes_of(broken, {}, {"a"})[0];
   EXPECT_EQ(crashed.status, TENON_R_CRASHED);
-  EXPECT_THAT(crashed.why, HasSubstr("status 500: out of memory (3 attempts)"));
+  EXPECT_THAT(crashed.why, HasSubstr("status 500 of /score: out of memory (3 attempts)"));
   Server silent([](const Seen&) { return Answer{200, "", {}, false, false, 60}; });
   const Outcome late = outcomes_of(silent, {{"timeout", "\"0.05s\""}, {"attempts", "1"}}, {"a"})[0];
   EXPECT_EQ(late.status, TENON_R_TIMED_OUT);
@@ -200,13 +201,34 @@ TEST(HttpReward, NonsenseInOneAnswerCostsItsOwnSamples) {
   EXPECT_EQ(out[2].reward, 3) << out[2].why;
 }
 
+TEST(HttpReward, AServerThatIsNotThereIsAnErrorAtTheStart) {
+  auto error_of = [](const std::string& url) -> std::string {
+    try {
+      const tenon::testing::Instance<tenon_reward_vt> reward(
+          tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), {{"url", "\"" + url + "\""}});
+    } catch (const tenon::Error& e) {
+      return e.what();
+    }
+    return "";
+  };
+  std::string gone;
+  {
+    Server server([](const Seen&) { return Answer{405, "", {}}; });
+    EXPECT_EQ(error_of(server.url("/score")), "") << "it takes no GET, but it is there";
+    gone = server.url("/score");
+  }
+  EXPECT_THAT(error_of(gone), HasSubstr("option url: nobody answers there"));
+  Server closed([](const Seen& seen) { return Answer{seen.method == "GET" ? 401u : 200u, "no key", {}}; });
+  EXPECT_THAT(error_of(closed.url("/score")), HasSubstr("option token_env: "));
+}
+
 TEST(HttpReward, AKeyIsNeverTold) {
   ::setenv("TENON_HTTP_TEST_TOKEN", "sk-12345", 1);
   Server server([](const Seen& seen) {
     return Answer{401, "bad key: " + seen.headers.at("authorization"), {}};
   });
   const Outcome out = outcomes_of(server, {{"token_env", "\"TENON_HTTP_TEST_TOKEN\""}}, {"abc"})[0];
-  EXPECT_EQ(out.why, "status 401: bad key: Bearer …");
+  EXPECT_EQ(out.why, "status 401 of /score: bad key: Bearer …");
 }
 
 TEST(HttpReward, HeadersAndToken) {

@@ -67,10 +67,14 @@ class Judge {
         queries_(static_cast<size_t>(host.i64("queries"))),
         temperature_(host.f64("temperature")),
         max_tokens_(host.i64("max_tokens")),
-        json_mode_(host.boolean("json_mode")) {}
+        json_mode_(host.boolean("json_mode")) {
+    if (const auto models = http::probe(host, endpoint_, path("models"))) warn_of_unknown_model(models->body);
+  }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     http::check_endpoint(host, findings);
+    if (host.str("url").find("/chat/completions") != std::string::npos)
+      findings.error("url", "give the address without /chat/completions, which is added");
     const std::string mode = host.str("mode");
     if (mode == "score") findings.no_effect("reference", "mode: score has nothing to compare with");
     if (mode == "pairwise" && host.i64("queries") % 2 != 0)
@@ -105,6 +109,26 @@ class Judge {
     std::string mark;
   };
 
+  std::string path(const char* below) const {
+    return endpoint_.url.target + (endpoint_.url.target.ends_with('/') ? "" : "/") + below;
+  }
+
+  // `models`: what the server lists, {"data": [{"id": …}]}. Some take any name, and so another one is no error.
+  void warn_of_unknown_model(const std::string& models) const {
+    json::error_code error;
+    const json::value list = json::parse(models, error);
+    const json::value* data = list.is_object() ? list.get_object().if_contains("data") : nullptr;
+    if (error || data == nullptr || !data->is_array() || data->get_array().empty()) return;
+    std::string names;
+    for (const json::value& one : data->get_array()) {
+      const json::value* id = one.is_object() ? one.get_object().if_contains("id") : nullptr;
+      if (id == nullptr || !id->is_string()) return;
+      if (id->get_string() == model_) return;
+      names += (names.empty() ? "" : ", ") + std::string(id->get_string());
+    }
+    host_.warn("the server does not list the judge \"" + model_ + "\"; it lists " + names.substr(0, 400));
+  }
+
   // False: the sample cannot be judged; `out` says why.
   bool take_reference(const Sample& sample, std::string& reference, RewardOutcome& out) const {
     if (mode_ == judge::Mode::kScore) return true;
@@ -134,8 +158,7 @@ class Judge {
                       {"seed", k}};
     if (json_mode_) body["response_format"] = json::object{{"type", "json_object"}};
     http::Request request;
-    request.target =
-        endpoint_.url.target + (endpoint_.url.target.ends_with('/') ? "" : "/") + "chat/completions";
+    request.target = path("chat/completions");
     request.headers = endpoint_.headers;
     request.headers.emplace_back("Content-Type", "application/json");
     request.body = json::serialize(body);
@@ -202,5 +225,5 @@ TENON_BATCH_REWARD_PLUGIN(
     tenon::boolean(
         "json_mode", "false",
         "Whether to ask the server for JSON (response_format); a judge then cannot think in prose."),
-    http::kHeaders, http::kTokenEnv, http::kTimeout, http::kConnectTimeout, http::kAttempts, http::kBackoff,
-    http::kConcurrency, http::kProxy, http::kCaFile, http::kVerify)
+    http::kHeaders, http::kTokenEnv, http::kProbe, http::kTimeout, http::kConnectTimeout, http::kAttempts,
+    http::kBackoff, http::kConcurrency, http::kProxy, http::kCaFile, http::kVerify)

@@ -26,6 +26,7 @@ using ::testing::HasSubstr;
 Verdict judge(const Server& server, Options options, std::string_view completion, std::string_view meta) {
   options["url"] = "\"" + server.url("/v1") + "\"";
   options["model"] = "\"judge\"";
+  options.try_emplace("probe", "false");
   options.try_emplace("backoff", "\"0s\"");
   options.try_emplace("attempts", "2");
   const tenon::testing::Instance<tenon_reward_vt> reward(
@@ -195,7 +196,7 @@ TEST(Judge, NoAnswerIsATimeOutAndAnErrorACrash) {
   Server unknown([](const Seen&) { return Answer{404, "no such model", {}}; });
   const Verdict crashed = judge(unknown, {{"queries", "1"}}, "x", "{}");
   EXPECT_EQ(crashed.status, TENON_R_CRASHED);
-  EXPECT_THAT(crashed.why, HasSubstr("status 404: no such model"));
+  EXPECT_THAT(crashed.why, HasSubstr("status 404 of /v1/chat/completions: no such model"));
 }
 
 TEST(Judge, WithoutAReferenceItIsRefused) {
@@ -205,12 +206,46 @@ TEST(Judge, WithoutAReferenceItIsRefused) {
   EXPECT_EQ(server.requests(), 0);
 }
 
+TEST(Judge, IsLookedForAtTheStart) {
+  auto warnings_of = [](const Server& server) {
+    tenon::testing::TestHost host(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                                  {{"url", "\"" + server.url("/v1") + "\""}, {"model", "\"judge\""}});
+    const tenon::testing::Created reward(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                                         host.raw());
+    std::string warnings;
+    for (const auto& [level, text] : host.logs)
+      if (level == TENON_LOG_WARN) warnings += text;
+    return warnings;
+  };
+  std::string asked;
+  auto lists = [&](const char* models) {
+    return [&asked, models](const Seen& seen) {
+      asked = seen.method + " " + seen.target;
+      return Answer{200, models, {}};
+    };
+  };
+  Server knows(lists(R"({"data": [{"id": "other"}, {"id": "judge"}]})"));
+  EXPECT_EQ(warnings_of(knows), "");
+  EXPECT_EQ(asked, "GET /v1/models");
+  Server knows_others(lists(R"({"data": [{"id": "other"}]})"));
+  EXPECT_THAT(warnings_of(knows_others), HasSubstr("does not list the judge \"judge\"; it lists other"));
+  for (const char* nonsense : {"", "[]", "{}", R"({"data": 3})", R"({"data": [3]})"}) {
+    Server vague(lists(nonsense));
+    EXPECT_EQ(warnings_of(vague), "") << nonsense;
+  }
+  Server closed([](const Seen&) { return Answer{403, "who are you", {}}; });
+  EXPECT_THROW(warnings_of(closed), tenon::Error);
+}
+
 TEST(Judge, RulesBetweenOptions) {
   const auto* component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
   const Options odd = {
       {"url", "\"http://a/v1\""}, {"model", "\"m\""}, {"mode", "\"pairwise\""}, {"queries", "3"}};
   EXPECT_THAT(tenon::testing::findings_of(component, odd),
               ::testing::ElementsAre(HasSubstr("queries: is odd")));
+  const Options whole = {{"url", "\"http://a/v1/chat/completions\""}, {"model", "\"m\""}};
+  EXPECT_THAT(tenon::testing::findings_of(component, whole),
+              ::testing::ElementsAre(HasSubstr("url: give the address without /chat/completions")));
 }
 
 TEST(Judge, WhatTheCompletionSaysStaysBetweenItsLines) {
