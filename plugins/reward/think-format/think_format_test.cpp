@@ -89,8 +89,8 @@ TEST(ThinkFormat, TagsInCodeAreText) {
 TEST(ThinkFormat, WhatCannotBeSeenIsNoContent) {
   EXPECT_EQ(reward({}, "<think>\u200B\u00A0</think><answer>2</answer>"), 0);
   EXPECT_EQ(reward({}, "<think>1</think><answer>\u2060 \uFEFF</answer>"), 0);
-  for (const char* blank :
-       {"\u2800", "\u3164", "\u115F", "\u2003\u202F", "\uFE0F", "\u2028", "\u180E", "\U000E0041"}) {
+  for (const char* blank : {"\x01", "\x1b \x7f", "\u2800", "\u3164", "\u115F", "\u2003\u202F", "\uFE0F",
+                            "\u2028", "\u180E", "\U000E0041"}) {
     EXPECT_EQ(reward({}, "<think>" + std::string(blank) + "</think><answer>2</answer>"), 0) << blank;
     EXPECT_EQ(reward({{"answer_tags", "false"}}, "<think>1</think>" + std::string(blank)), 0) << blank;
   }
