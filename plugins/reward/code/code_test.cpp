@@ -235,7 +235,6 @@ TEST(Code, ARowThatCanJudgeNothingDoesNotApplyWhateverTheCompletion) {
       R"({"test": "def check(f):\n    assert f(1) == 2", "prompt": "def f(x):\n"})",
       R"({"test": "def chek(f):\n    assert f(1) == 2", "prompt": "def f(x):\n", "entry_point": "f"})",
       R"({"test": "int main() { assert(f(1) == 2; }", "declaration": "#include <assert.h>\nint f(int x) {\n"})",
-      R"({"test": "int main() { f(nullptr); }", "declaration": "int f(int* x) {\n"})",
       R"({"test": "int main() {}", "declaration": "int x;\n"})",
       R"({"language": "cobol", "tests": [{"input": "", "output": ""}]})"};
   for (const char* completion : {"", "def f(x):\n    return 2\n"}) {
