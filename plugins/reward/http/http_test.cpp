@@ -147,7 +147,8 @@ TEST(HttpReward, AnElementThatSaysNothingCostsItsOwnSampleAndIsNotAskedForAgain)
       {R"({"reward": 1, "notes": {"a": "b"}})", "note \"a\" is no number: \"b\""},
       {R"({"reward": 1, "notes": 3})", "\"notes\" is no object"},
       {R"({"reward": 1, "reason": 3})", "a \"reason\" is no text"}};
-  for (const auto& [element, why] : elements) {
+  for (const auto& one : elements) {
+    const char *element = one.first, *why = one.second;
     std::atomic<int> asked{0};
     Server server([&](const Seen&) {
       ++asked;
