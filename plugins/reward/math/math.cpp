@@ -67,12 +67,11 @@ class Math {
   }
 
   double operator()(const tenon::Sample& sample) {
-    const auto text = sample.meta(gold_field_);
-    if (!text) tenon::refuse("the row has no gold answer: field \"" + gold_field_ + "\" is absent");
-    const auto gold = golds_.get(*text, policies_);
+    const std::string text = gold_text(sample);
+    const auto gold = golds_.get(text, policies_);
     if (const math::Result& parsed = gold->parsed(); parsed.verdict != math::Verdict::kEqual)
-      tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer \"" +
-                            text->substr(0, 80) + "\" cannot be read: " + parsed.reason);
+      tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer " + quoted(text) +
+                            " cannot be read: " + parsed.reason);
     const bool bare = bare_ || sample.meta("bare") == "true";
     const math::Result result = bare ? math::compare(*gold, sample.completion, policies_, explain_, work_)
                                      : math::judge(*gold, sample.completion, policies_, explain_, work_);
@@ -83,6 +82,31 @@ class Math {
   }
 
  private:
+  // A string's content or a number as it is written; anything else no completion could answer.
+  std::string gold_text(const tenon::Sample& sample) const {
+    const auto raw = tenon::json::raw_field(sample.meta_json, gold_field_);
+    const char first = raw ? raw->front() : '\0';
+    const char* fault = !raw                           ? "absent"
+                        : first == '{'                 ? "an object"
+                        : first == '['                 ? "a list"
+                        : first == 't' || first == 'f' ? "a boolean"
+                        : first == 'n'                 ? "null"
+                                                       : nullptr;
+    if (fault != nullptr)
+      tenon::refuse("the row has no gold answer: field \"" + gold_field_ + "\" is " + fault +
+                    (raw ? ", not a text or a number" : ""));
+    return *sample.meta(gold_field_);
+  }
+
+  // In quotes, "…" where it is cut: between two characters, after at most 80 bytes.
+  static std::string quoted(const std::string& text) {
+    constexpr size_t kMost = 80;
+    if (text.size() <= kMost) return "\"" + text + "\"";
+    size_t end = kMost;
+    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;
+    return "\"" + text.substr(0, end) + "…\"";
+  }
+
   // "<verdict>: <reason>", of right answers too.
   void tell(const tenon::Sample& sample, const math::Result& result) const {
     if (sample.out->reason == nullptr) return;

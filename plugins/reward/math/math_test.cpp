@@ -55,6 +55,29 @@ TEST(Math, AGoldThatCannotBeReadIsNotApplicable) {
   EXPECT_EQ(judge({{"gold", "\"final\""}}, "\\boxed{1}", R"({"final":"1"})").reward, 1);
 }
 
+TEST(Math, AGoldThatIsNeitherTextNorNumberIsRefused) {
+  const std::pair<const char*, const char*> cases[] = {
+      {R"({"answer":{"a":1}})", "an object"}, {R"({"answer":["1"]})", "a list"}, {R"({"answer":true})", "a boolean"},
+      {R"({"answer":false})", "a boolean"},   {R"({"answer":null})", "null"},    {"{}", "absent"}};
+  for (const auto& [meta, what] : cases)
+    for (const char* completion : {"", "\\boxed{1}"}) {
+      const Verdict v = judge({}, completion, meta);
+      EXPECT_EQ(v.status, TENON_R_REFUSED) << meta;
+      EXPECT_NE(v.why.find(std::string("field \"answer\" is ") + what), std::string::npos) << v.why;
+    }
+  EXPECT_EQ(reward({}, "\\boxed{1/2}", R"({"answer":0.5})"), 1);
+  EXPECT_EQ(reward({}, "\\boxed{-3}", R"({"answer":-3})"), 1);
+  EXPECT_EQ(reward({}, "\\boxed{true}", R"({"answer":"true"})"), 1);
+}
+
+TEST(Math, AGoldThatIsQuotedInPartEndsInDots) {
+  const std::string gold(100, '(');
+  const std::string why = judge({}, "\\boxed{1}", "{\"answer\":\"" + gold + "\"}").why;
+  EXPECT_NE(why.find("((…\" cannot be read"), std::string::npos) << why;
+  const std::string whole = judge({}, "\\boxed{1}", R"({"answer":"(("})").why;
+  EXPECT_NE(whole.find("\"((\" cannot be read"), std::string::npos) << whole;
+}
+
 TEST(Math, BareAnswers) {
   EXPECT_EQ(reward({{"bare", "true"}}, "\\frac{2}{4}"), 1);
   EXPECT_EQ(reward({}, "\\frac{2}{4}", R"({"answer":"1/2","bare":true})"), 1);
