@@ -92,6 +92,7 @@ class Comparer {
   std::optional<Decimal> decimal_of(Ref e) const;
   Peeled peel(Ref e);
   std::optional<Outcome> units(Peeled& g, Peeled& p);
+  bool are_unrelated(const Peeled& g, const Peeled& p) const;
   std::optional<Ref> without_unit_letters(Ref e, int power, std::string& name);
   bool is_number(Ref e) const;
   Outcome ratios(Ref g, Ref p);

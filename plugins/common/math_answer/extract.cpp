@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "math_answer/characters.h"
+#include "math_answer/units.h"
 #include "math_answer/vocabulary.h"
 
 namespace tenon::math_answer {
@@ -385,7 +386,9 @@ std::string_view without_aside(std::string_view s) {
   const char before = s[open - 2];
   const bool words =
       std::all_of(inside.begin(), inside.end(), [](char c) { return is_letter(c) || c == ' '; });
-  if (!words || inside.size() < 4 || !(is_digit(before) || before == '$' || before == '%')) return s;
+  if (!words || !may_be_unit(inside) || inside.size() < 4 ||
+      !(is_digit(before) || before == '$' || before == '%'))
+    return s;
   return meaning_of_word(inside) ? s : trim(s.substr(0, open));
 }
 

@@ -58,6 +58,62 @@ TEST(MathAnswer, RowsOfAMatrix) {
   }
 }
 
+// What stands beside a number is its unit, or the answer is not that number.
+TEST(MathAnswer, WordsThatAreNoUnitDoNotPass) {
+  for (const char* words :
+       {"(wrong)", "wrong", "(not)", "apples not", "= 13", "13", "?", "(maybe)", "incorrect", "probably",
+        "or 13", "apples or so", "; 13", "+ 1", "(or 13)", "I guess", "!"})
+    for (const char* value : {"12", "x^2", "\\frac{1}{2}"}) {
+      const std::string answer = std::string(value) + "\\text{ " + words + "}";
+      EXPECT_NE(bare(value, answer).verdict, Verdict::kEqual) << answer;
+      EXPECT_NE(bare(answer, value).verdict, Verdict::kEqual) << answer;
+    }
+  for (const char* answer :
+       {"12 (wrong)", "12 (incorrect)", "12 wrong", "12 probably", "12 (see that it is not)"})
+    EXPECT_NE(bare("12", answer).verdict, Verdict::kEqual) << answer;
+  for (const char* answer : {"12\\text{ (cm)}", "12 (twelve)", "12\\text{ cm}^2", "12\\text{ cm/s}",
+                             "12\\text{ right-angled triangles}", "12\\text{ sq. units}",
+                             "12\\text{ people's votes}", "12\\text{ m2}", "12 apples"})
+    EXPECT_EQ(bare("12", answer).verdict, Verdict::kEqual) << answer;
+}
+
+TEST(MathAnswer, UnitsThatAreNotKnownAndDifferAreUndecided) {
+  const std::pair<const char*, const char*> other[] = {
+      {"apples", "oranges"}, {"apples", "cm"}, {"apples", "apples per child"}, {"dogs", "cats"}};
+  for (const auto& [a, b] : other)
+    for (const auto& [x, y] : {std::pair(a, b), std::pair(b, a)}) {
+      const std::string gold = "12\\text{ " + std::string(x) + "}",
+                        answer = "12\\text{ " + std::string(y) + "}";
+      EXPECT_EQ(bare(gold, answer).verdict, Verdict::kUndecided) << gold << "   " << answer;
+      EXPECT_EQ(bare(gold, "13\\text{ " + std::string(y) + "}").verdict, Verdict::kDifferent) << gold;
+    }
+  EXPECT_NE(bare("5\\text{ cm}", "5th").verdict, Verdict::kEqual);
+  EXPECT_EQ(bare("5th place", "5th").verdict, Verdict::kEqual);
+  EXPECT_EQ(bare("5th", "5th place").verdict, Verdict::kEqual);
+  const std::pair<const char*, const char*> same[] = {{"apple", "apples"},
+                                                      {"boxes", "box"},
+                                                      {"berries", "Berry"},
+                                                      {"apples", "red apples"},
+                                                      {"cm", "cm long"},
+                                                      {"years", "years old"},
+                                                      {"square units", "cm^2"},
+                                                      {"apples", "total"},
+                                                      {"apples", "units"},
+                                                      {"ways.", "ways"},
+                                                      {"people", "person"},
+                                                      {"miles", "miles in total"},
+                                                      {"dollars", "dollars profit"},
+                                                      {"", "apples"},
+                                                      {"places", "places exactly"},
+                                                      {"the apples", "apples"}};
+  for (const auto& [a, b] : same) {
+    const std::string gold = "12\\text{ " + std::string(a) + "}",
+                      answer = "12\\text{ " + std::string(b) + "}";
+    EXPECT_EQ(bare(gold, answer).verdict, Verdict::kEqual) << gold << "   " << answer;
+    EXPECT_EQ(bare(answer, gold).verdict, Verdict::kEqual) << answer << "   " << gold;
+  }
+}
+
 // A unit alone is no value: nothing is left where its letters are taken away.
 TEST(MathAnswer, LettersOfAUnitAlone) {
   for (const char* unit : {"m", "\\text{ m}", "m/s", "m s^{-1}", "m^2", "mm"})

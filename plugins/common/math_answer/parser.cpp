@@ -518,6 +518,7 @@ std::string Parser::unit() {
       if (groups_ == 0 && !name.empty() && starts_condition(peek().text)) break;
       const bool ends = peek().text == "times" && peek(1).kind == T::kEnd;  // "3 times"
       if (is_number_relation_word(peek().text) && !ends) fail("words that are no unit: " + peek().text);
+      if (!may_be_unit(peek().text)) fail("words that are no unit: " + peek().text);
       if (++words > 6) fail("words that are no unit: " + name);
       if (!name.empty() && name.back() != '/') name += ' ';
       name += take().text;

@@ -172,6 +172,12 @@ Comparer::Peeled Comparer::peel(Ref e) {
       if (!angle) {
         peeled.has_unit = true;
         peeled.unit = name;
+        // 5th place
+        if (const Ref inner = e.child(0);
+            inner.kind() == Kind::kQuantity && inner.tree->name(inner.id) == kOrdinal) {
+          peeled.unit = std::string(kOrdinal) + " " + name;
+          e = inner;
+        }
       }
     } else if (e.kind() == Kind::kPercent && !peeled.percent) {
       peeled.percent = true;
@@ -255,6 +261,12 @@ std::optional<Outcome> Comparer::units(Peeled& g, Peeled& p) {
   return std::nullopt;
 }
 
+// Whether both have units, at least one of them is not known, and they may name different things: apples and oranges.
+bool Comparer::are_unrelated(const Peeled& g, const Peeled& p) const {
+  if (policies_.units == 1 || !g.has_unit || !p.has_unit || g.unit == p.unit) return false;
+  return !(parse_unit(g.unit) && parse_unit(p.unit)) && !is_same_thing(g.unit, p.unit);
+}
+
 // 1 : 2 : 3 and 2 : 4 : 6: the same up to a factor.
 Outcome Comparer::ratios(Ref g, Ref p) {
   auto terms = [](Ref e) {
@@ -279,6 +291,10 @@ Outcome Comparer::scalars(Ref gold, Ref given) {
     return {State::kDifferent, "different moduli"};
   Peeled g = peel(gold), p = peel(given);
   if (auto outcome = units(g, p)) return *outcome;
+  if (are_unrelated(g, p)) {
+    const Outcome outcome = values(g.value, p.value);
+    return outcome.equal() ? Outcome{State::kUndecided, "units that may not be the same"} : outcome;
+  }
   if (policies_.worked_out && is_written_number(g.value) && !is_written_number(p.value))
     return {State::kDifferent, "not worked out"};
   Outcome outcome{State::kDifferent, ""};

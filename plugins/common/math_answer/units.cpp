@@ -242,4 +242,79 @@ bool is_number_relation_word(std::string_view word) {
   return words.contains(word.substr(0, space));
 }
 
+bool is_judging_word(std::string_view word) {
+  static const std::unordered_set<std::string_view> words = {
+      "wrong", "incorrect", "false",    "not",      "no",       "never",     "nope",     "cannot",
+      "maybe", "perhaps",   "possibly", "probably", "guess",    "guessing",  "unsure",   "or",
+      "nor",   "neither",   "either",   "except",   "mistaken", "erroneous", "doubtful", "invalid",
+      "isn't", "isnt",      "aren't",   "can't",    "unlikely"};
+  return words.contains(lower_case(word));
+}
+
+bool may_be_unit(std::string_view words) {
+  while (!words.empty() && words.front() == ' ') words.remove_prefix(1);
+  while (!words.empty() && words.back() == ' ') words.remove_suffix(1);
+  if (words.size() > 1 && words.front() == '(' && words.back() == ')') {
+    words = words.substr(1, words.size() - 2);
+    return parse_unit(words).has_value() || is_unit_word(words);
+  }
+  std::string word;
+  for (size_t i = 0; i <= words.size(); ++i) {
+    const char c = i < words.size() ? words[i] : ' ';
+    const bool other = static_cast<unsigned char>(c) >= 0x80;
+    if (is_letter(c) || other || c == '\'' || c == '^' || (!word.empty() && (is_digit(c) || c == '-'))) {
+      word += c;
+    } else if (c == ' ' || c == '\n' || c == '\t' || c == '.' || c == '-' || c == '/') {
+      if (is_judging_word(word)) return false;
+      word.clear();
+    } else {
+      return false;
+    }
+  }
+  return true;
+}
+
+namespace {
+
+std::string singular(std::string word) {
+  for (const auto& [many, one] : {std::pair<std::string_view, std::string_view>("people", "person"),
+                                  {"children", "child"},
+                                  {"men", "man"},
+                                  {"women", "woman"},
+                                  {"feet", "foot"}})
+    if (word == many) return std::string(one);
+  auto ends = [&](std::string_view tail) { return word.size() > tail.size() + 1 && word.ends_with(tail); };
+  if (ends("ies")) return word.substr(0, word.size() - 3) + "y";
+  if (ends("xes") || ends("ches") || ends("shes") || ends("sses")) return word.substr(0, word.size() - 2);
+  if (ends("s") && !ends("ss")) word.pop_back();
+  return word;
+}
+
+// The words of a unit that name what is counted, sorted.
+std::vector<std::string> things_of(std::string_view name) {
+  static const std::unordered_set<std::string_view> empty = {
+      "total", "altogether", "overall", "in", "all", "exactly", "the", "of", "a", "an", "unit"};
+  std::vector<std::string> things;
+  for (const std::string& word : words_of(name)) {
+    std::string one = singular(lower_case(word));
+    if (!empty.contains(one)) things.push_back(std::move(one));
+  }
+  std::sort(things.begin(), things.end());
+  return things;
+}
+
+}  // namespace
+
+bool is_same_thing(std::string_view a, std::string_view b) {
+  std::vector<std::string> few = things_of(a), many = things_of(b);
+  if (few.size() > many.size()) std::swap(few, many);
+  // Of "square units" and "cm^2" the first says nothing of the measure.
+  auto is_power = [](const std::vector<std::string>& all) {
+    return all.size() == 1 && (all[0] == "square" || all[0] == "sq" || all[0] == "cubic");
+  };
+  if (few.empty() || is_power(few) || is_power(many)) return true;
+  auto rates = [](const std::vector<std::string>& all) { return std::count(all.begin(), all.end(), "per"); };
+  return rates(few) == rates(many) && std::includes(many.begin(), many.end(), few.begin(), few.end());
+}
+
 }  // namespace tenon::math_answer

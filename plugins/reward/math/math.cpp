@@ -70,8 +70,8 @@ class Math {
     const std::string text = gold_text(sample);
     const auto gold = golds_.get(text, policies_);
     if (const math::Result& parsed = gold->parsed(); parsed.verdict != math::Verdict::kEqual)
-      tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer " + quoted(text) +
-                            " cannot be read: " + parsed.reason);
+      tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer " +
+                            quoted(text) + " cannot be read: " + parsed.reason);
     const bool bare = bare_ || sample.meta("bare") == "true";
     const math::Result result = bare ? math::compare(*gold, sample.completion, policies_, explain_, work_)
                                      : math::judge(*gold, sample.completion, policies_, explain_, work_);

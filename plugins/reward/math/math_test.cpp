@@ -57,8 +57,9 @@ TEST(Math, AGoldThatCannotBeReadIsNotApplicable) {
 
 TEST(Math, AGoldThatIsNeitherTextNorNumberIsRefused) {
   const std::pair<const char*, const char*> cases[] = {
-      {R"({"answer":{"a":1}})", "an object"}, {R"({"answer":["1"]})", "a list"}, {R"({"answer":true})", "a boolean"},
-      {R"({"answer":false})", "a boolean"},   {R"({"answer":null})", "null"},    {"{}", "absent"}};
+      {R"({"answer":{"a":1}})", "an object"}, {R"({"answer":["1"]})", "a list"},
+      {R"({"answer":true})", "a boolean"},    {R"({"answer":false})", "a boolean"},
+      {R"({"answer":null})", "null"},         {"{}", "absent"}};
   for (const auto& [meta, what] : cases)
     for (const char* completion : {"", "\\boxed{1}"}) {
       const Verdict v = judge({}, completion, meta);
