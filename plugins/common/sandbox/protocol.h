@@ -31,7 +31,7 @@ constexpr uint32_t kMaxFds = 32;
 constexpr uint32_t kOwnPid = 0x7e4e0b0c;
 
 struct BoxLimits {
-  uint64_t cpu_seconds = 0;  // RLIMIT_CPU; 0: none
+  uint64_t cpu_seconds = 0;  // RLIMIT_CPU: SIGXCPU, and SIGKILL a second later; 0: none
   uint64_t address_space = 0;
   uint64_t data = 0;
   uint64_t stack = 0;
@@ -42,12 +42,14 @@ struct BoxLimits {
 
 // What the box reports of a job that ended.
 struct JobReport {
-  int32_t status = 0;  // as waitpid gives it
-  int32_t error = 0;   // errno of a step before the program ran; 0: it ran
-  uint32_t step = 0;   // which: BoxStep
-  uint32_t _pad = 0;
+  int32_t status = 0;          // as waitpid gives it
+  int32_t error = 0;           // errno of a step before the program ran; 0: it ran
+  uint32_t step = 0;           // which: BoxStep
+  uint32_t is_unmeasured = 0;  // 1: of a build that was killed; what it used is not known
   uint64_t cpu_us = 0;
   uint64_t peak_kib = 0;
+  uint64_t preempted =
+      0;  // how often it lost its processor though it could have gone on (getrusage(2), ru_nivcsw)
 };
 
 enum class BoxStep : uint32_t {

@@ -38,8 +38,8 @@ struct BoxSetup {
 
 // What happened to a program that was started.
 struct Outcome {
-  bool reported = false;      // its end is known; otherwise the box itself failed
-  JobReport report;           // of a build that was killed: without its processor time and memory
+  bool reported = false;  // its end is known; otherwise the box itself failed
+  JobReport report;
   bool timed_out = false;     // killed at the wall-clock limit
   bool stopped = false;       // killed because another one had ended
   bool output_limit = false;  // killed for what it wrote

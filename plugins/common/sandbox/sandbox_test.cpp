@@ -46,8 +46,9 @@ TEST_P(EveryLayer, LimitsAreKept) {
   EXPECT_TRUE(run(*box_, {"/bin/sleep", "60"}, "", Policy::kRun, 0.1).outcome.timed_out);
   EXPECT_TRUE(run(*box_, {"/usr/bin/yes"}, "", Policy::kRun, 5, 1 << 16).outcome.output_limit);
   const Ran busy = run(*box_, {"/bin/sh", "-c", "while :; do :; done"}, "", Policy::kRun, 20);
-  EXPECT_EQ(busy.signal(), SIGKILL);
+  EXPECT_EQ(busy.signal(), SIGXCPU) << "said by the kernel, and by nobody else";
   EXPECT_GE(busy.outcome.report.cpu_us, 500'000u);
+  EXPECT_EQ(busy.outcome.report.is_unmeasured, 0u);
   EXPECT_FALSE(busy.outcome.timed_out);
 }
 
@@ -57,12 +58,22 @@ TEST_P(EveryLayer, AKilledBuildTakesItsProcessesAlong) {
   EXPECT_TRUE(r.outcome.timed_out);
   EXPECT_TRUE(r.outcome.reported) << "its end is known: the box did not fail";
   EXPECT_EQ(r.outcome.report.error, 0);
+  EXPECT_EQ(r.outcome.report.is_unmeasured, 1u);
   const Ran left = run(*box_, {"/bin/sh", "-c", "(sleep 61 &) ; echo done"}, "", Policy::kBuild);
   EXPECT_EQ(left.out, "done\n");
   EXPECT_FALSE(left.outcome.timed_out) << "a process that stays does not hold the build up";
 }
 
 INSTANTIATE_TEST_SUITE_P(All, EveryLayer, every_layer(), short_name);
+
+TEST(Sandbox, WhoIgnoresTheProcessorTimeLimitIsKilled) {
+  BoxSetup setup;
+  setup.minimum = Layer::kSeccomp;
+  const auto box = Sandbox::start(setup);
+  const Ran deaf = run(*box, {"/bin/sh", "-c", "trap '' XCPU; while :; do :; done"}, "", Policy::kRun, 60);
+  EXPECT_EQ(deaf.signal(), SIGKILL);
+  EXPECT_FALSE(deaf.outcome.timed_out);
+}
 
 TEST(Sandbox, SaysWhyThereIsNone) {
   BoxSetup setup;

@@ -110,9 +110,9 @@ std::string first_error(const std::string& text) {
   return text.substr(at, std::min<size_t>(text.find('\n', at) - at, 160));
 }
 
-// Whether a process was killed; a shell says it of its child by its own exit status.
-bool is_kill(int status) {
-  return WIFSIGNALED(status) ? WTERMSIG(status) == SIGKILL : WEXITSTATUS(status) == 128 + SIGKILL;
+// Whether a signal ended a process; a shell says it of its child by its own exit status.
+bool ended_by(int status, int signal) {
+  return WIFSIGNALED(status) ? WTERMSIG(status) == signal : WEXITSTATUS(status) == 128 + signal;
 }
 
 }  // namespace
@@ -172,7 +172,7 @@ Compiled::Built Compiled::compile(Header header, const std::string& source, cons
 
 Compiled::Built Compiled::build(sandbox::BoxJob& job, const std::string& source, const Limits& limits) {
   Built built = build_once(job, source, limits);
-  if (!built.starved && !built.late_on_a_busy_machine) return built;
+  if (!limits.may_try_again || (!built.starved && !built.late_on_a_busy_machine)) return built;
   const Limits patient = limits.patient();
   job.limits.cpu_seconds = build_job(patient).limits.cpu_seconds;
   return build_once(job, source, patient);
@@ -205,7 +205,7 @@ Compiled::Built Compiled::built_of(const Outcome& o, const std::string& errors, 
   Built built{Verdict::kCompileError, first_error(errors), ""};
   // No limit of the box's kills so: the machine was out of memory. GCC's driver says it in words.
   built.starved =
-      !o.stopped && (is_kill(o.report.status) || errors.find("Killed signal") != std::string::npos);
+      !o.stopped && (ended_by(o.report.status, SIGKILL) || errors.find("Killed signal") != std::string::npos);
   if (built.starved && built.detail.empty()) built.detail = "killed by the kernel";
   return built;
 }
@@ -257,14 +257,18 @@ Result Compiled::test(const std::string& program, const CppTests& tests, const S
   if (solution.verdict != Verdict::kOk) return failed(solution, 1);
   const Fd tester_file = sandbox::sealed_file(tester.program),
            solution_file = sandbox::sealed_file(solution.program);
-  Pair run = run_pair(tester_file.get(), solution_file.get(), limits);
-  if (deserves_another_try(run.solution, limits) || was_killed_by_others(run.tests, limits))
-    run = run_pair(tester_file.get(), solution_file.get(), limits.patient());
+  Limits used = limits;
+  Pair run = run_pair(tester_file.get(), solution_file.get(), used);
+  if (deserves_another_try(run.solution, used) ||
+      (used.may_try_again && was_killed_by_others(run.tests, used))) {
+    used = limits.patient();
+    run = run_pair(tester_file.get(), solution_file.get(), used);
+  }
   Result result;
   result.total = 1;
   result.count(run.solution, limits);
   result.starved |= was_killed_by_others(run.tests, limits);
-  const auto [verdict, text] = classify(run.solution, run.solution_errors, limits);
+  const auto [verdict, text] = classify(run.solution, run.solution_errors, used);
   const sandbox::Outcome& judged = run.tests;
   const int status = judged.report.status;
   const bool gone = !judged.reported || judged.timed_out || judged.output_limit ||
@@ -355,7 +359,8 @@ Result Compiled::run_command(const Command& command, const std::string& program,
     job.inputs = {command.build.empty() ? command.file : command.keep};
     Printed printed = run_once(job, input, kept.get(), limits);
     int& status = printed.outcome.report.status;
-    if (is_kill(status)) status = SIGKILL;
+    for (int signal : {SIGKILL, SIGXCPU, SIGSYS})
+      if (ended_by(status, signal)) status = signal;
     return printed;
   });
 }

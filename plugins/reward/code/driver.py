@@ -503,17 +503,17 @@ def load_filter(program):
         raise OSError(ctypes.get_errno(), "the system-call filter")
 
 
-def limit(what, value):
+def limit(what, value, grace=0):
     if value:
         hard = resource.getrlimit(what)[1]
-        value = value if hard == resource.RLIM_INFINITY else min(hard, value)
-        resource.setrlimit(what, (value, value))
+        most = (lambda x: x) if hard == resource.RLIM_INFINITY else (lambda x: min(hard, x))
+        resource.setrlimit(what, (most(value), most(value + grace)))
 
 
 # The judge's JobReport of a child that never came to its program: the box's failure, not the program's.
 def report_failure(status, error):
     try:
-        os.write(status, struct.pack("<iiIIQQ", 0, getattr(error, "errno", None) or errno.EIO, STEP_BEFORE, 0, 0, 0))
+        os.write(status, struct.pack("<iiIIQQQ", 0, getattr(error, "errno", None) or errno.EIO, STEP_BEFORE, 0, 0, 0, 0))
     except OSError:
         pass
 
@@ -547,7 +547,7 @@ def confine(request, fds, program, server):
         sys.argv = ["solution.py"]
         if request["alone"]:
             be_alone()
-        limit(resource.RLIMIT_CPU, request["cpu"])
+        limit(resource.RLIMIT_CPU, request["cpu"], grace=1)  # SIGXCPU, and SIGKILL a second later
         limit(resource.RLIMIT_AS, request["memory"])
         limit(resource.RLIMIT_STACK, request["stack"])
         limit(resource.RLIMIT_NPROC, request["processes"])
@@ -628,7 +628,7 @@ def main():
                     poller.unregister(status)
                 micros = int((used.ru_utime + used.ru_stime) * 1e6)
                 try:
-                    os.write(status, struct.pack("<iiIIQQ", ended, 0, 0, 0, micros, used.ru_maxrss))
+                    os.write(status, struct.pack("<iiIIQQQ", ended, 0, 0, 0, micros, used.ru_maxrss, used.ru_nivcsw))
                 except OSError:
                     pass
                 os.close(status)

@@ -60,7 +60,8 @@ std::shared_ptr<Judge::Engine> Judge::current(const std::shared_ptr<Engine>& bro
 }
 
 template <class Work>
-Result Judge::in_box(Work&& work) {
+Result Judge::in_box(const Settings& settings, Work&& work) {
+  Settings with = settings;
   std::shared_ptr<Engine> engine;
   bool must_be_alone = false;
   for (bool is_first = true;; is_first = false) {
@@ -73,7 +74,7 @@ Result Judge::in_box(Work&& work) {
       else
         shared.lock();
       engine = current(engine);
-      result = work(*engine);
+      result = work(*engine, with);
     } catch (const std::exception& e) {
       result = {};
       result.fail(Verdict::kSandboxError, e.what());
@@ -81,13 +82,14 @@ Result Judge::in_box(Work&& work) {
     if (engine != nullptr) result.layer = engine->box->layer();
     must_be_alone = result.starved || lacked_threads(result);
     if ((result.verdict != Verdict::kSandboxError && !must_be_alone) || !is_first) return result;
+    with.limits.may_try_again = false;
     std::this_thread::sleep_for(kPause);
   }
 }
 
 Result Judge::judge(const Task& task, const std::string& program, const std::string& language,
-                    const Settings& settings) {
-  return in_box([&](Engine& engine) {
+                    const Settings& given) {
+  return in_box(given, [&](Engine& engine, const Settings& settings) {
     if (task.form == Task::Form::kPythonTests) return engine.python.test(program, task.python, settings);
     if ((task.form == Task::Form::kCppTests || language == "cpp") && setup_.compiler.empty())
       return without_compiler();
@@ -101,8 +103,8 @@ Result Judge::judge(const Task& task, const std::string& program, const std::str
   });
 }
 
-Result Judge::check(const Task& task, const Settings& settings) {
-  return in_box([&](Engine& engine) {
+Result Judge::check(const Task& task, const Settings& given) {
+  return in_box(given, [&](Engine& engine, const Settings& settings) {
     if (task.form == Task::Form::kPythonTests) return engine.python.check(task.python, settings.limits);
     if ((task.form == Task::Form::kCppTests || task.language == "cpp") && setup_.compiler.empty())
       return without_compiler();

@@ -30,7 +30,8 @@ class Judge {
 
   // What becomes of the program. Where the box failed, and not the program (no descriptors, no processes, no memory to be had; a box that was killed), it is
   // tried once more, in a new box if the old one is gone; kSandboxError after that. Where programs have a number of threads together, one that got none is
-  // tried once more alone; so is one that the kernel ended for what others took. kUnjudged: the row's tests are to blame.
+  // tried once more alone; so is one that the kernel ended for what others took. In such a second round nothing else is tried again. kUnjudged: the row's tests
+  // are to blame.
   Result judge(const Task& task, const std::string& program, const std::string& language,
                const Settings& settings);
   // As far as it can be told without a program: kUnjudged where the row's tests can judge none, else kOk.
@@ -42,7 +43,7 @@ class Judge {
  private:
   struct Engine;
   template <class Work>
-  Result in_box(Work&& work);
+  Result in_box(const Settings& settings, Work&& work);
   std::shared_ptr<Engine> current(const std::shared_ptr<Engine>& broken);
 
   const JudgeSetup setup_;

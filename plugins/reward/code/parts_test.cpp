@@ -8,6 +8,7 @@
 #include "completion.h"
 #include "cpp_function.h"
 #include "output.h"
+#include "stdio_tests.h"
 #include "value.h"
 #include "verdict.h"
 
@@ -172,6 +173,46 @@ TEST(Verdicts, OfEnds) {
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kTime);
   o.output_limit = true;
   EXPECT_EQ(classify(o, "x", limits).first, Verdict::kOutputLimit);
+  o = {};
+  o.reported = true;
+  o.report.status = SIGXCPU;
+  o.report.cpu_us = 100'000;
+  EXPECT_EQ(classify(o, "", limits).first, Verdict::kTime) << "whatever the reported time";
+  EXPECT_FALSE(deserves_another_try(o, limits)) << "it was the limit, and nobody's shortage";
+}
+
+// Killed at the wall-clock limit.
+Printed late(uint64_t cpu_us, uint64_t preempted, double wall_seconds) {
+  Printed p;
+  p.outcome.reported = p.outcome.timed_out = true;
+  p.outcome.wall_seconds = wall_seconds;
+  p.outcome.report.status = SIGKILL;
+  p.outcome.report.cpu_us = cpu_us;
+  p.outcome.report.preempted = preempted;
+  return p;
+}
+
+TEST(Verdicts, WhoSleptIsNotTriedAgain) {
+  const Limits limits;
+  EXPECT_FALSE(deserves_another_try(late(20'000, 8, 12).outcome, limits)) << "asleep";
+  EXPECT_FALSE(deserves_another_try(late(2'000'000, 20, 12).outcome, limits)) << "asleep after computing";
+  EXPECT_TRUE(deserves_another_try(late(2'000'000, 500, 12).outcome, limits)) << "it waited for a processor";
+  EXPECT_FALSE(deserves_another_try(late(5'000'000, 500, 12).outcome, limits)) << "it has had its time";
+  EXPECT_FALSE(deserves_another_try(late(2'000'000, 500, 36).outcome, limits.patient()));
+}
+
+TEST(Verdicts, ASampleHasOneFurtherTry) {
+  Settings settings;
+  settings.all_tests = true;
+  const std::vector<std::string> tests(10, "1");
+  std::vector<double> walls;
+  const Result r = judge_printed(tests, tests, settings, [&](const std::string&, const Limits& limits) {
+    walls.push_back(limits.wall_seconds);
+    return late(2'000'000, 2000, limits.wall_seconds);
+  });
+  EXPECT_EQ(walls, (std::vector<double>{12, 36, 12, 12})) << "the third time-out is the last";
+  EXPECT_EQ(r.verdict, Verdict::kTime);
+  EXPECT_NE(r.detail.find("36 s, in a second try"), std::string::npos) << r.detail;
 }
 
 }  // namespace

@@ -271,20 +271,19 @@ Result Python::test_calls(const std::string& program, const PythonTests& tests, 
   const std::string request = encode(Value::list({bytes, Value::of(tests.setup), Value::list(texts)}));
   std::vector<Value> frames;
   std::pair<Verdict, std::string> end;
-  for (int attempt = 0; attempt < 2; ++attempt) {
-    Child child("", settings.limits);
+  for (Limits limits = settings.limits;; limits = limits.patient()) {
+    Child child("", limits);
     auto [answer, theirs] = sandbox::make_pipe();
     child.add(sandbox::sealed_file(program));
     child.add(std::move(theirs));
     child.add(sandbox::sealed_file(request));
-    child.started(fork("calls", child.numbers(), settings.limits));
-    Stream answers = stream(std::move(answer), 4 * settings.limits.output, 4 * settings.limits.output);
+    child.started(fork("calls", child.numbers(), limits));
+    Stream answers = stream(std::move(answer), 4 * limits.output, 4 * limits.output);
     const Outcome o =
-        sandbox::attend({&child.status}, {&child.out, &child.err, &answers},
-                        (attempt == 0 ? settings.limits : settings.limits.patient()).wall_seconds)[0];
-    end = classify(o, child.err.data, settings.limits);
-    if (attempt == 0 && deserves_another_try(o, settings.limits)) continue;
-    result.count(o, settings.limits);
+        sandbox::attend({&child.status}, {&child.out, &child.err, &answers}, limits.wall_seconds)[0];
+    end = classify(o, child.err.data, limits);
+    if (deserves_another_try(o, limits)) continue;
+    result.count(o, limits);
     frames = decode_frames(answers.data);
     break;
   }
@@ -357,17 +356,20 @@ Result Python::test_apart(const std::string& program, const PythonTests& tests, 
                                                   {"entry", Value::of(tests.entry)},
                                                   {"tests", Value::list(texts)},
                                                   {"all", Value::of(settings.all_tests)}}));
-  const Limits& limits = settings.limits;
+  Limits limits = settings.limits;
   Apart run = run_apart(program, request, limits);
-  if (deserves_another_try(run.candidate, limits) || was_killed_by_others(run.tester, limits))
-    run = run_apart(program, request, limits.patient());
+  if (deserves_another_try(run.candidate, limits) ||
+      (limits.may_try_again && was_killed_by_others(run.tester, limits))) {
+    limits = limits.patient();
+    run = run_apart(program, request, limits);
+  }
   result.count(run.candidate, limits);
   result.starved |= was_killed_by_others(run.tester, limits);
   if (run.tester.reported && run.tester.report.error != 0) {
-    result.fail(Verdict::kSandboxError, classify(run.tester, "", settings.limits).second);
+    result.fail(Verdict::kSandboxError, classify(run.tester, "", limits).second);
     return result;
   }
-  auto end = classify(run.candidate, run.errors, settings.limits);
+  auto end = classify(run.candidate, run.errors, limits);
   if (end.first == Verdict::kOk) end = {Verdict::kRuntimeError, "it ended before it answered"};
   for (size_t t = 0; t < tests.tests.size(); ++t) {
     const std::string what = t < run.frames.size() ? text_at(run.frames[t], 0) : "gone";

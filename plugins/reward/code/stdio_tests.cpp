@@ -8,14 +8,20 @@ namespace tenon::code {
 
 Result judge_printed(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
                      const Settings& settings, const RunOnce& run) {
-  const Limits& limits = settings.limits;
+  Limits limits = settings.limits;
+  uint64_t late = 0;
   Result result;
   result.total = inputs.size();
   for (size_t k = 0; k < inputs.size(); ++k) {
-    Printed printed = run(inputs[k], limits);
-    if (deserves_another_try(printed.outcome, limits)) printed = run(inputs[k], limits.patient());
-    result.count(printed.outcome, limits);
-    auto [verdict, why] = classify(printed.outcome, printed.errors, limits);
+    Limits used = limits;
+    Printed printed = run(inputs[k], used);
+    if (deserves_another_try(printed.outcome, used)) {
+      used = limits.patient();
+      limits.may_try_again = false;
+      printed = run(inputs[k], used);
+    }
+    result.count(printed.outcome, used);
+    auto [verdict, why] = classify(printed.outcome, printed.errors, used);
     if (verdict == Verdict::kOk &&
         !same_output(printed.out, outputs[k], settings.compare, settings.tolerance))
       verdict = Verdict::kWrong;
@@ -27,6 +33,7 @@ Result judge_printed(const std::vector<std::string>& inputs, const std::vector<s
                              (why.empty() ? "" : ": " + why));
     // A program that is none for one input is none for the others.
     if (verdict == Verdict::kSandboxError || verdict == Verdict::kCompileError || !settings.all_tests) break;
+    if (verdict == Verdict::kTime && ++late == kMostTimeOuts) break;
   }
   return result;
 }

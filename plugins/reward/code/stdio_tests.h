@@ -19,7 +19,8 @@ struct Printed {
 // Runs the program with that input until it ends, at most as long as the limits' wall-clock time.
 using RunOnce = std::function<Printed(const std::string& input, const Limits& limits)>;
 
-// One run an input, a second one where the first deserves it; stops at the first failure unless settings.all_tests.
+// One run an input; of one input, a second run where the first deserves it. Stops at the first failure, with settings.all_tests at the kMostTimeOuts'th
+// time-out.
 Result judge_printed(const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
                      const Settings& settings, const RunOnce& run);
 

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 
 #include <cstdlib>
+#include <sstream>
 #include <thread>
 
 #include "utf8/utf8.h"
@@ -34,17 +35,34 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+namespace {
+
+// Each second: ten computing neighbours a processor make some 40 of them, a sleeper's start one or two in all.
+constexpr double kLeastPreempted = 3;
+
+std::string seconds(double s) {
+  std::ostringstream text;
+  text << s << " s";
+  return text.str();
+}
+
+}  // namespace
+
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_view errors,
                                          const Limits& limits) {
   if (!o.reported) return {Verdict::kSandboxError, "the box lost the process"};
   if (o.output_limit)
     return {Verdict::kOutputLimit, "more than " + std::to_string(limits.output >> 10) + " KiB of output"};
-  if (o.timed_out) return {Verdict::kTime, "wall-clock limit"};
+  if (o.timed_out)
+    return {Verdict::kTime, "wall-clock limit of " + seconds(limits.wall_seconds) +
+                                (limits.is_second_try ? ", in a second try" : "")};
   if (o.report.error != 0)
     return {Verdict::kSandboxError,
             "step " + std::to_string(o.report.step) + " before the program: " + strerror(o.report.error)};
   const double cpu = static_cast<double>(o.report.cpu_us) * 1e-6;
-  if (cpu > limits.cpu_seconds) return {Verdict::kTime, "processor time limit"};
+  const std::pair<Verdict, std::string> used_up{Verdict::kTime,
+                                                "processor time limit of " + seconds(limits.cpu_seconds)};
+  if (cpu > limits.cpu_seconds) return used_up;
   const int status = o.report.status;
   if (status == 0) return {Verdict::kOk, ""};
   const std::string last = last_line(errors);
@@ -56,10 +74,10 @@ std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_
     const int signal = WTERMSIG(status);
     if (signal == SIGSYS) return {Verdict::kRuntimeError, "a forbidden system call"};
     // RLIMIT_CPU counts by ticks, which on a busy machine run ahead of the time that is reported.
+    if (signal == SIGXCPU) return used_up;
     const bool is_full =
         static_cast<double>(o.report.peak_kib) * 1024 > 0.8 * static_cast<double>(limits.memory);
-    if (signal == SIGKILL && !is_full && cpu > 0.5 * limits.cpu_seconds)
-      return {Verdict::kTime, "processor time limit"};
+    if (signal == SIGKILL && !is_full && cpu > 0.5 * limits.cpu_seconds) return used_up;
     if (signal == SIGKILL && o.stopped && !is_full) return {Verdict::kOk, ""};  // no end of its own
     if (signal == SIGKILL) return {Verdict::kMemory, "killed by the kernel"};
     if (static_cast<double>(o.report.peak_kib) * 1024 > 0.9 * static_cast<double>(limits.memory))
@@ -86,10 +104,15 @@ bool was_killed_by_others(const sandbox::Outcome& o, const Limits& limits) {
 }
 
 bool deserves_another_try(const sandbox::Outcome& o, const Limits& limits) {
+  if (!limits.may_try_again) return false;
   const double cpu = static_cast<double>(o.report.cpu_us) * 1e-6;
   if (was_killed_by_others(o, limits)) return true;
   if (!o.timed_out || cpu >= limits.cpu_seconds) return false;
-  return cpu > 0.1 * limits.wall_seconds || machine_is_busy();
+  return o.report.is_unmeasured != 0 ? machine_is_busy() : waited_for_a_processor(o);
+}
+
+bool waited_for_a_processor(const sandbox::Outcome& o) {
+  return static_cast<double>(o.report.preempted) > kLeastPreempted * o.wall_seconds;
 }
 
 bool machine_is_busy() {

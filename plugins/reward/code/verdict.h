@@ -26,17 +26,23 @@ enum class Verdict {
 const char* name_of(Verdict verdict);  // "ok", "wrong", "runtime_error", …
 
 constexpr double kPatience = 3;
+constexpr uint64_t kMostTimeOuts = 3;  // of a sample whose tests are all run: the rest count as failed
 
 struct Limits {
-  double cpu_seconds = 5;     // of one process
-  double wall_seconds = 12;   // a second try has kPatience times as long
+  double cpu_seconds = 5;  // of one process
+  double wall_seconds = 12;
   double build_seconds = 30;  // wall clock of a compilation
   uint64_t memory = uint64_t{1} << 30;
   uint64_t build_memory = uint64_t{3} << 30;
   uint64_t stack = uint64_t{64} << 20;
   uint64_t output = uint64_t{16} << 20;
+  bool may_try_again = true;  // what was late or killed by the machine's fault; once a sample
+  bool is_second_try = false;
+  // Of the second try.
   Limits patient() const {
     Limits more = *this;
+    more.may_try_again = false;
+    more.is_second_try = true;
     more.wall_seconds *= kPatience;
     more.build_seconds *= kPatience;
     return more;
@@ -72,11 +78,14 @@ struct Result {
 // What the end of a process says, kOk where it ended with status 0. errors: the end of what it wrote to standard error.
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& outcome, std::string_view errors,
                                          const Limits& limits);
-// Whether its end may be the machine's fault: a wall-clock time-out of a process that had processor time left, and was computing or the machine is busy; a kill
-// of one that had taken little of its memory and time (the kernel's, short of memory for all; a neighbour's).
+// Whether its end may be the machine's fault: a wall-clock time-out of a process that had processor time left and waited for a processor (of one that slept
+// it is not); a kill of one that had taken little of its memory and time (the kernel's, short of memory for all; a neighbour's). False where the limits say
+// that there is no further try.
 bool deserves_another_try(const sandbox::Outcome& outcome, const Limits& limits);
 // The latter of the two: the kernel's, short of memory for all, or for a neighbour in the same control group.
 bool was_killed_by_others(const sandbox::Outcome& outcome, const Limits& limits);
+// Whether a process that ended late lost its processor again and again: what computes on a busy machine does, what sleeps does not.
+bool waited_for_a_processor(const sandbox::Outcome& outcome);
 // Whether more threads want to run than there are processors for.
 bool machine_is_busy();
 

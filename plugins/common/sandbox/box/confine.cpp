@@ -13,6 +13,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "box.h"
 
 namespace tenon::sandbox {
@@ -33,11 +35,10 @@ constexpr uint64_t kNetAll = 3, kScopeAll = 3;
 constexpr uint64_t kForFiles = kExecute | kWriteFile | kReadFile | kTruncate | kIoctlDevice;
 constexpr int kPathBeneath = 1;
 
-int set_limit(__rlimit_resource_t what, uint64_t value) {
+int set_limit(__rlimit_resource_t what, uint64_t value, uint64_t grace = 0) {
   rlimit now{};
   if (getrlimit(what, &now) != 0) return errno;
-  const rlim_t v = now.rlim_max < value ? now.rlim_max : value;
-  const rlimit next{v, v};
+  const rlimit next{std::min<rlim_t>(now.rlim_max, value), std::min<rlim_t>(now.rlim_max, value + grace)};
   return setrlimit(what, &next) == 0 ? 0 : errno;
 }
 
@@ -72,7 +73,7 @@ int set_limits(const BoxLimits& limits) {
              {RLIMIT_MSGQUEUE, 0, true}};
   for (const auto& one : all)
     if (one.always || one.value != 0)
-      if (int error = set_limit(one.what, one.value)) return error;
+      if (int error = set_limit(one.what, one.value, one.what == RLIMIT_CPU ? 1 : 0)) return error;
   return 0;
 }
 

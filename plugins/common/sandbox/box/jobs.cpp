@@ -58,6 +58,7 @@ JobReport report_of(int status, const rusage& used) {
   r.cpu_us = static_cast<uint64_t>(used.ru_utime.tv_sec + used.ru_stime.tv_sec) * 1000000 +
              static_cast<uint64_t>(used.ru_utime.tv_usec + used.ru_stime.tv_usec);
   r.peak_kib = static_cast<uint64_t>(used.ru_maxrss);
+  r.preempted = static_cast<uint64_t>(used.ru_nivcsw);
   return r;
 }
 
@@ -254,7 +255,11 @@ class Server {
       for (size_t k = 0; k < jobs_.size(); ++k) {
         if (jobs_[k].pid != pid) continue;
         // A build reports itself, unless it was killed; what its processes used is then not known.
-        if (!jobs_[k].is_build || jobs_[k].killed) report(jobs_[k].status, report_of(status, used));
+        if (!jobs_[k].is_build || jobs_[k].killed) {
+          JobReport r = report_of(status, used);
+          r.is_unmeasured = jobs_[k].is_build ? 1 : 0;
+          report(jobs_[k].status, r);
+        }
         if (jobs_[k].is_build) kill(-pid, SIGKILL);
         close(jobs_[k].status);
         if (!jobs_[k].folder.empty()) remove_folder(jobs_[k].folder);
