@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "math_answer/characters.h"
+#include "math_answer/math_answer.hpp"
 #include "math_answer/units.h"
 #include "math_answer/vocabulary.h"
 
@@ -68,6 +69,7 @@ std::string_view region_of(std::string_view s, const Policies& policies) {
 struct Box {
   size_t begin, end;  // of the whole command
   std::string_view content;
+  bool is_closed = true;
 };
 
 std::vector<Box> boxes_in(std::string_view s) {
@@ -87,12 +89,12 @@ std::vector<Box> boxes_in(std::string_view s) {
       // One that never ends goes to the end of its line.
       const std::string_view content =
           s.substr(at + 1, close == npos ? s.substr(at + 1).find('\n') : end - at - 1);
-      all.push_back({i, std::min(end + 1, s.size()), trim(content)});
+      all.push_back({i, std::min(end + 1, s.size()), trim(content), close != npos});
       i = all.back().end;
     } else {
       size_t end = at;
       while (end < s.size() && !is_space(s[end]) && s[end] != '$' && s[end] != '}') ++end;
-      all.push_back({i, end, s.substr(at, end - at)});
+      all.push_back({i, end, s.substr(at, end - at), true});
       i = std::max(end, i + 1);
     }
   }
@@ -378,6 +380,31 @@ std::string_view without_label(std::string_view line) {
 }
 
 }  // namespace
+
+std::optional<std::string> find_gold(std::string_view field, GoldPlace place) {
+  constexpr std::string_view kHash = "####";
+  if (place == GoldPlace::kAuto || place == GoldPlace::kAfterHash) {
+    const size_t last = field.rfind(kHash);
+    const bool only = last != npos && field.find(kHash) == last;
+    if (only || (last != npos && place == GoldPlace::kAfterHash)) {
+      const std::string_view rest = field.substr(last + kHash.size());
+      const std::string_view gold = trim(rest.substr(0, rest.find('\n')));
+      if (!gold.empty()) return std::string(gold);
+    }
+    if (place == GoldPlace::kAfterHash) return std::nullopt;
+  }
+  if (place == GoldPlace::kAuto || place == GoldPlace::kBoxed) {
+    std::vector<Box> boxes = boxes_in(field);
+    std::erase_if(boxes, [](const Box& box) { return !box.is_closed; });
+    if (boxes.size() == 1 || (!boxes.empty() && place == GoldPlace::kBoxed))
+      return std::string(boxes.back().content);
+    if (place == GoldPlace::kBoxed) return std::nullopt;
+  }
+  if (place != GoldPlace::kLastNumber) return std::string(field);
+  const auto number = last_number(field);
+  if (!number) return std::nullopt;
+  return std::string(field.substr(number->first, number->second - number->first));
+}
 
 std::string_view without_aside(std::string_view s) {
   const size_t open = s.rfind('(');

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,6 +55,17 @@ class Gold {
   struct Inside;
   std::unique_ptr<Inside> inside_;
 };
+
+// Where the gold answer is in the field of a row.
+enum class GoldPlace {
+  kAuto,       // as kAfterHash where the field has one ####, else as kBoxed where it has one closed box, else as kWhole
+  kWhole,
+  kAfterHash,  // behind the last ####, to the end of its line: GSM8K's solutions
+  kBoxed,      // in the last box that is closed: MATH's solutions
+  kLastNumber,
+};
+// The gold answer's text; nothing: what the place asks for is not in the field.
+std::optional<std::string> find_gold(std::string_view field, GoldPlace place);
 
 // `answer` is an answer alone. Never throws but for lack of memory. Policies must be those of the gold.
 Result compare(const Gold& gold, std::string_view answer, const Policies& policies, bool explain = false,

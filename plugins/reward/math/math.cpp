@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <list>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <unordered_map>
 
@@ -12,49 +13,67 @@ namespace {
 
 namespace math = tenon::math_answer;
 
-// Golds read once, the least recently used forgotten first. Any thread may ask.
-class GoldCache {
- public:
-  explicit GoldCache(size_t capacity) : capacity_(capacity) {}
+// What a row says, read once.
+struct RowFacts {
+  std::string text;                // the gold answer's
+  std::optional<math::Gold> gold;  // none: it is not where gold_extract looks for it
+};
 
-  std::shared_ptr<const math::Gold> get(const std::string& text, const math::Policies& policies) {
+// The least recently used is forgotten first. Any thread may ask.
+class RowCache {
+ public:
+  explicit RowCache(size_t capacity) : capacity_(capacity) {}
+
+  // What `read` made of `key`, which it is called for where that is not kept.
+  template <class Read>
+  std::shared_ptr<const RowFacts> get(const std::string& key, Read read) {
     {
       const std::lock_guard lock(mutex_);
-      if (auto found = golds_.find(text); found != golds_.end()) {
+      if (auto found = rows_.find(key); found != rows_.end()) {
         order_.splice(order_.begin(), order_, found->second);
         return found->second->second;
       }
     }
-    auto gold = std::make_shared<const math::Gold>(text, policies);
+    auto row = std::make_shared<const RowFacts>(read());
     const std::lock_guard lock(mutex_);
-    if (golds_.contains(text)) return gold;
-    order_.emplace_front(text, gold);
-    golds_.emplace(text, order_.begin());
-    if (golds_.size() > capacity_) {
-      golds_.erase(order_.back().first);
+    if (rows_.contains(key)) return row;
+    order_.emplace_front(key, row);
+    rows_.emplace(key, order_.begin());
+    if (rows_.size() > capacity_) {
+      rows_.erase(order_.back().first);
       order_.pop_back();
     }
-    return gold;
+    return row;
   }
 
  private:
-  using Entry = std::pair<std::string, std::shared_ptr<const math::Gold>>;
+  using Entry = std::pair<std::string, std::shared_ptr<const RowFacts>>;
   size_t capacity_;
   std::mutex mutex_;
   std::list<Entry> order_;
-  std::unordered_map<std::string, std::list<Entry>::iterator> golds_;
+  std::unordered_map<std::string, std::list<Entry>::iterator> rows_;
 };
+
+// The names of math::GoldPlace, in its order.
+constexpr const char* kGoldPlaces[] = {"auto", "whole", "after-hash", "boxed", "last-number", nullptr};
+
+math::GoldPlace gold_place(const std::string& name) {
+  int k = 0;
+  while (name != kGoldPlaces[k]) ++k;
+  return static_cast<math::GoldPlace>(k);
+}
 
 class Math {
  public:
   explicit Math(tenon::Host host)
       : gold_field_(host.str("gold")),
+        gold_extract_(host.str("gold_extract")),
         bare_(host.boolean("bare")),
         explain_(host.boolean("explain")),
         work_(static_cast<uint64_t>(host.i64("work"))),
         right_(host.f64("right")),
         wrong_(host.f64("wrong")),
-        golds_(static_cast<size_t>(host.i64("cache"))) {
+        rows_(static_cast<size_t>(host.i64("cache"))) {
 #define MATH_BOOL(field, fallback, doc) policies_.field = host.boolean(#field);
 #define MATH_INT(field, fallback, min, max, doc) policies_.field = host.i64(#field);
 #define MATH_NUMBER(field, fallback, doc) policies_.field = host.f64(#field);
@@ -67,14 +86,18 @@ class Math {
   }
 
   double operator()(const tenon::Sample& sample) {
-    const std::string text = gold_text(sample);
-    const auto gold = golds_.get(text, policies_);
-    if (const math::Result& parsed = gold->parsed(); parsed.verdict != math::Verdict::kEqual)
+    const std::string field = gold_text(sample);
+    const auto row = rows_.get(field, [&] { return read(field); });
+    if (!row->gold)
+      tenon::refuse("no gold answer (" + gold_extract_ + ") in field \"" + gold_field_ +
+                    "\": " + quoted(field));
+    const math::Gold& gold = *row->gold;
+    if (const math::Result& parsed = gold.parsed(); parsed.verdict != math::Verdict::kEqual)
       tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer " +
-                            quoted(text) + " cannot be read: " + parsed.reason);
+                            quoted(row->text) + " cannot be read: " + parsed.reason);
     const bool bare = bare_ || sample.meta("bare") == "true";
-    const math::Result result = bare ? math::compare(*gold, sample.completion, policies_, explain_, work_)
-                                     : math::judge(*gold, sample.completion, policies_, explain_, work_);
+    const math::Result result = bare ? math::compare(gold, sample.completion, policies_, explain_, work_)
+                                     : math::judge(gold, sample.completion, policies_, explain_, work_);
     sample.note("found", result.answer.empty() ? 0 : 1);
     sample.note("undecided", result.verdict == math::Verdict::kUndecided ? 1 : 0);
     tell(sample, result);
@@ -82,6 +105,13 @@ class Math {
   }
 
  private:
+  RowFacts read(const std::string& field) const {
+    auto text = math::find_gold(field, gold_place(gold_extract_));
+    if (!text) return {};
+    std::optional<math::Gold> gold(std::in_place, *text, policies_);
+    return {std::move(*text), std::move(gold)};
+  }
+
   // A string's content or a number as it is written; anything else no completion could answer.
   std::string gold_text(const tenon::Sample& sample) const {
     const auto raw = tenon::json::raw_field(sample.meta_json, gold_field_);
@@ -119,12 +149,12 @@ class Math {
     sample.reason(text);
   }
 
-  std::string gold_field_;
+  std::string gold_field_, gold_extract_;
   bool bare_, explain_;
   uint64_t work_;
   double right_, wrong_;
   math::Policies policies_;
-  GoldCache golds_;
+  RowCache rows_;
 };
 
 // The policies as options; the names of a choice, NULL-terminated.
@@ -173,6 +203,12 @@ struct Quoted {
 namespace {
 constexpr tenon::OptionTable kOptions{
     tenon::text("gold", "\"answer\"", "Field of the row's meta that holds the gold answer."),
+    tenon::choice("gold_extract", kGoldPlaces, "\"auto\"",
+                  "Where the gold answer is in that field: auto: behind its only #### (GSM8K's solutions), "
+                  "or else in its "
+                  "only \\boxed{} (MATH's), or else the whole field; the whole; behind the last ####, to the "
+                  "end of its "
+                  "line; in the last \\boxed{}; the last number."),
     tenon::boolean("bare", "false",
                    "The completion is an answer alone, nothing is searched; a row says so for itself with "
                    "\"bare\": true."),

@@ -79,6 +79,41 @@ TEST(Math, AGoldThatIsQuotedInPartEndsInDots) {
   EXPECT_NE(whole.find("\"((\" cannot be read"), std::string::npos) << whole;
 }
 
+TEST(Math, SolutionsHoldTheGoldAsTheyArePublished) {
+  const char* gsm8k = R"({"answer":"She makes 9 * 2 = $<<9*2=18>>18 every day.\n#### 18"})";
+  const char* solution =
+      R"({"answer":"We have $x = 3$, so $x^2 = 9$ and the answer is $\\boxed{\\frac{9}{2}}$. Indeed."})";
+  EXPECT_EQ(reward({}, "\\boxed{18}", gsm8k), 1);
+  EXPECT_EQ(reward({}, "\\boxed{9}", gsm8k), 0);
+  EXPECT_EQ(reward({}, "\\boxed{4.5}", solution), 1);
+  EXPECT_EQ(reward({}, "\\boxed{9}", solution), 0);
+  EXPECT_EQ(reward({}, "\\boxed{5}", R"({"answer":"x = \\boxed{5}"})"), 1);
+  EXPECT_EQ(reward({}, "\\boxed{5}", R"({"answer":"$x=2$, so it is $\\boxed{5}$"})"), 1);
+  // Two boxes do not say which of them it is, unless the last one is asked for.
+  const char* two = R"({"answer":"First $\\boxed{1}$ and thus $\\boxed{2}$ follows."})";
+  EXPECT_EQ(judge({}, "\\boxed{2}", two).status, TENON_R_NOT_APPLICABLE);
+  EXPECT_EQ(reward({{"gold_extract", "\"boxed\""}}, "\\boxed{2}", two), 1);
+}
+
+TEST(Math, GoldExtractSaysWhereTheGoldIs) {
+  const char* both = R"({"answer":"so \\boxed{1}, 2 apples\n#### 3 \nmore 4"})";
+  const std::pair<const char*, const char*> places[] = {
+      {"auto", "3"}, {"after-hash", "3"}, {"boxed", "1"}, {"last-number", "4"}};
+  for (const auto& [place, gold] : places)
+    for (const char* answer : {"1", "2", "3", "4"})
+      EXPECT_EQ(reward({{"gold_extract", "\"" + std::string(place) + "\""}},
+                       "\\boxed{" + std::string(answer) + "}", both),
+                std::string(answer) == gold ? 1 : 0)
+          << place;
+  EXPECT_EQ(judge({{"gold_extract", "\"whole\""}}, "\\boxed{3}", both).status, TENON_R_NOT_APPLICABLE);
+  for (const char* place : {"after-hash", "boxed", "last-number"}) {
+    const Verdict v = judge({{"gold_extract", "\"" + std::string(place) + "\""}}, "\\boxed{3}",
+                            R"({"answer":"\\boxed{x ####"})");
+    EXPECT_EQ(v.status, TENON_R_REFUSED) << place;
+    EXPECT_NE(v.why.find("(" + std::string(place) + ")"), std::string::npos) << v.why;
+  }
+}
+
 TEST(Math, BareAnswers) {
   EXPECT_EQ(reward({{"bare", "true"}}, "\\frac{2}{4}"), 1);
   EXPECT_EQ(reward({}, "\\frac{2}{4}", R"({"answer":"1/2","bare":true})"), 1);
