@@ -47,11 +47,11 @@ constexpr tenon::OptionTable kRunOptions{
         between("0", "1024")),
     tenon::text("runs", "\"runs\"",
                 "Folder that holds run folders; a relative one starts where tenon is started."),
-    tenon::number(
-        "max_reward_failures", "0.05",
-        "Share of samples without a usable reward, over the last 200 (of a longer step, all of it) and at the "
-        "end of a stage over what there was, above which the run stops.",
-        between("0", "1")),
+    tenon::number("max_reward_failures", "0.05",
+                  "Share of samples without a usable reward, over the last 200 (of a longer step, all of it) "
+                  "and at the "
+                  "end of a stage over what there was, above which the run stops.",
+                  between("0", "1")),
     tenon::option(TENON_T_DURATION, "reward_timeout", "\"60s\"",
                   "Limit of one call of one reward. A reward that asks the host stops there, and its samples "
                   "are timed out; of one that does not stop, the run warns and waits, or with isolation: "
@@ -108,6 +108,20 @@ class PlanBuilder {
         resolver_(loader, diagnostics, folder_) {
     plan_.config_path = fs::absolute(file).lexically_normal();
     resolver_.set_resolved(is_resolved);
+  }
+
+  PlanAndComponent build_with(const Value& root, const std::string& kind, const std::string& name) {
+    may_have_unused_ = true;
+    PlanAndComponent out{build(root), nullptr, {}};
+    for (const auto& [other, t] : resolver_.templates()) out.names.push_back(other);
+    const auto found = resolver_.templates().find(name);
+    if (found == resolver_.templates().end()) return out;
+    const Template& t = found->second;
+    // One of another kind is somebody else's.
+    if (!loader_.exists(kind, t.use) && !loader_.kinds_of(t.use).empty()) return out;
+    out.component =
+        resolver_.make_spec({kind, t.use, t.use_mark, name, "components." + name, t.mark, t.options});
+    return out;
   }
 
   Plan build(const Value& root) {
@@ -413,7 +427,7 @@ class PlanBuilder {
       if (loader_.kinds_of(t.use).empty()) {
         error(t.use_mark, "components." + name,
               "there is no plugin \"" + t.use + "\"." + did_you_mean(t.use, all_ids()));
-      } else if (!had_errors) {
+      } else if (!had_errors && !may_have_unused_) {
         error(t.mark, "components." + name,
               "nothing refers to this component; use it in the pipeline, or take it out");
       }
@@ -470,6 +484,7 @@ class PlanBuilder {
   boost::json::object run_options_;
   CheckedOptions top_options_;
   std::vector<std::string> names_;  // of the stages so far
+  bool may_have_unused_ = false;    // components
 };
 
 }  // namespace
@@ -479,6 +494,18 @@ Plan make_plan(const fs::path& file, const std::vector<std::string>& set, Loader
   try {
     Value root = load_config(file, set, diagnostics);
     return PlanBuilder(file, loader, diagnostics, is_resolved).build(root);
+  } catch (const UserError& e) {
+    diagnostics.add(e);
+    return {};
+  }
+}
+
+PlanAndComponent make_plan_and_component(const fs::path& file, const std::vector<std::string>& set,
+                                         Loader& loader, Diagnostics& diagnostics, const std::string& kind,
+                                         const std::string& name) {
+  try {
+    const Value root = load_config(file, set, diagnostics);
+    return PlanBuilder(file, loader, diagnostics, false).build_with(root, kind, name);
   } catch (const UserError& e) {
     diagnostics.add(e);
     return {};

@@ -35,6 +35,7 @@ struct Command {
   const char* summary;
   std::function<void(po::options_description_easy_init&&)> add_options;
   std::function<int(const po::variables_map&)> run;
+  const char* epilogue = "";  // of its help
 };
 
 bool flag(const po::variables_map& map, const char* name) {
@@ -123,6 +124,12 @@ int explain(const po::variables_map& map) {
   return explain_command(arguments);
 }
 
+uint64_t batch(int64_t n) {
+  if (n < 1 || n > 1 << 20)
+    throw UserError("--batch " + std::to_string(n) + ": allowed is between 1 and 1048576");
+  return static_cast<uint64_t>(n);
+}
+
 int score(const po::variables_map& map) {
   ScoreArguments arguments;
   if (!map.count("reward")) throw UserError("--reward NAME is missing: the reward to score with");
@@ -131,13 +138,13 @@ int score(const po::variables_map& map) {
   arguments.set = strings(map, "set");
   arguments.file = operand(map);
   if (map.count("label")) arguments.label = map["label"].as<std::string>();
-  if (const std::optional<uint64_t> batch = number(map, "batch"))
-    arguments.batch = std::max<uint64_t>(1, *batch);
+  if (map.count("stage")) arguments.stage = map["stage"].as<std::string>();
+  if (map.count("batch")) arguments.batch = batch(map["batch"].as<int64_t>());
   if (map.count("timeout")) {
     const std::string text = map["timeout"].as<std::string>();
     const std::optional<double> seconds = parse_duration(text);
-    if (!seconds || !(*seconds > 0))
-      throw UserError("--timeout " + text + ": takes a duration, for example 30s");
+    if (!seconds || !(*seconds >= 0))
+      throw UserError("--timeout " + text + ": takes a duration, for example 30s; 0 is none");
     arguments.timeout = std::chrono::nanoseconds(static_cast<int64_t>(*seconds * 1e9));
   }
   arguments.threads = threads(map);
@@ -211,17 +218,29 @@ const std::vector<Command>& commands() {
              "a reward plugin or, with --config, a reward of that configuration")(
              "set", po::value<Strings>()->composing()->value_name("PATH=VALUE"),
              "an option of the reward or, with --config, a value of the configuration; may be repeated")(
-             "config", po::value<std::string>()->value_name("FILE"), "take the reward as configured there")(
+             "config", po::value<std::string>()->value_name("FILE"),
+             "take the reward as configured there: with scope and sources of its entry in a stage's list, "
+             "and "
+             "without its weight and only_if")(
+             "stage", po::value<std::string>()->value_name("NAME"),
+             "the stage whose entry it is, where several have one of that name")(
              "label", po::value<std::string>()->value_name("FIELD"),
-             "a field of the rows that says what is right: the summary has how often the reward agrees")(
-             "explain", "the whole path to the verdict, of rewards with the option `explain`")(
+             "a field of the rows that says what is right: the summary, which it asks for, has how often a "
+             "reward "
+             "above 0.5 agrees")("explain",
+                                 "the whole path to the verdict, of rewards with the option `explain`")(
              "summary", "a table at the end, on standard error")(
              "batch", po::value<int64_t>()->value_name("N"),
-             "rows of one call (1); micros is then their mean")(
-             "timeout", po::value<std::string>()->value_name("DURATION"), "of one call (none)")(
+             "rows of one call (1); micros is then their mean. More are faster where a reward asks a server")(
+             "timeout", po::value<std::string>()->value_name("DURATION"), "of one call; 0 is none (0)")(
              "threads", po::value<int>()->value_name("N"), "threads that the reward may use");
        },
-       score},
+       score,
+       "Exit status: 0; 1 where no row got a reward; 2 for a mistake in the options or in a row, whose line "
+       "is "
+       "named; 70\nwhere a plugin ended the program; 128 and its signal where it crashed; 130 after Ctrl-C. "
+       "What "
+       "was judged is written."},
       {"doctor", "", false, "what this machine has, and which plugins fail on it", no_options, doctor},
   };
   return commands;
@@ -247,6 +266,7 @@ std::string usage(const Command& command) {
 
 void print_help(const Command& command) {
   std::cout << usage(command) << "\n\n" << command.summary << "\n\n" << visible_options(command);
+  if (*command.epilogue != '\0') std::cout << '\n' << command.epilogue << '\n';
 }
 
 void print_help() {

@@ -2,13 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/commands_run.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <functional>
 #include <iostream>
@@ -24,6 +22,7 @@
 #include "host/run_error.h"
 #include "host/run_folder.h"
 #include "host/signals.h"
+#include "host/stdout_keeper.h"
 
 namespace tenon::host {
 
@@ -42,27 +41,6 @@ const char* status_name(StageReport::Status status) {
       return "ran";
   }
 }
-
-// While it lives, what would go to the standard output (a sink's lines, a plugin's) goes to the standard error.
-class StdoutKeeper {
- public:
-  explicit StdoutKeeper(bool wanted) : saved_(wanted ? ::fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3) : -1) {
-    if (saved_ >= 0) ::dup2(STDERR_FILENO, STDOUT_FILENO);
-  }
-  ~StdoutKeeper() { give_back(); }
-  StdoutKeeper(const StdoutKeeper&) = delete;
-  void give_back() {
-    if (saved_ < 0) return;
-    std::cout.flush();
-    std::fflush(stdout);
-    ::dup2(saved_, STDOUT_FILENO);
-    ::close(saved_);
-    saved_ = -1;
-  }
-
- private:
-  int saved_;
-};
 
 // What a stage left for use outside the run, in the folder of tenon_stage_io.folder.
 std::vector<fs::path> files_of(const RunFolder& folder, const StageReport& stage) {

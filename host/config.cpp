@@ -405,7 +405,7 @@ Value parse_yaml(const std::string& file, std::string_view text) {
   }
 }
 
-void apply_set(Value& root, const std::string& assignment, int number) {
+void apply_set(Value& root, const std::string& assignment, int number, size_t free_from) {
   const Mark path_mark{"--set", number, 1};
   size_t equals = assignment.find('=');
   if (equals == std::string::npos || equals == 0)
@@ -433,7 +433,7 @@ void apply_set(Value& root, const std::string& assignment, int number) {
       if (next != nullptr && last) entry_of(*here, part).key_mark = path_mark;
       // What is below a component or a stage is held against its option table later; everything above must be
       // there.
-      bool may_be_new = last || i >= 2 || (i == 0 && part == "run");
+      bool may_be_new = last || i >= free_from || (i == 0 && part == "run");
       if (next == nullptr && may_be_new) next = &add_key(*here, part, path_mark);
     } else {
       throw UserError(path_mark,

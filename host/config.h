@@ -55,8 +55,9 @@ Value parse_yaml(const std::string& file, std::string_view text);
 Value load_config(const std::filesystem::path& file, const std::vector<std::string>& set,
                   Diagnostics& diagnostics);
 
-// One override; `number` is its line in the marks (1 for the first --set).
-void apply_set(Value& root, const std::string& assignment, int number);
+// One override; `number` is its line in the marks (1 for the first --set). free_from: the part of a path, from 0, from which on the parts between need not be
+// there already.
+void apply_set(Value& root, const std::string& assignment, int number, size_t free_from = 2);
 
 // "a list", "a map", "\"text\"", "nothing": the value in an error message.
 std::string describe(const Value& value);

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -11,6 +12,8 @@
 #include <vector>
 
 #include "host/instance.h"
+#include "host/reward_rules.h"
+#include "host/watchdog.h"
 
 namespace tenon::host {
 
@@ -31,15 +34,25 @@ struct RewardAnswer {
 
 class LoneReward {
  public:
-  // timeout: of one call; 0: none. `reward` outlives this.
-  LoneReward(const Instance& reward, std::chrono::nanoseconds timeout);
+  // timeout: of one call; 0: none. `reward` outlives this. rules: `sources` and `scope` of them hold; it does not apply to rows that they leave out.
+  LoneReward(const Instance& reward, std::chrono::nanoseconds timeout, RewardRules rules = {});
+
+  // Has `dog`, which outlives this, warn of a call that runs past the timeout, whose name is `option`. name: of a row, by its id.
+  void set_watchdog(Watchdog& dog, std::string option, std::function<std::string(uint64_t id)> name);
 
   // One answer a row. Tokens are shown if every row has them. Throws tenon::Error, the reward's own, but for those that concern its samples alone (is_error_of_samples).
   std::vector<RewardAnswer> score(std::span<const RewardRow> rows) const;
 
  private:
-  tenon_ref ref_;
+  // Of rows that no rule leaves out.
+  void ask(const tenon_reward_in& in, std::vector<RewardAnswer>& out) const;
+
+  const Instance& reward_;
   std::chrono::nanoseconds timeout_;
+  RewardRules rules_;
+  Watchdog* dog_ = nullptr;
+  std::string option_;
+  std::function<std::string(uint64_t)> name_;
 };
 
 }  // namespace tenon::host

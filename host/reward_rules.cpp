@@ -3,6 +3,7 @@
 #include "host/reward_rules.h"
 
 #include <algorithm>
+#include <set>
 
 #include "host/diagnostics.h"
 #include "host/option_values.h"
@@ -84,6 +85,15 @@ std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& slot
     needs("only_above", "only_if", rules.only_if.has_value());
   }
   return out;
+}
+
+std::vector<std::string> distinct_names(std::vector<std::string> names) {
+  std::set<std::string> taken;
+  for (std::string& own : names) {
+    const std::string name = own;
+    for (int k = 2; !taken.insert(own).second; ++k) own = name + "#" + std::to_string(k);
+  }
+  return names;
 }
 
 std::string_view part_of(std::string_view prompt, std::string_view completion, RewardScope scope) {

@@ -35,6 +35,9 @@ struct RewardRules {
 // `only_above`, `source_field` stand without what they belong to.
 std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& slot);
 
+// What the rewards of a list are called where it has a name twice: the second is "name#2".
+std::vector<std::string> distinct_names(std::vector<std::string> names);
+
 // A completion's thinking and its answer, as DeepSeek-R1's template has them. The answer is what follows the last </think>, an <answer> or </answer> tag around it
 // left out; the thinking is what stands before that, from behind the first <think> or, where the prompt ends in <think>, from the beginning. Thinking that does not end
 // leaves no answer; a completion without either tag, after a prompt that opens none, is all answer.

@@ -6,47 +6,19 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <mutex>
 #include <optional>
 #include <set>
 
 #include "host/json_text.h"
 #include "host/last_words.h"
 #include "host/monotonic.h"
+#include "host/reward_watch.h"
 #include "host/run_error.h"
 #include "tenon/error.hpp"
 
 namespace tenon::host {
 
 namespace {
-
-// The samples that a reward is at, as it says so itself. [any thread]
-class Begun {
- public:
-  explicit Begun(const tenon_reward_in& in) : in_(in) {}
-
-  void mark(uint64_t i, bool begins) {
-    std::lock_guard lock(mutex_);
-    if (begins)
-      since_[i] = monotonic_ns();
-    else
-      since_.erase(i);
-  }
-  // " sample 4711: 31s" of the one that began first, or nothing.
-  std::string oldest() const {
-    std::lock_guard lock(mutex_);
-    const auto first = std::min_element(since_.begin(), since_.end(),
-                                        [](const auto& a, const auto& b) { return a.second < b.second; });
-    if (first == since_.end() || first->first >= in_.n) return "";
-    return " sample " + std::to_string(in_.sample_id[first->first]) + ": " +
-           duration_text(std::chrono::nanoseconds(monotonic_ns() - first->second));
-  }
-
- private:
-  const tenon_reward_in& in_;
-  mutable std::mutex mutex_;
-  std::map<uint64_t, int64_t> since_;
-};
 
 // What a reward says during one call.
 struct Said {
@@ -136,11 +108,10 @@ std::string record_of(const tenon_reward_in& in, uint64_t i, const std::string& 
 
 Scoring::Scoring(std::vector<Term> terms, double max_failures)
     : terms_(std::move(terms)), steps_(terms_.size()), max_failures_(max_failures) {
-  std::set<std::string> names;
-  for (Term& t : terms_) {
-    const std::string name = t.name;
-    for (int k = 2; !names.insert(t.name).second; ++k) t.name = name + "#" + std::to_string(k);
-  }
+  std::vector<std::string> names;
+  for (const Term& t : terms_) names.push_back(t.name);
+  names = distinct_names(std::move(names));
+  for (size_t i = 0; i < names.size(); ++i) terms_[i].name = std::move(names[i]);
 }
 
 Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const tenon_reward_in& in) {
@@ -168,7 +139,7 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
   const Term& t = terms_[term];
   Outcome out{std::vector<double>(in.n, 0.0), std::vector<double>(token_count(in), kNone),
               std::vector<int32_t>(in.n, TENON_R_UNSET), std::vector<std::string>(in.n)};
-  Begun begun(in);
+  Begun begun;
   Said said{&out.why, &steps_[term].notes, &begun, in};
   tenon_reward_out raw{sizeof raw,
                        0,
@@ -183,7 +154,12 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
   const int64_t begin = monotonic_ns();
   std::string error;
   const int32_t rc = call_in_time(
-      t, call, in, raw, [&begun] { return begun.oldest(); }, error);
+      t, call, in, raw,
+      [&] {
+        return begun.oldest(
+            [&](uint64_t i) { return "sample " + std::to_string(i < in.n ? in.sample_id[i] : i); });
+      },
+      error);
   steps_[term].seconds += static_cast<double>(monotonic_ns() - begin) * 1e-9;
 
   for (const std::string& fault : said.faults)

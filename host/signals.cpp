@@ -15,7 +15,7 @@ namespace tenon::host {
 
 namespace {
 
-std::atomic<bool> stop_requested{false};
+std::atomic<bool> stop_requested{false}, is_run{true};
 constexpr int kSignals[] = {SIGINT, SIGTERM, SIGHUP};
 struct sigaction old_actions[std::size(kSignals)];
 
@@ -26,17 +26,18 @@ void say(const char* text) {
 
 void on_signal(int) {
   if (stop_requested.exchange(true)) {
-    say("\nended at once; ");
-    say_what_is_kept();
+    say(is_run ? "\nended at once; " : "\nended at once\n");
+    if (is_run) say_what_is_kept();
     ::_exit(130);
   }
-  say("\nstopping after this step; once more ends at once\n");
+  say(is_run ? "\nstopping after this step; once more ends at once\n"
+             : "\nstopping after this call; once more ends at once\n");
 }
 
 }  // namespace
 
-StopSignals::StopSignals() {
-  stop_requested = false;
+StopSignals::StopSignals(Of of) {
+  stop_requested = false, is_run = of == Of::kRun;
   struct sigaction action {};
   action.sa_handler = on_signal;
   action.sa_flags = SA_RESTART;

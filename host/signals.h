@@ -8,7 +8,9 @@ namespace tenon::host {
 // code 130 and says which checkpoint there is. One at a time.
 class StopSignals {
  public:
-  StopSignals();
+  // What ends a call of `tenon score` has no checkpoint.
+  enum class Of { kRun, kScore };
+  explicit StopSignals(Of of = Of::kRun);
   ~StopSignals();
   StopSignals(const StopSignals&) = delete;
   StopSignals& operator=(const StopSignals&) = delete;

@@ -13,6 +13,7 @@
 #include "host/last_words.h"
 #include "host/option_values.h"
 #include "host/results_table.h"
+#include "host/reward_watch.h"
 #include "host/rows_dataset.h"
 #include "host/run_error.h"
 #include "host/signals.h"
@@ -38,16 +39,6 @@ void check_name(const std::string& name, bool folders) {
 
 double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::steady_clock::time_point b) {
   return std::chrono::duration<double>(b - a).count();
-}
-
-// What would help where this reward hangs. Not for one that has a limit of its own, as those have that do their work in other processes.
-std::string advice_for(const Spec& reward) {
-  const auto is_of_a_stage = [](const Slot& slot) { return !slot.stage.empty(); };
-  const bool keeps_state = TENON_FN(reward.component->life, tenon_life, save),
-             has_limit = find_option(reward.component->options, "timeout") != nullptr,
-             has_stages = std::any_of(reward.slots.begin(), reward.slots.end(), is_of_a_stage);
-  if (reward.isolated || keeps_state || has_limit || has_stages) return "";
-  return "With `isolation: process` it would have a process of its own, which could be ended.";
 }
 
 }  // namespace
@@ -472,7 +463,7 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
       const tenon_ref ref = reward->ref();
       terms.push_back({reward->spec().name, weight != nullptr ? weight->to_number<double>() : 1.0, ref.self,
                        static_cast<const tenon_reward_vt*>(ref.vt), rules.at(i), reward->spec().isolated,
-                       advice_for(reward->spec())});
+                       hang_advice(reward->spec())});
     }
     if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
     found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;

@@ -10,7 +10,6 @@ namespace tenon::host {
 namespace {
 
 constexpr int kPatienceFactor = 5;
-constexpr char kWayOut[] = "Ctrl-C twice ends the run, and `tenon resume` goes on from its last checkpoint";
 
 }  // namespace
 
@@ -24,10 +23,11 @@ std::string duration_text(std::chrono::nanoseconds duration) {
   return part(s / 3600, "h") + part(s % 3600 / 60, "m");
 }
 
-Watchdog::Watchdog(Say say, std::string place, Clock::duration patience)
+Watchdog::Watchdog(Say say, std::string place, Clock::duration patience, std::string way_out)
     : say_(std::move(say)),
       place_(std::move(place)),
       patience_(patience),
+      way_out_(std::move(way_out)),
       next_quiet_(patience),
       thread_([this] { watch(); }) {}
 
@@ -94,7 +94,7 @@ std::list<std::string> Watchdog::due(Clock::time_point now, Clock::time_point& n
       lines.push_back(place_ + ": " + call->what_ + at + (at.empty() ? " has" : "; it has") +
                       " not returned for " + duration_text(age) + " (" + call->doing_ + "); " +
                       call->option_ + " is " + duration_text(call->limit_) + ". tenon waits. " +
-                      call->advice_ + kWayOut);
+                      call->advice_ + way_out_);
       while (call->next_ <= age) call->next_ *= 2;
     }
     next = std::min(next, call->begin_ + call->next_);
@@ -103,7 +103,7 @@ std::list<std::string> Watchdog::due(Clock::time_point now, Clock::time_point& n
   const Clock::duration quiet = now - last_;
   if (quiet >= next_quiet_) {
     lines.push_back(place_ + ": no sign of life for " + duration_text(quiet) + ", since " + last_sign_ +
-                    at_what + ". If it hangs: " + kWayOut);
+                    at_what + ". If it hangs: " + way_out_);
     while (next_quiet_ <= quiet) next_quiet_ *= 2;
   }
   next = std::min(next, last_ + next_quiet_);

@@ -19,10 +19,13 @@ class Watchdog {
   // Takes a warning, on any thread.
   using Say = std::function<void(const std::string&)>;
   static constexpr std::chrono::minutes kPatience{5};
+  static constexpr char kWayOutOfRun[] =
+      "Ctrl-C twice ends the run, and `tenon resume` goes on from its last checkpoint";
 
   // place: begins every warning, "stage zero". patience: time without a sign of life before the first warning; a stage that has been quiet for longer
-  // before, and went on, is given five times that.
-  Watchdog(Say say, std::string place, Clock::duration patience = kPatience);
+  // before, and went on, is given five times that. way_out: what ends a hang.
+  Watchdog(Say say, std::string place, Clock::duration patience = kPatience,
+           std::string way_out = kWayOutOfRun);
   ~Watchdog();
   Watchdog(const Watchdog&) = delete;
   Watchdog& operator=(const Watchdog&) = delete;
@@ -60,6 +63,7 @@ class Watchdog {
   const Say say_;
   const std::string place_;
   const Clock::duration patience_;
+  const std::string way_out_;
   std::mutex mutex_;
   std::condition_variable changed_;
   bool stop_ = false;

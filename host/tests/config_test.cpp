@@ -142,6 +142,15 @@ class Set : public testing::Test {
   }
 };
 
+TEST_F(Set, MayBuildAllOfAPathWhereNothingIsGiven) {
+  root = parse_yaml("f", "{}");
+  apply_set(root, "sandbox.minimum=namespaces", 1, 0);
+  apply_set(root, "sandbox.cpus=2", 2, 0);
+  ASSERT_NE(root.find("sandbox"), nullptr);
+  EXPECT_EQ(root.find("sandbox")->find("minimum")->text, "namespaces");
+  EXPECT_EQ(root.find("sandbox")->find("cpus")->text, "2");
+}
+
 TEST_F(Set, ReplacesAValueByPath) {
   apply_set(root, "components.policy.layers=5", 2);
   const Value& layers = *root.find("components")->find("policy")->find("layers");

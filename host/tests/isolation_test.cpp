@@ -59,10 +59,12 @@ class Isolation : public Run {
     words.insert(words.end(), more.begin(), more.end());
     words.push_back((dir_ / "rows.jsonl").string());
     last_ = tenon(words);
-    EXPECT_EQ(last_.code, 0) << last_.err;
     std::vector<json::object> answers;
     std::istringstream in(last_.out);
     for (std::string line; std::getline(in, line);) answers.push_back(json::parse(line).as_object());
+    const bool any_judged =
+        std::any_of(answers.begin(), answers.end(), [](const json::object& a) { return status(a) == "ok"; });
+    EXPECT_EQ(last_.code, any_judged ? 0 : kExitFailed) << last_.err;
     EXPECT_EQ(answers.size(), completions.size());
     answers.resize(completions.size());
     return answers;
