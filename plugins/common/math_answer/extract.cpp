@@ -379,7 +379,55 @@ std::string_view without_label(std::string_view line) {
   return words ? line.substr(colon + 1) : std::string_view();
 }
 
+// --- formulas of a prompt --------------------------------------------------------------------------------------------
+
+// The bytes at `i` that may be of a formula in plain text; 0: none. Words are letters by themselves, and names before a bracket.
+size_t formula_bytes(std::string_view s, size_t i) {
+  const char c = s[i];
+  if (is_digit(c) || std::string_view("+-*/^()., {}_!").find(c) != npos) return 1;
+  for (std::string_view sign : {"×", "÷", "−", "√", "π", "²", "³", "·"})
+    if (s.substr(i).starts_with(sign)) return sign.size();
+  size_t end = i + (c == '\\' ? 1 : 0);
+  while (end < s.size() && is_letter(s[end])) ++end;
+  const size_t letters = end - i;
+  if (letters == 0) return 0;
+  const bool is_name = letters <= 6 && end < s.size() && s[end] == '(';
+  const bool is_article =
+      letters == 1 && (c == 'a' || c == 'A' || c == 'I') && end < s.size() && s[end] == ' ';
+  return c == '\\' || is_name || (letters == 1 && !is_article) ? letters : 0;
+}
+
+std::vector<std::string> formulas_in_text(std::string_view s) {
+  std::vector<std::string> all;
+  for (size_t i = 0; i < s.size();) {
+    size_t end = i;
+    for (size_t n = 1; end < s.size() && n > 0; end += n) n = formula_bytes(s, end);
+    std::string_view run = s.substr(i, end - i);
+    // A word whose rest is no formula begins none in its middle.
+    i = std::max(end, i + 1);
+    while (i < s.size() && is_letter(s[i])) ++i;
+    while (!run.empty() && std::string_view(" .,+*/^_!-").find(run.back()) != npos && run.back() != '!')
+      run.remove_suffix(1);
+    while (!run.empty() && std::string_view(" .,+*/^_)").find(run.front()) != npos) run.remove_prefix(1);
+    if (run.size() >= 2 && run.find_first_of("+-*/^!\\(\xc3\xe2") != npos &&
+        std::any_of(run.begin(), run.end(), [](char c) { return is_digit(c) || is_letter(c); }))
+      all.emplace_back(run);
+  }
+  return all;
+}
+
 }  // namespace
+
+std::vector<std::string> formulas_of(std::string_view prompt) {
+  if (prompt.size() > kMaxCompletionBytes) prompt = prompt.substr(prompt.size() - kMaxCompletionBytes);
+  std::vector<std::string> all;
+  for (const Span& span : spans_in(prompt))
+    if (span.content.find("\\boxed") == npos) all.emplace_back(span.content);
+  if (all.empty()) all = formulas_in_text(prompt);
+  constexpr size_t kMost = 8;
+  if (all.size() > kMost) all.erase(all.begin(), all.end() - kMost);
+  return all;
+}
 
 std::optional<std::string> find_gold(std::string_view field, GoldPlace place) {
   constexpr std::string_view kHash = "####";

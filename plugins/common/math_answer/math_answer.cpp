@@ -519,4 +519,26 @@ Result judge(const Gold& gold, std::string_view completion, const Policies& poli
   return result;
 }
 
+Question::Question(std::string_view prompt, const Gold& gold, const Policies& policies) {
+  const std::optional<Parsed>& of_gold = gold.inside_->prepared.parsed;
+  if (!of_gold) return;
+  const uint64_t gold_form = written_form(of_gold->tree, of_gold->root);
+  const std::vector<std::string> formulas = formulas_of(prompt);
+  for (const std::string& formula : formulas) {
+    const Prepared p = prepare(formula, policies);
+    if (!p.parsed || is_prose(*p.parsed)) continue;
+    const uint64_t form = written_form(p.parsed->tree, p.parsed->root);
+    if (form == gold_form) continue;
+    forms_.push_back(form);
+    if (&formula == &formulas.back()) pays_ = compare(gold, formula, policies).verdict == Verdict::kEqual;
+  }
+}
+
+bool Question::is_copied(std::string_view answer, const Policies& policies) const {
+  if (forms_.empty()) return false;
+  const Prepared p = prepare(answer, policies);
+  return p.parsed && std::find(forms_.begin(), forms_.end(), written_form(p.parsed->tree, p.parsed->root)) !=
+                         forms_.end();
+}
+
 }  // namespace tenon::math_answer

@@ -51,6 +51,7 @@ class Gold {
 
  private:
   friend Result compare(const Gold&, std::string_view, const Policies&, bool, uint64_t);
+  friend class Question;
   friend Result judge(const Gold&, std::string_view, const Policies&, bool, uint64_t);
   struct Inside;
   std::unique_ptr<Inside> inside_;
@@ -73,5 +74,25 @@ Result compare(const Gold& gold, std::string_view answer, const Policies& polici
 // `completion` holds an answer somewhere: the policies `region` and `extract` say where.
 Result judge(const Gold& gold, std::string_view completion, const Policies& policies, bool explain = false,
              uint64_t work = kDefaultWork);
+
+// The formulas of a prompt in order, at most the last eight: its math spans without those that ask for a box, or where it has none what looks like
+// a formula in its text ("What is 7/20 + 6/20?").
+std::vector<std::string> formulas_of(std::string_view prompt);
+
+// What a prompt itself says, beside its gold answer. Immutable: any thread may use it.
+class Question {
+ public:
+  // Reads the prompt's formulas (formulas_of); what cannot be read is left out.
+  Question(std::string_view prompt, const Gold& gold, const Policies& policies);
+
+  // Whether the last formula, given as the answer, would be equal to the gold, which is written otherwise.
+  bool pays() const { return pays_; }
+  // Whether `answer` is one of the formulas, up to brackets, spacing and the order of terms and factors, while the gold is written otherwise.
+  bool is_copied(std::string_view answer, const Policies& policies) const;
+
+ private:
+  std::vector<uint64_t> forms_;  // of the formulas that are not written as the gold is
+  bool pays_ = false;
+};
 
 }  // namespace tenon::math_answer

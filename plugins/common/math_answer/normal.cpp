@@ -3,6 +3,7 @@
 #include "math_answer/normal.h"
 
 #include <algorithm>
+#include <functional>
 #include <optional>
 
 #include "math_answer/evaluate.h"
@@ -139,7 +140,54 @@ NodeId copied_node(const Tree& from, NodeId id, const std::vector<NodeId>& child
   return to.add(node.kind, children, node.sub, named ? to.name_index(from.name(id)) : 0);
 }
 
+uint64_t mixed(uint64_t hash, uint64_t with) {
+  hash = (hash ^ with) * 0x9e3779b97f4a7c15;
+  return hash ^ (hash >> 29);
+}
+
+uint64_t hash_of(const fmpz* n) {
+  uint64_t hash = fmpz_sgn(n) < 0 ? 1 : 0;
+  for (ulong prime : {0xffffffffffffffc5ull, 0xffffffffffffffadull})
+    hash = mixed(hash, fmpz_fdiv_ui(n, prime));
+  return hash;
+}
+
+bool is_named(Kind kind) {
+  return kind == Kind::kSymbol || kind == Kind::kQuantity || kind == Kind::kOpaque || kind == Kind::kText;
+}
+
+// The terms of a + (b + c), the factors of a·(b·c).
+void gather_parts(const Tree& tree, NodeId id, Kind kind, std::vector<uint64_t>& parts) {
+  for (NodeId child : tree.children(id)) {
+    if (tree.is(child, kind))
+      gather_parts(tree, child, kind, parts);
+    else
+      parts.push_back(written_form(tree, child));
+  }
+}
+
 }  // namespace
+
+uint64_t written_form(const Tree& tree, NodeId id) {
+  const Node& node = tree[id];
+  uint64_t hash = mixed(0, static_cast<uint64_t>(node.kind) + 1);
+  if (node.kind == Kind::kNumber) {
+    const Number& number = tree.number(id);
+    return mixed(mixed(mixed(hash, hash_of(number.value.num())), hash_of(number.value.den())),
+                 static_cast<uint64_t>(number.base));
+  }
+  if (node.kind == Kind::kAdd || node.kind == Kind::kMul) {
+    std::vector<uint64_t> parts;
+    gather_parts(tree, id, node.kind, parts);
+    std::sort(parts.begin(), parts.end());
+    for (uint64_t part : parts) hash = mixed(hash, part);
+    return hash;
+  }
+  hash = mixed(hash, node.sub);
+  if (is_named(node.kind)) hash = mixed(hash, std::hash<std::string>()(tree.name(id)));
+  for (NodeId child : tree.children(id)) hash = mixed(hash, written_form(tree, child));
+  return hash;
+}
 
 NodeId normal_list(Tree& tree, NodeId root) {
   std::vector<NodeId> all;

@@ -17,4 +17,8 @@ NodeId reparametrized(const Tree& from, NodeId id, Tree& to, std::string_view na
 // x = m k + r of x ≡ r (mod m), with that name for k; kNone: it is no such relation.
 NodeId class_as_solution(const Tree& from, NodeId root, Tree& to, std::string_view name);
 
+// A hash of how something is written: the same for two trees that differ in brackets, in the order of terms and factors and in how a number is written alone.
+// (1+x)^2 is (x+1)^2, and not 1+2x+x^2.
+uint64_t written_form(const Tree& tree, NodeId root);
+
 }  // namespace tenon::math_answer

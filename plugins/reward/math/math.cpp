@@ -17,6 +17,40 @@ namespace math = tenon::math_answer;
 struct RowFacts {
   std::string text;                // the gold answer's
   std::optional<math::Gold> gold;  // none: it is not where gold_extract looks for it
+  std::optional<math::Question> question;
+};
+
+// How many of the rows that were read have a question that is its own answer, and a warning of it: once among the first rows, and of all at the end.
+class QuestionCount {
+ public:
+  explicit QuestionCount(tenon::Host host) : host_(host) {}
+  ~QuestionCount() {
+    if (paying_ > 0 && told_ != rows_) tell();
+  }
+  QuestionCount(const QuestionCount&) = delete;
+  QuestionCount& operator=(const QuestionCount&) = delete;
+
+  void add(bool pays) {
+    const std::lock_guard lock(mutex_);
+    ++rows_;
+    paying_ += pays ? 1 : 0;
+    if (rows_ == kFirst && paying_ > 0) tell();
+  }
+
+ private:
+  static constexpr uint64_t kFirst = 64;
+
+  void tell() {
+    told_ = rows_;
+    host_.warn("in " + std::to_string(paying_) + " of " + std::to_string(rows_) +
+               " rows the prompt's last formula, copied, is judged equal to the gold answer; `worked_out: "
+               "true` does "
+               "not pay for that");
+  }
+
+  tenon::Host host_;
+  std::mutex mutex_;
+  uint64_t rows_ = 0, paying_ = 0, told_ = 0;
 };
 
 // The least recently used is forgotten first. Any thread may ask.
@@ -73,7 +107,8 @@ class Math {
         work_(static_cast<uint64_t>(host.i64("work"))),
         right_(host.f64("right")),
         wrong_(host.f64("wrong")),
-        rows_(static_cast<size_t>(host.i64("cache"))) {
+        rows_(static_cast<size_t>(host.i64("cache"))),
+        questions_(host) {
 #define MATH_BOOL(field, fallback, doc) policies_.field = host.boolean(#field);
 #define MATH_INT(field, fallback, min, max, doc) policies_.field = host.i64(#field);
 #define MATH_NUMBER(field, fallback, doc) policies_.field = host.f64(#field);
@@ -87,7 +122,9 @@ class Math {
 
   double operator()(const tenon::Sample& sample) {
     const std::string field = gold_text(sample);
-    const auto row = rows_.get(field, [&] { return read(field); });
+    std::string key = field;
+    for (const std::string& formula : math::formulas_of(sample.prompt)) key += '\0' + formula;
+    const auto row = rows_.get(key, [&] { return read(field, sample.prompt); });
     if (!row->gold)
       tenon::refuse("no gold answer (" + gold_extract_ + ") in field \"" + gold_field_ +
                     "\": " + quoted(field));
@@ -96,8 +133,13 @@ class Math {
       tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer " +
                             quoted(row->text) + " cannot be read: " + parsed.reason);
     const bool bare = bare_ || sample.meta("bare") == "true";
-    const math::Result result = bare ? math::compare(gold, sample.completion, policies_, explain_, work_)
-                                     : math::judge(gold, sample.completion, policies_, explain_, work_);
+    math::Result result = bare ? math::compare(gold, sample.completion, policies_, explain_, work_)
+                               : math::judge(gold, sample.completion, policies_, explain_, work_);
+    if (policies_.worked_out && result.verdict == math::Verdict::kEqual &&
+        row->question->is_copied(result.answer, policies_)) {
+      result.verdict = math::Verdict::kDifferent;
+      result.reason = "the question's own formula, not worked out";
+    }
     sample.note("found", result.answer.empty() ? 0 : 1);
     sample.note("undecided", result.verdict == math::Verdict::kUndecided ? 1 : 0);
     tell(sample, result);
@@ -105,11 +147,14 @@ class Math {
   }
 
  private:
-  RowFacts read(const std::string& field) const {
+  RowFacts read(const std::string& field, std::string_view prompt) {
     auto text = math::find_gold(field, gold_place(gold_extract_));
     if (!text) return {};
-    std::optional<math::Gold> gold(std::in_place, *text, policies_);
-    return {std::move(*text), std::move(gold)};
+    RowFacts row{std::move(*text), std::nullopt, std::nullopt};
+    row.gold.emplace(row.text, policies_);
+    row.question.emplace(prompt, *row.gold, policies_);
+    if (!policies_.worked_out) questions_.add(row.question->pays());
+    return row;
   }
 
   // A string's content or a number as it is written; anything else no completion could answer.
@@ -155,6 +200,7 @@ class Math {
   double right_, wrong_;
   math::Policies policies_;
   RowCache rows_;
+  QuestionCount questions_;
 };
 
 // The policies as options; the names of a choice, NULL-terminated.

@@ -147,4 +147,113 @@ TEST(Math, TheCacheForgetsAndKnows) {
     }
 }
 
+// A completion of a prompt, judged by one instance.
+Verdict judge_prompt(const tenon::testing::Created& reward, std::string_view prompt,
+                     std::string_view completion, std::string_view meta) {
+  tenon::Ragged<char> prompts, completions, metas;
+  prompts.push(prompt);
+  completions.push(completion);
+  metas.push(meta);
+  const uint64_t id = 0;
+  Verdict v;
+  tenon_reward_in in{};
+  in.struct_size = sizeof in;
+  in.n = 1;
+  in.sample_id = in.group_id = &id;
+  in.prompt = prompts.raw(), in.completion = completions.raw(), in.meta_json = metas.raw();
+  tenon_reward_out out{
+      sizeof out,
+      0,
+      &v.reward,
+      &v.status,
+      nullptr,
+      &v,
+      [](void* ctx, uint64_t, const char* s, uint64_t n) { static_cast<Verdict*>(ctx)->why.assign(s, n); },
+      nullptr,
+      nullptr};
+  tenon::ErrorBuffer err;
+  err.check(
+      static_cast<const tenon_reward_vt*>(reward.ref().vt)->score(reward.self, nullptr, &in, &out, err));
+  return v;
+}
+
+TEST(Math, TheQuestionsOwnFormulaIsNotWorkedOut) {
+  struct Case {
+    const char *prompt, *gold, *copy, *right;
+  };
+  const Case cases[] = {
+      {"Expand $(1+x)^2$.", "1+2x+x^2", "\\left( 1 + x \\right)^{2}", "x^2+2x+1"},
+      {"Expand $(1+x)^2$.", "1+2x+x^2", "((x+1)^2)", "2x+1+x^2"},
+      {"Factor \\(x^2+2x+1\\).", "(x+1)^2", "1+x^2+2x", "(1+x)^2"},
+      {"Simplify $\\sqrt{48}$.", "4\\sqrt{3}", "\\sqrt{48}", "4 \\cdot \\sqrt 3"},
+      {"Write $\\frac{6}{8}$ in lowest terms.", "3/4", "\\frac68", "\\frac{3}{4}"},
+      {"Solve $x+1=5$.", "x=4", "x + 1 = 5", "x=4"},
+      {"What is 7/20 + 6/20?", "13/20", "7/20+6/20", "13/20"},
+      {"Expand (1+x)^2, please.", "1+2x+x^2", "(1+x)^2", "1+2x+x^2"},
+  };
+  for (const Case& c : cases) {
+    const std::string meta = "{\"answer\":" + tenon::json::quote(c.gold) + "}",
+                      copy = "\\boxed{" + std::string(c.copy) + "}",
+                      right = "\\boxed{" + std::string(c.right) + "}";
+    const tenon::testing::Instance<tenon_reward_vt> off(
+        tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), Options());
+    const tenon::testing::Instance<tenon_reward_vt> on(
+        tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), Options{{"worked_out", "true"}});
+    EXPECT_EQ(judge_prompt(off, c.prompt, copy, meta).reward, 1) << c.prompt;
+    const Verdict v = judge_prompt(on, c.prompt, copy, meta);
+    EXPECT_EQ(v.reward, 0) << c.prompt << " " << v.why;
+    EXPECT_NE(v.why.find("not worked out"), std::string::npos) << v.why;
+    EXPECT_EQ(judge_prompt(on, c.prompt, right, meta).reward, 1) << c.prompt;
+  }
+  // Any bytes may be a prompt.
+  std::string bytes;
+  for (int c = 255; c >= 0; --c) bytes += static_cast<char>(c);
+  for (const std::string& prompt :
+       {bytes, "$" + bytes + "$", std::string(1 << 17, '('), "$" + std::string(1 << 15, '(') + "$"})
+    EXPECT_EQ(judge_prompt(tenon::testing::Instance<tenon_reward_vt>(
+                               tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                               Options{{"worked_out", "true"}}),
+                           prompt, "\\boxed{5}", R"({"answer":"5"})")
+                  .reward,
+              1);
+  // A formula of the prompt that is the gold as it is written is the answer.
+  const tenon::testing::Instance<tenon_reward_vt> on(
+      tenon::testing::component_of(tenon_plugin_query_v1(nullptr)), Options{{"worked_out", "true"}});
+  EXPECT_EQ(judge_prompt(on, "Which is larger, $x^2+1$ or $x^2$?", "\\boxed{1+x^2}", R"({"answer":"x^2+1"})")
+                .reward,
+            1);
+}
+
+TEST(Math, QuestionsThatAreTheirOwnAnswersAreCountedAndToldOnce) {
+  for (const char* worked_out : {"false", "true"})
+    for (int rows : {10, 64, 100}) {
+      tenon::testing::TestHost host(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                                    {{"worked_out", worked_out}});
+      {
+        const tenon::testing::Created reward(tenon::testing::component_of(tenon_plugin_query_v1(nullptr)),
+                                             host.raw());
+        for (int twice = 0; twice < 2; ++twice)
+          for (int k = 0; k < rows; ++k) {
+            const std::string n = std::to_string(k), gold = "{\"answer\":\"" + std::to_string(k + 5) + "\"}";
+            judge_prompt(reward, k % 2 == 0 ? "What is " + n + " + 5?" : "What is " + n + " more than 5?", "",
+                         gold);
+          }
+      }
+      std::vector<std::string> expected;
+      const auto told = [](int all) {
+        return "in " + std::to_string(all / 2) + " of " + std::to_string(all) +
+               " rows the prompt's last formula";
+      };
+      if (std::string(worked_out) == "false") {
+        if (rows >= 64) expected.push_back(told(64));
+        if (rows != 64) expected.push_back(told(rows));
+      }
+      ASSERT_EQ(host.logs.size(), expected.size()) << rows;
+      for (size_t i = 0; i < expected.size(); ++i) {
+        EXPECT_EQ(host.logs[i].first, TENON_LOG_WARN);
+        EXPECT_TRUE(host.logs[i].second.starts_with(expected[i])) << host.logs[i].second;
+      }
+    }
+}
+
 }  // namespace
