@@ -2,8 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/data_check.h"
 
+#include <spdlog/logger.h>
+#include <spdlog/sinks/base_sink.h>
+
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "host/json_text.h"
@@ -31,6 +35,22 @@ std::string needs_a_run(const Slot& slot) {
   return "";
 }
 
+// The first warnings and errors that components log.
+class Warnings : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  const std::vector<std::string>& said() const { return said_; }
+
+ private:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    constexpr size_t kMost = 20;
+    if (message.level >= spdlog::level::warn && said_.size() < kMost)
+      said_.emplace_back(message.payload.data(), message.payload.size());
+  }
+  void flush_() override {}
+
+  std::vector<std::string> said_;
+};
+
 struct Asked {
   const Slot* slot;
   RewardRules rules;
@@ -41,13 +61,15 @@ struct Asked {
 class StageCheck {
  public:
   StageCheck(const Plan& plan, const StagePlan& stage, Diagnostics& diagnostics,
-             std::vector<DataCheck>& checks, std::vector<UnjudgedRow>& unjudged)
+             std::vector<DataCheck>& checks, std::vector<UnjudgedRow>& unjudged,
+             const std::shared_ptr<Warnings>& warnings)
       : plan_(plan),
         stage_(stage),
         diagnostics_(diagnostics),
         checks_(checks),
         unjudged_(unjudged),
-        components_(plan.seed, stage.name, plan.threads) {}
+        components_(plan.seed, stage.name, plan.threads,
+                    std::make_shared<spdlog::logger>("tenon", warnings)) {}
 
   void run() {
     std::vector<RewardRules> rules = reward_rules(stage_.spec, "rewards");
@@ -157,7 +179,11 @@ std::vector<DataCheck> check_data(const Plan& plan, Diagnostics& diagnostics,
                                   std::vector<UnjudgedRow>& unjudged) {
   std::vector<DataCheck> checks;
   for (const StagePlan& stage : plan.stages) try {
-      StageCheck(plan, stage, diagnostics, checks, unjudged).run();
+      const auto warnings = std::make_shared<Warnings>();
+      StageCheck(plan, stage, diagnostics, checks, unjudged, warnings).run();
+      // Destroyed by now, each has had its last word.
+      for (const std::string& text : warnings->said())
+        diagnostics.warning(stage.mark, "pipeline." + stage.name, text);
     } catch (const UserError& e) {
       diagnostics.add(e);
     } catch (const Error& e) {

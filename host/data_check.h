@@ -33,7 +33,7 @@ inline constexpr uint64_t kTriedOfEndless = 1000, kTriedRows = 1'000'000;
 // Asks every reward of a stage for two completions of every row of the stage's data sets, an empty one and one with thought and answer; a row for which
 // neither gets a reward is one of `unjudged`. Rewards that ask a server (an option `url`), rewards and data sets that earlier stages make are skipped.
 // Mistakes in creating them go into `diagnostics`, and so does, as an error, a data set of which a larger share than run.max_reward_failures has no reward that
-// judges it. [not reentrant; writes nothing]
+// judges it; what components warn of meanwhile are warnings. [not reentrant; writes nothing]
 std::vector<DataCheck> check_data(const Plan& plan, Diagnostics& diagnostics,
                                   std::vector<UnjudgedRow>& unjudged);
 

@@ -49,6 +49,12 @@ TEST_F(DataCheck, TooManyAreAnError) {
   EXPECT_THAT(outcome.err, testing::ContainsRegex("toy.yaml:[0-9]+:[0-9]+: error"));
 }
 
+TEST_F(DataCheck, WhatARewardWarnsOfIsSaid) {
+  const Outcome outcome = check({}, "20", ", last_word: many rows are odd");
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err, testing::ContainsRegex("toy.yaml:[0-9]+:[0-9]+: warning.*many rows are odd"));
+}
+
 TEST_F(DataCheck, OfADataSetWithoutEndTheFirstRows) {
   EXPECT_THAT(check({}, "-1", "").out, HasSubstr("1000 rows, 0 that it cannot judge"));
 }

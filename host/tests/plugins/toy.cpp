@@ -167,8 +167,12 @@ struct ToyReward {
         hang_every(h.i64("hang_every")),
         warnings(h.str("warnings")),
         metric(h.str("metric")),
+        last_word(h.str("last_word")),
         needs_tokens(h.boolean("needs_tokens")),
         sleep_us(h.i64("sleep_us")) {}
+  ~ToyReward() {
+    if (!last_word.empty()) host.warn(last_word);
+  }
   double operator()(const Sample& s) const {
     if (needs_tokens && s.tokens.empty()) refuse("it needs the tokens");
     if (sleep_us > 0) usleep(static_cast<useconds_t>(sleep_us));
@@ -196,11 +200,12 @@ struct ToyReward {
   }
   Host host;
   int64_t crash_every, hang_every;
-  std::string warnings, metric;
+  std::string warnings, metric, last_word;
   bool needs_tokens;
   int64_t sleep_us;
 };
 constexpr OptionTable kRewardOptions{text("metric", "\"\"", "Records 1 under this name."),
+                                     text("last_word", "\"\"", "A warning when it is destroyed."),
                                      boolean("needs_tokens", "false", "Refuse samples without tokens."),
                                      integer("sleep_us", "0", "Sleep at each sample."),
                                      integer("crash_every", "0", "Crash for these samples."),
