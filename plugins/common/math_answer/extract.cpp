@@ -421,9 +421,11 @@ std::vector<std::string> formulas_in_text(std::string_view s) {
 std::vector<std::string> formulas_of(std::string_view prompt) {
   if (prompt.size() > kMaxCompletionBytes) prompt = prompt.substr(prompt.size() - kMaxCompletionBytes);
   std::vector<std::string> all;
-  for (const Span& span : spans_in(prompt))
-    if (span.content.find("\\boxed") == npos) all.emplace_back(span.content);
+  for (const Span& span : spans_in(prompt)) all.emplace_back(span.content);
+  auto asks_for_box = [](const std::string& formula) { return formula.find("\\boxed") != npos; };
+  std::erase_if(all, asks_for_box);
   if (all.empty()) all = formulas_in_text(prompt);
+  std::erase_if(all, asks_for_box);
   constexpr size_t kMost = 8;
   if (all.size() > kMost) all.erase(all.begin(), all.end() - kMost);
   return all;

@@ -235,8 +235,10 @@ TEST(Math, QuestionsThatAreTheirOwnAnswersAreCountedAndToldOnce) {
         for (int twice = 0; twice < 2; ++twice)
           for (int k = 0; k < rows; ++k) {
             const std::string n = std::to_string(k), gold = "{\"answer\":\"" + std::to_string(k + 5) + "\"}";
-            judge_prompt(reward, k % 2 == 0 ? "What is " + n + " + 5?" : "What is " + n + " more than 5?", "",
-                         gold);
+            judge_prompt(
+                reward,
+                k % 2 == 0 ? "What is " + n + " + 5? Answer in \\boxed{}." : "What is " + n + " more than 5?",
+                "", gold);
           }
       }
       std::vector<std::string> expected;
