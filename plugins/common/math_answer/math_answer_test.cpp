@@ -75,6 +75,8 @@ TEST(MathAnswer, WordsThatAreNoUnitDoNotPass) {
                              "12\\text{ right-angled triangles}", "12\\text{ sq. units}",
                              "12\\text{ people's votes}", "12\\text{ m2}", "12 apples"})
     EXPECT_EQ(bare("12", answer).verdict, Verdict::kEqual) << answer;
+  EXPECT_EQ(bare("50\\%", "50\\text{%}").verdict, Verdict::kEqual);
+  EXPECT_EQ(bare("50\\%", "50\\text{ \\%}").verdict, Verdict::kEqual);
 }
 
 TEST(MathAnswer, UnitsThatAreNotKnownAndDifferAreUndecided) {

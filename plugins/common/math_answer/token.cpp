@@ -268,7 +268,7 @@ class Scanner {
     if (words == "or" || words == ", or") return push(T::kOr);
     if (words == "," || words == ";") return push(T::kComma);
     // Mathematics inside of words, and lists: \text{$x$ and $y$}, \textbf{\frac12}, \text{A, B}, \text{1 and 2}.
-    if (words.find_first_of("$\\,") != std::string_view::npos || is_list_of_numbers(words))
+    if (words.find_first_of("$\\,%") != std::string_view::npos || is_list_of_numbers(words))
       return nested(words);
     std::string plain(words);
     std::replace(plain.begin(), plain.end(), '~', ' ');
