@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -227,8 +228,8 @@ constexpr const char* kRefused[] = {"socket",
                                     "quotactl"};
 
 // The kernel may lack these, so that libraries have another way.
-constexpr const char* kAbsent[] = {"clone3",          "io_uring_setup", "openat2",
-                                   "copy_file_range", "futex_waitv",    "landlock_create_ruleset"};
+constexpr const char* kAbsent[] = {"clone3",          "pkey_alloc",  "io_uring_setup",         "openat2",
+                                   "copy_file_range", "futex_waitv", "landlock_create_ruleset"};
 
 constexpr const char* kBuildBesides[] = {"fork",
                                          "vfork",
@@ -343,8 +344,16 @@ void refuse_rest(Filter& f) {
                                    F_SETPIPE_SZ, F_GETPIPE_SZ, F_ADD_SEALS, F_GET_SEALS, F_OFD_SETLK,
                                    F_OFD_SETLKW, F_OFD_GETLK};
   for (uint64_t command : commands) f.refuse("fcntl", {equal(1, command)});
-  f.rule(SCMP_ACT_ERRNO(ENOTTY),
-         "ioctl");  // as of what is no terminal: CPython then takes fcntl to set close-on-exec
+  // The two that do what fcntl may do as well, for libuv has no other way; the rest as of what is no terminal.
+  constexpr uint64_t kBoth = FIOCLEX & FIONBIO, kEither = FIOCLEX ^ FIONBIO, kWord = 0xffffffff;
+  for (uint64_t command : {FIOCLEX, FIONBIO}) f.allow("ioctl", {masked(1, kWord, command)});
+  for (uint64_t bit = 1; bit < kWord; bit <<= 1)
+    if ((kEither & bit) == 0) f.rule(SCMP_ACT_ERRNO(ENOTTY), "ioctl", {masked(1, bit, ~kBoth & bit)});
+  for (uint64_t part = kEither;; part = (part - 1) & kEither) {
+    if (part != (FIOCLEX & kEither) && part != (FIONBIO & kEither))
+      f.rule(SCMP_ACT_ERRNO(ENOTTY), "ioctl", {masked(1, kEither, part)});
+    if (part == 0) break;
+  }
   f.refuse("tgkill", {{0, SCMP_CMP_NE, kOwnPid, 0}});
   f.refuse("prlimit64", {{0, SCMP_CMP_NE, 0, 0}});
   f.refuse("prlimit64", {equal(0, 0), {2, SCMP_CMP_NE, 0, 0}});

@@ -73,9 +73,17 @@ TEST(BuildFilter, ModesAndTimesByPathOnlyWhereNothingElseCanBeReached) {
 }
 
 TEST(Filters, NoTerminalIsToBeHad) {
-  for (const std::string& filter : {run_filter(), build_filter(true)})
-    for (unsigned long request : {TIOCSTI, TCGETS, FIOCLEX, TIOCLINUX})
+  int off = 0;
+  const unsigned long near[] = {FIONBIO ^ 0x10, FIONBIO ^ 0x20, FIONBIO | 0x70, FIOCLEX & ~0x70,
+                                FIOCLEX ^ 0x80000000};
+  for (const std::string& filter : {run_filter(), build_filter(true)}) {
+    for (unsigned long request : {TIOCSTI, TCGETS, FIONREAD, FIOASYNC, TIOCLINUX})
       EXPECT_EQ(under(filter, [&] { return ioctl(0, request, ""); }), ENOTTY);
+    for (unsigned long request : near)
+      EXPECT_EQ(under(filter, [&] { return ioctl(0, request, ""); }), ENOTTY) << request;
+    for (unsigned long request : {FIOCLEX, FIONBIO})
+      EXPECT_EQ(under(filter, [&] { return ioctl(0, request, &off); }), 0) << "what fcntl may do as well";
+  }
 }
 
 }  // namespace

@@ -36,6 +36,9 @@ constexpr tenon::OptionTable kCommands{
                 {.flags = TENON_O_REQUIRED}),
 };
 
+constexpr const char* kDefaultCompiler = "g++";
+constexpr const char* kDefaultFlags[] = {"-std=c++17", "-O2", "-pipe"};
+
 // Whether rows may be judged in C++.
 bool may_need_cpp(const std::string& language) {
   return language == "cpp" || language == "auto";
@@ -89,16 +92,23 @@ class Code {
     } catch (const std::runtime_error& e) {
       findings.error("compiler", e.what());
     }
+    const std::string language = language_of(host.str("language"));
+    bool is_known = language == "python" || language == "cpp" || language == "auto";
     for (uint64_t k = 0; k < host.count("commands"); ++k) {
       const std::string at = "commands." + std::to_string(k) + ".";
       const std::string name = language_of(host.str((at + "name").c_str()));
-      if (name == "python" || name == "cpp")
+      is_known |= name == language;
+      if (name == "python" || name == "cpp" || name == "auto")
         findings.error((at + "name").c_str(), name + " is built in; choose another name");
       if (host.str((at + "file").c_str()).find('/') != std::string::npos)
         findings.error((at + "file").c_str(), "is a file name, without folders");
       if (!host.str((at + "build").c_str()).empty() && host.str((at + "keep").c_str()).empty())
         findings.error((at + "keep").c_str(), "is empty: name the file that build makes");
     }
+    if (!is_known)
+      findings.error("language", host.str("language") +
+                                     " is neither python nor cpp nor auto nor a name of `commands`; add how "
+                                     "it is run there");
     if (host.str("sandbox.minimum") == "seccomp")
       findings.warning(
           "sandbox.minimum",
@@ -172,15 +182,26 @@ class Code {
     setup.box.memory = workers_ * (largest + setup.box.work_bytes) + setup.box.shared_bytes;
     setup.box.processes = workers_ * 300 + 64;
     const std::string version = setup.python.version;
+    // With rows of Python alone it need not work, unless somebody has chosen it.
+    const bool tries_cpp = !setup.compiler.empty() && (may_need_cpp(language_) || chose_a_compiler());
     try {
       judge_ = std::make_unique<Judge>(std::move(setup));
+      judge_->try_out(tries_cpp, settings_.limits);
     } catch (const sandbox::Error& e) {
       throw tenon::Error(TENON_E_UNSUPPORTED,
                          std::string(e.what()) + " (option sandbox.minimum is " + minimum + ")");
+    } catch (const std::runtime_error& e) {
+      throw tenon::Error(TENON_E_INVALID, e.what());
     }
     std::string text;
     for (const std::string& line : judge_->description()) text += (text.empty() ? "" : ", ") + line;
     host_.info("sandbox: " + text + "; Python " + version);
+  }
+
+  bool chose_a_compiler() const {
+    const auto flags = host_.strs("flags");
+    return host_.str("compiler") != kDefaultCompiler ||
+           !std::equal(flags.begin(), flags.end(), std::begin(kDefaultFlags), std::end(kDefaultFlags));
   }
 
   Result judge(const tenon_call* call, const tenon::Sample& sample) {
@@ -211,10 +232,11 @@ constexpr tenon::OptionTable kOptions{
     tenon::text("language", "\"auto\"",
                 "python, cpp, or a name of `commands`: of rows that do not say theirs. auto: what the code "
                 "block says, python without."),
-    tenon::option(TENON_T_DURATION, "time", "\"5s\"", "Processor time of one process."),
+    tenon::option(TENON_T_DURATION, "time", "\"5s\"", "Processor time of one process.", {.min = "\"10ms\""}),
     tenon::option(TENON_T_DURATION, "wall_time", nullptr,
-                  "Wall-clock time of one process; 2 * time + 2 s unless given."),
-    tenon::option(TENON_T_DURATION, "build_time", "\"30s\"", "Wall-clock time of a compilation."),
+                  "Wall-clock time of one process; 2 * time + 2 s unless given.", {.min = "\"10ms\""}),
+    tenon::option(TENON_T_DURATION, "build_time", "\"30s\"", "Wall-clock time of a compilation.",
+                  {.min = "\"10ms\""}),
     tenon::option(TENON_T_BYTES, "memory", "\"1GiB\"", "Address space of one process.", {.min = "67108864"}),
     tenon::option(TENON_T_BYTES, "output", "\"16MiB\"", "What a process may print.", {.min = "1024"}),
     tenon::choice("credit", kCredits, "\"all\"",

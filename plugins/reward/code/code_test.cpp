@@ -290,6 +290,11 @@ TEST(Code, OtherLanguagesByCommands) {
            sum_in("sh")},
           {"ok", "read a b; (sleep 60 &); echo $(expr $a + $b) | cat\n", sum_in("sh")},
           {"ok", py + "assert subprocess.run(['true']).returncode == 0\n" + print, sum_in("snake")},
+          {"ok",
+           "import ctypes, fcntl, os\nfcntl.ioctl(0, 0x5451)\nfcntl.ioctl(0, 0x5421, b'\\0' * 4)\nassert not "
+           "os.isatty(0)\nctypes.CDLL(None).pkey_alloc(0, 0)\n" +
+               print,
+           sum_in("snake")},
           {"runtime_error", py + print + "socket.socket()\n", sum_in("snake")},
           {"runtime_error", py + print + "os.kill(os.getppid(), 9)\n", sum_in("snake")},
           {"runtime_error", py + print + "open('/usr/f', 'w')\n", sum_in("snake")},
@@ -382,6 +387,89 @@ TEST(Code, WhatIsMissingIsNamed) {
   EXPECT_EQ(name_of(verdicts[0]), "ok");
   EXPECT_EQ(verdicts[1].status, TENON_R_NOT_APPLICABLE) << verdicts[1].why;
   EXPECT_EQ(verdicts[2].status, TENON_R_NOT_APPLICABLE) << verdicts[2].why;
+}
+
+// What creating it with those options says; empty: it was created.
+std::string why_not(std::map<std::string, std::string> options) {
+  try {
+    make(std::move(options));
+    return "";
+  } catch (const tenon::Error& e) {
+    return e.what();
+  }
+}
+
+TEST(Code, ACompilerThatIsNoneOrFlagsThatItRefusesAreNamedAtTheStart) {
+  for (const auto& [option, value] : {std::pair{"flags", R"(["-nosuchflag"])"},
+                                      {"flags", R"(["-std=c++99"])"},
+                                      {"flags", R"(["-c"])"},
+                                      {"compiler", "\"/bin/true\""}}) {
+    EXPECT_EQ(why_not({{option, value}}).find(std::string("option ") + option + ":"), 0u) << option << value;
+  }
+  EXPECT_NE(why_not({{"flags", R"(["-nosuchflag"])"}, {"language", "\"python\""}}), "") << "the user gave it";
+}
+
+TEST(Code, FlagsThatAreTooOldForFunctionsAreNoSolutionsFault) {
+  const auto reward = make({{"flags", R"(["-std=c++11"])"}});
+  const auto v =
+      judge_rows(*reward, {{"    return 0;\n}\n", kCpp, ""},
+                           {cpp("#include <cstdio>\nint main() { puts(\"3\"); }\n"), sum_in("cpp"), ""}});
+  EXPECT_EQ(v[0].status, TENON_R_NOT_APPLICABLE) << v[0].why;
+  EXPECT_NE(v[0].why.find("option flags"), std::string::npos) << v[0].why;
+  EXPECT_EQ(name_of(v[1]), "ok");
+}
+
+std::string command(const std::string& run) {
+  return R"([{"name": "x", "file": "a", "run": )" + quote(run) + "}]";
+}
+
+TEST(Code, ACommandThatCannotRunInTheSandboxIsNamedAtTheStart) {
+  for (const std::string run : {"perl -e 'syscall(5000)' a", "perl -e 'syscall(5000)' a; exit $?"}) {
+    const std::string why = why_not({{"commands", command(run)}});
+    EXPECT_EQ(why.find("option commands.0.run: "), 0u) << why;
+    EXPECT_NE(why.find("system-call filter"), std::string::npos) << why;
+  }
+  EXPECT_EQ(why_not({{"commands", command("no-such-program a")}}).find("option commands.0.run: "), 0u);
+  EXPECT_EQ(
+      why_not({{"commands",
+                R"([{"name": "x", "file": "a", "build": "no-such-compiler a", "keep": "b", "run": "./b"}])"}})
+          .find("option commands.0.build: "),
+      0u);
+}
+
+TEST(Code, AForbiddenSystemCallIsTheSolutionsOwnOnceTheLanguageIsKnownToWork) {
+  const auto reward =
+      make({{"commands",
+             R"([{"name": "c", "file": "a.c", "build": "gcc a.c -o a", "keep": "a", "run": "./a"}])"}});
+  const std::string call = "#include <unistd.h>\nint main() { syscall(5000); }\n";
+  const Row forbidden{call, sum_in("c"), ""},
+      honest{"#include <stdio.h>\nint main() { puts(\"3\"); }\n", sum_in("c"), ""};
+  const auto first = judge_rows(*reward, {forbidden});
+  EXPECT_EQ(first[0].status, TENON_R_CRASHED) << first[0].why;
+  EXPECT_EQ(name_of(judge_rows(*reward, {honest})[0]), "ok");
+  EXPECT_EQ(name_of(judge_rows(*reward, {forbidden})[0]), "runtime_error");
+}
+
+TEST(Code, ALanguageThatNobodyHasIsRefused) {
+  const auto component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
+  const auto found = tenon::testing::findings_of(component, {{"language", "\"rust\""}});
+  ASSERT_EQ(found.size(), 1u);
+  EXPECT_EQ(found[0].find("language: "), 0u) << found[0];
+  EXPECT_EQ(
+      tenon::testing::findings_of(component, {{"language", "\"X\""}, {"commands", command("sh a")}}).size(),
+      0u);
+}
+
+TEST(Code, LimitsOfNothingAreOutOfRange) {
+  const auto component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
+  size_t bounded = 0;
+  for (const tenon_option* const* o = component->options; *o != nullptr; ++o)
+    for (const std::string name : {"time", "wall_time", "build_time", "memory", "output"})
+      if (name == (*o)->name) {
+        ++bounded;
+        EXPECT_NE((*o)->min_json, nullptr) << name;
+      }
+  EXPECT_EQ(bounded, 5u);
 }
 
 }  // namespace

@@ -30,6 +30,9 @@ constexpr uint64_t kMostMessages = 16 << 20;
 constexpr size_t kMostTesters = 512;
 constexpr double kHeaderSeconds = 60;
 constexpr int kPeerIsGone = 66;  // driver_cpp.h
+// Wants a header and a symbol of the standard library.
+constexpr const char* kOneLine =
+    "#include <exception>\nint main(int n, char**) { if (n > 99) std::terminate(); }\n";
 // What HumanEval-X puts before every C++ program (codegeex/benchmark/utils.py, IMPORT_HELPER).
 constexpr const char* kUsualIncludes =
     "#include <stdlib.h>\n#include <algorithm>\n#include <math.h>\n#include <stdio.h>\n#include "
@@ -115,6 +118,18 @@ bool ended_by(int status, int signal) {
   return WIFSIGNALED(status) ? WTERMSIG(status) == signal : WEXITSTATUS(status) == 128 + signal;
 }
 
+// Why a command line cannot work here, whatever the program; empty where its end may be the program's doing.
+std::string fault_of(int status, const std::string& errors) {
+  if (ended_by(status, SIGSYS))
+    return "the sandbox's system-call filter ends it before it reads a program (`strace -f` shows its calls, "
+           "the README of plugins/common/sandbox those that are "
+           "allowed): this language cannot be judged";
+  if (WIFEXITED(status) && (WEXITSTATUS(status) == 126 || WEXITSTATUS(status) == 127))
+    return "it does not start in the sandbox: " + last_line(errors) +
+           "; what is not below /usr needs option sandbox.read_only";
+  return "";
+}
+
 }  // namespace
 
 std::string find_compiler(const std::string& name, bool is_needed) {
@@ -153,10 +168,47 @@ const std::string& Compiled::precompiled(Header header, const Limits& limits) {
   return one.option;
 }
 
-Compiled::Built Compiled::compile(Header header, const std::string& source, const Limits& limits) {
+sandbox::BoxJob Compiled::compile_job(const std::vector<std::string>& flags, const Limits& limits) const {
   sandbox::BoxJob job = build_job(limits);
   job.argv = {compiler_};
-  job.argv.insert(job.argv.end(), flags_.begin(), flags_.end());
+  job.argv.insert(job.argv.end(), flags.begin(), flags.end());
+  job.inputs = {"solution.cpp"};
+  job.outputs = {"solution"};
+  return job;
+}
+
+std::string Compiled::defect(const Limits& limits) {
+  std::lock_guard lock(defect_mutex_);
+  if (!defect_) {
+    std::string why = find_defect(flags_, limits), all = compiler_;
+    if (!why.empty()) {
+      const bool flags_are_to_blame = !flags_.empty() && find_defect({}, limits).empty();
+      for (const std::string& flag : flags_) all += " " + flag;
+      why = std::string(flags_are_to_blame ? "option flags: " : "option compiler: ") + all + ": " + why;
+    }
+    defect_ = why;
+  }
+  return *defect_;
+}
+
+std::string Compiled::find_defect(const std::vector<std::string>& flags, const Limits& limits) {
+  sandbox::BoxJob job = compile_job(flags, limits);
+  for (const char* more : {"-w", "solution.cpp", "-o", "solution"}) job.argv.push_back(more);
+  const Built built = build(job, kOneLine, limits);
+  if (built.verdict == Verdict::kSandboxError || built.starved)
+    throw sandbox::Error("trying the C++ compiler: " + built.detail);
+  if (built.verdict != Verdict::kOk) return "a program of one line does not compile: " + built.detail;
+  const Fd program = sandbox::sealed_file(built.program);
+  const Printed printed = run_once(run_job(limits), "", program.get(), limits.patient());
+  const auto [verdict, why] = classify(printed.outcome, printed.errors, limits);
+  if (verdict == Verdict::kSandboxError &&
+      printed.outcome.report.step != static_cast<uint32_t>(sandbox::BoxStep::kExec))
+    throw sandbox::Error("trying the C++ compiler: " + why);
+  return verdict == Verdict::kOk ? "" : "a program of one line does not run in the sandbox: " + why;
+}
+
+Compiled::Built Compiled::compile(Header header, const std::string& source, const Limits& limits) {
+  sandbox::BoxJob job = compile_job(flags_, limits);
   std::string text = source;
   if (header != Header::kNone) {
     const std::string& option = precompiled(header, limits);
@@ -165,8 +217,6 @@ Compiled::Built Compiled::compile(Header header, const std::string& source, cons
   }
   for (const char* more : {"-w", "solution.cpp", "-o", "solution"}) job.argv.push_back(more);
   if (includes(source, "openssl/")) job.argv.push_back("-lcrypto");
-  job.inputs = {"solution.cpp"};
-  job.outputs = {"solution"};
   return build(job, text, limits);
 }
 
@@ -189,6 +239,7 @@ Compiled::Built Compiled::build_once(const sandbox::BoxJob& job, const std::stri
   Built built = built_of(o, run.err.data, limits);
   if (built.verdict == Verdict::kOk) built.program = sandbox::contents(program.get());
   built.late_on_a_busy_machine = o.timed_out && machine_is_busy();
+  built.status = o.report.status;
   return built;
 }
 
@@ -341,28 +392,74 @@ Result Compiled::check(const CppTests& tests, const Limits& limits) {
 Result Compiled::run_command(const Command& command, const std::string& program,
                              const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
                              const Settings& settings) {
-  Built built;
-  built.program = program;
-  if (!command.build.empty()) {
-    sandbox::BoxJob job = build_job(settings.limits);
-    job.argv = {"/bin/sh", "-c", command.build};
-    job.inputs = {command.file};
-    job.outputs = {command.keep};
-    built = build(job, program, settings.limits);
-  }
+  const Built built = build_command(command, program, settings.limits);
   if (built.verdict != Verdict::kOk) return failed(built, inputs.size());
   const Fd kept = sandbox::sealed_file(built.program);
-  return judge_printed(inputs, outputs, settings, [&](const std::string& input, const Limits& limits) {
-    sandbox::BoxJob job = build_job(limits);
-    job.argv = {"/bin/sh", "-c", command.run};
-    job.limits = {limits.cpu_ceiling(), 0, limits.memory, limits.stack, uint64_t{64} << 20, 256};
-    job.inputs = {command.build.empty() ? command.file : command.keep};
-    Printed printed = run_once(job, input, kept.get(), limits);
-    int& status = printed.outcome.report.status;
-    for (int signal : {SIGKILL, SIGXCPU, SIGSYS})
-      if (ended_by(status, signal)) status = signal;
-    return printed;
-  });
+  bool is_forbidden = false;
+  Result result =
+      judge_printed(inputs, outputs, settings, [&](const std::string& input, const Limits& limits) {
+        Printed printed = run_command_once(command, input, kept.get(), limits);
+        const Outcome& o = printed.outcome;
+        is_forbidden = o.reported && !o.timed_out && o.report.error == 0 && o.report.status == SIGSYS;
+        if (o.reported && !o.timed_out && o.report.error == 0 && !is_forbidden) note_that_it_works(command);
+        return printed;
+      });
+  if (!is_forbidden || is_known_to_work(command)) return result;
+  result = {};
+  result.fail(Verdict::kSandboxError, "a forbidden system call ended the program, and none in " +
+                                          command.name + " has worked here yet (option commands)");
+  return result;
+}
+
+Compiled::Built Compiled::build_command(const Command& command, const std::string& program,
+                                        const Limits& limits) {
+  if (command.build.empty()) {
+    Built as_it_is;
+    as_it_is.program = program;
+    return as_it_is;
+  }
+  sandbox::BoxJob job = build_job(limits);
+  job.argv = {"/bin/sh", "-c", command.build};
+  job.inputs = {command.file};
+  job.outputs = {command.keep};
+  return build(job, program, limits);
+}
+
+Printed Compiled::run_command_once(const Command& command, const std::string& input, int program,
+                                   const Limits& limits) {
+  sandbox::BoxJob job = build_job(limits);
+  job.argv = {"/bin/sh", "-c", command.run};
+  job.limits = {limits.cpu_ceiling(), 0, limits.memory, limits.stack, uint64_t{64} << 20, 256};
+  job.inputs = {command.build.empty() ? command.file : command.keep};
+  Printed printed = run_once(job, input, program, limits);
+  int& status = printed.outcome.report.status;
+  for (int signal : {SIGKILL, SIGXCPU, SIGSYS})
+    if (ended_by(status, signal)) status = signal;
+  return printed;
+}
+
+std::string Compiled::defect(const Command& command, const std::string& at, const Limits& limits) {
+  const Built built = build_command(command, "", limits);
+  if (const std::string why = fault_of(built.status, built.detail); !why.empty())
+    return "option " + at + ".build: " + why;
+  if (built.verdict != Verdict::kOk) return "";
+  const Fd kept = sandbox::sealed_file(built.program);
+  const Printed printed = run_command_once(command, "", kept.get(), limits);
+  const Outcome& o = printed.outcome;
+  if (!o.reported || o.timed_out || o.report.error != 0) return "";
+  const std::string why = fault_of(o.report.status, printed.errors);
+  if (!why.empty()) return "option " + at + ".run: " + why;
+  note_that_it_works(command);
+  return "";
+}
+
+void Compiled::note_that_it_works(const Command& command) {
+  std::lock_guard lock(mutex_);
+  working_.insert(command.name);
+}
+bool Compiled::is_known_to_work(const Command& command) {
+  std::lock_guard lock(mutex_);
+  return working_.contains(command.name);
 }
 
 }  // namespace tenon::code

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -45,6 +46,13 @@ class Compiled {
   Result test(const std::string& program, const CppTests& tests, const Settings& settings);
   // Whether the tests can judge a solution at all: kUnjudged with the reason where they cannot. They are compiled once.
   Result check(const CppTests& tests, const Limits& limits);
+  // Why nothing can be judged with this compiler and these flags, with the option that is to blame, found by building and running a program of one line; else
+  // empty. Done once. Throws sandbox::Error where that cannot be told.
+  std::string defect(const Limits& limits);
+  // The same of a language's command lines, `at` their option, tried with an empty program: what is not there, and what the system-call filter ends. Any
+  // other end may be an empty program's. Not once.
+  std::string defect(const Command& command, const std::string& at, const Limits& limits);
+  // A program that a forbidden system call ended counts as kSandboxError until one in its language has ended otherwise.
   Result run_command(const Command& command, const std::string& program,
                      const std::vector<std::string>& inputs, const std::vector<std::string>& outputs,
                      const Settings& settings);
@@ -53,6 +61,7 @@ class Compiled {
   struct Built {
     Verdict verdict = Verdict::kOk;
     std::string detail, program;  // program: the bytes of what was built
+    int status = 0;               // of the build, as waitpid gives it
     bool starved = false;         // the kernel ended the compiler, and not for what it took itself
     bool late_on_a_busy_machine = false;
   };
@@ -70,6 +79,13 @@ class Compiled {
     sandbox::Outcome tests, solution;
     std::string tests_errors, solution_errors;
   };
+  std::string find_defect(const std::vector<std::string>& flags, const Limits& limits);
+  sandbox::BoxJob compile_job(const std::vector<std::string>& flags, const Limits& limits) const;
+  Built build_command(const Command& command, const std::string& program, const Limits& limits);
+  Printed run_command_once(const Command& command, const std::string& input, int program,
+                           const Limits& limits);
+  void note_that_it_works(const Command& command);
+  bool is_known_to_work(const Command& command);
   const std::string& precompiled(Header header, const Limits& limits);
   Built compile(Header header, const std::string& source, const Limits& limits);
   // With a second try where the machine may be to blame. job: one input, the source, and one output.
@@ -89,6 +105,9 @@ class Compiled {
   std::array<Precompiled, 4> precompiled_;
   std::mutex mutex_;  // of what follows
   std::unordered_map<std::string, std::shared_ptr<Tester>> testers_;
+  std::set<std::string> working_;  // names of commands
+  std::mutex defect_mutex_;        // of what follows
+  std::optional<std::string> defect_;
 };
 
 }  // namespace tenon::code

@@ -1,6 +1,9 @@
 // The C++ side of reward `code`: calls of one function across two processes. Text that is compiled in the box, into the tests' program (which calls) and
 // into the solution's (which answers); the two share a socket, descriptor 3, and know nothing else of each other.
 // SPDX-License-Identifier: Apache-2.0
+#if __cplusplus < 201703L
+#error "a row with a function is compiled as C++17 or later; see option flags"
+#endif
 #include <unistd.h>
 
 #include <cstdint>

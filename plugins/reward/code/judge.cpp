@@ -12,17 +12,14 @@ namespace {
 
 constexpr std::chrono::milliseconds kPause{200};  // before the second try: what was short may be there again
 
-Result unknown(const std::string& language) {
+Result unjudged(const std::string& why) {
   Result result;
-  result.fail(Verdict::kUnjudged,
-              "language \"" + language + "\" is neither python nor cpp nor in the option commands");
+  result.fail(Verdict::kUnjudged, why);
   return result;
 }
 
-Result without_compiler() {
-  Result result;
-  result.fail(Verdict::kUnjudged, "a row in C++, and there is no compiler (option compiler)");
-  return result;
+Result unknown(const std::string& language) {
+  return unjudged("language \"" + language + "\" is neither python nor cpp nor in the option commands");
 }
 
 // Whether a program may have failed for the threads that others had: where they are not counted for each (a user namespace does it).
@@ -87,12 +84,26 @@ Result Judge::in_box(const Settings& settings, Work&& work) {
   }
 }
 
+// Why no row in C++ can be judged; empty where it can.
+std::string Judge::cpp_defect(Engine& engine, const Limits& limits) const {
+  return setup_.compiler.empty() ? "a row in C++, and there is no compiler (option compiler)"
+                                 : engine.compiled.defect(limits);
+}
+
+void Judge::try_out(bool cpp, const Limits& limits) {
+  const std::shared_ptr<Engine> engine = current(nullptr);
+  std::string why = cpp ? engine->compiled.defect(limits) : "";
+  for (size_t k = 0; k < setup_.commands.size() && why.empty(); ++k)
+    why = engine->compiled.defect(setup_.commands[k], "commands." + std::to_string(k), limits);
+  if (!why.empty()) throw std::runtime_error(why);
+}
+
 Result Judge::judge(const Task& task, const std::string& program, const std::string& language,
                     const Settings& given) {
   return in_box(given, [&](Engine& engine, const Settings& settings) {
     if (task.form == Task::Form::kPythonTests) return engine.python.test(program, task.python, settings);
-    if ((task.form == Task::Form::kCppTests || language == "cpp") && setup_.compiler.empty())
-      return without_compiler();
+    if (task.form == Task::Form::kCppTests || language == "cpp")
+      if (const std::string why = cpp_defect(engine, settings.limits); !why.empty()) return unjudged(why);
     if (task.form == Task::Form::kCppTests) return engine.compiled.test(program, task.cpp, settings);
     if (language == "python") return engine.python.run(program, task.inputs, task.outputs, settings);
     if (language == "cpp") return engine.compiled.run(program, task.inputs, task.outputs, settings);
@@ -106,8 +117,8 @@ Result Judge::judge(const Task& task, const std::string& program, const std::str
 Result Judge::check(const Task& task, const Settings& given) {
   return in_box(given, [&](Engine& engine, const Settings& settings) {
     if (task.form == Task::Form::kPythonTests) return engine.python.check(task.python, settings.limits);
-    if ((task.form == Task::Form::kCppTests || task.language == "cpp") && setup_.compiler.empty())
-      return without_compiler();
+    if (task.form == Task::Form::kCppTests || task.language == "cpp")
+      if (const std::string why = cpp_defect(engine, settings.limits); !why.empty()) return unjudged(why);
     if (task.form == Task::Form::kCppTests) return engine.compiled.check(task.cpp, settings.limits);
     const std::string& language = task.language;  // empty: what the code block says, python or cpp
     bool is_known = language.empty() || language == "python" || language == "cpp";

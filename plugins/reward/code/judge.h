@@ -28,6 +28,9 @@ class Judge {
   // Throws sandbox::Error where no box can be had, or the interpreter does not start in it.
   explicit Judge(JudgeSetup setup);
 
+  // Tries the commands and, if asked to, the C++ compiler. Throws std::runtime_error that names the option that is wrong, sandbox::Error where it cannot be told.
+  void try_out(bool cpp, const Limits& limits);
+
   // What becomes of the program. Where the box failed, and not the program (no descriptors, no processes, no memory to be had; a box that was killed), it is
   // tried once more, in a new box if the old one is gone; kSandboxError after that. Where programs have a number of threads together, one that got none is
   // tried once more alone; so is one that the kernel ended for what others took. In such a second round nothing else is tried again. kUnjudged: the row's tests
@@ -44,6 +47,7 @@ class Judge {
   struct Engine;
   template <class Work>
   Result in_box(const Settings& settings, Work&& work);
+  std::string cpp_defect(Engine& engine, const Limits& limits) const;
   std::shared_ptr<Engine> current(const std::shared_ptr<Engine>& broken);
 
   const JudgeSetup setup_;
