@@ -69,12 +69,17 @@ std::string Sampled::to_json(uint64_t i) const {
       ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
       ",\"tokens\":" + std::to_string(rollout.completion_len(i)) + ",\"reward\":" +
       (rollout.valid[i] != 0 ? number_json(earned.empty() ? rollout.total_reward(i) : earned[i]) : "null");
-  for (size_t k = 0; k < reward_names.size() && k < terms.size(); ++k)
-    out += (k == 0 ? ",\"rewards\":{" : ",") + quote_utf8(reward_names[k]) + ":" + number_json(terms[k][i]) +
-           (k + 1 == terms.size() ? "}" : "");
+  if (!terms.empty()) out += ",\"rewards\":" + rewards_json(i);
   if (!rollout.advantage.empty())
     out += ",\"advantage\":" + number_json(rollout.advantage[rollout.ids.offsets[i] + rollout.prompt_len[i]]);
   return out + "}";
+}
+
+std::string Sampled::rewards_json(uint64_t i) const {
+  std::string out;
+  for (size_t k = 0; k < terms.size(); ++k)
+    out += (k == 0 ? "{" : ",") + quote_utf8(reward_names[k]) + ":" + number_json(terms[k][i]);
+  return out.empty() ? "{}" : out + "}";
 }
 
 void Sampled::push(const Sampled& from, uint64_t i) {

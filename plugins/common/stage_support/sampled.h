@@ -22,6 +22,8 @@ struct Sampled {
   // One object for samples.jsonl: prompt, completion, reward (null: not valid), each reward by its name (null: not OK), advantage of its first token (left
   // out: none computed), finish.
   std::string to_json(uint64_t i) const;
+  // One object: each reward of sequence i by its name (null: not OK).
+  std::string rewards_json(uint64_t i) const;
 };
 
 // How completions are drawn and judged. Reads the options temperature, top_k, top_p, min_p, max_new_tokens and overlap_rewards, and the slots sampler and

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "interval.h"
-#include "pattern.h"
+#include "pattern/pattern.h"
 #include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
 #include "stage_support/step.h"
@@ -64,10 +64,7 @@ class Evaluate {
     samples_ = static_cast<uint64_t>(host.i64("samples"));
     problems_ = static_cast<uint64_t>(host.i64("problems"));
     samples_per_model_ = static_cast<uint64_t>(host.i64("samples_per_model"));
-    for (uint64_t i = 0; i < host.count("patterns"); ++i) {
-      std::string path = "patterns." + std::to_string(i) + ".";
-      patterns_.push_back({host.str((path + "name").c_str()), Pattern(host.str((path + "regex").c_str()))});
-    }
+    patterns_ = pattern::read_patterns(host, "patterns");
     several_rewards_ = host.count("rewards") > 1;
     if (problems_ == 0 && stages::is_endless(data_))
       throw Error(TENON_E_INVALID,
@@ -85,7 +82,7 @@ class Evaluate {
     if (host.count("rewards") == 1)
       findings.no_effect("rewards.0.weight", "the sum is reported of several rewards only");
 
-    std::vector<std::string> models, patterns;
+    std::vector<std::string> models;
     for (uint64_t i = 0; i < host.count("models"); ++i) {
       std::string option = "models." + std::to_string(i);
       const std::string json = host.json(option.c_str());
@@ -95,18 +92,7 @@ class Evaluate {
     }
     if (size_t i = first_repeated(models); i < models.size())
       findings.error(("models." + std::to_string(i)).c_str(), repeated_model(models[i]));
-    for (uint64_t i = 0; i < host.count("patterns"); ++i) {
-      std::string option = "patterns." + std::to_string(i) + ".name";
-      patterns.push_back(host.str_if(option.c_str()).value_or(""));
-      if (std::find(std::begin(kReserved), std::end(kReserved), patterns.back()) != std::end(kReserved))
-        findings.error(option.c_str(), "the results have a number called " + patterns.back() +
-                                           " of their own: take another name");
-      check_regex(host, "patterns." + std::to_string(i) + ".regex", findings);
-    }
-    if (size_t i = first_repeated(patterns); i < patterns.size())
-      findings.error(("patterns." + std::to_string(i) + ".name").c_str(),
-                     "two patterns are called " + patterns[i] +
-                         ", and one's number would take the place of the other's: take another name");
+    pattern::check_patterns(host, "patterns", kReserved, "the results have a number", findings);
   }
 
   void run(const tenon_call* call, const StageIo& io) {
@@ -126,22 +112,10 @@ class Evaluate {
   void load(Reader& r, uint32_t) { first_id_ = r.value<uint64_t>(); }
 
  private:
-  static void check_regex(Host host, const std::string& option, Findings& findings) {
-    try {
-      if (auto regex = host.str_if(option.c_str())) Pattern pattern(*regex);
-    } catch (const Error& e) {
-      findings.error(option.c_str(), e.what());
-    }
-  }
-
   struct Named {
     std::string name;
     Model model;
     Tokenizer tokenizer;
-  };
-  struct NamedPattern {
-    std::string name;
-    Pattern pattern;
   };
   static constexpr uint64_t kSamplesAtOnce = 1024;
 
@@ -206,17 +180,11 @@ class Evaluate {
   stages::CompletionSampler sampler_;
   Dataset data_;
   std::vector<Named> models_;
-  std::vector<NamedPattern> patterns_;
+  std::vector<pattern::NamedPattern> patterns_;
   std::string benchmark_;
   uint64_t samples_, problems_, samples_per_model_, first_id_ = 0;
   bool several_rewards_;
 };
-
-constexpr tenon_option kPatternOptions[] = {
-    text("name", nullptr, "Name of the number in the results.", {.flags = TENON_O_REQUIRED}),
-    text("regex", nullptr, "PCRE2 regular expression, searched for in the completion; `.` matches newlines.",
-         {.flags = TENON_O_REQUIRED})};
-constexpr const tenon_option* kPatternChildren[] = {&kPatternOptions[0], &kPatternOptions[1], nullptr};
 
 }  // namespace
 }  // namespace tenon::evaluate
@@ -240,7 +208,7 @@ TENON_STAGE_PLUGIN(
                   {.min = "0", .max = "100"}),
     tenon::stages::kTopKOption, tenon::stages::kTopPOption, tenon::stages::kMinPOption,
     tenon::stages::kMaxNewTokensOption, tenon::stages::kOverlapRewardsOption,
-    tenon::object("patterns", tenon::evaluate::kPatternChildren,
+    tenon::object("patterns", tenon::pattern::kPatternChildren,
                   "Shares of completions that contain something.", {.flags = TENON_O_LIST}),
     tenon::integer("samples_per_model", "4", "Completions of each model written to samples.jsonl; 0: none.",
                    {.min = "0", .max = "65536", .unit = "completions"}))

@@ -4,7 +4,6 @@
 #include <gtest/gtest.h>
 
 #include "interval.h"
-#include "pattern.h"
 #include "support/fake_components.h"
 
 namespace tenon::test {
@@ -12,7 +11,6 @@ namespace {
 
 using evaluate::clustered_mean;
 using evaluate::Interval;
-using evaluate::Pattern;
 using ::testing::HasSubstr;
 
 TEST(Interval, IndependentTrialsGiveWilsonsInterval) {
@@ -49,19 +47,6 @@ TEST(Interval, OtherNumbersGetNormalErrors) {
   EXPECT_DOUBLE_EQ(i.mean, mean);
   EXPECT_NEAR(i.high, mean + 1.959963984540054 * std::sqrt(variance), 1e-12);
   EXPECT_NEAR(i.low, mean - 1.959963984540054 * std::sqrt(variance), 1e-12);
-}
-
-TEST(PatternTest, FindsAndRefuses) {
-  EXPECT_TRUE(Pattern("=\\d.*=").in("<3+4=7,\n7-2=5>5"));
-  EXPECT_FALSE(Pattern("=\\d.*=").in("<>5"));
-  EXPECT_FALSE(Pattern(".").in("\xff\xfe"));
-  try {
-    Pattern("a(b");
-    FAIL() << "no error";
-  } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr("regex \"a(b\", character 3"));
-  }
-  EXPECT_THROW(Pattern("(a+)+$").in(std::string(5000, 'a') + "b"), Error);
 }
 
 struct Lab {

@@ -1,0 +1,213 @@
+// Tests of rejection sampling: what is kept is what is good, everything else has its reason, and a resumed stage goes on with the same rows.
+// SPDX-License-Identifier: Apache-2.0
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <set>
+
+#include "support/fake_components.h"
+
+namespace tenon::test {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+struct Lab {
+  explicit Lab(const std::string& options) : host(plugin_component(), options), io(host) {
+    host.slot("model", model.ref("policy"));
+    host.slot("model.tokenizer", tokenizer.ref());
+    host.slot("data", data.ref("sums"));
+    host.slot("sampler", sampler.ref());
+    host.slot("rewards/0", even.ref("even"));
+    host.slot("rewards/1", size.ref("size"));
+  }
+  std::vector<Row>& kept() { return host.rows["kept"]; }
+  std::vector<Row>& rejected() { return host.rows["rejected"]; }
+  double sum(const std::string& metric) const {
+    double all = 0;
+    for (const auto& step : io.steps) all += step.metric(metric);
+    return all;
+  }
+
+  FakeHost host;
+  FakeIo io;
+  LetterTokenizer tokenizer;
+  HashModel model{host, 23, 48, 1};
+  NaiveSampler sampler;
+  RowSet data{{{"1+2=", "", "gold", R"({"answer":"3"})", "sums.jsonl:1"},
+               {"7=", "", "", "{}"},
+               {"1+2-3=", "", "", "{}"}}};
+  LambdaReward even{[](const Sample& s) { return s.completion.size() % 2 == 0 ? 1.0 : 0.0; }};
+  LambdaReward size{[](const Sample& s) { return static_cast<double>(s.completion.size()); }};
+};
+
+const std::string kAll =
+    R"({"data": "sums", "rewards": ["even", "size"], "problems": 3, "samples": 20, "prompts": 2, "keep": 0, "max_new_tokens": 12,
+  "record_rejected": true)";
+
+std::string provenance(const Row& row, const char* field) {
+  return *json::text_field(*row.meta("provenance"), field);
+}
+
+TEST(RejectionSample, EveryCompletionIsKeptOrHasItsReason) {
+  Lab lab(kAll + "}");
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_EQ(lab.io.total_steps, 2u);
+  EXPECT_EQ(lab.kept().size() + lab.rejected().size(), 60u);
+  EXPECT_GT(lab.kept().size(), 5u);
+  std::set<std::string> pairs, ids;
+  for (const Row& row : lab.kept()) {
+    EXPECT_EQ(row.completion.size() % 2, 0u);
+    EXPECT_TRUE(pairs.insert(row.prompt + row.completion).second) << "twice: " << row.completion;
+    EXPECT_EQ(json::text_field(provenance(row, "rewards"), "even"), "1");
+  }
+  std::map<std::string, int> reasons;
+  for (const Row& row : lab.rejected()) {
+    const std::string reason = provenance(row, "rejected");
+    ++reasons[reason];
+    if (reason == "even") {
+      EXPECT_EQ(row.completion.size() % 2, 1u);
+    }
+    if (reason == "repeated") {
+      EXPECT_TRUE(pairs.contains(row.prompt + row.completion));
+    }
+  }
+  EXPECT_GT(reasons["even"], 0);
+  // Shares of a step are of its completions: 40 in the first, 20 in the second.
+  for (const char* reason : {"even", "repeated", "cut"})
+    EXPECT_NEAR(lab.io.steps[0].metric(std::string("rejected/") + reason) * 40 +
+                    lab.io.steps[1].metric(std::string("rejected/") + reason) * 20,
+                reasons[reason], 1e-9)
+        << reason;
+  EXPECT_NEAR(lab.io.steps[0].metric("kept") * 40 + lab.io.steps[1].metric("kept") * 20,
+              static_cast<double>(lab.kept().size()), 1e-9);
+  for (const auto* rows : {&lab.kept(), &lab.rejected()})
+    for (const Row& row : *rows) EXPECT_TRUE(ids.insert(provenance(row, "sample")).second);
+}
+
+TEST(RejectionSample, ARowSaysWhereItComesFromAndKeepsItsFields) {
+  Lab lab(kAll + R"(, "first": 0})");
+  run_stage(plugin_component(), lab.host, lab.io);
+  for (const Row& row : lab.kept()) {
+    EXPECT_EQ(provenance(row, "model"), "policy");
+    const std::string prompts[] = {"1+2=", "7=", "1+2-3="};
+    EXPECT_EQ(prompts[std::stoul(provenance(row, "row"))], row.prompt);
+    if (row.prompt != "1+2=") continue;
+    EXPECT_EQ(row.meta("answer"), "3");
+    EXPECT_EQ(provenance(row, "place"), "sums.jsonl:1");
+    EXPECT_NE(row.completion, "gold");
+  }
+}
+
+TEST(RejectionSample, OfRowsThatWereMadeSoTheOriginIsKept) {
+  Lab lab(kAll + "}");
+  RowSet again({{"1+2=", "", "", R"({"provenance":{"model":"older","row":7},"answer":"3"})"}});
+  lab.host.slot("data", again.ref("again"));
+  run_stage(plugin_component(), lab.host, lab.io);
+  ASSERT_FALSE(lab.kept().empty());
+  EXPECT_EQ(provenance(lab.kept()[0], "model"), "policy");
+  EXPECT_EQ(json::text_field(provenance(lab.kept()[0], "before"), "row"), "7");
+  EXPECT_EQ(lab.kept()[0].meta("answer"), "3");
+}
+
+TEST(RejectionSample, ThresholdsAreOfTheRewardsThatHaveThem) {
+  Lab lab(
+      R"({"data": "sums", "rewards": [{"of": "even", "min": 0}, {"of": "size", "min": 5}], "problems": 3, "samples": 20, "keep": 0,
+    "max_new_tokens": 12, "record_rejected": true})");
+  run_stage(plugin_component(), lab.host, lab.io);
+  bool any_odd = false;
+  for (const Row& row : lab.kept()) {
+    EXPECT_GE(row.completion.size(), 5u);
+    any_odd |= row.completion.size() % 2 == 1;
+  }
+  EXPECT_TRUE(any_odd);
+  for (const Row& row : lab.rejected())
+    if (provenance(row, "rejected") == "size") {
+      EXPECT_LT(row.completion.size(), 5u);
+    }
+  EXPECT_GT(lab.sum("rejected/size"), 0);
+}
+
+TEST(RejectionSample, KeepsTheFirstOrTheShortest) {
+  std::map<std::string, std::set<size_t>> good;
+  std::map<std::string, size_t> first;
+  Lab all(kAll + "}");
+  run_stage(plugin_component(), all.host, all.io);
+  for (const Row& row : all.kept()) {
+    good[row.prompt].insert(row.completion.size());
+    first.emplace(row.prompt, row.completion.size());
+  }
+  for (const char* choose : {"first", "shortest"}) {
+    Lab lab(
+        R"({"data": "sums", "rewards": ["even", "size"], "problems": 3, "samples": 20, "prompts": 2, "keep": 1, "max_new_tokens": 12,
+      "choose": ")" +
+        std::string(choose) + R"("})");
+    run_stage(plugin_component(), lab.host, lab.io);
+    EXPECT_EQ(lab.kept().size(), good.size());
+    for (const Row& row : lab.kept())
+      EXPECT_EQ(row.completion.size(),
+                std::string(choose) == "first" ? first[row.prompt] : *good[row.prompt].begin());
+    EXPECT_GT(lab.sum("rejected/surplus"), 0);
+    EXPECT_THAT(lab.rejected(), IsEmpty());
+  }
+}
+
+TEST(RejectionSample, DropsWhatMatchesAndLongParagraphs) {
+  Lab lab(kAll + R"(, "drop": [{"name": "sevens", "regex": "7"}], "max_paragraph": 6})");
+  run_stage(plugin_component(), lab.host, lab.io);
+  for (const Row& row : lab.kept()) {
+    EXPECT_EQ(row.completion.find('7'), std::string::npos);
+    EXPECT_LE(row.completion.size(), 6u);
+  }
+  EXPECT_GT(lab.sum("rejected/sevens"), 0);
+  EXPECT_GT(lab.sum("rejected/paragraph"), 0);
+}
+
+TEST(RejectionSample, WhatNobodyJudgedIsNotKept) {
+  Lab lab(kAll + "}");
+  lab.even.f = [](const Sample& s) {
+    if (s.prompt == "7=") refuse("no gold answer");
+    return 1.0;
+  };
+  run_stage(plugin_component(), lab.host, lab.io);
+  for (const Row& row : lab.kept()) EXPECT_NE(row.prompt, "7=");
+  EXPECT_GT(lab.io.steps[0].metric("rejected/not_judged"), 0);
+}
+
+TEST(RejectionSample, NothingKeptIsAnError) {
+  Lab lab(kAll + "}");
+  lab.even.f = [](const Sample&) { return 0.0; };
+  try {
+    run_stage(plugin_component(), lab.host, lab.io);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("none of 60 completions was kept"));
+  }
+}
+
+TEST(RejectionSample, BeginsWhereItIsTold) {
+  Lab lab(
+      R"({"data": "sums", "rewards": ["even"], "problems": 0, "first": 2, "samples": 20, "max_new_tokens": 12})");
+  run_stage(plugin_component(), lab.host, lab.io);
+  for (const Row& row : lab.kept()) EXPECT_EQ(row.prompt, "1+2-3=");
+  Lab behind(R"({"data": "sums", "rewards": ["even"], "problems": 0, "first": 3})");
+  EXPECT_THROW(run_stage(plugin_component(), behind.host, behind.io), Error);
+}
+
+TEST(RejectionSample, OptionsThatContradictEachOther) {
+  auto findings = [](const std::string& options) {
+    return check_findings(plugin_component(),
+                          FakeHost(plugin_component(), R"({"rewards": ["a"], )" + options + "}"));
+  };
+  EXPECT_THAT(findings(R"("temperature": 0)"), ElementsAre(HasSubstr("samples: with temperature: 0")));
+  EXPECT_THAT(findings(R"("keep": 0, "choose": "shortest")"), ElementsAre(HasSubstr("choose: ")));
+  EXPECT_THAT(findings(R"("drop": [{"name": "cut", "regex": "a"}])"),
+              ElementsAre(HasSubstr("drop.0.name: ")));
+  EXPECT_THAT(findings(R"("drop": [{"name": "a", "regex": "("}])"), ElementsAre(HasSubstr("drop.0.regex: ")));
+  EXPECT_THAT(findings(R"("keep": 2)"), IsEmpty());
+}
+
+}  // namespace
+}  // namespace tenon::test
