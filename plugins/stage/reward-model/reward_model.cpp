@@ -1,0 +1,279 @@
+// The stage `reward-model`: trains a scalar head on what people prefer.
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "ranking_loss.h"
+#include "scalar_reading/scalar_reading.h"
+#include "stage_support/row_check.h"
+#include "stage_support/step.h"
+#include "stage_support/supervised.h"
+
+namespace tenon::reward_model {
+namespace {
+
+// A row as the model reads it.
+struct Example {
+  std::vector<std::vector<int32_t>> texts;
+  Judgement judgement;
+  size_t tokens() const {
+    size_t n = 0;
+    for (const auto& ids : texts) n += ids.size();
+    return n;
+  }
+};
+
+class RewardModel {
+ public:
+  explicit RewardModel(Host host)
+      : host_(host),
+        reader_(host),
+        data_(host.get_component<Dataset>("data")),
+        held_out_(host.get_component_if<Dataset>("held_out")),
+        optimizer_(host.get_component<Optimizer>("optimizer")),
+        rejected_(host.str("rejected")),
+        ranked_(host.str("ranked")),
+        label_(host.str("label")),
+        margin_(host.str_if("margin")),
+        center_(host.f64("center")),
+        steps_(host.i64_if("steps")),
+        epochs_(host.f64_if("epochs")),
+        batch_(static_cast<uint64_t>(host.i64("batch"))),
+        held_out_rows_(static_cast<uint64_t>(host.i64("held_out_rows"))),
+        micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))) {
+    if (!steps_ && stages::is_endless(data_))
+      throw Error(TENON_E_INVALID, "epochs: the data set has no end, so it has no epochs: give `steps`");
+    if (steps_ || data_.count() != TENON_COUNT_UNBOUNDED)
+      stages::check_optimizer_steps(optimizer_, total_steps());
+    stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, [this](const Row& row) { example(row); });
+    if (held_out_)
+      stages::check_rows(host, "held_out", "model.tokenizer", held_out_rows_,
+                         [this](const Row& row) { example(row); });
+  }
+
+  static void check(Host host, Findings& findings) {
+    if (host.i64_if("steps") && host.f64_if("epochs"))
+      findings.error("epochs", "`steps` and `epochs` both say how long to train: give one of them");
+    if (!host.i64_if("steps") && !host.f64_if("epochs"))
+      findings.error("steps", "give `steps` or `epochs`: how long to train");
+    if (tenon_str written{}; host.raw()->get_json(host.raw(), "held_out", &written) == TENON_END)
+      findings.no_effect("held_out_rows", "there is no data set `held_out`");
+  }
+
+  void run(const tenon_call* call, const StageIo& io) {
+    const uint64_t steps = total_steps();
+    io.begin(steps);
+    io.bind("optimizer", "model", steps);
+    for (uint64_t s = io.first_step(); s < steps; ++s) {
+      const tenon_call now = stages::at_step(call, s);
+      step(&now, data_.next(&now, batch_), s + 1);
+      if (held_out_ && s + 1 == steps) evaluate(&now, io);
+      io.step_end(s);
+    }
+  }
+
+ private:
+  uint64_t total_steps() const {
+    if (steps_) return static_cast<uint64_t>(*steps_);
+    return static_cast<uint64_t>(
+        std::ceil(*epochs_ * static_cast<double>(data_.count()) / static_cast<double>(batch_)));
+  }
+
+  std::vector<int32_t> read(const Row& row, const std::string& completion) const {
+    try {
+      return reader_.ids({row.prompt, completion, row.meta_json, row.messages_json});
+    } catch (const NoReward& e) {
+      throw Error(TENON_E_INVALID, e.why);
+    }
+  }
+
+  // Throws Error with the reason why a row cannot be used.
+  Example example(const Row& row) const {
+    Example out;
+    if (const auto ranked = json::raw_field(row.meta_json, ranked_)) {
+      if (!ranked->starts_with('[')) throw Error(TENON_E_INVALID, "field \"" + ranked_ + "\" is not a list");
+      for (const std::string_view one : json::elements(*ranked)) {
+        if (!one.starts_with('"'))
+          throw Error(TENON_E_INVALID, "field \"" + ranked_ + "\" has an element that is not a text");
+        out.texts.push_back(read(row, json::detail::Scanner{one}.string()));
+      }
+      if (out.texts.size() < 2)
+        throw Error(TENON_E_INVALID, "field \"" + ranked_ + "\" has " + std::to_string(out.texts.size()) +
+                                         " completions: a ranking has two at least");
+      out.judgement = all_pairs(out.texts.size());
+      return out;
+    }
+    if (row.completion.empty()) throw Error(TENON_E_INVALID, "the row has no completion");
+    out.texts.push_back(read(row, row.completion));
+    if (const auto rejected = row.meta(rejected_)) {
+      out.texts.push_back(read(row, *rejected));
+      out.judgement.pairs.push_back({0, 1, margin_ ? number(row, *margin_) : 0});
+      if (out.texts[0] == out.texts[1])
+        throw Error(TENON_E_INVALID,
+                    "the completion and field \"" + rejected_ + "\" are the same to the model");
+      return out;
+    }
+    if (!json::raw_field(row.meta_json, label_))
+      throw Error(TENON_E_INVALID,
+                  "it has neither field \"" + rejected_ + "\" (the worse completion) nor \"" + ranked_ +
+                      "\" (completions, best first) nor \"" + label_ + "\" (1: good, 0: bad)");
+    const double label = number(row, label_);
+    if (label < 0 || label > 1)
+      throw Error(TENON_E_INVALID, "field \"" + label_ + "\" is not between 0 and 1");
+    out.judgement.labels.push_back(label);
+    return out;
+  }
+  static double number(const Row& row, const std::string& field) {
+    const std::string text = row.meta(field).value_or("");
+    if (text == "true" || text == "false") return text == "true" ? 1 : 0;
+    const auto value = json::number_field(row.meta_json, field);
+    if (!value || !std::isfinite(*value))
+      throw Error(TENON_E_INVALID, "field \"" + field + "\" is not a number");
+    return *value;
+  }
+
+  struct Tally {
+    double loss = 0, right = 0, judged = 0, gap = 0, pairs = 0, score = 0, texts = 0;
+    void add(const Example& one, std::span<const float> scores, double row_loss) {
+      loss += row_loss;
+      for (const Judgement::Pair& pair : one.judgement.pairs) {
+        right += scores[pair.better] > scores[pair.worse] ? 1 : 0;
+        gap += static_cast<double>(scores[pair.better]) - static_cast<double>(scores[pair.worse]);
+        ++pairs, ++judged;
+      }
+      for (size_t i = 0; i < one.judgement.labels.size(); ++i) {
+        right += (scores[i] > 0) == (one.judgement.labels[i] > 0.5) ? 1 : 0;
+        ++judged;
+      }
+      for (const float s : scores) score += static_cast<double>(s), ++texts;
+    }
+  };
+
+  // Gives each row of `rows`, whole rows of at most micro_batch_tokens together, to use(examples, scores by row, tape).
+  template <class F>
+  void for_parts(const tenon_call* call, const std::vector<Row>& rows, bool wants_tape, F&& use) const {
+    std::vector<Example> part;
+    size_t tokens = 0;
+    auto flush = [&] {
+      if (part.empty()) return;
+      host_.throw_if_cancelled(call);
+      std::vector<std::vector<int32_t>> sequences;
+      for (const Example& one : part) sequences.insert(sequences.end(), one.texts.begin(), one.texts.end());
+      uint64_t tape = 0;
+      const std::vector<float> scores = reader_.scores(call, sequences, wants_tape ? &tape : nullptr);
+      use(part, sequences, scores, tape);
+      part.clear();
+      tokens = 0;
+    };
+    for (const Row& row : rows) {
+      Example one = stages::about_row(row, [&] { return example(row); });
+      if (!part.empty() && tokens + one.tokens() > micro_batch_tokens_) flush();
+      tokens += one.tokens();
+      part.push_back(std::move(one));
+    }
+    flush();
+  }
+
+  // The loss is the mean over the rows of the batch.
+  void step(const tenon_call* call, const std::vector<Row>& rows, uint64_t version) const {
+    const stages::Stopwatch watch;
+    Tally tally;
+    double tokens = 0;
+    {
+      const Timed timed(host_, "update");
+      reader_.model().zero_grad(call);
+      for_parts(call, rows, true,
+                [&](const std::vector<Example>& part, const std::vector<std::vector<int32_t>>& sequences,
+                    const std::vector<float>& scores, uint64_t tape) {
+                  std::vector<float> slope;
+                  for (const Example& one : part) {
+                    const auto own = std::span(scores).subspan(slope.size(), one.texts.size());
+                    const Loss loss = loss_of(one.judgement, own, center_);
+                    for (const double d : loss.slope)
+                      slope.push_back(static_cast<float>(d / static_cast<double>(rows.size())));
+                    tally.add(one, own, loss.value);
+                    tokens += static_cast<double>(one.tokens());
+                  }
+                  reader_.backward(call, tape, sequences, slope);
+                });
+      if (!std::isfinite(tally.loss))
+        throw Error(TENON_E_INVALID, "the loss is not finite: a score of the model is not");
+      const tenon_optimizer_stats stats = stages::optimizer_step(call, reader_.model(), optimizer_, version);
+      host_.metric("grad_norm", stats.grad_norm);
+      host_.metric("learning_rate", stats.learning_rate);
+    }
+    host_.metric("loss", tally.loss / static_cast<double>(rows.size()));
+    host_.metric("accuracy", tally.right / tally.judged);
+    host_.metric("margin", tally.pairs > 0 ? tally.gap / tally.pairs : std::nan(""));
+    host_.metric("score", tally.score / tally.texts);
+    host_.metric("tokens", tokens);
+    host_.timing("tokens_per_second", tokens / watch.seconds());
+  }
+
+  void evaluate(const tenon_call* call, const StageIo& io) const {
+    const Timed timed(host_, "held_out");
+    const uint64_t n = std::min(held_out_rows_, held_out_->count());
+    Tally tally;
+    for (uint64_t begin = 0; begin < n; begin += batch_)
+      for_parts(call, held_out_->read(call, begin, std::min(batch_, n - begin)), false,
+                [&](const std::vector<Example>& part, const std::vector<std::vector<int32_t>>&,
+                    const std::vector<float>& scores, uint64_t) {
+                  size_t at = 0;
+                  for (const Example& one : part) {
+                    const auto own = std::span(scores).subspan(at, one.texts.size());
+                    tally.add(one, own, loss_of(one.judgement, own, center_).value);
+                    at += one.texts.size();
+                  }
+                });
+    host_.metric("held_out/loss", tally.loss / static_cast<double>(n));
+    host_.metric("held_out/accuracy", tally.right / tally.judged);
+    const std::string model = reader_.model().ref()->name;
+    io.result(model, "held-out", "loss", tally.loss / static_cast<double>(n));
+    io.result(model, "held-out", "accuracy", tally.right / tally.judged);
+    io.result(model, "held-out", "rows", static_cast<double>(n));
+  }
+
+  Host host_;
+  scalar_reading::Reader reader_;
+  Dataset data_;
+  std::optional<Dataset> held_out_;
+  Optimizer optimizer_;
+  std::string rejected_, ranked_, label_;
+  std::optional<std::string> margin_;
+  double center_;
+  std::optional<int64_t> steps_;
+  std::optional<double> epochs_;
+  uint64_t batch_, held_out_rows_, micro_batch_tokens_;
+};
+
+}  // namespace
+}  // namespace tenon::reward_model
+
+TENON_STAGE_PLUGIN(
+    tenon::reward_model::RewardModel, "reward-model", "0.1.0",
+    "Trains a scalar head on pairs, rankings or labels of completions.",
+    tenon::reference("model", "model", nullptr, "What is trained; it has a scalar head. `from` fills it in.",
+                     {.flags = TENON_O_REQUIRED}),
+    tenon::stages::kTrainDataOption, tenon::stages::kOptimizerOption,
+    tenon::number("epochs", nullptr,
+                  "Times that every row is trained on; the last batch may reach into the next epoch.",
+                  {.min = "0.000001", .max = "1000000"}),
+    tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.",
+                   {.min = "1", .max = "1000000000", .unit = "steps"}),
+    tenon::integer("batch", "32", "Rows per optimizer step.", {.min = "1", .max = "1048576", .unit = "rows"}),
+    tenon::stages::kMicroBatchOption,
+    tenon::text("rejected", "\"rejected\"",
+                "Field of the row's meta with the completion that is worse than the row's own."),
+    tenon::text("ranked", "\"ranked\"", "Field of the row's meta with a list of completions, best first."),
+    tenon::text("label", "\"label\"",
+                "Field of the row's meta that says whether its completion is good: 1 or true, 0 or false."),
+    tenon::text("margin", nullptr, "Field of the row's meta with the margin of a pair. Left out: none."),
+    tenon::number("center", "0",
+                  "Factor of the squared sum of a pair's scores in the loss, which keeps scores near 0; TRL "
+                  "recommends 0.01.",
+                  {.min = "0", .max = "1000"}),
+    tenon::reference("held_out", "dataset", nullptr,
+                     "Rows that are judged at the end, for the table of results."),
+    tenon::integer("held_out_rows", "1024", "How many of them, from the beginning.",
+                   {.min = "1", .max = "1000000000", .unit = "rows"}),
+    tenon::scalar_reading::kFormatOption, tenon::scalar_reading::kRegionOption,
+    tenon::scalar_reading::kQuestionOption)
