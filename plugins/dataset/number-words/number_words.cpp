@@ -60,6 +60,7 @@ class NumberWords {
         names_(host.f64("names")),
         closing_(host.f64("closing")),
         mixes_(host.boolean("mixed")),
+        pairs_(host.boolean("pairs")),
         test_(host.str("split") == "test"),
         seed_(static_cast<uint64_t>(host.i64("seed"))) {
     for (const std::string& code : host.strs("languages")) languages_.push_back(find_language(code));
@@ -72,7 +73,10 @@ class NumberWords {
       if (find_language(codes[i]) == nullptr)
         findings.error(("languages." + std::to_string(i)).c_str(),
                        tenon::json::quote(codes[i]) + " is none of en, zh");
-    if (host.f64("names") == 0) findings.no_effect("closing", "there are no rows of the second task");
+    for (const char* option : {"closing", "pairs"})
+      if (host.f64("names") == 0) findings.no_effect(option, "there are no rows of the second task");
+    if (host.boolean("pairs"))
+      findings.no_effect("closing", "of a pair the better one always ends in the closing word");
     if (host.f64("names") == 1)
       for (const char* option : {"operands", "step_by_step", "mixed", "split"})
         findings.no_effect(option, "all rows are of the second task");
@@ -96,11 +100,20 @@ class NumberWords {
 
   tenon::Row name(Draws& draws, const Language& asked) const {
     const uint64_t number = draws.below(kLargest + 1);
-    const bool closed = draws.unit() < closing_;
+    const bool closed = pairs_ || draws.unit() < closing_;
     const std::string word = asked.numbers[number];
-    return row(std::string(asked.code) + " : name " + std::to_string(number) + " =",
-               "<think> </think> " + word + (closed ? std::string(" ") + kClosing : ""),
-               meta(word, asked, "name", false) + ",\"closed\":" + (closed ? "true}" : "false}"));
+    std::string fields = meta(word, asked, "name", false) + ",\"closed\":" + (closed ? "true" : "false");
+    if (pairs_) {
+      // What is worse: the same without the closing word, or another number with it.
+      const uint64_t other = (number + 1 + draws.below(kLargest)) % (kLargest + 1);
+      const bool wrong = draws.below(2) == 1;
+      fields += ",\"rejected\":\"" + named(wrong ? asked.numbers[other] : word, wrong) + "\"";
+    }
+    return row(std::string(asked.code) + " : name " + std::to_string(number) + " =", named(word, closed),
+               fields + "}");
+  }
+  static std::string named(const std::string& word, bool closed) {
+    return "<think> </think> " + word + (closed ? std::string(" ") + kClosing : "");
   }
 
   tenon::Row sum(Draws& draws, const Language& asked) const {
@@ -157,7 +170,7 @@ class NumberWords {
   uint64_t rows_;
   int64_t operands_;
   double step_by_step_, names_, closing_;
-  bool mixes_, test_;
+  bool mixes_, pairs_, test_;
   uint64_t seed_;
 };
 
@@ -181,6 +194,10 @@ TENON_DATASET_PLUGIN(
                   {.min = "0", .max = "1"}),
     tenon::number("closing", "0.2", "Share of the second task's completions that end in the closing word.",
                   {.min = "0", .max = "1"}),
+    tenon::boolean("pairs", "false",
+                   "Whether rows of the second task are pairs: the completion, which ends in the closing "
+                   "word, and a worse one in the meta field "
+                   "`rejected`: without that word, or of another number."),
     tenon::choice("split", kSplits, "\"train\"",
                   "Which sums: a tenth of all, chosen by a hash of their text, is `test`."),
     tenon::integer(

@@ -120,6 +120,25 @@ TEST(NumberWords, NamesAreRight) {
   EXPECT_NEAR(static_cast<double>(closed), 500, 4 * std::sqrt(250.0));
 }
 
+TEST(NumberWords, OfAPairTheOtherIsWorse) {
+  size_t wrong = 0;
+  const auto all = rows({{"names", "1"}, {"pairs", "true"}}, 0, 1000);
+  for (const tenon::Row& row : all) {
+    const std::vector<std::string> better = words(row.completion), worse = words(*row.meta("rejected"));
+    ASSERT_EQ(better.size(), 4u);
+    EXPECT_EQ(better[3], "done");
+    if (worse.size() == 3) {
+      EXPECT_EQ(worse[2], better[2]);
+      continue;
+    }
+    ++wrong;
+    EXPECT_NE(worse.at(2), better[2]);
+    EXPECT_EQ(worse.at(3), "done");
+    EXPECT_TRUE(kEnglish.contains(worse[2]) == kEnglish.contains(better[2]));
+  }
+  EXPECT_NEAR(static_cast<double>(wrong), 500, 4 * std::sqrt(250.0));
+}
+
 TEST(NumberWords, SharesAreAsAsked) {
   std::map<std::string, double> n;
   for (const tenon::Row& row : rows({}, 0, 20000)) {

@@ -40,10 +40,11 @@ constexpr std::string_view kReserved[] = {"accuracy",  "accuracy_low", "accuracy
 
 // What is counted over the completions of one model.
 struct Tally {
-  explicit Tally(size_t patterns) : matches(patterns, 0) {}
+  Tally(size_t patterns, size_t rewards) : matches(patterns, 0), earned(rewards, 0), judged_by(rewards, 0) {}
   std::vector<std::vector<double>> accuracy, reward;  // by problem, of the samples that were judged
   double samples = 0, judged = 0, tokens = 0, truncated = 0;
-  std::vector<double> matches;  // by pattern
+  std::vector<double> matches;            // by pattern
+  std::vector<double> earned, judged_by;  // by reward: sum, and number, of the samples for which it is OK
 };
 
 class Evaluate {
@@ -120,7 +121,8 @@ class Evaluate {
   static constexpr uint64_t kSamplesAtOnce = 1024;
 
   void one_model(const tenon_call* call, const StageIo& io, const Named& named) const {
-    Tally tally(patterns_.size());
+    Tally tally(patterns_.size(), host_.count("rewards"));
+    std::vector<std::string> rewards;
     uint64_t at_once = std::max<uint64_t>(1, kSamplesAtOnce / samples_);
     for (uint64_t begin = 0; begin < problems_; begin += at_once) {
       uint64_t n = std::min(at_once, problems_ - begin);
@@ -128,13 +130,14 @@ class Evaluate {
       const stages::Sampled batch = sampler_.sample(call, named.model, named.tokenizer, rows, samples_,
                                                     first_id_ + begin * samples_, 0);
       add(batch, tally);
+      rewards = batch.reward_names;
       if (begin == 0)
         for (uint64_t k = 0; k < std::min(samples_per_model_, batch.rollout.size()); ++k)
           sample_out(host_, batch.to_json(k * batch.rollout.size() /
                                           std::min(samples_per_model_, batch.rollout.size())));
       host_.progress(static_cast<double>(begin + n), static_cast<double>(problems_), named.name.c_str());
     }
-    report(io, named.name, tally);
+    report(io, named.name, tally, rewards);
   }
 
   void add(const stages::Sampled& batch, Tally& to) const {
@@ -145,13 +148,16 @@ class Evaluate {
       to.tokens += static_cast<double>(r.completion_len(i));
       to.truncated += r.finish[i] == TENON_FINISH_LENGTH ? 1 : 0;
       if (std::isfinite(batch.first[i])) to.accuracy.back().push_back(batch.first[i]), ++to.judged;
+      for (size_t k = 0; k < batch.terms.size(); ++k)
+        if (std::isfinite(batch.terms[k][i])) to.earned[k] += batch.terms[k][i], ++to.judged_by[k];
       if (r.valid[i] != 0) to.reward.back().push_back(r.total_reward(i));
       std::string_view text(batch.completions[i].data(), batch.completions[i].size());
       for (size_t p = 0; p < patterns_.size(); ++p) to.matches[p] += patterns_[p].pattern.in(text) ? 1 : 0;
     }
   }
 
-  void report(const StageIo& io, const std::string& model, const Tally& tally) const {
+  void report(const StageIo& io, const std::string& model, const Tally& tally,
+              const std::vector<std::string>& rewards) const {
     if (tally.judged == 0)
       throw Error(TENON_E_INVALID, "the first reward judged none of the " +
                                        std::to_string(static_cast<uint64_t>(tally.samples)) +
@@ -168,6 +174,9 @@ class Evaluate {
       bool any = false;
       for (const auto& problem : tally.reward) any = any || !problem.empty();
       put("reward", any ? clustered_mean(tally.reward).mean : std::nan(""));
+      for (size_t k = 1; k < rewards.size(); ++k)
+        put("reward/" + rewards[k],
+            tally.judged_by[k] > 0 ? tally.earned[k] / tally.judged_by[k] : std::nan(""));
     }
     put("length", tally.tokens / tally.samples);
     for (size_t p = 0; p < patterns_.size(); ++p) put(patterns_[p].name, tally.matches[p] / tally.samples);

@@ -117,6 +117,24 @@ TEST(Evaluate, IsRepeatableAndModelsAreComparedOnTheSameDraws) {
   }
 }
 
+TEST(Evaluate, OfSeveralRewardsEachIsReported) {
+  Lab lab(
+      R"({"models": ["base", "zero"], "data": "sums", "rewards": ["even", "size"], "problems": 3, "samples": 5, "max_new_tokens": 9})");
+  double sizes = 0, judged = 0;  // of both models
+  LambdaReward size{[&](const Sample& s) {
+    if (s.prompt == "7=") refuse("not of this one");
+    sizes += static_cast<double>(s.completion.size()), ++judged;
+    return static_cast<double>(s.completion.size());
+  }};
+  lab.host.slot("rewards/1", size.ref("size"));
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_EQ(judged, 20);
+  EXPECT_DOUBLE_EQ(
+      (lab.io.results.at("base/sums/reward/size") + lab.io.results.at("zero/sums/reward/size")) / 2,
+      sizes / judged);
+  EXPECT_EQ(lab.io.results.count("base/sums/reward/even"), 0u) << "the first is the accuracy";
+}
+
 TEST(Evaluate, SamplesWithoutANumberAreCountedAndLeftOut) {
   Lab lab(kOptions);
   lab.reward.f = [](const Sample& s) {
