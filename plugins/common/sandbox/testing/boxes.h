@@ -60,8 +60,13 @@ struct Process {
 };
 
 inline std::string text_of(const std::filesystem::path& file) {
+  // Of a process that goes meanwhile: what was read. (A stream's iterators would throw then; its read does not.)
   std::ifstream in(file);
-  return std::string((std::istreambuf_iterator<char>(in)), {});  // of a process that goes meanwhile: nothing
+  std::string text;
+  char block[4096];
+  while (in.read(block, sizeof block) || in.gcount() > 0)
+    text.append(block, static_cast<size_t>(in.gcount()));
+  return text;
 }
 
 inline std::vector<Process> processes() {
