@@ -10,6 +10,7 @@
 #include <cstring>
 #include <iostream>
 #include <set>
+#include <utility>
 
 #include "host/available_threads.h"
 #include "host/command_line.h"
@@ -85,6 +86,9 @@ class Scorer {
   }
 
   void add(ScoreRow row) {
+    if (row.has_token_count && !std::exchange(told_of_tokens_, true))
+      std::cerr << "note: " << place(row.sample.id)
+                << ": `tokens` is a number, which says of no token which it is: the reward is shown none\n";
     rows_.push_back(std::move(row));
     if (rows_.size() >= arguments_.batch) call();
   }
@@ -135,6 +139,7 @@ class Scorer {
   std::vector<ScoreRow> rows_;
   ScoreSummary summary_;
   std::set<std::string> note_faults_;
+  bool told_of_tokens_ = false;
 };
 
 void score_rows(LineReader& in, const ScoreArguments& a, Scorer& scorer) {

@@ -19,14 +19,14 @@ constexpr char kOfOlder[] = "not known: it was before a resume, and the tenon of
 }  // namespace
 
 uint32_t FailureWindow::index_of(const std::string& text) {
-  const auto place = [&](const std::string& wanted) {
+  const auto place = [&](const std::string& shape) {
     return static_cast<uint32_t>(
-        std::find_if(reasons_.begin(), reasons_.end(), [&](const Reason& r) { return r.text == wanted; }) -
+        std::find_if(reasons_.begin(), reasons_.end(), [&](const Reason& r) { return r.shape == shape; }) -
         reasons_.begin());
   };
-  uint32_t at = place(text);
+  uint32_t at = place(reason_shape(text));
   if (at == reasons_.size() && at >= kMaxReasons) at = place(kOther);
-  if (at == reasons_.size()) reasons_.push_back({at >= kMaxReasons ? kOther : text, std::nullopt});
+  if (at == reasons_.size()) reasons_.emplace_back(at >= kMaxReasons ? kOther : text);
   return at;
 }
 
@@ -79,6 +79,7 @@ std::vector<std::pair<uint64_t, std::string>> FailureWindow::end_step() {
   for (const auto& [reason, candidate] : wanting) {
     Arrived& first = step_[candidate.first];
     reasons_[reason].sample = first.id;
+    reasons_[reason].text = first.reason;
     records.emplace_back(first.id, std::move(first.record));
   }
   step_.clear();
@@ -123,11 +124,11 @@ FailureWindow FailureWindow::of_json(const json::value& value) try {
   const bool is_old = value.is_string();
   const json::string& outcomes = (is_old ? value : value.at("outcomes")).as_string();
   FailureWindow window;
-  if (is_old) window.reasons_.push_back({kOfOlder, std::nullopt});
+  if (is_old) window.reasons_.emplace_back(kOfOlder);
   if (!is_old)
     for (const json::value& reason : value.at("reasons").as_array()) {
       const json::value& sample = reason.at("sample");
-      window.reasons_.push_back({std::string(reason.at("text").as_string()), std::nullopt});
+      window.reasons_.emplace_back(std::string(reason.at("text").as_string()));
       if (!sample.is_null()) window.reasons_.back().sample = sample.to_number<uint64_t>();
     }
   size_t failed = 0;

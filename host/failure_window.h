@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "host/reason_shape.h"
+
 namespace tenon::host {
 
 // The samples of a step are added in any order; what becomes of them depends on their ids alone.
@@ -19,7 +21,7 @@ class FailureWindow {
  public:
   // Samples that it reaches back; of a longer step, all of it.
   static constexpr size_t kLength = 200;
-  // Reasons that are told apart, those beyond them together; reasons that get a sample in one step.
+  // Reasons that are told apart (by reason_shape), those beyond them together; reasons that get a sample in one step.
   static constexpr size_t kMaxReasons = 256, kMaxSamples = 8;
 
   // A sample of the step that is going on.
@@ -35,7 +37,7 @@ class FailureWindow {
   // Of the samples of whole steps.
   size_t size() const { return outcomes_.size(); }
   size_t failed() const;
-  // The three commonest reasons among them, a line each, with the sample that stands for it.
+  // The three commonest reasons among them, a line each, as the sample that stands for it has it; reasons of one shape are one (reason_shape).
   std::string commonest_reasons() const;
 
   // For a checkpoint, between two steps.
@@ -55,8 +57,10 @@ class FailureWindow {
     uint32_t reason;  // index; kValid: none
   };
   struct Reason {
-    std::string text;
-    std::optional<uint64_t> sample;  // that stands for it
+    explicit Reason(std::string example) : text(std::move(example)), shape(reason_shape(text)) {}
+    std::string text;   // of the sample that stands for it
+    std::string shape;  // what is counted as this reason
+    std::optional<uint64_t> sample{};
   };
 
   uint32_t index_of(const std::string& text);

@@ -293,13 +293,15 @@ int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in,
   std::iota(all.begin(), all.end(), 0);
   std::deque<std::vector<uint64_t>> parts;
   if (in.n > 0) parts.push_back(std::move(all));
+  const int64_t patience = 2 * kMostInARow * (limit + std::chrono::nanoseconds(kGrace).count());
+  int64_t in_a_row = 0, answered = begin;  // samples that hung since the last answer, and when that was
   while (!parts.empty()) {
     const std::vector<uint64_t> which = std::move(parts.front());
     parts.pop_front();
-    if (limit > 0 && monotonic_ns() - begin > kMostLimits * limit) {
+    if (in_a_row > kMostInARow || (limit > 0 && monotonic_ns() - answered > patience)) {
       give(which, TENON_R_TIMED_OUT,
-           "not tried: others of the call had taken " + std::to_string(kMostLimits) +
-               " times run.reward_timeout by dying and hanging");
+           "not tried: more than " + std::to_string(kMostInARow) +
+               " samples in a row had hung, or died slowly (run.reward_timeout)");
       continue;
     }
     Ending ending;
@@ -309,6 +311,8 @@ int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in,
       give(which, TENON_R_CRASHED, e.what());
       continue;
     }
+    if (ending.kind == Ending::kDone || ending.begun.size() + ending.untouched.size() < which.size())
+      in_a_row = 0, answered = monotonic_ns();
     if (ending.kind == Ending::kDone) {
       if (ending.code >= 0) continue;
       if (which.size() == in.n || !is_error_of_samples(ending.code))
@@ -320,6 +324,12 @@ int32_t IsolatedReward::score(const tenon_call* call, const tenon_reward_in& in,
     if (ending.begun.size() == 1) {
       give(ending.begun, ending.kind == Ending::kLate ? TENON_R_TIMED_OUT : TENON_R_CRASHED, ending.text);
       tell_loss(in.sample_id[ending.begun.front()], ending.text);
+      if (ending.kind == Ending::kLate) {
+        ++in_a_row;
+        const uint64_t group = in.group_id[ending.begun.front()];
+        std::stable_partition(ending.untouched.begin(), ending.untouched.end(),
+                              [&](uint64_t i) { return in.group_id[i] != group; });
+      }
       if (!ending.untouched.empty()) parts.push_front(std::move(ending.untouched));
       continue;
     }

@@ -19,14 +19,15 @@ namespace tenon::host {
 // Behaves as the reward does in this process, with these differences. Its process may be killed, and is started again for the next sample:
 // - it dies: the sample that it was at has crashed; those it was through with keep what they got; the others are judged in the next process. A reward that
 //   does not say what it is at (tenon_reward_out.judging) is asked for the samples of the call one by one.
-// - it has not returned kGrace after the deadline of a call: the same, and the sample has timed out. Each further try has the time of the call again, all
-//   together kMostLimits times; what is left then has timed out, too.
+// - it has not returned kGrace after the deadline of a call: the same, and the sample has timed out; the others of its group come last. Each further try has
+//   the time of the call again. When more than kMostInARow samples have hung with no answer between, or twice the time of that many has passed without one
+//   as the process dies, what is left of the call has timed out, too.
 // - it cannot be started again: what is left of the call has crashed.
 // `parallel_for` runs on threads of its own process. It cannot keep state, and its slots hold instances of its own.
 class IsolatedReward {
  public:
   static constexpr std::chrono::milliseconds kGrace{250};
-  static constexpr int64_t kMostLimits = 8;
+  static constexpr int64_t kMostInARow = 8;
   // How often it looks what the reward is at.
   static constexpr std::chrono::milliseconds kLook{250};
   // What start and creation may take; what destroying may.

@@ -58,11 +58,7 @@ std::optional<bool> label_of(const json::object& object, const std::string& labe
 std::optional<std::vector<int32_t>> tokens_of(const json::object& object, const std::string& file,
                                               uint64_t line) {
   const json::value* value = object.if_contains("tokens");
-  if (value == nullptr) return std::nullopt;
-  if (value->is_number())
-    bad_row(file, line,
-            "`tokens` is a number: give the token ids themselves, a list; a reward gets ids, and how many "
-            "there are does not say which");
+  if (value == nullptr || value->is_number()) return std::nullopt;
   std::vector<int32_t> ids;
   bool is_good = value->is_array();
   for (size_t k = 0; is_good && k < value->get_array().size(); ++k) {
@@ -92,7 +88,13 @@ ScoreRow read_score_row(const std::string& text, const std::string& label, const
   take("prompt", row.sample.prompt, false);
   row.label = label_of(object, label, file, line);
   row.sample.tokens = tokens_of(object, file, line);
+  row.has_token_count = object.contains("tokens") && !row.sample.tokens;
   for (const char* taken : {"completion", "tokens"}) object.erase(taken);
+  // A sample of a run has its row's meta in a field of its own.
+  if (const json::value* meta = object.if_contains("meta"); meta != nullptr && meta->is_object()) {
+    const json::object fields = meta->get_object();
+    for (const auto& field : fields) object[field.key()] = field.value();
+  }
   row.sample.meta = json_text(object);
   return row;
 }

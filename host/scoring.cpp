@@ -3,6 +3,7 @@
 #include "host/scoring.h"
 
 #include <algorithm>
+#include <boost/json.hpp>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -17,6 +18,8 @@
 #include "tenon/error.hpp"
 
 namespace tenon::host {
+
+namespace json = boost::json;
 
 namespace {
 
@@ -104,6 +107,26 @@ std::string record_of(const tenon_reward_in& in, uint64_t i, const std::string& 
          ",\"reward\":null,\"failure\":" + json_quote(why) + "}";
 }
 
+// A row's meta, bounded; what had to be left out is named in the second.
+std::pair<json::value, json::array> bounded_meta(std::string_view text) {
+  boost::system::error_code error;
+  json::value meta = json::parse(text, error);
+  if (error || !meta.is_object()) return {nullptr, {}};
+  json::array left_out;
+  size_t bytes = text.size();
+  while (bytes > Scoring::kMaxMetaBytes && !meta.get_object().empty()) {
+    std::pair<size_t, std::string> longest;
+    for (const auto& field : meta.get_object()) {
+      const size_t length = json_text(field.value()).size();
+      if (length >= longest.first) longest = {length, std::string(field.key())};
+    }
+    meta.get_object().erase(longest.second);
+    left_out.emplace_back(longest.second);
+    bytes = json_text(meta).size();
+  }
+  return {std::move(meta), std::move(left_out)};
+}
+
 }  // namespace
 
 Scoring::Scoring(std::vector<Term> terms, double max_failures)
@@ -112,6 +135,13 @@ Scoring::Scoring(std::vector<Term> terms, double max_failures)
   for (const Term& t : terms_) names.push_back(t.name);
   names = distinct_names(std::move(names));
   for (size_t i = 0; i < names.size(); ++i) terms_[i].name = std::move(names[i]);
+  const bool any_counts =
+      std::any_of(terms_.begin(), terms_.end(), [](const Term& t) { return t.weight != 0; });
+  for (size_t i = 0; i < terms_.size(); ++i) {
+    const bool decides =
+        std::any_of(terms_.begin(), terms_.end(), [&](const Term& t) { return t.rules.only_if == i; });
+    is_monitor_.push_back(any_counts && terms_[i].weight == 0 && !decides ? 1 : 0);
+  }
 }
 
 Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const tenon_reward_in& in) {
@@ -178,6 +208,20 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
   return out;
 }
 
+void Scoring::tell_of_samples(const tenon_reward_in& in, std::vector<json::object> outcomes) const {
+  std::string_view last;  // samples of a group have the same meta
+  std::pair<json::value, json::array> meta;
+  for (uint64_t i = 0; i < in.n; ++i) {
+    json::object what;
+    if (!outcomes[i].empty()) what["outcomes"] = std::move(outcomes[i]);
+    const std::string_view text = shown(in.meta_json, i);
+    if (text != last) meta = bounded_meta(text), last = text;
+    if (meta.first.is_object() && !meta.first.get_object().empty()) what["meta"] = meta.first;
+    if (!meta.second.empty()) what["meta_left_out"] = meta.second;
+    tell_(in.sample_id[i], std::move(what));
+  }
+}
+
 void Scoring::warn_once(const std::string& text) {
   if (warn_ && warnings_.insert(text).second) warn_(text);
 }
@@ -209,6 +253,7 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
   std::vector<double> total(in.n, 0.0), tokens(token_count(in), kNone);
   std::vector<uint8_t> applied(in.n, 0);
   std::vector<std::string> failure(in.n), not_applicable(in.n);
+  std::vector<json::object> outcomes(in.n);
   std::vector<std::vector<double>> given;  // by each term: its reward, NaN where it is not OK
   for (size_t term = 0; term < terms_.size(); ++term) {
     const Outcome outcome = call_term(term, call, in);
@@ -218,8 +263,17 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
       const int32_t status = outcome.status[i];
       const std::string why = outcome.why[i].empty() ? "" : ": " + outcome.why[i];
       const bool ok = status == TENON_R_OK;
+      if (!ok && tell_) outcomes[i][t.name] = reward_status_name(status) + why;
       if (ok) given[term][i] = outcome.reward[i];
       const bool counts = !t.rules.only_if || given[*t.rules.only_if][i] > t.rules.only_above;
+      if (term == 0 && out.first != nullptr) out.first[i] = ok ? outcome.reward[i] : kNone;
+      if (TENON_HAS(&out, tenon_scored, terms) && out.terms != nullptr)
+        out.terms[term * in.n + i] = ok ? outcome.reward[i] : kNone;
+      if (is_monitor_[term] != 0) {
+        if (!ok && status != TENON_R_NOT_APPLICABLE)
+          steps_[term].failures.emplace(in.sample_id[i], reward_status_name(status) + why);
+        continue;
+      }
       if (ok) applied[i] = 1;
       if (ok && counts) {
         total[i] += t.weight * outcome.reward[i];
@@ -231,11 +285,9 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
       } else if (status == TENON_R_NOT_APPLICABLE && not_applicable[i].empty() && !why.empty()) {
         not_applicable[i] = ": " + t.name + why;
       }
-      if (term == 0 && out.first != nullptr) out.first[i] = ok ? outcome.reward[i] : kNone;
-      if (TENON_HAS(&out, tenon_scored, terms) && out.terms != nullptr)
-        out.terms[term * in.n + i] = ok ? outcome.reward[i] : kNone;
     }
   }
+  if (tell_) tell_of_samples(in, std::move(outcomes));
   for (uint64_t i = 0; i < in.n; ++i) {
     bool finite = std::isfinite(total[i]);
     for (uint64_t t = first_token(in, i), end = first_token(in, i + 1); t < end; ++t)
@@ -253,8 +305,9 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
   }
 }
 
-void Scoring::check_full_window() const {
-  if (window_.size() >= FailureWindow::kLength) check_rate();
+void Scoring::check_window() const {
+  const bool none = window_.size() >= kEnoughForNone && window_.failed() == window_.size();
+  if (none || window_.size() >= FailureWindow::kLength) check_rate();
 }
 
 void Scoring::check_rate() const {
@@ -269,15 +322,32 @@ void Scoring::check_rate() const {
 std::optional<std::string> Scoring::first_failures() {
   if (has_warned_ || window_.failed() == 0) return std::nullopt;
   has_warned_ = true;
+  const bool is_full = window_.size() >= FailureWindow::kLength;
   return std::to_string(window_.failed()) + " of the last " + std::to_string(window_.size()) +
-         " samples have no valid reward and count for nothing (above " + json_number(100 * max_failures_) +
-         " %, run.max_reward_failures, the run stops). The commonest reasons:" + window_.commonest_reasons();
+         " samples have no valid reward and count for nothing. The run stops where it is more than " +
+         json_number(100 * max_failures_) + " % (run.max_reward_failures) of the last " +
+         std::to_string(FailureWindow::kLength) + " samples" +
+         (is_full ? ""
+                  : ", looked at when there are so many and at the end of the stage, and at once where no "
+                    "sample at all has one") +
+         ". The commonest reasons:" + window_.commonest_reasons();
+}
+
+// Its failures show nowhere else.
+void Scoring::warn_of_monitor(const Term& term, const Step& step) {
+  if (step.failures.empty() || !warn_ || !warnings_.insert("monitor " + term.name).second) return;
+  const auto& [sample, why] = *step.failures.begin();
+  warn_("reward " + term.name + ", weight 0: " + std::to_string(step.failures.size()) + " of " +
+        std::to_string(step.samples) + " samples of a step got no number: " + why + " (sample " +
+        std::to_string(sample) + "). They stay in training; reward/" + term.name +
+        "/not_ok goes on counting");
 }
 
 std::vector<std::pair<uint64_t, std::string>> Scoring::flush(StepValues& values) {
   for (size_t term = 0; term < terms_.size(); ++term) {
     Step step = std::exchange(steps_[term], {});
     if (step.samples == 0) continue;
+    warn_of_monitor(terms_[term], step);
     const std::string prefix = "reward/" + terms_[term].name;
     const auto n = static_cast<double>(step.ok.size());
     const double mean = sum_by_id(step.ok) / n;

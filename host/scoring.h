@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <boost/json/object.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -45,12 +46,19 @@ class Scoring {
     dog_ = dog;
   }
 
-  // Takes warnings that name a reward: of notes that are not recorded, once each. On the thread of `score`.
+  // Takes warnings that name a reward: of notes that are not recorded, and of a monitor that fails, once each. On the thread of `score`.
   void set_warn(std::function<void(const std::string&)> warn) { warn_ = std::move(warn); }
+
+  // Is told of each sample that was scored: {"outcomes": {"math": "refused: no gold answer"}, "meta": {…}}, without outcomes where all are ok, without meta where it is empty; meta is less than
+  // kMaxMetaBytes long, its longest fields left out for that and named in "meta_left_out". On the thread of `score`.
+  static constexpr size_t kMaxMetaBytes = 16 << 10;
+  using Tell = std::function<void(uint64_t sample, boost::json::object what)>;
+  void set_tell(Tell tell) { tell_ = std::move(tell); }
 
   // Fills what tenon_scored says: total = Σ weight · reward over the terms that are OK (0 for one whose `only_if` is not above its bound) and valid = 1; a term that
   // is not applicable is left out; a sample for which no term is left, or of which any term has another outcome, gets total 0 and valid 0. Token rewards count
-  // where the sample's total does.
+  // where the sample's total does. A monitor, a term of weight 0 that decides on no other, where another has a weight, is recorded and counted, and has no part in
+  // total or valid.
   // A reward that leaves a status unset, sets an unknown one or gives an OK reward that is not finite counts as crashed. A reward's own error ends the run,
   // except TIMEOUT (and CANCELLED after the deadline), TRANSIENT and IO, which count as timed out or crashed for all of its samples. What a reward answers
   // after its deadline counts like any answer. The samples of a step may come in any order and number of calls, on any thread, one call at a time: what is
@@ -62,10 +70,12 @@ class Scoring {
   // that stand for their reason from now on (FailureWindow).
   std::vector<std::pair<uint64_t, std::string>> flush(StepValues& values);
 
-  // Once, when samples without a valid total have occurred: how many, and why.
+  // Once, when samples without a valid total have occurred: how many, why, and when the run would stop.
   std::optional<std::string> first_failures();
-  // After a flush, when the window is full: throws RunError, naming the three commonest reasons, when too many of its samples failed.
-  void check_full_window() const;
+  // After a flush, when the window is full, or has at least kEnoughForNone samples of which none is valid: throws RunError, naming the three commonest reasons,
+  // when too many of its samples failed.
+  static constexpr size_t kEnoughForNone = 8;
+  void check_window() const;
   // At the end of a stage: the same, however few they are.
   void check_rate() const;
 
@@ -82,6 +92,7 @@ class Scoring {
     std::map<int32_t, uint64_t> outcomes;
     std::map<std::string, ById> notes;
     double seconds = 0;
+    std::map<uint64_t, std::string> failures;  // of a monitor, by sample
   };
   struct Outcome {
     std::vector<double> reward;
@@ -96,16 +107,21 @@ class Scoring {
   // The term's own `score`, with a deadline, watched; at: for the watchdog. Its settled code; an error's text in `why`.
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
                        tenon_reward_out& out, const Watchdog::Call::At& at, std::string& why);
+  // outcomes: by sample, of what is not ok.
+  void tell_of_samples(const tenon_reward_in& in, std::vector<boost::json::object> outcomes) const;
   void warn_once(const std::string& text);
+  void warn_of_monitor(const Term& term, const Step& step);
 
   std::vector<Term> terms_;
-  std::vector<Step> steps_;  // one a term
+  std::vector<Step> steps_;          // one a term
+  std::vector<uint8_t> is_monitor_;  // of each term
   double max_failures_;
   std::chrono::nanoseconds timeout_{0};
   Watchdog* dog_ = nullptr;
   FailureWindow window_;
   bool has_warned_ = false;
   std::function<void(const std::string&)> warn_;
+  Tell tell_;
   std::set<std::string> warnings_;  // that were given
 };
 

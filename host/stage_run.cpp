@@ -265,7 +265,7 @@ bool StageRun::is_checkpoint_due() const {
 
 void StageRun::stop_if_rewards_fail() {
   try {
-    for (const auto& [slot, scoring] : scorings_) scoring.check_full_window();
+    for (const auto& [slot, scoring] : scorings_) scoring.check_window();
   } catch (const RunError&) {
     failure_ = std::current_exception();
     throw;
@@ -305,7 +305,7 @@ void StageRun::write_records(uint64_t step, bool to_sinks) {
     std::lock_guard lock(pending_mutex_);
     samples.swap(pending_samples_);
     rows.swap(pending_rows_);
-    recorded_samples_.clear();
+    recorded_samples_.clear(), scored_samples_.clear();
   }
   std::array<std::string, kRecordFiles.size()> texts{line(metrics), line(timings), ""};
   for (const std::string& sample : samples) texts[2] += head + sample + "\n";
@@ -470,6 +470,10 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
     found->second.set_timeout(std::chrono::nanoseconds(std::llround(c_.reward_timeout * 1e9)), &dog_);
     found->second.set_warn(
         [this](const std::string& text) { c_.services.log->warn("stage {}: {}", c_.plan.name, text); });
+    found->second.set_tell([this](uint64_t id, json::object what) {
+      std::lock_guard lock(pending_mutex_);
+      scored_samples_[id] = std::move(what);
+    });
     if (auto window = windows_.find(slot); window != windows_.end()) found->second.set_window(window->second);
   }
   try {
@@ -496,11 +500,17 @@ void StageRun::sample_out(std::string_view object) {
   // Between tokens a line break is white space, inside strings it cannot occur.
   for (char& c : text)
     if (c == '\n' || c == '\r') c = ' ';
-  const std::string rest = text.substr(text.find('{') + 1);
+  std::string rest = text.substr(text.find('{') + 1);
   const json::value* sample = parsed.get_object().if_contains("sample");
   std::lock_guard lock(pending_mutex_);
-  if (sample != nullptr && (sample->is_int64() || sample->is_uint64()))
-    recorded_samples_.insert(sample->to_number<uint64_t>());
+  if (sample != nullptr && (sample->is_int64() || sample->is_uint64())) {
+    const auto id = sample->to_number<uint64_t>();
+    recorded_samples_.insert(id);
+    if (const auto scored = scored_samples_.find(id); scored != scored_samples_.end())
+      for (const auto& [key, value] : scored->second)
+        if (!parsed.get_object().contains(key))
+          rest.insert(rest.rfind('}'), "," + json_quote(key) + ":" + json_text(value));
+  }
   pending_samples_.push_back((parsed.get_object().empty() ? "" : ",") + rest);
 }
 

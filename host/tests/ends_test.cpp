@@ -202,7 +202,8 @@ TEST_F(Ends, RefusedSamplesAreToldAndTooManyFailTheStage) {
                                  HasSubstr("4 times: fussy refused: it is odd (sample 1)")));
   EXPECT_EQ(read_file(dir_ / "runs/x/samples.jsonl"),
             "{\"stage\":\"zero\",\"step\":0,\"sample\":1,\"group\":1,\"prompt\":\"p\",\"completion\":\"odd\","
-            "\"reward\":null,\"failure\":\"fussy refused: it is odd\"}\n")
+            "\"reward\":null,\"failure\":\"fussy refused: it is odd\",\"outcomes\":{\"fussy\":\"refused: it "
+            "is odd\"}}\n")
       << "the sample that is named, which the stage did not record";
   EXPECT_FALSE(fs::exists(stage() / "done.json"));
 

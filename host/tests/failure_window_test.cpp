@@ -44,6 +44,20 @@ TEST(FailureWindow, CountsTheReasonsOfItsOwnSamplesAlone) {
       << "nothing of before, and a sample that is among them";
 }
 
+TEST(FailureWindow, ReasonsThatDifferInTheirDataAreOne) {
+  Steps s;
+  for (int i = 0; i < 44; ++i)
+    s.step(1, "py crashed: bad.py:5: no luck with " + std::to_string(i) + "+4=", 0);
+  s.step(4, "math refused: \"(((\" cannot be read", 0);
+  s.step(5, "py crashed: bad.py:9: no luck with 1+4=", 0);
+  EXPECT_EQ(s.window.commonest_reasons(),
+            "\n  44 times: py crashed: bad.py:5: no luck with 0+4= (sample 0)"
+            "\n  5 times: py crashed: bad.py:9: no luck with 1+4= (sample 48)"
+            "\n  4 times: math refused: \"(((\" cannot be read (sample 44)");
+  const FailureWindow again = FailureWindow::of_json(s.window.to_json());
+  EXPECT_EQ(again.commonest_reasons(), s.window.commonest_reasons());
+}
+
 TEST(FailureWindow, GivesTheRecordOfEachSampleThatItNames) {
   Steps s;
   EXPECT_THAT(s.step(2, "a", 1), ElementsAre(Pair(0, "record 0")));
@@ -55,18 +69,18 @@ TEST(FailureWindow, GivesTheRecordOfEachSampleThatItNames) {
 
 TEST(FailureWindow, ReasonsOfOneSampleEachGiveFewRecords) {
   FailureWindow window;
-  for (uint64_t i = 0; i < 1000; ++i) window.add_failed(i, "reason " + std::to_string(i), "");
+  for (uint64_t i = 0; i < 1000; ++i) window.add_failed(i, "reason x" + std::to_string(i), "");
   EXPECT_THAT(window.end_step(), SizeIs(FailureWindow::kMaxSamples));
   EXPECT_EQ(window.size(), 1000u) << "all of a long step";
   EXPECT_THAT(window.commonest_reasons(),
-              testing::StartsWith("\n  744 times: other reasons\n  1 times: reason 0"));
+              testing::StartsWith("\n  744 times: other reasons\n  1 times: reason x0"));
 }
 
 TEST(FailureWindow, TheOrderWithinAStepChangesNothing) {
   FailureWindow up, down;
   for (uint64_t i = 0; i < 600; ++i) {
-    up.add_failed(i, "reason " + std::to_string(i / 2), std::to_string(i));
-    down.add_failed(599 - i, "reason " + std::to_string((599 - i) / 2), std::to_string(599 - i));
+    up.add_failed(i, "reason x" + std::to_string(i / 2), std::to_string(i));
+    down.add_failed(599 - i, "reason x" + std::to_string((599 - i) / 2), std::to_string(599 - i));
   }
   EXPECT_EQ(up.end_step(), down.end_step());
   EXPECT_EQ(up.to_json(), down.to_json());

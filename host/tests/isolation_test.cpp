@@ -139,11 +139,22 @@ TEST_F(Isolation, ARewardThatSaysNothingOfWhatItIsAtIsAskedOneByOne) {
   EXPECT_EQ(reward(answers[4]), 3);
 }
 
-TEST_F(Isolation, HangsTakeEightTimesTheLimitAndNoMore) {
-  const auto answers = score(std::vector<std::string>(9, "hang"), {"--timeout", "200ms"});
-  for (const auto& answer : answers) EXPECT_EQ(status(answer), "timed out");
-  EXPECT_THAT(reason(answers.back()), HasSubstr("others of the call had taken 8 times run.reward_timeout"));
-  EXPECT_EQ(reason(answers[0]), reason(answers[1])) << "one reason, not one for each number of milliseconds";
+TEST_F(Isolation, EightHangsCostEightSamples) {
+  std::vector<std::string> words(8, "hang");
+  words.insert(words.end(), 24, "ab");
+  const auto answers = score(words, {"--timeout", "50ms"});
+  for (size_t i = 0; i < words.size(); ++i) EXPECT_EQ(status(answers[i]), i < 8 ? "timed out" : "ok") << i;
+}
+
+TEST_F(Isolation, WhatHangsWithoutAnAnswerBetweenIsGivenUp) {
+  std::vector<std::string> words(11, "hang");
+  words.insert(words.begin(), "a");
+  const auto answers = score(words, {"--timeout", "50ms"});
+  EXPECT_EQ(reward(answers[0]), 1);
+  for (size_t i = 1; i < words.size(); ++i) EXPECT_EQ(status(answers[i]), "timed out");
+  EXPECT_THAT(reason(answers[9]), HasSubstr("its process was killed"));
+  for (const size_t i : {10, 11})
+    EXPECT_THAT(reason(answers[i]), HasSubstr("not tried: more than 8 samples in a row had hung"));
 }
 
 TEST_F(Isolation, HalfAFrameIsAHang) {

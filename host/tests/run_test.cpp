@@ -345,7 +345,8 @@ TEST_F(Run, TooManyFailedRewardsStopTheRunWithReasons) {
   text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward, crash_every: 1}");
   const Outcome outcome = run(write_config(text));
   EXPECT_EQ(outcome.code, 1);
-  EXPECT_THAT(outcome.err, HasSubstr("200 of the last 200 samples have no valid reward"));
+  // Three samples a step: stopped as soon as there are enough of which none is valid, not after 200.
+  EXPECT_THAT(outcome.err, HasSubstr("9 of the last 9 samples have no valid reward"));
   EXPECT_THAT(outcome.err, HasSubstr("times: length crashed: on request"));
 }
 
@@ -395,10 +396,11 @@ TEST_F(Run, AStopAfterAResumeKnowsTheReasonsOfBefore) {
 TEST_F(Run, AStageWithoutAnyValidRewardFailsWithTheReasons) {
   std::string text = config();
   text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward, crash_every: 1}");
-  const Outcome outcome = run(write_config(text));  // 45 samples: fewer than max_reward_failures looks at
+  text.replace(text.find("steps: 15"), 9, "steps: 2");
+  const Outcome outcome = run(write_config(text));  // 6 samples: fewer than are looked at before the end
   EXPECT_EQ(outcome.code, 1);
   EXPECT_THAT(outcome.err, HasSubstr("stage zero: no sample had a valid reward. The commonest reasons:\n"
-                                     "  45 times: length crashed: on request (sample "));
+                                     "  6 times: length crashed: on request (sample "));
   EXPECT_FALSE(fs::exists(stage_folder(dir_ / "runs/toy", "zero") / "done.json"));
 }
 

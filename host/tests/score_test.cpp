@@ -133,8 +133,6 @@ TEST_F(Score, ABadRowIsNamedAfterTheAnswersBeforeIt) {
   EXPECT_THAT(error_of("{\"answer\": \"4\"}"), HasSubstr("rows.jsonl:2: the row has no `completion`"));
   EXPECT_THAT(error_of("{\"completion\": \"a\", \"tokens\": [1, -2]}"),
               HasSubstr("rows.jsonl:2: `tokens` must be a list of token ids"));
-  EXPECT_THAT(error_of("{\"completion\": \"a\", \"tokens\": 200}"),
-              HasSubstr("rows.jsonl:2: `tokens` is a number: give the token ids themselves"));
   EXPECT_THAT(error_of("{\"completion\": 4}"), HasSubstr("rows.jsonl:2: `completion` must be a text"));
   EXPECT_THAT(error_of("{\"completion\": \"4\"}", {"--label", "right"}),
               HasSubstr("rows.jsonl:2: the row has no true, false or number in `right`"));
@@ -144,7 +142,8 @@ TEST_F(Score, WhatCannotBeStartedSaysWhy) {
   EXPECT_THAT(score("").err, HasSubstr("rows.jsonl: has no rows"));
   const Outcome wrong = score("{\"completion\": \"a\"}\n", {}, "lenght");
   EXPECT_EQ(wrong.code, kExitUser);
-  EXPECT_THAT(wrong.err, HasSubstr("has a reward \"lenght\", and `components` has none. Did you mean \"length\"?"));
+  EXPECT_THAT(wrong.err,
+              HasSubstr("has a reward \"lenght\", and `components` has none. Did you mean \"length\"?"));
   EXPECT_THAT(wrong.err, HasSubstr("There are: length (stage zero)."));
   const Outcome explain = score("{}\n", {"--explain"});
   EXPECT_EQ(explain.code, kExitUser);
@@ -226,6 +225,22 @@ TEST_F(Score, NothingJudgedIsNoSuccess) {
               HasSubstr("error: reward length judged none of the 2 rows. The commonest reasons:\n  2 "
                         "times: crashed: on request (line 1)"));
   EXPECT_EQ(score(rows, {}, "length", ", crash_every: 2").code, 0);
+}
+
+TEST_F(Score, TokenIdsAreNotMadeUp) {
+  const Outcome outcome =
+      score("{\"completion\": \"a\", \"tokens\": 200}\n{\"completion\": \"b\", \"tokens\": [1]}\n", {},
+            "length", ", needs_tokens: true");
+  EXPECT_EQ(lines(outcome).at(0).at("status").as_string(), "refused");
+  EXPECT_EQ(lines(outcome).at(1).at("status").as_string(), "ok");
+  EXPECT_THAT(outcome.err, HasSubstr("rows.jsonl:1: `tokens` is a number"));
+}
+
+// As samples.jsonl has it.
+TEST_F(Score, TheFieldsOfMetaAreTheRows) {
+  const Outcome outcome =
+      score("{\"completion\": \"a\", \"say\": \"no\", \"meta\": {\"say\": \"yes: so\"}}\n");
+  EXPECT_EQ(lines(outcome).at(0).at("verdict").as_string(), "yes");
 }
 
 TEST_F(Score, AByteOrderMarkIsNoPartOfTheFirstRow) {

@@ -20,6 +20,8 @@
 namespace tenon::host {
 namespace {
 
+using testing::HasSubstr;
+
 // Answers sample i with entry i % size of a list.
 struct Canned {
   std::vector<std::pair<double, int32_t>> answers;
@@ -133,11 +135,11 @@ TEST(Scoring, StopsWhenTooManyFailAndSaysWhy) {
   StepValues values;
   score(scoring, 196);  // a quarter fails, but fewer than the window have been seen
   scoring.flush(values);
-  EXPECT_NO_THROW(scoring.check_full_window());
+  EXPECT_NO_THROW(scoring.check_window());
   score(scoring, 4, 196);
   scoring.flush(values);
   try {
-    scoring.check_full_window();
+    scoring.check_window();
     FAIL() << "50 of 200 failed where 20 % are allowed";
   } catch (const RunError& e) {
     EXPECT_THAT(e.what(), testing::HasSubstr("50 of the last 200"));
@@ -146,6 +148,79 @@ TEST(Scoring, StopsWhenTooManyFailAndSaysWhy) {
 }
 
 // The samples of a step in another order, and in other calls: nothing that is recorded is another.
+// A term of weight 0 is looked at, and has no say.
+TEST(Scoring, AMonitorTakesNoSampleOut) {
+  Canned good{{{1, TENON_R_OK}}, ""}, down{{{0, TENON_R_CRASHED}, {7, TENON_R_OK}}, "status 401"};
+  Scoring scoring({good.term("correct"), down.term("judge", 0)}, 0);
+  std::vector<std::string> warnings;
+  scoring.set_warn([&](const std::string& text) { warnings.push_back(text); });
+  const Scored s = score(scoring, 4);
+  EXPECT_EQ(s.valid, (std::vector<uint8_t>{1, 1, 1, 1}));
+  EXPECT_EQ(s.total, (std::vector<double>{1, 1, 1, 1}));
+  StepValues values;
+  scoring.flush(values);
+  EXPECT_NO_THROW(scoring.check_rate());
+  EXPECT_EQ(values.take().first.at("reward/judge/not_ok"), 0.5) << "counted all the same";
+  ASSERT_EQ(warnings.size(), 1u);
+  EXPECT_THAT(warnings[0],
+              HasSubstr("reward judge, weight 0: 2 of 4 samples of a step got no number: crashed: "
+                        "status 401 (sample 0)"));
+  score(scoring, 4, 4);
+  scoring.flush(values);
+  EXPECT_EQ(warnings.size(), 1u) << "said once";
+
+  Scoring alone({down.term("judge", 0)}, 0);
+  EXPECT_EQ(score(alone, 2).valid, (std::vector<uint8_t>{0, 1}))
+      << "where nothing has a weight, none is a monitor";
+  Scoring::Term gated = good.term("style");
+  gated.rules.only_if = 0;
+  Scoring gate({down.term("judge", 0), gated}, 0);
+  EXPECT_EQ(score(gate, 2).valid, (std::vector<uint8_t>{0, 1})) << "who decides on another is none";
+}
+
+TEST(Scoring, TellsOfEachSampleWhatItsLineNeedsToBeScoredAgain) {
+  Canned good{{{1, TENON_R_OK}}, ""}, half{{{1, TENON_R_OK}, {0, TENON_R_REFUSED}}, "no gold"};
+  Scoring scoring({good.term("a"), half.term("b")}, 1);
+  std::map<uint64_t, std::string> told;
+  scoring.set_tell([&](uint64_t id, boost::json::object what) { told[id] = json_text(what); });
+  const std::string tests(Scoring::kMaxMetaBytes, 't'),
+      meta = "{\"answer\":\"4\",\"tests\":\"" + tests + "\"}", small = "{\"answer\":\"5\"}";
+  const std::string all = small + meta;
+  const uint64_t ids[] = {7, 8}, offsets[] = {0, small.size(), all.size()};
+  tenon_reward_in in{};
+  in.struct_size = sizeof in;
+  in.n = 2, in.sample_id = ids, in.group_id = ids;
+  in.meta_json = {all.data(), offsets, 2};
+  std::vector<double> total(2);
+  std::vector<uint8_t> valid(2);
+  tenon_scored out{};
+  out.struct_size = sizeof out;
+  out.total = total.data(), out.valid = valid.data();
+  scoring.score(nullptr, in, out);
+  EXPECT_EQ(told[7], "{\"meta\":{\"answer\":\"5\"}}");
+  EXPECT_EQ(told[8],
+            "{\"outcomes\":{\"b\":\"refused: no "
+            "gold\"},\"meta\":{\"answer\":\"4\"},\"meta_left_out\":[\"tests\"]}");
+}
+
+// Not one of the first samples has a reward: nothing is gained by more of them.
+TEST(Scoring, StopsAtOnceWhereNoSampleHasAReward) {
+  Canned bad{{{0, TENON_R_REFUSED}}, "no gold"};
+  Scoring scoring({bad.term("r")}, 0.5), allowed({bad.term("r")}, 1);
+  StepValues values;
+  score(scoring, 7), scoring.flush(values);
+  EXPECT_NO_THROW(scoring.check_window()) << "too few";
+  const std::string warning = scoring.first_failures().value_or("");
+  EXPECT_THAT(warning,
+              HasSubstr("7 of the last 7 samples have no valid reward and count for nothing. The run stops "
+                        "where it is more than 50 % (run.max_reward_failures) of the last 200 samples, "
+                        "looked at when there are so many and at the end of the stage, and at once where"));
+  score(scoring, 1, 7), scoring.flush(values);
+  EXPECT_THROW(scoring.check_window(), RunError);
+  score(allowed, 20), allowed.flush(values);
+  EXPECT_NO_THROW(allowed.check_window()) << "as the user has it";
+}
+
 TEST(Scoring, TheOrderOfAStepsSamplesChangesNothing) {
   struct ById {
     static int32_t score(void*, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out,
@@ -193,10 +268,10 @@ TEST(Scoring, AStepThatFailsAtItsBeginningHasFailed) {
   bad.answers = {{1, TENON_R_OK}};
   score(scoring, 300, 500);
   scoring.flush(values);
-  EXPECT_THROW(scoring.check_full_window(), RunError);
+  EXPECT_THROW(scoring.check_window(), RunError);
   score(scoring, 200, 800);
   scoring.flush(values);
-  EXPECT_NO_THROW(scoring.check_full_window());
+  EXPECT_NO_THROW(scoring.check_window());
   EXPECT_EQ(scoring.window().size(), 200u);
 }
 
@@ -213,10 +288,10 @@ TEST(Scoring, TheWindowForgetsAndTravels) {
   EXPECT_EQ(fine.window().size(), 195u);
   score(fine, 5);
   fine.flush(values);
-  EXPECT_THROW(fine.check_full_window(), RunError);  // 30 of 200
+  EXPECT_THROW(fine.check_window(), RunError);  // 30 of 200
   score(fine, 200);
   fine.flush(values);
-  EXPECT_NO_THROW(fine.check_full_window());
+  EXPECT_NO_THROW(fine.check_window());
   EXPECT_EQ(fine.window().size(), 200u);
   EXPECT_EQ(fine.window().failed(), 0u);
 }
@@ -356,7 +431,7 @@ struct Talkative {
                        tenon_error*) {
     auto& t = *static_cast<Talkative*>(self);
     for (uint64_t i = 0; i < in->n; ++i) {
-      const std::string why = std::to_string(t.said++) + t.tail;
+      const std::string why = "x" + std::to_string(t.said++) + t.tail;
       out->status[i] = TENON_R_CRASHED;
       out->reason(out->ctx, i, why.data(), why.size());
     }
@@ -370,7 +445,8 @@ TEST(Scoring, ReasonsAreBoundedInNumberAndLength) {
   Scoring scoring({{"judge", 1, &talkative, &Talkative::kTable}}, 1.0);
   score(scoring, 1000);
   const std::string reasons = commonest_reasons(scoring);
-  EXPECT_THAT(reasons, testing::StartsWith("\n  744 times: other reasons\n  1 times: judge crashed: 0 äxxx"));
+  EXPECT_THAT(reasons,
+              testing::StartsWith("\n  744 times: other reasons\n  1 times: judge crashed: x0 äxxx"));
   EXPECT_LT(reasons.size(), 3 * 300u);
 
   Talkative wide{std::string(100, ' '), 0};
