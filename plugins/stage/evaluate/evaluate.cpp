@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "interval.h"
+#include "evaluation_metrics/interval.h"
 #include "pattern/pattern.h"
 #include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
@@ -11,6 +11,9 @@
 
 namespace tenon::evaluate {
 namespace {
+
+using evaluation_metrics::clustered_mean;
+using evaluation_metrics::Interval;
 
 // The name in a reference, "base" or {"of": "base"}, as the configuration wrote it; else the component's own.
 std::string written_name(const Host& host, const std::string& path, const std::string& fallback) {

@@ -1,53 +1,17 @@
-// Intervals against published and hand-computed numbers; the stage against its own samples.
+// The stage against its own samples.
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "interval.h"
+#include "evaluation_metrics/interval.h"
 #include "support/fake_components.h"
 
 namespace tenon::test {
 namespace {
 
-using evaluate::clustered_mean;
-using evaluate::Interval;
+using evaluation_metrics::clustered_mean;
+using evaluation_metrics::Interval;
 using ::testing::HasSubstr;
-
-TEST(Interval, IndependentTrialsGiveWilsonsInterval) {
-  std::vector<std::vector<double>> problems;
-  for (int i = 0; i < 263; ++i) problems.push_back({i < 81 ? 1.0 : 0.0});
-  Interval i = clustered_mean(problems);
-  EXPECT_DOUBLE_EQ(i.mean, 81.0 / 263);
-  EXPECT_NEAR(i.low, 0.2553,
-              5e-5);  // R. G. Newcombe, Statistics in Medicine 17 (1998), table I: 81 of 263, score method
-  EXPECT_NEAR(i.high, 0.3662, 5e-5);
-}
-
-TEST(Interval, SamplesOfOneProblemAreNotIndependent) {
-  // All 8 samples of a problem agree: 20 trials, not 160.
-  std::vector<std::vector<double>> agree, single;
-  for (int i = 0; i < 20; ++i)
-    agree.push_back(std::vector<double>(8, i < 5 ? 1.0 : 0.0)), single.push_back({i < 5 ? 1.0 : 0.0});
-  Interval a = clustered_mean(agree), s = clustered_mean(single);
-  EXPECT_DOUBLE_EQ(a.mean, s.mean);
-  EXPECT_NEAR(a.low, s.low, 1e-12);
-  EXPECT_NEAR(a.high, s.high, 1e-12);
-}
-
-TEST(Interval, NothingWrongIsNotCertainty) {
-  Interval i = clustered_mean(std::vector<std::vector<double>>(10, std::vector<double>(4, 1.0)));
-  EXPECT_EQ(i.mean, 1.0);
-  EXPECT_EQ(i.high, 1.0);
-  EXPECT_NEAR(i.low, 0.7225, 5e-5);  // Newcombe, table I: 10 of 10
-}
-
-TEST(Interval, OtherNumbersGetNormalErrors) {
-  Interval i = clustered_mean({{1, 3}, {5}, {-1, 2, 2}});
-  double mean = 2, variance = (0 + 9 + 9) / 36.0;
-  EXPECT_DOUBLE_EQ(i.mean, mean);
-  EXPECT_NEAR(i.high, mean + 1.959963984540054 * std::sqrt(variance), 1e-12);
-  EXPECT_NEAR(i.low, mean - 1.959963984540054 * std::sqrt(variance), 1e-12);
-}
 
 struct Lab {
   explicit Lab(const std::string& options) : host(plugin_component(), options), io(host) {

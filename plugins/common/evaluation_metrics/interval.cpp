@@ -1,11 +1,11 @@
 // Clustered standard errors and Wilson's interval.
 // SPDX-License-Identifier: Apache-2.0
-#include "interval.h"
+#include "evaluation_metrics/interval.h"
 
 #include <algorithm>
 #include <cmath>
 
-namespace tenon::evaluate {
+namespace tenon::evaluation_metrics {
 
 namespace {
 constexpr double kZ = 1.959963984540054;  // 97.5 % quantile of the normal distribution
@@ -44,4 +44,4 @@ Interval clustered_mean(const std::vector<std::vector<double>>& problems) {
   return wilson(mean, trials);
 }
 
-}  // namespace tenon::evaluate
+}  // namespace tenon::evaluation_metrics

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-namespace tenon::evaluate {
+namespace tenon::evaluation_metrics {
 
 struct Interval {
   double mean, low, high;
@@ -17,4 +17,4 @@ struct Interval {
 // problems where all agree; else mean ± 1.96 errors. There must be at least one number.
 Interval clustered_mean(const std::vector<std::vector<double>>& problems);
 
-}  // namespace tenon::evaluate
+}  // namespace tenon::evaluation_metrics
