@@ -31,16 +31,41 @@ Pattern::Pattern(const std::string& regex) : regex_(regex) {
   code_.reset(code, [](void* c) { pcre2_code_free(static_cast<pcre2_code*>(c)); });
 }
 
-bool Pattern::in(std::string_view text) const {
-  std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)> data(
-      pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
-  int rc = pcre2_match(static_cast<const pcre2_code*>(code_.get()), reinterpret_cast<PCRE2_SPTR>(text.data()),
-                       text.size(), 0, 0, data.get(), nullptr);
+namespace {
+using MatchData = std::unique_ptr<pcre2_match_data, decltype(&pcre2_match_data_free)>;
+}  // namespace
+
+bool Pattern::search(std::string_view text, size_t from, void* data) const {
+  const int rc =
+      pcre2_match(static_cast<const pcre2_code*>(code_.get()), reinterpret_cast<PCRE2_SPTR>(text.data()),
+                  text.size(), from, 0, static_cast<pcre2_match_data*>(data), nullptr);
   if (rc == PCRE2_ERROR_NOMATCH || (rc <= PCRE2_ERROR_UTF8_ERR1 && rc >= PCRE2_ERROR_UTF8_ERR21))
     return false;
   if (rc < 0)
     throw Error(TENON_E_INVALID, "regex \"" + regex_ + "\": " + message(rc) + "; write a simpler one");
   return true;
+}
+
+bool Pattern::in(std::string_view text) const {
+  const MatchData data(pcre2_match_data_create(1, nullptr), pcre2_match_data_free);
+  return search(text, 0, data.get());
+}
+
+std::optional<std::string> Pattern::last_capture(std::string_view text) const {
+  const MatchData data(
+      pcre2_match_data_create_from_pattern(static_cast<const pcre2_code*>(code_.get()), nullptr),
+      pcre2_match_data_free);
+  const size_t* const ends = pcre2_get_ovector_pointer(data.get());
+  const size_t group = pcre2_get_ovector_count(data.get()) > 1 ? 1 : 0;
+  std::optional<std::string> found;
+  for (size_t from = 0; from <= text.size() && search(text, from, data.get());) {
+    const size_t begin = ends[2 * group], end = ends[2 * group + 1];
+    found = begin == PCRE2_UNSET ? std::nullopt : std::optional<std::string>(text.substr(begin, end - begin));
+    from = std::max(ends[1], from);
+    if (ends[1] == ends[0])  // an empty match: on by one character
+      for (++from; from < text.size() && (static_cast<unsigned char>(text[from]) & 0xC0) == 0x80;) ++from;
+  }
+  return found;
 }
 
 namespace {

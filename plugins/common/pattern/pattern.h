@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,8 +20,14 @@ class Pattern {
   explicit Pattern(const std::string& regex);
   // Whether it occurs in the text. Throws TENON_E_INVALID if the search needs too many steps; a text that is not UTF-8 does not match.
   bool in(std::string_view text) const;
+  // What the first group took at the last place where it occurs, or all that was found there if the expression has no group; nothing: it does not occur, or
+  // the group took no part. Throws as `in` does.
+  std::optional<std::string> last_capture(std::string_view text) const;
 
  private:
+  // A search from byte `from` on; false: it does not occur. `data` is a pcre2_match_data.
+  bool search(std::string_view text, size_t from, void* data) const;
+
   std::string regex_;
   std::shared_ptr<void> code_;
 };

@@ -23,5 +23,16 @@ TEST(PatternTest, FindsAndRefuses) {
   EXPECT_THROW(Pattern("(a+)+$").in(std::string(5000, 'a') + "b"), Error);
 }
 
+TEST(PatternTest, TakesTheLastPlace) {
+  EXPECT_EQ(Pattern("#### (\\S+)").last_capture("#### 1\nno,\n#### 42\n"), "42");
+  EXPECT_EQ(Pattern("\\d+").last_capture("7 and 80"), "80") << "without a group, all of it";
+  EXPECT_EQ(Pattern("x(a)?").last_capture("xa x"), std::nullopt) << "the last x has no a";
+  EXPECT_EQ(Pattern("(\\d*)").last_capture("12 äß"), "") << "empty matches end, too";
+  EXPECT_EQ(Pattern("(.)").last_capture("äß"), "ß");
+  EXPECT_EQ(Pattern("z").last_capture("äß"), std::nullopt);
+  EXPECT_EQ(Pattern("(\\d)").last_capture("1\xff"), std::nullopt) << "not UTF-8";
+  EXPECT_EQ(Pattern("^$").last_capture(""), "");
+}
+
 }  // namespace
 }  // namespace tenon::pattern

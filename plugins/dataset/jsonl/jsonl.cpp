@@ -1,25 +1,27 @@
 // Data set `jsonl`: rows from a file with one JSON object a line.
 // SPDX-License-Identifier: Apache-2.0
 //
-// The whole file is checked when the data set is made: a line that is no object, lacks a field or is not
-// UTF-8 is an error that names file and line, before any training. Afterwards rows are read from the mapped
-// file by offset.
+// The whole file is checked when the data set is made: every line becomes a row once, and one that cannot is an
+// error that names file, line and field (or is left out, where an option allows it), before any training.
+// Afterwards rows are read from the file by offset, so that it may be larger than memory.
 
-#include <boost/json/object.hpp>
-#include <boost/json/value.hpp>
+#include <algorithm>
+#include <mutex>
 
 #include "dataset_support/draws.h"
-#include "dataset_support/prompt_form.h"
 #include "file/format_error.h"
 #include "json/json_document.h"
 #include "line_index.h"
+#include "row_maker.h"
 #include "tenon/dataset.hpp"
 
 namespace {
 
 namespace support = tenon::dataset_support;
 using tenon::Error;
-using tenon::jsonl::Line;
+
+constexpr size_t kShown = 5;  // bad lines that are named
+constexpr uint64_t kLinesOfAPiece = 256;
 
 // f(), whose errors then begin with the option that names the file.
 template <class F>
@@ -37,162 +39,125 @@ class Jsonl {
  public:
   explicit Jsonl(tenon::Host host)
       : index_(about_file([&] { return tenon::jsonl::LineIndex(host.str("file")); })),
-        form_(host),
-        prompt_(host.str_if("prompt").value_or("")),
-        messages_(host.str_if("messages").value_or("")),
-        completion_(host.str_if("completion").value_or("")),
-        answer_(host.str_if("answer").value_or("")) {
-    if (auto t = host.str_if("template")) template_.emplace(*t);
+        maker_(host),
+        split_(host.str("split")),
+        fraction_(host.f64_if("test_fraction").value_or(0)) {
     about_file([&] {
-      if (index_.lines().empty()) throw Error(host.str("file") + ": the file has no rows");
-      for (const Line& line : index_.lines()) check_line(line);
+      if (index_.size() == 0) throw Error(host.str("file") + ": the file has no rows");
+      if (index_.size() > UINT32_MAX)
+        throw Error(host.str("file") + ": more than 2^32 lines; cut the file into several");
+      select(host, read_all(host));
     });
-    choose(host);
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    int sources = 0;
-    for (const char* option : {"prompt", "template", "messages"}) sources += host.str_if(option).has_value();
-    if (sources != 1)
-      findings.error(
-          "prompt",
-          std::string(sources == 0 ? "nothing says" : "more than one option says") +
-              " what is asked; give one of prompt: <field>, template: \"… {field} …\", messages: <field>");
-    if (host.str_if("messages")) {
-      for (const char* option : {"as", "system"})
-        findings.no_effect(option, "the file's messages are used as they are");
-    } else {
-      support::PromptForm::check(host, findings);
-    }
+    tenon::jsonl::RowMaker::check(host, findings);
     if (host.str("split") == "all") findings.no_effect("test_fraction", "split: all takes every row");
     if (host.str("split") != "all" && !host.f64_if("test_fraction"))
       findings.error("split", "needs test_fraction, the share of rows that is `test`");
   }
 
-  uint64_t size() const { return rows_.size(); }
+  uint64_t size() const { return all_ ? index_.size() : rows_.size(); }
 
   tenon::Row at(uint64_t index) const {
-    if (index >= rows_.size())
-      throw Error("row " + std::to_string(index) + " of " + std::to_string(rows_.size()) + " was asked for");
-    return row(rows_[index]);
+    if (index >= size())
+      throw Error("row " + std::to_string(index) + " of " + std::to_string(size()) + " was asked for");
+    const uint64_t line = all_ ? index : rows_[index];
+    return about_file([&] { return make(line, index_.text(line)); });
   }
 
  private:
-  // A field's text; the line has it, for it was checked.
-  static std::string text(std::string_view object, const std::string& name) {
-    return tenon::json::text_field(object, name).value();
+  // What becomes of a line.
+  enum Part : uint8_t { kBad, kOther, kWanted };
+  struct Parts {
+    std::vector<uint8_t> of_line;
+    std::vector<std::pair<uint64_t, std::string>> bad;  // line, message
+    uint64_t wanted = 0;
+  };
+
+  tenon::Row make(uint64_t line, std::string_view text) const try {
+    tenon::Row row = maker_.row(text);
+    row.source = index_.place(line);
+    return row;
+  } catch (const Error& e) {
+    throw Error(e.code(), index_.place(line) + ": " + e.what());
   }
 
-  tenon::Row row(const Line& line) const {
-    const std::string_view object = index_.text(line);
-    tenon::Row r;
-    r.source = index_.place(line);
-    if (!messages_.empty())
-      r.messages_json = tenon::json::raw_field(object, messages_).value();
-    else
-      form_.set(r, question(object));
-    if (!completion_.empty()) r.completion = text(object, completion_);
-    r.meta_json = meta(object);
-    return r;
-  }
-
-  std::string question(std::string_view object) const {
-    return template_ ? template_->fill([&](const std::string& name) { return text(object, name); })
-                     : text(object, prompt_);
-  }
-
-  // The line as it stands; with the option `answer`, that field's value as `answer` before the other fields. Values keep their text, so that no number is rounded.
-  std::string meta(std::string_view object) const {
-    if (answer_.empty() || answer_ == "answer") return std::string(object);
-    std::string out = "{\"answer\":" + std::string(tenon::json::raw_field(object, answer_).value());
-    tenon::json::each_field(object, [&](const std::string& name, std::string_view value) {
-      if (name != "answer") out += "," + tenon::json::quote(name) + ":" + std::string(value);
-      return true;
-    });
-    return out + "}";
-  }
-
-  // Everything that `row` relies on, or an error with file and line.
-  void check_line(const Line& line) const {
-    std::string place = index_.place(line);
-    boost::json::value value;
+  Part part_of(uint64_t line, std::string_view text) const {
     try {
-      value = tenon::json::parse(index_.text(line), place);
+      if (!tenon::json::parse(text, index_.place(line)).is_object())
+        throw Error(index_.place(line) + ": expected one JSON object on the line, found " +
+                    support::kind_of(text.substr(text.find_first_not_of(" \t"))));
     } catch (const tenon::io::FormatError& e) {
       throw Error(e.what());
     }
-    if (!value.is_object())
-      throw Error(place + ": expected one JSON object on the line, found " + kind(value));
-    const auto& object = value.as_object();
-    auto require = [&](const std::string& name) -> const boost::json::value& {
-      if (const auto* found = object.if_contains(name)) {
-        if (found->is_null()) throw Error(place + ": field \"" + name + "\" is null");
-        return *found;
-      }
-      std::string names;
-      for (const auto& member : object) names += (names.empty() ? "" : ", ") + std::string(member.key());
-      throw Error(place + ": there is no field \"" + name + "\"; the line has " +
-                  (names.empty() ? "none" : names));
-    };
-    auto require_text = [&](const std::string& name) {
-      const auto& found = require(name);
-      if (!found.is_string())
-        throw Error(place + ": field \"" + name + "\" is " + kind(found) + "; expected a string");
-      if (found.as_string().empty()) throw Error(place + ": field \"" + name + "\" is empty");
-    };
-    if (!prompt_.empty()) require_text(prompt_);
-    if (!completion_.empty()) require_text(completion_);
-    if (!answer_.empty()) require(answer_);
-    if (!messages_.empty()) check_messages(require(messages_), place);
-    if (template_)
-      for (const std::string& name : template_->names()) require(name);
+    const tenon::Row row = make(line, text);
+    if (split_ == "all") return kWanted;
+    const bool test = support::held_out(row.prompt.empty() ? row.messages_json : row.prompt, fraction_);
+    return test == (split_ == "test") ? kWanted : kOther;
   }
 
-  void check_messages(const boost::json::value& messages, const std::string& place) const {
-    auto is_text = [](const boost::json::value* v) { return v != nullptr && v->is_string(); };
-    if (!messages.is_array() || messages.as_array().empty())
-      throw Error(place + ": field \"" + messages_ + "\" is not a list of messages");
-    for (const auto& m : messages.as_array())
-      if (!m.is_object() || !is_text(m.as_object().if_contains("role")) ||
-          !is_text(m.as_object().if_contains("content")))
-        throw Error(place + ": a message in field \"" + messages_ +
-                    "\" is not {\"role\": …, \"content\": …} with two strings");
+  // Every line made a row once.
+  Parts read_all(const tenon::Host& host) const {
+    Parts parts;
+    parts.of_line.resize(index_.size());
+    std::mutex mutex;
+    host.parallel_for(index_.size(), kLinesOfAPiece, [&](uint64_t begin, uint64_t end) {
+      uint64_t wanted = 0;
+      index_.each(begin, end, [&](uint64_t line, std::string_view text) {
+        try {
+          parts.of_line[line] = part_of(line, text);
+          wanted += parts.of_line[line] == kWanted;
+        } catch (const Error& e) {
+          std::lock_guard lock(mutex);
+          parts.bad.emplace_back(line, e.what());
+        }
+      });
+      std::lock_guard lock(mutex);
+      parts.wanted += wanted;
+    });
+    std::sort(parts.bad.begin(), parts.bad.end());
+    return parts;
   }
 
-  static std::string kind(const boost::json::value& v) {
-    if (v.is_null()) return "null";
-    return v.is_object()   ? "an object"
-           : v.is_array()  ? "a list"
-           : v.is_string() ? "a string"
-           : v.is_bool()   ? "a boolean"
-                           : "a number";
+  // Leaves out bad lines as far as that is allowed; applies split, then offset, then limit.
+  void select(const tenon::Host& host, const Parts& parts) {
+    const auto allowed = static_cast<uint64_t>(host.i64("max_skipped"));
+    const auto offset = static_cast<uint64_t>(host.i64("offset"));
+    const auto limit = static_cast<uint64_t>(host.i64_if("limit").value_or(INT64_MAX));
+    if (parts.bad.size() > allowed) refuse(parts, allowed);
+    if (!parts.bad.empty())
+      host.warn(std::to_string(parts.bad.size()) + " of " + std::to_string(index_.size()) +
+                " lines are left out (max_skipped: " + std::to_string(allowed) + "):" + list(parts));
+    all_ = parts.wanted == index_.size() && offset == 0 && limit >= parts.wanted;
+    uint64_t seen = 0;
+    for (uint64_t line = 0; !all_ && line < parts.of_line.size(); ++line)
+      if (parts.of_line[line] == kWanted && seen++ >= offset && rows_.size() < limit)
+        rows_.push_back(static_cast<uint32_t>(line));
+    rows_.shrink_to_fit();
+    if (size() == 0)
+      throw Error(host.str("file") + ": no row is left of " + std::to_string(index_.size()) + "; split: " +
+                  split_ + " has " + std::to_string(parts.wanted) + ", offset: " + std::to_string(offset));
   }
 
-  // Applies split, then offset, then limit.
-  void choose(const tenon::Host& host) {
-    std::string split = host.str("split");
-    double fraction = host.f64_if("test_fraction").value_or(0);
-    uint64_t offset = static_cast<uint64_t>(host.i64("offset")), limit = UINT64_MAX, seen = 0;
-    if (auto l = host.i64_if("limit")) limit = static_cast<uint64_t>(*l);
-    for (const Line& line : index_.lines()) {
-      if (split != "all") {
-        tenon::Row r = row(line);
-        bool test = support::held_out(r.prompt.empty() ? r.messages_json : r.prompt, fraction);
-        if (test != (split == "test")) continue;
-      }
-      if (seen++ >= offset && rows_.size() < limit) rows_.push_back(line);
-    }
-    if (rows_.empty())
-      throw Error(host.str("file") + ": no row is left of " + std::to_string(index_.lines().size()) +
-                  "; split: " + split + " has " + std::to_string(seen) +
-                  ", offset: " + std::to_string(offset));
+  [[noreturn]] void refuse(const Parts& parts, uint64_t allowed) const {
+    if (parts.bad.size() == 1) throw Error(parts.bad[0].second);
+    throw Error(std::to_string(parts.bad.size()) + " of " + std::to_string(index_.size()) +
+                " lines cannot be used, and max_skipped is " + std::to_string(allowed) + ":" + list(parts));
+  }
+  static std::string list(const Parts& parts) {
+    std::string out;
+    for (size_t i = 0; i < std::min(kShown, parts.bad.size()); ++i) out += "\n  " + parts.bad[i].second;
+    if (parts.bad.size() > kShown) out += "\n  and " + std::to_string(parts.bad.size() - kShown) + " more";
+    return out;
   }
 
   tenon::jsonl::LineIndex index_;
-  support::PromptForm form_;
-  std::optional<support::Template> template_;
-  std::string prompt_, messages_, completion_, answer_;
-  std::vector<Line> rows_;
+  tenon::jsonl::RowMaker maker_;
+  std::string split_;
+  double fraction_;
+  bool all_ = false;            // every line is a row
+  std::vector<uint32_t> rows_;  // else: the lines that are
 };
 
 constexpr const char* kSplits[] = {"all", "train", "test", nullptr};
@@ -200,18 +165,35 @@ constexpr const char* kSplits[] = {"all", "train", "test", nullptr};
 }  // namespace
 
 TENON_DATASET_PLUGIN(
-    Jsonl, "jsonl", "1.0.0", "Rows from a file with one JSON object a line.",
+    Jsonl, "jsonl", "1.1.0", "Rows from a file with one JSON object a line.",
     tenon::path("file", "The file: UTF-8, one JSON object a line.", {.flags = TENON_O_REQUIRED}),
-    tenon::text("prompt", nullptr, "Name of the field with the question; or give `template` or `messages`."),
+    tenon::text(
+        "prompt", nullptr,
+        "The field with the question; or give `template` or `messages`. Here and below a field is a name, "
+        "or a path into objects and lists: `conversations.0.value`, `choices.-1`."),
     tenon::text("template", nullptr,
                 "The question, with {field} for the fields of the row; {{ and }} are braces."),
     tenon::text("messages", nullptr,
-                "Name of the field with a chat: a list of {role, content}, used as it is."),
-    tenon::text("completion", nullptr,
-                "Name of the field with what training puts the loss on; absent: rows have none."),
+                "The field with a chat: a list of {role, content}, used as it is, or of {from, value}."),
     tenon::text(
-        "answer", nullptr,
-        "Name of the field that becomes `answer` in the row's meta; absent: meta is the line as it stands."),
+        "completion", nullptr,
+        "The field with what training puts the loss on: a text, a message, or a list of messages, whose "
+        "last one it is. Absent: rows have none."),
+    tenon::text("answer", nullptr,
+                "The field that becomes `answer` in the row's meta; absent: meta is the line as it stands."),
+    tenon::text(
+        "answer_regex", nullptr,
+        "PCRE2 regular expression for the answer within that field: its first group, at the last place "
+        "where it occurs. For GSM8K: '#### (.+)'."),
+    tenon::text(
+        "rejected", nullptr,
+        "Preference pairs: the field with what is worse than `completion`; becomes `rejected` in the meta."),
+    tenon::text("ranked", nullptr,
+                "Rankings: the field with a list of completions, best first; becomes `ranked` in the meta."),
+    tenon::text(
+        "label", nullptr,
+        "Judged completions: the field that says whether `completion` is good; becomes `label` in the meta."),
+    tenon::text("margin", nullptr, "Of pairs: the field with how much better; becomes `margin` in the meta."),
     support::kAs, support::kSystem,
     tenon::choice("split", kSplits, "\"all\"",
                   "Which rows; train and test are told apart by a hash of the question."),
@@ -220,4 +202,7 @@ TENON_DATASET_PLUGIN(
     tenon::integer("offset", "0", "Rows of the split to leave out at its beginning.",
                    {.min = "0", .max = "1000000000000", .unit = "rows"}),
     tenon::integer("limit", nullptr, "Most rows to take after that; absent: all.",
-                   {.min = "1", .max = "1000000000000", .unit = "rows"}))
+                   {.min = "1", .max = "1000000000000", .unit = "rows"}),
+    tenon::integer("max_skipped", "0",
+                   "Most lines that cannot be used and are left out, with a warning; more are an error.",
+                   {.min = "0", .max = "1000000000000", .unit = "lines"}))
