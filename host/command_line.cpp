@@ -13,6 +13,7 @@
 #include "host/commands_describe.h"
 #include "host/commands_doctor.h"
 #include "host/commands_explain.h"
+#include "host/commands_plan.h"
 #include "host/commands_plugins.h"
 #include "host/commands_run.h"
 #include "host/commands_score.h"
@@ -69,6 +70,22 @@ Strings overrides(const po::variables_map& map) {
   return set;
 }
 
+StageChoice choice(const po::variables_map& map) {
+  StageChoice choice;
+  if (map.count("from")) choice.from = map["from"].as<std::string>();
+  if (map.count("only")) choice.only = map["only"].as<std::string>();
+  choice.force = flag(map, "force");
+  return choice;
+}
+
+void add_choice(po::options_description_easy_init& add) {
+  add("from", po::value<std::string>()->value_name("STAGE"),
+      "run this stage and all that read it, directly or through others, again from their beginning")(
+      "only", po::value<std::string>()->value_name("STAGE"),
+      "run this stage alone; what it reads must be finished")(
+      "force", "run finished stages again: with --only that stage, else all");
+}
+
 int run(const po::variables_map& map) {
   RunArguments arguments;
   arguments.config = operand(map);
@@ -76,6 +93,7 @@ int run(const po::variables_map& map) {
   arguments.plugin_path = plugin_path(map);
   arguments.threads = threads(map);
   arguments.fresh = flag(map, "new");
+  arguments.choice = choice(map);
   arguments.json = flag(map, "json");
   return run_command(arguments);
 }
@@ -87,6 +105,11 @@ int resume(const po::variables_map& map) {
   arguments.threads = threads(map);
   arguments.json = flag(map, "json");
   return resume_command(arguments);
+}
+
+int plan(const po::variables_map& map) {
+  return plan_command(
+      {operand(map), overrides(map), plugin_path(map), choice(map), flag(map, "json"), flag(map, "graph")});
 }
 
 int check(const po::variables_map& map) {
@@ -169,8 +192,27 @@ const std::vector<Command>& commands() {
              "name", po::value<std::string>()->value_name("NAME"), "name of the run: --set run.name=NAME")(
              "new", "start afresh in a folder of its own, <name>-2")(
              "threads", po::value<int>()->value_name("N"), "instead of run.threads");
+         add_choice(add);
        },
-       run},
+       run,
+       "A finished stage whose options, inputs, files and plugins did not change is not run again; an "
+       "interrupted one "
+       "goes on.\n`tenon plan FILE` says beforehand which, and why. What --from, --only and --force run "
+       "again is not "
+       "deleted: the\nearlier folder of the stage is renamed to <run>/set-aside/. Interrupted, such a run "
+       "goes on "
+       "without these options."},
+      {"plan", "FILE", true, "print the stages as a graph: which are finished, go on or will run, and why",
+       [](po::options_description_easy_init&& add) {
+         add("set", po::value<Strings>()->composing()->value_name("PATH=VALUE"), kSet)(
+             "name", po::value<std::string>()->value_name("NAME"), "name of the run: --set run.name=NAME")(
+             "graph",
+             "as a graph in the language of Graphviz: tenon plan FILE --graph | dot -Tsvg > plan.svg");
+         add_choice(add);
+       },
+       plan,
+       "Nothing is run and nothing is written. --from, --only and --force show what `tenon run` would do "
+       "with them."},
       {"resume", "RUN", true, "go on with a run, given its folder",
        [](po::options_description_easy_init&& add) {
          add("threads", po::value<int>()->value_name("N"), "instead of run.threads");

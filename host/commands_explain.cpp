@@ -87,7 +87,7 @@ struct Traced {
 StageFolder folder_of(const Plan& plan, const fs::path& run, const StagePlan& stage) {
   const std::vector<StageFolder> folders = traced_folders(run, stage.name);
   if (folders.size() == 1) return folders.front();
-  const StageFolder now(run, stage.name, ContentHasher().hash_stages(plan).at(stage.name));
+  const StageFolder now(run, stage.name, hash_stages(plan).at(stage.name));
   for (const StageFolder& folder : folders)
     if (folder.path() == now.path()) return folder;
   throw UserError("stage " + stage.name + " has traces of " + std::to_string(folders.size()) +

@@ -37,6 +37,8 @@ const char* status_name(StageReport::Status status) {
       return "cached";
     case StageReport::Status::kResumed:
       return "resumed";
+    case StageReport::Status::kLeft:
+      return "left out";
     default:
       return "ran";
   }
@@ -67,15 +69,24 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
     }
     json::array unused;
     for (const fs::path& path : report.unused) unused.emplace_back(path.string());
+    json::array set_aside;
+    for (const fs::path& path : report.set_aside) set_aside.emplace_back(path.string());
     std::cout << json_text(json::object{{"run", folder.path().string()},
                                         {"status", report.nothing_to_do ? "nothing to do" : "finished"},
                                         {"stages", stages},
                                         {"unused_stage_folders", unused},
+                                        {"set_aside", set_aside},
                                         {"made_otherwise", json::value_from(report.made_otherwise)}})
               << '\n';
     return;
   }
-  if (report.nothing_to_do) {
+  const auto left = std::count_if(report.stages.begin(), report.stages.end(), [](const StageReport& s) {
+    return s.status == StageReport::Status::kLeft;
+  });
+  if (report.nothing_to_do && left > 0) {
+    std::cout << "nothing to do: what was asked for of " << folder.shown()
+              << " is finished; --force runs it again\n";
+  } else if (report.nothing_to_do) {
     std::cout << "nothing to do: "
               << (report.stages.size() == 1 ? "the one stage"
                                             : "all " + std::to_string(report.stages.size()) + " stages")
@@ -83,12 +94,21 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
               << (report.made_otherwise.empty() ? " and unchanged" : ", though by others than are here now")
               << "; --new starts over in a folder of its own\n";
   } else {
-    std::cout << "finished: " << folder.shown() << '\n';
+    std::cout << "finished: " << folder.shown();
+    if (left > 0)
+      std::cout << ", of which " << left << (left == 1 ? " stage is" : " stages are") << " left out";
+    std::cout << '\n';
   }
   for (const StageReport& s : report.stages)
     for (const fs::path& file : files_of(folder, s))
       std::cout << s.name << ": " << (fs::path(folder.shown()) / fs::relative(file, folder.path())).string()
                 << '\n';
+  if (const size_t n = report.set_aside.size(); n > 0)
+    std::cout << (n == 1 ? "the earlier folder of 1 stage"
+                         : "the earlier folders of " + std::to_string(n) + " stages")
+              << " (" << size_text(report.set_aside_bytes)
+              << "): " << (fs::path(folder.shown()) / "set-aside").string()
+              << ", for you to keep or delete\n";
   if (const size_t n = report.unused.size(); n > 0)
     std::cout << (n == 1 ? "1 stage folder" : std::to_string(n) + " stage folders") << " ("
               << size_text(report.unused_bytes) << ") of earlier configurations: " << folder.shown()
@@ -100,19 +120,6 @@ std::string folder_name(const Plan& plan, bool fresh) {
   std::string name = plan.name;
   for (int k = 2; fresh && fs::exists(plan.runs / name); ++k) name = plan.name + "-" + std::to_string(k);
   return name;
-}
-
-// A run's folder belongs to one configuration file, which may change; another one that has the same run.name would take its records over.
-void check_same_config(const Plan& plan) {
-  const RunFolder run(plan.runs / plan.name);
-  const fs::path recorded = recorded_config(run.path()), before = run.path() / "config.yaml";
-  if (recorded.empty() || recorded == plan.config_path || recorded == before || !fs::exists(before)) return;
-  const std::vector<std::string> changes = config_changes(read_file(before), plan.resolved);
-  if (changes.empty()) return;
-  throw UserError(run.shown() + " is the run of another configuration, " + recorded.string() + ": " +
-                  changes_text(changes) +
-                  ". Give this one a name of its own with --name NAME or run.name; --new takes " +
-                  folder_name(plan, true));
 }
 
 // Before the components are tried, which may take long.
@@ -130,7 +137,7 @@ void check_writable(const Plan& plan) {
 // Checks, then runs; `prepare` may change the checked plan. is_resolved: as make_plan's.
 int check_and_run(const fs::path& config, bool is_resolved, const std::vector<std::string>& set,
                   const std::vector<fs::path>& plugin_path, std::optional<uint32_t> threads, bool as_json,
-                  const std::function<void(Plan&)>& prepare) {
+                  const RunOptions& options, const std::function<void(Plan&)>& prepare) {
   Diagnostics diagnostics;
   bool is_checked = false;
   StdoutKeeper keeper(as_json);
@@ -153,7 +160,7 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
     check_writable(plan);
     RunFolder folder(plan.runs / plan.name);
     const StopSignals signals;
-    const RunReport report = run_pipeline(plan, folder);
+    const RunReport report = run_pipeline(plan, folder, options);
     keeper.give_back();
     print_report(folder, report, as_json);
     std::cout.flush();
@@ -180,11 +187,29 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
 
 }  // namespace
 
+// The file itself may change.
+void check_same_config(const Plan& plan) {
+  const RunFolder run(plan.runs / plan.name);
+  const fs::path recorded = recorded_config(run.path()), before = run.path() / "config.yaml";
+  if (recorded.empty() || recorded == plan.config_path || recorded == before || !fs::exists(before)) return;
+  const std::vector<std::string> changes = config_changes(read_file(before), plan.resolved);
+  if (changes.empty()) return;
+  throw UserError(run.shown() + " is the run of another configuration, " + recorded.string() + ": " +
+                  changes_text(changes) +
+                  ". Give this one a name of its own with --name NAME or run.name; --new takes " +
+                  folder_name(plan, true));
+}
+
 int run_command(const RunArguments& a) {
-  return check_and_run(a.config, false, a.set, a.plugin_path, a.threads, a.json, [&](Plan& plan) {
-    plan.name = folder_name(plan, a.fresh);
-    check_same_config(plan);
-  });
+  return check_and_run(
+      a.config, false, a.set, a.plugin_path, a.threads, a.json, {a.choice, false}, [&](Plan& plan) {
+        const bool chooses = !a.choice.from.empty() || !a.choice.only.empty() || a.choice.force;
+        if (a.fresh && chooses)
+          throw UserError(
+              "--new starts in a folder where nothing is finished: leave out --from, --only and --force");
+        plan.name = folder_name(plan, a.fresh);
+        check_same_config(plan);
+      });
 }
 
 int resume_command(const ResumeArguments& a) {
@@ -195,12 +220,14 @@ int resume_command(const ResumeArguments& a) {
     std::cerr << "error: " << e.what() << '\n';
     return kExitUser;
   }
-  return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, [&](Plan& plan) {
-    plan.runs = folder.parent_path();
-    plan.runs_mark = {};
-    plan.name = folder.filename().string();
-    if (const fs::path recorded = recorded_config(folder); !recorded.empty()) plan.config_path = recorded;
-  });
+  return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, {{}, true},
+                       [&](Plan& plan) {
+                         plan.runs = folder.parent_path();
+                         plan.runs_mark = {};
+                         plan.name = folder.filename().string();
+                         if (const fs::path recorded = recorded_config(folder); !recorded.empty())
+                           plan.config_path = recorded;
+                       });
 }
 
 }  // namespace tenon::host

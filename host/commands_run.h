@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "host/outlook.h"
+
 namespace tenon::host {
 
 struct RunArguments {
@@ -17,6 +19,7 @@ struct RunArguments {
   std::optional<uint32_t> threads;                 // --threads; otherwise run.threads
   bool fresh = false;                              // --new: a run folder of its own, <name>-2
   bool json = false;                               // --json: the answer on stdout as one JSON object
+  StageChoice choice;                              // --from, --only, --force
 };
 
 struct ResumeArguments {
@@ -29,5 +32,8 @@ struct ResumeArguments {
 // Both print what they did and return an exit code of command_line.h. They throw nothing.
 int run_command(const RunArguments& arguments);
 int resume_command(const ResumeArguments& arguments);
+
+// Throws UserError if the run's folder is that of another configuration file, whose records this one would take over.
+void check_same_config(const Plan& plan);
 
 }  // namespace tenon::host

@@ -19,6 +19,8 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr size_t kNamedFiles = 1000;
+
 const tenon_option* option_named(const tenon_option* const* table, std::string_view name) {
   for (; table != nullptr && *table != nullptr; ++table)
     if ((*table)->name == name) return *table;
@@ -49,85 +51,122 @@ std::vector<fs::path> files_in(const fs::path& folder) {
   return files;
 }
 
-}  // namespace
+// Builds the parts of one stage.
+class Describer {
+ public:
+  Describer(std::map<std::string, PathDigest>& digests, const std::map<std::string, std::string>& stages)
+      : digests_(digests), stages_(stages) {}
 
-std::string hash_of_path(const fs::path& path) {
-  const bool is_file = fs::is_regular_file(path);
-  if (!is_file && !fs::is_directory(path)) return "absent";
-  const std::vector<fs::path> files = is_file ? with_siblings(path) : files_in(path);
-  if (is_file && files.size() == 1) return sha256_of_file(path);
-  const fs::path folder = is_file ? path.parent_path() : path;
-  std::string all;
-  for (const fs::path& file : files)
-    // The named file may be called whatever it likes.
-    all +=
-        (file == path ? "" : file.lexically_relative(folder).string()) + '\0' + sha256_of_file(file) + '\n';
-  return sha256_of(all);
-}
-
-std::string ContentHasher::path_hash(const std::string& path) {
-  auto [entry, is_new] = files_.try_emplace(path);
-  if (is_new) entry->second = hash_of_path(path);
-  return entry->second;
-}
-
-json::value ContentHasher::describe_value(const tenon_option& option, const json::value& value) {
-  if (value.is_array()) {
-    json::array out;
-    for (const json::value& v : value.get_array()) out.push_back(describe_value(option, v));
+  json::object describe(const Spec& spec, const std::string& place) {
+    const tenon_component& c = *spec.component;
+    json::object out{{"kind", c.kind},
+                     {"id", c.id},
+                     {"version", c.version},
+                     {"name", spec.name},
+                     {"options", describe_options(c.options, spec.options, place + "/options")}};
+    if (spec.plugin != nullptr && spec.plugin->descriptor != nullptr)
+      out["plugin"] = std::string(spec.plugin->descriptor->id) + " " + spec.plugin->descriptor->version;
+    json::object slots;
+    for (const Slot& slot : spec.slots) {
+      json::object s;
+      if (!slot.stage.empty()) s["stage"] = stages_.at(slot.stage);
+      if (!slot.rows.empty()) s["rows"] = slot.rows;
+      if (slot.rows.empty() && slot.spec)
+        s["component"] = describe(*slot.spec, place + "/slots/" + slot.name + "/component");
+      slots[slot.name] = std::move(s);
+    }
+    if (!slots.empty()) out["slots"] = std::move(slots);
     return out;
   }
-  if (option.type == TENON_T_PATH && value.is_string()) {
-    const std::string path(value.get_string()), file = file_of(path);
-    return json::value(path_hash(file) + path.substr(file.size()));
+
+  json::object take_paths() { return std::move(paths_); }
+
+ private:
+  json::value describe_value(const tenon_option& option, const json::value& value, const std::string& place) {
+    if (value.is_array()) {
+      json::array out;
+      for (const json::value& v : value.get_array())
+        out.push_back(describe_value(option, v, place + "/" + std::to_string(out.size())));
+      return out;
+    }
+    if (option.type == TENON_T_PATH && value.is_string())
+      return describe_path(std::string(value.get_string()), place);
+    if (option.type == TENON_T_OBJECT && value.is_object())
+      return describe_options(option.children, value.get_object(), place);
+    // Of a reference only its attributes: what it refers to is described with the slots.
+    if (option.type == TENON_T_REF)
+      return value.is_object() ? json::value(describe_options(option.children, value.get_object(), place))
+                               : json::value(json::object());
+    return value;
   }
-  if (option.type == TENON_T_OBJECT && value.is_object())
-    return describe_options(option.children, value.get_object());
-  // Of a reference only its attributes: what it refers to is described with the slots.
-  if (option.type == TENON_T_REF)
-    return value.is_object() ? json::value(describe_options(option.children, value.get_object()))
-                             : json::value(json::object());
-  return value;
-}
 
-json::object ContentHasher::describe_options(const tenon_option* const* table, const json::object& options) {
-  json::object out;
-  for (const auto& pair : options)
-    if (const tenon_option* option = option_named(table, pair.key()))
-      out[pair.key()] = describe_value(*option, pair.value());
-  return out;
-}
-
-json::object ContentHasher::describe(const Spec& spec, const std::map<std::string, std::string>& stages) {
-  const tenon_component& c = *spec.component;
-  json::object out{{"kind", c.kind},
-                   {"id", c.id},
-                   {"version", c.version},
-                   {"name", spec.name},
-                   {"options", describe_options(c.options, spec.options)}};
-  if (spec.plugin != nullptr && spec.plugin->descriptor != nullptr)
-    out["plugin"] = std::string(spec.plugin->descriptor->id) + " " + spec.plugin->descriptor->version;
-  json::object slots;
-  for (const Slot& slot : spec.slots) {
-    json::object s;
-    if (!slot.stage.empty()) s["stage"] = stages.at(slot.stage);
-    if (!slot.rows.empty()) s["rows"] = slot.rows;
-    if (slot.rows.empty() && slot.spec) s["component"] = describe(*slot.spec, stages);
-    slots[slot.name] = std::move(s);
+  json::object describe_options(const tenon_option* const* table, const json::object& options,
+                                const std::string& place) {
+    json::object out;
+    for (const auto& pair : options)
+      if (const tenon_option* option = option_named(table, pair.key()))
+        out[pair.key()] = describe_value(*option, pair.value(), place + "/" + std::string(pair.key()));
+    return out;
   }
-  if (!slots.empty()) out["slots"] = std::move(slots);
-  return out;
+
+  json::value describe_path(const std::string& path, const std::string& place) {
+    const std::string file = file_of(path);
+    auto [entry, is_new] = digests_.try_emplace(file);
+    if (is_new) entry->second = digest_of_path(file);
+    json::object files;
+    if (entry->second.files.size() <= kNamedFiles)
+      for (const auto& [name, hash] : entry->second.files) files[name] = hash;
+    paths_[place] = json::object{{"path", file}, {"files", std::move(files)}};
+    return json::value(entry->second.hash + path.substr(file.size()));
+  }
+
+  std::map<std::string, PathDigest>& digests_;
+  const std::map<std::string, std::string>& stages_;
+  json::object paths_;
+};
+
+}  // namespace
+
+PathDigest digest_of_path(const fs::path& path) {
+  const bool is_file = fs::is_regular_file(path);
+  if (!is_file && !fs::is_directory(path)) return {"absent", {}};
+  const std::vector<fs::path> files = is_file ? with_siblings(path) : files_in(path);
+  const fs::path folder = is_file ? path.parent_path() : path;
+  PathDigest digest;
+  std::string all;
+  for (const fs::path& file : files) {
+    const std::string name = file.lexically_relative(folder).string(), hash = sha256_of_file(file);
+    digest.files.emplace_back(name, hash);
+    // The named file may be called whatever it likes.
+    all += (file == path ? "" : name) + '\0' + hash + '\n';
+  }
+  digest.hash = is_file && files.size() == 1 ? digest.files.front().second : sha256_of(all);
+  return digest;
 }
 
-std::map<std::string, std::string> ContentHasher::hash_stages(const Plan& plan) {
+std::map<std::string, StageContent> content_of_stages(const Plan& plan) {
+  std::map<std::string, StageContent> contents;
   std::map<std::string, std::string> hashes;
+  std::map<std::string, PathDigest> digests;
   for (const StagePlan& stage : plan.stages) {
-    json::object all{{"seed", plan.seed}, {"stage", stage.name}, {"component", describe(stage.spec, hashes)}};
+    Describer describer(digests, hashes);
+    StageContent content;
+    content.parts = {{"seed", plan.seed},
+                     {"stage", stage.name},
+                     {"component", describer.describe(stage.spec, "component")}};
     json::object inputs;
     for (const std::string& input : stage.inputs) inputs[input] = hashes.at(input);
-    all["inputs"] = std::move(inputs);
-    hashes[stage.name] = sha256_of(json_text(all, JsonOrder::kSorted));
+    content.parts["inputs"] = std::move(inputs);
+    content.paths = describer.take_paths();
+    content.hash = hashes[stage.name] = sha256_of(json_text(content.parts, JsonOrder::kSorted));
+    contents[stage.name] = std::move(content);
   }
+  return contents;
+}
+
+std::map<std::string, std::string> hash_stages(const Plan& plan) {
+  std::map<std::string, std::string> hashes;
+  for (auto& [stage, content] : content_of_stages(plan)) hashes[stage] = std::move(content.hash);
   return hashes;
 }
 

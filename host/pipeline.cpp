@@ -9,11 +9,10 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cstdio>
+#include <map>
 
 #include "host/components.h"
-#include "host/content_hash.h"
 #include "host/diagnostics.h"
-#include "host/run_changes.h"
 #include "host/run_error.h"
 #include "host/signals.h"
 #include "host/stage_run.h"
@@ -54,56 +53,51 @@ class Pipeline {
     services_.seed = plan.seed;
     services_.pool = &pool_;
     services_.log = quiet_log();
-    hashes_ = ContentHasher().hash_stages(plan);
-    for (const StagePlan& stage : plan.stages)
-      folders_.emplace_back(folder.path(), stage.name, hashes_.at(stage.name));
+  }
+
+  // Before anything else.
+  void look(const StageChoice& choice) {
+    try {
+      outlook_ = outlook(plan_, folder_.path(), choice);
+    } catch (const RunError& e) {
+      throw UserError(e.what());
+    }
   }
 
   // Creates what stage i will run with, and destroys it; nothing is written.
   void try_stage(size_t i) {
     const StageInputs none{[](const std::string&) { return fs::path(); },
                            [&](const std::string& stage, const std::string& rows) {
-                             const StageFolder& made = folder_of(stage);
-                             return made.done() ? made.rows(rows) : fs::path();
+                             const StageOutlook& made = outlook_[index_of(stage)];
+                             return made.status == Status::kKept ? made.folder.rows(rows) : fs::path();
                            }};
-    services_.output_folder = folders_[i].artifacts().string();
+    services_.output_folder = outlook_[i].folder.artifacts().string();
     Components(services_, plan_.stages[i], none, nullptr);
   }
-  void try_unfinished() {
-    for (size_t i = 0; i < plan_.stages.size(); ++i)
-      if (!folders_[i].done()) try_stage(i);
-  }
 
-  bool all_finished() const {
-    return std::all_of(folders_.begin(), folders_.end(),
-                       [](const StageFolder& f) { return f.done().has_value(); });
-  }
-
-  RunReport run() {
+  RunReport run(const RunOptions& options) {
+    options_ = options;
+    look(options.choice);
+    if (options.only_go_on) refuse_changes();
     RunReport report;
     find_unused(report);
     find_made_otherwise(report);
-    if (all_finished()) {
-      assemble(folders_.size());
-      if (!report.unused.empty() || !report.made_otherwise.empty())
-        services_.log = open_log(folder_.path() / "log.txt");
-      if (!report.unused.empty()) log_unused(report);
-      for (const std::string& warning : report.made_otherwise) services_.log->warn(warning);
-      report.nothing_to_do = true;
-      for (size_t i = 0; i < folders_.size(); ++i) report.stages.push_back(cached(i));
+    find_outdated(report);
+    if (std::none_of(outlook_.begin(), outlook_.end(), will_run)) {
+      keep_all(report);
       return report;
     }
-    try_unfinished();
+    for (size_t i = 0; i < plan_.stages.size(); ++i)
+      if (will_run(outlook_[i])) try_stage(i);
     Sinks sinks(services_, plan_.sinks, plan_.name);
     lock();
     try {
-      const std::string again = stages_again();
-      folder_.write_description(plan_);
+      set_aside(report);
+      folder_.write_description(plan_, hashes());
       services_.log = open_log(folder_.path() / "log.txt");
-      for (const std::string& warning : report.made_otherwise) services_.log->warn(warning);
-      if (!again.empty()) services_.log->warn(again);
-      if (!report.unused.empty()) log_unused(report);
+      log_findings(report);
       for (size_t i = 0; i < plan_.stages.size(); ++i) report.stages.push_back(run_stage(i, sinks));
+      assemble(outlook_.size());
     } catch (const UserError& e) {
       throw RunError(place_text(e.mark()) + e.what());
     } catch (const RunError& e) {
@@ -114,6 +108,24 @@ class Pipeline {
   }
 
  private:
+  using Status = StageOutlook::Status;
+
+  static bool will_run(const StageOutlook& stage) {
+    return stage.status == Status::kRuns || stage.status == Status::kGoesOn;
+  }
+
+  // Nothing has to run: the run's files become those of this configuration, which may be an earlier one again.
+  void keep_all(RunReport& report) {
+    report.nothing_to_do = true;
+    assemble(outlook_.size());
+    if (options_.choice.only.empty() && folder_.hashes() != hashes())
+      folder_.write_description(plan_, hashes());
+    if (!report.unused.empty() || !report.made_otherwise.empty())
+      services_.log = open_log(folder_.path() / "log.txt");
+    log_findings(report);
+    for (size_t i = 0; i < outlook_.size(); ++i) report.stages.push_back(not_run(i));
+  }
+
   // Makes the run's folder, the first thing that is written.
   void lock() {
     try {
@@ -129,7 +141,13 @@ class Pipeline {
       if (plan_.stages[i].name == stage) return i;
     throw RunError("there is no stage " + stage);
   }
-  const StageFolder& folder_of(const std::string& stage) const { return folders_[index_of(stage)]; }
+  const StageFolder& folder_of(const std::string& stage) const { return outlook_[index_of(stage)].folder; }
+
+  std::map<std::string, std::string> hashes() const {
+    std::map<std::string, std::string> hashes;
+    for (size_t i = 0; i < outlook_.size(); ++i) hashes[plan_.stages[i].name] = outlook_[i].content.hash;
+    return hashes;
+  }
 
   // The final checkpoint that holds the model of `stage`. A stage that did not train the model it got from an earlier one keeps no copy: the model is
   // then that one's.
@@ -141,23 +159,30 @@ class Pipeline {
     return path;
   }
 
-  // Of the first n stages.
+  // The records of the first n stages.
   void assemble(size_t n) {
     std::vector<std::string> names;
-    for (size_t i = 0; i < n; ++i) names.push_back(plan_.stages[i].name);
-    folder_.assemble({folders_.begin(), folders_.begin() + static_cast<ptrdiff_t>(n)}, names);
+    std::vector<StageFolder> folders;
+    for (size_t i = 0; i < n; ++i) {
+      names.push_back(plan_.stages[i].name);
+      folders.push_back(outlook_[i].folder);
+    }
+    folder_.assemble(folders, names);
   }
 
-  StageReport cached(size_t i) const {
-    return {plan_.stages[i].name, hashes_.at(plan_.stages[i].name), StageReport::Status::kCached,
-            folders_[i].done()->at("steps").to_number<uint64_t>()};
+  StageReport not_run(size_t i) const {
+    const StageOutlook& stage = outlook_[i];
+    return {plan_.stages[i].name, stage.content.hash,
+            stage.status == Status::kKept ? StageReport::Status::kCached : StageReport::Status::kLeft,
+            stage.steps};
   }
 
   void find_unused(RunReport& report) const {
     std::error_code error;
     for (const auto& entry : fs::directory_iterator(folder_.path() / "stages", error)) {
-      const bool is_used = std::any_of(folders_.begin(), folders_.end(),
-                                       [&](const StageFolder& f) { return f.path() == entry.path(); });
+      const bool is_used = std::any_of(outlook_.begin(), outlook_.end(), [&](const StageOutlook& stage) {
+        return stage.folder.path() == entry.path();
+      });
       if (is_used || !entry.is_directory(error)) continue;
       report.unused.push_back(entry.path());
       report.unused_bytes += tree_bytes(entry.path());
@@ -167,15 +192,77 @@ class Pipeline {
 
   // The content hash has the plugins' versions, not their files: a plugin that was built again under the same version does not run its stages again.
   void find_made_otherwise(RunReport& report) const {
-    for (size_t i = 0; i < plan_.stages.size(); ++i) {
-      const std::optional<json::object> done = folders_[i].done();
-      if (!done) continue;
-      const StagePlan& stage = plan_.stages[i];
-      for (const std::string& how : made_otherwise(done->if_contains("made_with"), made_with(stage.spec)))
-        report.made_otherwise.push_back("stage " + stage.name + " is finished and kept, but " + how +
-                                        ". To run it again: delete " + folders_[i].path().string() +
-                                        ", or raise the plugin's version, or start over with --new");
+    for (size_t i = 0; i < outlook_.size(); ++i) {
+      if (outlook_[i].status != Status::kKept) continue;
+      const std::string& name = plan_.stages[i].name;
+      for (const std::string& how : outlook_[i].made_otherwise)
+        report.made_otherwise.push_back("stage " + name + " is finished and kept, but " + how +
+                                        ". To run it and what reads it again: --from " + name +
+                                        "; or raise the plugin's version, or start over with --new");
     }
+  }
+
+  void find_outdated(RunReport& report) const {
+    const std::string& only = options_.choice.only;
+    if (only.empty() || !will_run(outlook_[index_of(only)])) return;
+    std::vector<std::string> changed{only};
+    for (size_t i = index_of(only) + 1; i < outlook_.size(); ++i) {
+      const auto reads = [&](const std::string& input) {
+        return std::find(changed.begin(), changed.end(), input) != changed.end();
+      };
+      const StagePlan& stage = plan_.stages[i];
+      if (!std::any_of(stage.inputs.begin(), stage.inputs.end(), reads)) continue;
+      changed.push_back(stage.name);
+      if (outlook_[i].status == Status::kKept) report.outdated.push_back(stage.name);
+    }
+  }
+
+  // What was begun and cannot go on, or was finished and would be made again, is not what `resume` is for.
+  void refuse_changes() const {
+    std::string changes, first;
+    for (size_t i = 0; i < outlook_.size(); ++i) {
+      if (!outlook_[i].changed_since_begun) continue;
+      std::vector<Reason> direct;
+      for (const Reason& reason : outlook_[i].why)
+        if (is_change(reason) && reason.kind != Reason::Kind::kStage) direct.push_back(reason);
+      if (direct.empty()) continue;
+      if (first.empty()) first = plan_.stages[i].name;
+      changes += "\n  stage " + plan_.stages[i].name + ": " + reasons_text(direct);
+    }
+    if (changes.empty()) return;
+    throw UserError(folder_.shown() + " cannot go on: what its stages were begun with has changed since:" +
+                    changes + "\n  Put that back as it was, or run stage " + first +
+                    " and what depends on it again with: tenon run " + plan_.config_path.string() +
+                    " --name " + plan_.name);
+  }
+
+  // Last stages first: if this is cut off, what reads a stage that was not set aside yet runs again, never the other way round.
+  void set_aside(RunReport& report) {
+    for (size_t i = outlook_.size(); i-- > 0;) {
+      if (!outlook_[i].set_aside) continue;
+      report.set_aside_bytes += tree_bytes(outlook_[i].folder.path());
+      report.set_aside.push_back(folder_.set_aside(outlook_[i].folder));
+    }
+    std::reverse(report.set_aside.begin(), report.set_aside.end());
+  }
+
+  void log_findings(const RunReport& report) {
+    for (const std::string& warning : report.made_otherwise) services_.log->warn(warning);
+    if (const std::string again = stages_again(); !again.empty()) services_.log->warn(again);
+    for (const fs::path& path : report.set_aside)
+      services_.log->info("set aside, because the stage runs again: {}; to delete it: rm -r '{}'",
+                          path.string(), path.string());
+    if (!report.outdated.empty())
+      services_.log->warn(
+          "{} runs again alone; kept as they were, from its earlier result: {}. To run them again: --from {}",
+          options_.choice.only, joined(report.outdated), options_.choice.only);
+    if (!report.unused.empty()) log_unused(report);
+  }
+
+  static std::string joined(const std::vector<std::string>& words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
+    return text;
   }
 
   void log_unused(const RunReport& report) const {
@@ -189,63 +276,58 @@ class Pipeline {
         size_text(report.unused_bytes), folders);
   }
 
-  // Which stages were finished and run again all the same, and why; empty: none does.
+  // Which stages were finished with something else and run again, and why; empty: none does.
   std::string stages_again() const {
-    std::string names;
-    std::error_code error;
-    for (size_t i = 0; i < folders_.size(); ++i) {
-      const std::string& stage = plan_.stages[i].name;
-      bool was_finished = false;
-      for (const auto& entry : fs::directory_iterator(folder_.path() / "stages", error)) {
-        const std::string name = entry.path().filename().string();
-        was_finished = was_finished || (name.size() == stage.size() + 13 && name.starts_with(stage + "-") &&
-                                        fs::exists(entry.path() / "done.json"));
-      }
-      if (was_finished && !folders_[i].done()) names += (names.empty() ? "" : ", ") + stage;
+    std::string stages;
+    for (size_t i = 0; i < outlook_.size(); ++i) {
+      if (outlook_[i].status != Status::kRuns) continue;
+      const std::string& name = plan_.stages[i].name;
+      const std::vector<fs::path> others = other_folders(folder_.path(), name, outlook_[i].folder);
+      if (std::none_of(others.begin(), others.end(),
+                       [](const fs::path& f) { return fs::exists(f / "done.json"); }))
+        continue;
+      stages += "\n  " + name + ": " + reasons_text(outlook_[i].why);
     }
-    const fs::path before = folder_.path() / "config.yaml";
-    if (names.empty() || !fs::exists(before)) return "";
-    const std::string changes = changes_text(config_changes(read_file(before), plan_.resolved));
-    return "run again: " + names + "; changed since " + folder_.shown() +
-           " was made: " + (changes.empty() ? "an input file's content or a plugin's version" : changes) +
-           ". Its records become those of this configuration (--name NAME keeps both)";
+    if (stages.empty()) return "";
+    return "run again:" + stages + "\n  The records of " + folder_.shown() +
+           " become those of this configuration; its earlier stages stay in their folders (--name NAME keeps "
+           "both)";
   }
 
   // Says so when a stage that was interrupted does not go on because what it depends on has changed.
-  void warn_of_abandoned(const std::string& stage, const StageFolder& folder) {
-    std::error_code error;
-    for (const auto& entry : fs::directory_iterator(folder_.path() / "stages", error)) {
-      const std::string name = entry.path().filename().string();
-      if (name.size() != stage.size() + 13 || !name.starts_with(stage + "-") || entry.path() == folder.path())
-        continue;
-      if (fs::exists(entry.path() / "done.json") || !fs::exists(entry.path() / "checkpoints")) continue;
+  void warn_of_abandoned(const std::string& stage, const StageOutlook& now) {
+    for (const fs::path& folder : other_folders(folder_.path(), stage, now.folder)) {
+      if (fs::exists(folder / "done.json") || !fs::exists(folder / "checkpoints")) continue;
       services_.log->warn(
-          "stage {} starts from its beginning: it was interrupted with other options, inputs or plugins, and "
-          "that part stays in {}",
-          stage, entry.path().string());
+          "stage {} starts from its beginning: it was interrupted, and changed since ({}); that part stays "
+          "in {}",
+          stage, reasons_text(now.why), folder.string());
     }
   }
 
   StageReport run_stage(size_t i, Sinks& sinks) {
     const StagePlan& stage = plan_.stages[i];
-    const StageFolder& folder = folders_[i];
-    if (folder.done()) {
-      sinks.event(TENON_EVENT_STAGE_CACHED, stage.name,
-                  "finished before, and nothing it depends on has changed");
+    const StageOutlook& now = outlook_[i];
+    const StageFolder& folder = now.folder;
+    if (!will_run(now)) {
+      if (now.status == Status::kKept)
+        sinks.event(TENON_EVENT_STAGE_CACHED, stage.name,
+                    "finished before, and nothing it depends on has changed");
       assemble(i + 1);  // an earlier stage may have run again
-      return cached(i);
+      return not_run(i);
     }
     if (StopSignals::requested())
       throw RunStopped("stopped before " + stage.name + "; go on with: tenon resume " + folder_.shown());
     const std::optional<Checkpoint> resume = prepare_stage_folder(folder);
-    if (!resume) warn_of_abandoned(stage.name, folder);
+    if (!resume) warn_of_abandoned(stage.name, now);
+    record_content(folder, now.content);
     if (resume)
       for (const std::string& how :
            made_otherwise(resume->manifest().if_contains("made_with"), made_with(stage.spec)))
         services_.log->warn(
             "stage {} goes on, but what is there of it {}: what follows may differ from an "
-            "uninterrupted run. To run it from its beginning: delete {}",
-            stage.name, how, folder.path().string());
+            "uninterrupted run. To run it from its beginning: --from {}",
+            stage.name, how, stage.name);
     assemble(i + 1);
 
     uint64_t first_sample_id = 0;
@@ -261,26 +343,26 @@ class Pipeline {
           return file;
         }};
     services_.output_folder = folder.artifacts().string();
-    StageRun run({services_, stage, hashes_.at(stage.name), folder_, folder, sinks, inputs,
+    StageRun run({services_, stage, now.content.hash, folder_, folder, sinks, inputs,
                   plan_.max_reward_failures, plan_.reward_timeout, first_sample_id,
                   plan_.checkpoint_interval});
     run.run(resume);
     assemble(i + 1);
-    return {stage.name, hashes_.at(stage.name),
-            resume ? StageReport::Status::kResumed : StageReport::Status::kRan, run.steps()};
+    return {stage.name, now.content.hash, resume ? StageReport::Status::kResumed : StageReport::Status::kRan,
+            run.steps()};
   }
 
   const Plan& plan_;
   RunFolder& folder_;
   ThreadPool pool_;
   HostServices services_;
-  std::map<std::string, std::string> hashes_;
-  std::vector<StageFolder> folders_;
+  RunOptions options_;
+  std::vector<StageOutlook> outlook_;
 };
 
 }  // namespace
 
-RunReport run_pipeline(const Plan& plan, RunFolder& folder) {
+RunReport run_pipeline(const Plan& plan, RunFolder& folder, const RunOptions& options) {
   std::optional<Pipeline> pipeline;
   try {
     pipeline.emplace(plan, folder);
@@ -288,13 +370,14 @@ RunReport run_pipeline(const Plan& plan, RunFolder& folder) {
   } catch (const RunError& e) {
     throw UserError(e.what());
   }
-  return pipeline->run();
+  return pipeline->run(options);
 }
 
 void try_components(const Plan& plan, Diagnostics& diagnostics) {
   RunFolder folder(plan.runs / plan.name);
   try {
     Pipeline pipeline(plan, folder);
+    pipeline.look({});
     for (size_t i = 0; i < plan.stages.size(); ++i) {
       try {
         pipeline.try_stage(i);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "host/diagnostics.h"
+#include "host/outlook.h"
 #include "host/plan.h"
 #include "host/run_folder.h"
 
@@ -15,24 +16,35 @@ namespace tenon::host {
 
 struct StageReport {
   std::string name, hash;
-  enum class Status { kCached, kRan, kResumed } status = Status::kCached;
+  enum class Status { kCached, kRan, kResumed, kLeft } status = Status::kCached;
   uint64_t steps = 0;
 };
 
 struct RunReport {
   std::vector<StageReport> stages;
-  bool nothing_to_do = false;  // all stages were finished already
+  bool nothing_to_do = false;  // all stages that were asked for were finished already
   // Folders in <run>/stages/ that belong to no stage of this plan: of earlier configurations. They are kept, for whoever goes back to one.
   std::vector<std::filesystem::path> unused;
   uint64_t unused_bytes = 0;  // in their files
   // Of each finished stage that other plugins or another version of the program made: a sentence that says so, and how to run it again.
   std::vector<std::string> made_otherwise;
+  // Where the folders of stages are now that were told to run again (StageChoice): renamed, and nobody deletes them.
+  std::vector<std::filesystem::path> set_aside;
+  uint64_t set_aside_bytes = 0;
+  // Finished stages that read one which --only ran again, and were kept.
+  std::vector<std::string> outdated;
 };
 
-// Runs the stages of `plan` in `folder`. A stage whose content hash has a finished folder is kept; one that was interrupted goes on from its last checkpoint;
-// all others run from their beginning. Before anything is written, the components of all stages that will run are created once and destroyed.
-// Throws UserError as long as nothing has been written; RunError for failures after that; RunStopped when a signal stopped it.
-RunReport run_pipeline(const Plan& plan, RunFolder& folder);
+struct RunOptions {
+  StageChoice choice;
+  // Refuse to run a stage from its beginning that was finished or begun, because a file or a plugin has changed since (tenon resume).
+  bool only_go_on = false;
+};
+
+// Runs the stages of `plan` in `folder`, as outlook() says of them: one whose content hash has a finished folder is kept; one that was interrupted goes on from
+// its last checkpoint; all others run from their beginning. Before anything is written, the components of all stages that will run are created once and
+// destroyed. Throws UserError as long as nothing has been written; RunError for failures after that; RunStopped when a signal stopped it.
+RunReport run_pipeline(const Plan& plan, RunFolder& folder, const RunOptions& options = {});
 
 // Creates the components of every stage, without the results of earlier stages, and destroys them. Adds the first mistake of each stage to `diagnostics`.
 void try_components(const Plan& plan, Diagnostics& diagnostics);

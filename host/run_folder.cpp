@@ -136,7 +136,32 @@ void RunFolder::lock() {
   lock_ = fd;
 }
 
-void RunFolder::write_description(const Plan& plan) {
+std::map<std::string, std::string> RunFolder::hashes() const {
+  std::map<std::string, std::string> hashes;
+  const fs::path file = path_ / "manifest.json";
+  if (!fs::exists(file)) return hashes;
+  try {
+    const json::object manifest = json::parse(read_file(file)).as_object();
+    if (const json::value* stages = manifest.if_contains("stages"))
+      for (const auto& [stage, hash] : stages->as_object()) hashes[stage] = hash.as_string();
+  } catch (const std::exception& e) {
+    throw RunError(file.string() + ": not the manifest of a run: " + e.what());
+  }
+  return hashes;
+}
+
+fs::path RunFolder::set_aside(const StageFolder& stage) {
+  const fs::path folder = path_ / "set-aside";
+  make_folder(folder);
+  for (int k = 1;; ++k) {
+    const fs::path to = folder / (stage.path().filename().string() + "-" + std::to_string(k));
+    if (fs::exists(to)) continue;
+    rename_synced(stage.path(), to);
+    return to;
+  }
+}
+
+void RunFolder::write_description(const Plan& plan, const std::map<std::string, std::string>& hashes) {
   json::array plugins;
   for (const LoadedPlugin* p : plugins_of(plan))
     plugins.push_back(json::object{{"id", p->descriptor->id},
@@ -152,6 +177,7 @@ void RunFolder::write_description(const Plan& plan) {
                               {"seed", plan.seed},
                               {"threads", plan.threads},
                               {"machine", machine()},
+                              {"stages", json::value_from(hashes)},
                               {"plugins", std::move(plugins)}};
   write_file(path_ / "config.yaml", plan.resolved);
   write_file(path_ / "manifest.json", json_pretty(manifest));

@@ -5,6 +5,7 @@
 #include <array>
 #include <boost/json/object.hpp>
 #include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -61,8 +62,13 @@ class RunFolder {
   void lock();
 
   // config.yaml and manifest.json: versions and SHA-256 of the program and of every plugin in the plan, seed, machine, threads; as of the last time that a
-  // stage was run. What a finished stage was made with is in its done.json.
-  void write_description(const Plan& plan);
+  // stage was run, and `hashes`, the content hash of each stage. What a finished stage was made with is in its done.json.
+  void write_description(const Plan& plan, const std::map<std::string, std::string>& hashes);
+  // What write_description was given last; none if that is not recorded. Throws RunError if the manifest is damaged.
+  std::map<std::string, std::string> hashes() const;
+
+  // Renames a stage's folder to <run>/set-aside/<its name>-<k>, k the first number that is free, and returns that.
+  std::filesystem::path set_aside(const StageFolder& stage);
 
   // Makes the record files and eval.json those of the given stages, in that order. Files that are right already are not touched.
   void assemble(const std::vector<StageFolder>& stages, const std::vector<std::string>& names);

@@ -63,10 +63,12 @@ class Program : public testing::Test {
 TEST_F(Program, HelpNamesTheCommands) {
   Answer help = tenon("--help");
   EXPECT_EQ(help.code, 0);
-  for (const char* command : {"run FILE", "resume RUN", "check FILE", "plugins", "describe [KIND/]ID  what",
-                              "explain RUN", "doctor"})
+  for (const char* command : {"run FILE", "plan FILE", "resume RUN", "check FILE", "plugins",
+                              "describe [KIND/]ID  what", "explain RUN", "doctor"})
     EXPECT_THAT(help.out, HasSubstr(command));
   EXPECT_THAT(tenon("check --help").out, HasSubstr("--set PATH=VALUE"));
+  EXPECT_THAT(tenon("run --help").out,
+              AllOf(HasSubstr("--from STAGE"), HasSubstr("renamed to <run>/set-aside/")));
   EXPECT_THAT(tenon("explain --help").out, AllOf(HasSubstr("--step N"), HasSubstr("--token T")));
   EXPECT_THAT(tenon("explain r --step -1").err, HasSubstr("--step -1: it is counted from 0"));
   EXPECT_THAT(tenon("--version").out, HasSubstr("tenon 0."));

@@ -26,19 +26,19 @@ class HashOfPath : public testing::Test {
   }
   // Whether writing `text` to `name` changes the hash of `path`.
   bool changes(const fs::path& path, const std::string& name, const std::string& text) const {
-    const std::string before = hash_of_path(path);
+    const std::string before = digest_of_path(path).hash;
     write(name, text);
-    return hash_of_path(path) != before;
+    return digest_of_path(path).hash != before;
   }
   fs::path dir_;
 };
 
 TEST_F(HashOfPath, IsTheContentOfAFileAlone) {
   const fs::path file = write("a/rows.jsonl", "1"), same = write("b/others.jsonl", "1");
-  EXPECT_EQ(hash_of_path(file), hash_of_path(same));
+  EXPECT_EQ(digest_of_path(file).hash, digest_of_path(same).hash);
   EXPECT_FALSE(changes(file, "a/config.json", "{}"));
   EXPECT_TRUE(changes(file, "a/rows.jsonl", "2"));
-  EXPECT_EQ(hash_of_path(dir_ / "nothing"), "absent");
+  EXPECT_EQ(digest_of_path(dir_ / "nothing").hash, "absent");
 }
 
 TEST_F(HashOfPath, HasTheFilesThatAreReadWithATokenizer) {
@@ -61,9 +61,9 @@ TEST_F(HashOfPath, HasTheConfigurationAndShardsOfWeights) {
 TEST_F(HashOfPath, HasTheNamesAndContentOfAFolder) {
   write("f/x/1", "a");
   EXPECT_TRUE(changes(dir_ / "f", "f/x/2", "a"));
-  const std::string before = hash_of_path(dir_ / "f");
+  const std::string before = digest_of_path(dir_ / "f").hash;
   fs::rename(dir_ / "f/x/2", dir_ / "f/x/3");
-  EXPECT_NE(hash_of_path(dir_ / "f"), before);
+  EXPECT_NE(digest_of_path(dir_ / "f").hash, before);
 }
 
 }  // namespace

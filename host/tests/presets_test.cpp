@@ -210,7 +210,7 @@ TEST_F(Preset, TheResolvedConfigurationReproducesTheRun) {
     EXPECT_EQ(algorithm(again).idle, algorithm(plan).idle) << plan.resolved;
     EXPECT_EQ(again.stages[1].spec.options.at("steps"), plan.stages[1].spec.options.at("steps"));
     EXPECT_FALSE(again.stages[1].spec.marks.contains("steps"));
-    EXPECT_EQ(ContentHasher().hash_stages(again), ContentHasher().hash_stages(plan)) << plan.resolved;
+    EXPECT_EQ(hash_stages(again), hash_stages(plan)) << plan.resolved;
   }
 }
 
@@ -229,8 +229,8 @@ TEST_F(Preset, TheContentHashSeesWhatAPresetGives) {
                      "schedule: {kind: linear}}"));
   const Plan without = plan_of(config("rewards: [answer], algorithm: {use: vine}"));
   ASSERT_FALSE(diagnostics.has_errors()) << messages();
-  EXPECT_EQ(ContentHasher().hash_stages(by_name), ContentHasher().hash_stages(by_value));
-  EXPECT_NE(ContentHasher().hash_stages(by_name).at("zero"), ContentHasher().hash_stages(without).at("zero"));
+  EXPECT_EQ(hash_stages(by_name), hash_stages(by_value));
+  EXPECT_NE(hash_stages(by_name).at("zero"), hash_stages(without).at("zero"));
 }
 
 template <class... Items>

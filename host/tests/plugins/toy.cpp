@@ -16,6 +16,7 @@ using namespace tenon;
 struct ToyData {
   explicit ToyData(Host h) : rows(h.i64("rows")), tag(h.str("tag")) {
     if (rows < 0) tag += h.str("infix");  // else left unread, as authors do
+    h.str_if("file");
   }
   uint64_t size() const { return rows < 0 ? TENON_COUNT_UNBOUNDED : static_cast<uint64_t>(rows); }
   Row at(uint64_t i) const {
@@ -26,6 +27,7 @@ struct ToyData {
 };
 constexpr OptionTable kDataOptions{integer("rows", "10", "Number of rows; -1: unbounded.", {.min = "-1"}),
                                    text("tag", "\"row\"", "Begins every prompt."),
+                                   path("file", "Its content is part of what the rows depend on."),
                                    text("infix", "\"\"", "Of rows: -1. Stands behind the tag.")};
 
 // Goes through its rows one by one, and on by as many more as the rollout before had valid completions.
