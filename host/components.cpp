@@ -89,7 +89,7 @@ Instance* Components::create_slot(const Slot& slot, const std::string& path, con
   const Spec& spec = slot.rows.empty() ? *slot.spec : rows_spec(slot);
   const bool shareable = slot.kind == "tokenizer" && (spec.component->flags & TENON_C_STATELESS) != 0;
   // Rewards may judge while a stage generates (tenon_host.score): they do not use its instances at the same time.
-  const bool is_of_reward = path.starts_with("rewards/");
+  const bool is_of_reward = path.starts_with("rewards/") || path.find("/rewards/") != std::string::npos;
   const std::string shared_key = shareable ? (is_of_reward ? "rewards " : "") + spec_key(spec) : "";
   if (shareable && shared_.contains(shared_key)) return shared_.at(shared_key);
 

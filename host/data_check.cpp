@@ -72,18 +72,33 @@ class StageCheck {
                     std::make_shared<spdlog::logger>("tenon", warnings)) {}
 
   void run() {
-    std::vector<RewardRules> rules = reward_rules(stage_.spec, "rewards");
-    for (const Slot& slot : stage_.spec.slots) {
-      if (slot.kind != "reward" || !slot.name.starts_with("rewards/")) continue;
-      rewards_.push_back({&slot, rules.at(rewards_.size()), std::nullopt, needs_a_run(slot)});
-    }
-    if (rewards_.empty()) return;
-    for (Asked& asked : rewards_) create(asked);
+    std::vector<std::string> lists;  // what stands before "rewards/0": "", or "benchmarks/0/"
     for (const Slot& slot : stage_.spec.slots)
-      if (slot.kind == "dataset") check(slot);
+      if (slot.kind == "reward" && (slot.name == "rewards/0" || slot.name.ends_with("/rewards/0")))
+        lists.push_back(slot.name.substr(0, slot.name.size() - std::string("rewards/0").size()));
+    for (const std::string& list : lists) {
+      rewards_.clear();
+      const std::string rewards = list + "rewards";
+      std::vector<RewardRules> rules = reward_rules(stage_.spec, rewards);
+      for (const Slot& slot : stage_.spec.slots) {
+        if (slot.kind != "reward" || !slot.name.starts_with(rewards + "/")) continue;
+        rewards_.push_back({&slot, rules.at(rewards_.size()), std::nullopt, needs_a_run(slot)});
+      }
+      for (Asked& asked : rewards_) create(asked);
+      for (const Slot& slot : stage_.spec.slots)
+        if (slot.kind == "dataset" && list_of(slot, lists) == list) check(slot);
+    }
   }
 
  private:
+  // The list whose rewards judge a data set's rows: the one nearest to its slot.
+  static std::string list_of(const Slot& data, const std::vector<std::string>& lists) {
+    std::string nearest;
+    for (const std::string& list : lists)
+      if (data.name.starts_with(list) && list.size() > nearest.size()) nearest = list;
+    return nearest;
+  }
+
   void create(Asked& asked) {
     if (!asked.skipped.empty()) return;
     // A call has kRowsAtOnce rows, each of which may take what a call of a run may.

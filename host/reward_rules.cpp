@@ -62,11 +62,14 @@ size_t gate_of(const Spec& stage, const std::string& path, const std::string& wa
 
 }  // namespace
 
-std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& slot) {
+std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& list) {
+  std::string slot = list, option = list;
+  std::replace(slot.begin(), slot.end(), '.', '/');
+  std::replace(option.begin(), option.end(), '/', '.');
   const std::vector<std::string> names = names_of(stage, slot);
   std::vector<RewardRules> out(names.size());
   for (size_t k = 0; k < names.size(); ++k) {
-    const std::string path = slot + "." + std::to_string(k) + ".";
+    const std::string path = option + "." + std::to_string(k) + ".";
     const auto value = [&](const char* key) { return find_value(stage.options, path + key); };
     const auto needs = [&](const char* key, const char* other, bool has_other) {
       if (stage.marks.contains(path + key) && !has_other)

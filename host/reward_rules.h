@@ -31,9 +31,9 @@ struct RewardRules {
   bool shows_tokens() const { return scope == RewardScope::kWhole; }
 };
 
-// Those of the list slot `slot` ("rewards") of a stage, by place. Throws UserError, with the place in the file: `only_if` names no earlier reward of the list, or
+// Those of a list of a stage, by place; `list` is its slot or its option: "rewards", "benchmarks/0/rewards", "benchmarks.0.rewards". Throws UserError, with the place in the file: `only_if` names no earlier reward of the list, or
 // `only_above`, `source_field` stand without what they belong to.
-std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& slot);
+std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& list);
 
 // What the rewards of a list are called where it has a name twice: the second is "name#2".
 std::vector<std::string> distinct_names(std::vector<std::string> names);

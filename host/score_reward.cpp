@@ -26,7 +26,7 @@ struct Entry {
 };
 
 std::string list_of(const Slot& slot) {
-  return slot.name.substr(0, slot.name.find('/'));
+  return slot.name.substr(0, slot.name.rfind('/'));
 }
 
 void add_list(const StagePlan& stage, const std::string& list, std::vector<Entry>& entries) {

@@ -454,9 +454,10 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
     Instance& stage = components_->stage();
     std::vector<Scoring::Term> terms;
     const std::vector<RewardRules> rules = reward_rules(stage.spec(), slot);
+    std::string place = slot;  // of the list: "benchmarks.0.rewards" is in slot benchmarks/0/rewards
+    std::replace(place.begin(), place.end(), '.', '/');
     for (uint64_t i = 0;; ++i) {
-      const std::string name = slot + "/" + std::to_string(i);
-      const Instance* reward = stage.slot(name);
+      const Instance* reward = stage.slot(place + "/" + std::to_string(i));
       if (reward == nullptr) break;
       const json::value* weight =
           find_value(stage.spec().options, slot + "." + std::to_string(i) + ".weight");

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "support/fake_host.h"
 
+#include <algorithm>
 #include <cmath>
 
 extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*) __attribute__((weak));
@@ -49,6 +50,8 @@ struct Services {
       const uint64_t n = of(h).host().count(slot);
       for (uint64_t r = 0; r < n; ++r) {
         std::string name = std::string(slot) + "/" + std::to_string(r);
+        std::replace(name.begin(), name.end(), '.',
+                     '/');  // "benchmarks.0.rewards" is in slot benchmarks/0/rewards
         tenon_ref ref = of(h).at(name);
         const std::string option = std::string(slot) + "." + std::to_string(r) + ".weight";
         const double weight = of(h).host().f64_if(option.c_str()).value_or(1);

@@ -48,11 +48,13 @@ struct RewardName {
 };
 
 // As the configuration calls them; the second of one name is "name#2".
-std::vector<std::string> names_of_rewards(const Host& host) {
+std::vector<std::string> names_of_rewards(const Host& host, const std::string& list) {
   std::vector<std::string> names;
   std::set<std::string> taken;
-  for (uint64_t k = 0; k < host.count("rewards"); ++k) {
-    const std::string name = host.get_component<RewardName>("rewards/" + std::to_string(k)).text;
+  std::string slot = list;
+  std::replace(slot.begin(), slot.end(), '.', '/');
+  for (uint64_t k = 0; k < host.count(list.c_str()); ++k) {
+    const std::string name = host.get_component<RewardName>(slot + "/" + std::to_string(k)).text;
     names.push_back(name);
     for (int n = 2; !taken.insert(names.back()).second; ++n) names.back() = name + "#" + std::to_string(n);
   }
@@ -67,7 +69,7 @@ std::string Sampled::to_json(uint64_t i) const {
       ",\"group\":" + std::to_string(rollout.group_id[i]) + ",\"prompt\":" + quote_utf8(text_of(prompts, i)) +
       ",\"completion\":" + quote_utf8(text_of(completions, i)) +
       ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
-      ",\"tokens\":" + std::to_string(rollout.completion_len(i)) + ",\"reward\":" +
+      ",\"tokens\":" + std::to_string(completion_len(i)) + ",\"reward\":" +
       (rollout.valid[i] != 0 ? number_json(earned.empty() ? rollout.total_reward(i) : earned[i]) : "null");
   if (!terms.empty()) out += ",\"rewards\":" + rewards_json(i);
   if (!rollout.advantage.empty())
@@ -99,24 +101,46 @@ void Sampled::push(const Sampled& from, uint64_t i) {
   prompts.push(text_of(from.prompts, i)), completions.push(text_of(from.completions, i));
   meta.push(text_of(from.meta, i));
   row_index.push_back(from.row_index[i]);
+  if (!from.prompt_tokens.empty()) prompt_tokens.push_back(from.prompt_tokens[i]);
+  if (!from.completion_tokens.empty()) completion_tokens.push_back(from.completion_tokens[i]);
   earned.push_back(from.earned[i]), first.push_back(from.first[i]);
   terms.resize(from.terms.size()), reward_names = from.reward_names;
   for (size_t k = 0; k < terms.size(); ++k) terms[k].push_back(from.terms[k][i]);
 }
 
-CompletionSampler::CompletionSampler(const Host& host)
+double number_of(const Host& host, const std::string& element, const char* name) {
+  const auto own = element.empty() ? std::nullopt : host.f64_if((element + name).c_str());
+  return own ? *own : host.f64(name);
+}
+int64_t integer_of(const Host& host, const std::string& element, const char* name) {
+  const auto own = element.empty() ? std::nullopt : host.i64_if((element + name).c_str());
+  return own ? *own : host.i64(name);
+}
+
+RewardList::RewardList(const Host& host, const std::string& element)
+    : host_(host), list_(element + "rewards"), names_(names_of_rewards(host, list_)) {}
+
+void RewardList::score(const tenon_call* call, Sampled& batch) const {
+  RewardTerms terms =
+      score_rewards(host_, list_.c_str(), call, batch.rollout, batch.prompts, batch.completions, batch.meta);
+  for (uint64_t i = 0; i < batch.rollout.size(); ++i) batch.earned.push_back(batch.rollout.total_reward(i));
+  batch.first = std::move(terms.first), batch.terms = std::move(terms.rewards);
+  batch.reward_names = names_;
+}
+
+CompletionSampler::CompletionSampler(const Host& host, const std::string& element)
     : host_(host),
+      rewards_(host, element),
       sampler_(host.get_component<Sampler>("sampler")),
       sampling_{sizeof(tenon_sampling),
-                static_cast<float>(host.f64("temperature")),
-                static_cast<float>(host.f64("top_p")),
-                static_cast<float>(host.f64("min_p")),
-                static_cast<uint32_t>(host.i64("top_k")),
+                static_cast<float>(number_of(host, element, "temperature")),
+                static_cast<float>(number_of(host, element, "top_p")),
+                static_cast<float>(number_of(host, element, "min_p")),
+                static_cast<uint32_t>(integer_of(host, element, "top_k")),
                 0,
                 host.seed()},
-      max_new_tokens_(static_cast<uint64_t>(host.i64("max_new_tokens"))),
-      overlap_(host.boolean("overlap_rewards")),
-      reward_names_(names_of_rewards(host)) {}
+      max_new_tokens_(static_cast<uint64_t>(integer_of(host, element, "max_new_tokens"))),
+      overlap_(host.boolean("overlap_rewards")) {}
 
 void CompletionSampler::check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
                                       const std::string& tokenizer_slot, uint64_t most) const {
@@ -159,7 +183,7 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
         out.prompts.push(prompt_texts[g]), out.completions.push(texts[i]), out.meta.push(rows[g].meta_json);
         out.row_index.push_back(rows[g].index);
       }
-    score(call, out);
+    rewards_.score(call, out);
     return out;
   };
   struct Part {
@@ -197,14 +221,6 @@ Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, co
   for (const auto& [sampled, begin] : where)
     for (uint64_t k = 0; k < per_row; ++k) out.push(*sampled, begin + k);
   return out;
-}
-
-void CompletionSampler::score(const tenon_call* call, Sampled& batch) const {
-  RewardTerms terms =
-      score_rewards(host_, "rewards", call, batch.rollout, batch.prompts, batch.completions, batch.meta);
-  for (uint64_t i = 0; i < batch.rollout.size(); ++i) batch.earned.push_back(batch.rollout.total_reward(i));
-  batch.first = std::move(terms.first), batch.terms = std::move(terms.rewards);
-  batch.reward_names = reward_names_;
 }
 
 }  // namespace tenon::stages

@@ -15,6 +15,15 @@ struct Sampled {
   std::vector<double> first;   // the first reward alone; NaN where it is not OK
   std::vector<std::vector<double>> terms;  // each reward alone, before its weight; NaN where it is not OK
   std::vector<std::string> reward_names;   // of terms
+  // Tokens of prompts and completions that came as texts, of which no ids are known; empty: those of `rollout`.
+  std::vector<uint64_t> prompt_tokens, completion_tokens;
+
+  uint64_t prompt_len(uint64_t i) const {
+    return prompt_tokens.empty() ? rollout.prompt_len[i] : prompt_tokens[i];
+  }
+  uint64_t completion_len(uint64_t i) const {
+    return completion_tokens.empty() ? rollout.completion_len(i) : completion_tokens[i];
+  }
 
   // Puts sequence i of another batch behind these.
   void push(const Sampled& from, uint64_t i);
@@ -26,11 +35,28 @@ struct Sampled {
   std::string rewards_json(uint64_t i) const;
 };
 
+// The option `name` of an element of a list of objects, where it has it, else the stage's own. element: "benchmarks.0.", or empty: the stage.
+double number_of(const Host& host, const std::string& element, const char* name);
+int64_t integer_of(const Host& host, const std::string& element, const char* name);
+
+// The list `rewards` of `element`, looked up when it is made.
+class RewardList {
+ public:
+  explicit RewardList(const Host& host, const std::string& element = "");
+  // Fills the columns of `batch` that rewards give.
+  void score(const tenon_call* call, Sampled& batch) const;
+
+ private:
+  Host host_;
+  std::string list_;
+  std::vector<std::string> names_;
+};
+
 // How completions are drawn and judged. Reads the options temperature, top_k, top_p, min_p, max_new_tokens and overlap_rewards, and the slots sampler and
-// rewards.
+// rewards; all but overlap_rewards and sampler of `element` first, as number_of does.
 class CompletionSampler {
  public:
-  explicit CompletionSampler(const Host& host);
+  explicit CompletionSampler(const Host& host, const std::string& element = "");
 
   float temperature() const { return sampling_.temperature; }
   // Before the first step: tries the rows [0, most) of slot `data` as prompts for `model` (row_check.h), and warns if completions can only end where the
@@ -44,15 +70,12 @@ class CompletionSampler {
                  std::span<const Row> rows, uint64_t per_row, uint64_t first_id, uint64_t version) const;
 
  private:
-  // Fills the columns that rewards give.
-  void score(const tenon_call* call, Sampled& batch) const;
-
   Host host_;
+  RewardList rewards_;
   Sampler sampler_;
   tenon_sampling sampling_;
   uint64_t max_new_tokens_;
   bool overlap_;
-  std::vector<std::string> reward_names_;
 };
 
 // The options that CompletionSampler reads, and those of a reward in the list, which the host does (host/reward_rules.h).

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "evaluation_metrics/bootstrap.h"
 #include "evaluation_metrics/interval.h"
 #include "support/fake_components.h"
 
@@ -151,8 +152,9 @@ TEST(Evaluate, AllProblemsOfAnEndlessSetAreAnErrorBeforeTheRun) {
 
 TEST(Evaluate, NoResultTakesThePlaceOfAnother) {
   auto findings = [](const std::string& options) {
-    return check_findings(plugin_component(),
-                          FakeHost(plugin_component(), R"({"rewards": ["a"], )" + options + "}"));
+    return check_findings(
+        plugin_component(),
+        FakeHost(plugin_component(), R"({"data": "d", "rewards": ["a"], )" + options + "}"));
   };
   EXPECT_THAT(findings(R"("models": ["base", {"use": "transformer"}, {"use": "transformer", "layers": 2}])"),
               ::testing::ElementsAre(HasSubstr("models.2: two models are called transformer")));
@@ -177,17 +179,163 @@ TEST(Evaluate, NoResultTakesThePlaceOfAnother) {
   }
 }
 
+// The vote over all samples by hand: equal texts are one answer, a tie is shared.
+double vote_of(const std::vector<std::pair<std::string, double>>& samples) {
+  std::map<std::string, std::pair<double, double>> votes;  // number, right
+  for (const auto& [text, right] : samples)
+    if (!text.empty()) votes[text].first += 1, votes[text].second += right;
+  double most = 0, right = 0, tied = 0;
+  for (const auto& [text, vote] : votes) most = std::max(most, vote.first);
+  for (const auto& [text, vote] : votes)
+    if (vote.first == most) right += vote.second / vote.first, ++tied;
+  return tied == 0 ? 0 : right / tied;
+}
+
+TEST(Evaluate, PassAtKAndConsAtKAreThoseOfTheSamples) {
+  Lab lab(
+      R"({"models": ["base", "zero"], "data": "sums", "rewards": ["even"], "problems": 3, "samples": 5, "max_new_tokens": 2,
+    "pass_at": [1, 3], "cons_at": [5, 1], "vote": {"by": "text", "extract": "whole"}, "all_samples": true})");
+  run_stage(plugin_component(), lab.host, lab.io);
+  double pass = 0, cons = 0;
+  for (int i = 0; i < 3; ++i) {
+    std::vector<std::pair<std::string, double>> samples;
+    double right = 0;
+    for (int k = 0; k < 5; ++k) {
+      const std::string prompt = i == 0 ? "1+2=" : i == 1 ? "7=" : "1+2-3=";
+      const std::string text = lab.seen[static_cast<size_t>(i * 5 + k)].substr(prompt.size());
+      samples.emplace_back(text, text.size() % 2 == 0 ? 1 : 0);
+      right += samples.back().second;
+    }
+    const double wrong = 5 - right;
+    pass += 1 - wrong * (wrong - 1) * (wrong - 2) / 60;  // C(wrong, 3) / C(5, 3)
+    cons += vote_of(samples);
+  }
+  EXPECT_NEAR(lab.io.results.at("base/sums/pass@3"), pass / 3, 1e-12);
+  EXPECT_NEAR(lab.io.results.at("base/sums/pass@1"), lab.io.results.at("base/sums/accuracy"), 1e-12);
+  EXPECT_NEAR(lab.io.results.at("base/sums/cons@5"), cons / 3, 1e-12);
+  EXPECT_LT(lab.io.results.at("base/sums/pass@3_low"), pass / 3);
+  EXPECT_GT(lab.io.results.at("base/sums/cons@5_high"), lab.io.results.at("base/sums/cons@5_low"));
+  ASSERT_EQ(lab.io.steps[0].samples.size(), 15u);
+  for (int i = 0; i < 15; ++i) {
+    const auto line = boost::json::parse(lab.io.steps[0].samples[static_cast<size_t>(i)]).as_object();
+    EXPECT_EQ(line.at("model"), "base");
+    const std::string completion(line.at("completion").as_string());
+    if (completion.empty())
+      EXPECT_TRUE(line.at("vote").is_null());
+    else
+      EXPECT_EQ(line.at("vote"), line.at("completion"));
+  }
+}
+
+TEST(Evaluate, SeveralBenchmarksAreARowEach) {
+  Lab lab(R"({"models": ["base", "zero"], "samples": 2, "benchmarks": [
+    {"name": "one", "data": "sums", "rewards": ["even"], "problems": 3, "domain": "kind"},
+    {"data": {"of": "more"}, "rewards": ["odd", "even"], "problems": 1, "samples": 4, "max_new_tokens": 3, "pass_at": [2]}]})");
+  RowSet kinds{{{"1+2=", "", "", R"({"kind": "a"})"},
+                {"7=", "", "", R"({"kind": "b"})"},
+                {"1+2-3=", "", "", R"({"kind": "a"})"}}};
+  LambdaReward odd{[](const Sample& s) { return s.completion.size() % 2 == 1 ? 1.0 : 0.0; }};
+  lab.host.slot("benchmarks/0/data", kinds.ref("sums"));
+  lab.host.slot("benchmarks/0/rewards/0", lab.reward.ref("even"));
+  lab.host.slot("benchmarks/1/data", lab.data.ref("more"));
+  lab.host.slot("benchmarks/1/rewards/0", odd.ref("odd"));
+  lab.host.slot("benchmarks/1/rewards/1", lab.reward.ref("even"));
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_EQ(lab.io.total_steps, 4u);
+  ASSERT_EQ(lab.io.steps.size(), 4u);
+  EXPECT_EQ(lab.io.results.at("zero/one/samples"), 6);
+  EXPECT_EQ(lab.io.results.at("zero/more/samples"), 4);
+  EXPECT_LE(lab.io.results.at("base/more/length"), 3);
+  EXPECT_EQ(lab.io.results.at("base/more/accuracy") + lab.io.results.at("base/more/reward/even"), 1);
+  EXPECT_EQ(lab.io.results.count("base/one/pass@2"), 0u);
+  EXPECT_NEAR(
+      (4 * lab.io.results.at("base/one/accuracy/a") + 2 * lab.io.results.at("base/one/accuracy/b")) / 6,
+      lab.io.results.at("base/one/accuracy"), 1e-12);
+
+  // In the middle of it a run goes on with the same random numbers.
+  Lab half(R"({"models": ["base", "zero"], "samples": 2, "benchmarks": [
+    {"name": "one", "data": "sums", "rewards": ["even"], "problems": 3, "domain": "kind"},
+    {"data": {"of": "more"}, "rewards": ["odd", "even"], "problems": 1, "samples": 4, "max_new_tokens": 3, "pass_at": [2]}]})");
+  half.host.slot("benchmarks/0/data", kinds.ref("sums"));
+  half.host.slot("benchmarks/0/rewards/0", lab.reward.ref("even"));
+  half.host.slot("benchmarks/1/data", lab.data.ref("more"));
+  half.host.slot("benchmarks/1/rewards/0", odd.ref("odd"));
+  half.host.slot("benchmarks/1/rewards/1", lab.reward.ref("even"));
+  half.io.set_first_step(3);
+  run_stage(plugin_component(), half.host, half.io);
+  ASSERT_EQ(half.io.steps.size(), 1u);
+  EXPECT_EQ(half.io.steps[0].metrics, lab.io.steps[3].metrics);
+}
+
+TEST(Evaluate, IntervalsByBootstrapAndWhatItCosts) {
+  Lab lab(
+      R"({"models": ["base", "zero"], "data": "sums", "rewards": ["even"], "problems": 3, "samples": 5, "max_new_tokens": 9,
+    "interval": "bootstrap", "resamples": 200, "price": {"input": 1e6, "output": 2e6}})");
+  run_stage(plugin_component(), lab.host, lab.io);
+  std::vector<std::vector<double>> accuracy(3);
+  for (int i = 0; i < 15; ++i) {
+    const size_t prompt = i < 5 ? 4 : i < 10 ? 2 : 6;
+    accuracy[static_cast<size_t>(i / 5)].push_back(
+        (lab.seen[static_cast<size_t>(i)].size() - prompt) % 2 == 0 ? 1 : 0);
+  }
+  const Interval expected =
+      evaluation_metrics::bootstrap_mean(accuracy, {.resamples = 200, .seed = Host(lab.host.raw()).seed()});
+  EXPECT_DOUBLE_EQ(lab.io.results.at("base/sums/accuracy_low"), expected.low);
+  EXPECT_DOUBLE_EQ(lab.io.results.at("base/sums/accuracy_high"), expected.high);
+  EXPECT_DOUBLE_EQ(lab.io.results.at("base/sums/prompt_length"), 4.0);
+  EXPECT_NEAR(lab.io.results.at("base/sums/cost"), 15 * 4 + 2 * 15 * lab.io.results.at("base/sums/length"),
+              1e-9);
+}
+
+TEST(Evaluate, VotesThatTheRewardDoesNotUnderstandAreCounted) {
+  Lab lab(
+      R"({"models": ["base", "zero"], "data": "sums", "rewards": ["even"], "problems": 3, "samples": 5, "max_new_tokens": 9,
+    "cons_at": [5], "vote": {"by": "text", "extract": "boxed"}})");
+  lab.reward.f = [](const Sample&) { return 1.0; };
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_EQ(lab.io.results.at("base/sums/vote_conflicts"), 3) << "all are right and none has a vote";
+  EXPECT_EQ(lab.io.results.at("base/sums/cons@5"), 0);
+}
+
+TEST(Evaluate, WhatCannotBeEstimatedIsFoundBefore) {
+  auto findings = [](const std::string& options) {
+    return check_findings(plugin_component(), FakeHost(plugin_component(), "{" + options + "}"));
+  };
+  const std::string one = R"("data": "d", "rewards": ["a"], )";
+  EXPECT_THAT(findings(one + R"("samples": 8, "pass_at": [1, 9])"),
+              ::testing::ElementsAre(
+                  "pass_at.1: 9 completions of a problem are looked at, and there are samples: 8"));
+  EXPECT_THAT(findings(one + R"("samples": 8, "pass_at": [2, 2])"),
+              ::testing::ElementsAre("pass_at.1: 2 is there twice"));
+  EXPECT_THAT(
+      findings(one + R"("samples": 2048, "cons_at": [2048, 64])"),
+      ::testing::ElementsAre(HasSubstr("cons_at.1: a vote of fewer than all samples needs samples: 1024")));
+  EXPECT_THAT(findings(one + R"("vote": {"by": "number"})"),
+              ::testing::ElementsAre("vote.by: only cons_at counts votes"));
+  EXPECT_THAT(findings(R"("rewards": ["a"])"),
+              ::testing::ElementsAre(HasSubstr("data: is missing: give `data` and `rewards`")));
+  EXPECT_THAT(findings(R"("data": "d", "benchmarks": [{"data": "x", "rewards": ["a"]}])"),
+              ::testing::ElementsAre("data: with `benchmarks` each has its own"));
+  EXPECT_THAT(
+      findings(R"("benchmarks": [{"data": "x", "rewards": ["a"]}, {"data": {"of": "x"}, "rewards": ["a"]}])"),
+      ::testing::ElementsAre(HasSubstr("benchmarks.1: two benchmarks are called x")));
+  EXPECT_THAT(
+      findings(
+          R"("samples": 4, "benchmarks": [{"data": "x", "rewards": ["a"], "samples": 2, "pass_at": [4]}])"),
+      ::testing::ElementsAre(HasSubstr("benchmarks.0.pass_at.0: 4 completions")));
+}
+
 TEST(Evaluate, FindsOptionsWithoutEffect) {
   auto findings = [](const char* options) {
     return check_findings(plugin_component(), FakeHost(plugin_component(), options));
   };
   using Lines = std::vector<std::string>;
-  EXPECT_EQ(findings(R"({"rewards": ["a"], "top_k": 5})"), Lines());
-  EXPECT_EQ(findings(R"({"rewards": ["a"], "top_k": 5, "temperature": 0})"),
+  EXPECT_EQ(findings(R"({"data": "d", "rewards": ["a"], "top_k": 5})"), Lines());
+  EXPECT_EQ(findings(R"({"data": "d", "rewards": ["a"], "top_k": 5, "temperature": 0})"),
             Lines{"top_k: with temperature: 0 the most likely token is always taken"});
-  EXPECT_EQ(findings(R"({"rewards": [{"of": "a", "weight": 2}]})"),
+  EXPECT_EQ(findings(R"({"data": "d", "rewards": [{"of": "a", "weight": 2}]})"),
             Lines{"rewards.0.weight: the sum is reported of several rewards only"});
-  EXPECT_EQ(findings(R"({"rewards": [{"of": "a", "weight": 2}, "b"]})"), Lines());
+  EXPECT_EQ(findings(R"({"data": "d", "rewards": [{"of": "a", "weight": 2}, "b"]})"), Lines());
 }
 
 }  // namespace
