@@ -129,11 +129,13 @@ class StageCheck {
         std::all_of(rewards_.begin(), rewards_.end(), [](const Asked& a) { return a.skipped.empty(); });
     for (uint64_t begin = 0; begin < count; begin += kRowsAtOnce) {
       const std::vector<Row> rows = data.read(&call, begin, std::min(kRowsAtOnce, count - begin));
-      std::vector<uint8_t> is_judged(rows.size(), 0);
-      for (size_t k = 0; k < rewards_.size(); ++k)
-        if (rewards_[k].reward) ask(rewards_[k], checks_[first + k], begin, rows, is_judged);
+      std::vector<std::vector<uint8_t>> judged;  // by each reward
+      for (size_t k = 0; k < rewards_.size(); ++k) {
+        judged.emplace_back(rows.size(), 0);
+        if (rewards_[k].reward) ask(rewards_[k], checks_[first + k], begin, rows, judged[k]);
+      }
       rows_seen += rows.size();
-      without += static_cast<uint64_t>(std::count(is_judged.begin(), is_judged.end(), 0));
+      without += count_unjudged(judged, rows.size());
       if (rows.empty()) break;
     }
     if (all_asked &&
@@ -142,6 +144,21 @@ class StageCheck {
                          std::to_string(without) + " of " + std::to_string(rows_seen) + " rows of " + name +
                              " have no reward that judges them; run.max_reward_failures allows " +
                              json_number(100 * plan_.max_reward_failures) + " %");
+  }
+
+  // What a reward gives counts where the one that it has as `only_if` gives something, too.
+  uint64_t count_unjudged(std::vector<std::vector<uint8_t>>& judged, size_t n_rows) const {
+    uint64_t count = 0;
+    for (size_t i = 0; i < n_rows; ++i) {
+      bool is_judged = false;
+      for (size_t k = 0; k < judged.size(); ++k) {
+        if (const std::optional<size_t> gate = rewards_[k].rules.only_if; gate && judged[*gate][i] == 0)
+          judged[k][i] = 0;
+        is_judged = is_judged || judged[k][i] != 0;
+      }
+      count += is_judged ? 0 : 1;
+    }
+    return count;
   }
 
   void ask(const Asked& asked, DataCheck& check, uint64_t begin, const std::vector<Row>& rows,

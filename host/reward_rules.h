@@ -22,7 +22,8 @@ struct RewardRules {
   // `sources`: it judges only rows whose meta field `source_field` has one of these values. Empty: all rows.
   std::vector<std::string> sources;
   std::string source_field = "source";
-  // `only_if`: what it gives counts 0 unless the reward of this place in the list, an earlier one, gave more than `only_above`.
+  // `only_if`: what it gives counts 0 unless the reward of this place in the list, an earlier one, gave more than `only_above`; where that one gave
+  // no number, it does not apply.
   std::optional<size_t> only_if;
   double only_above = 0;
 

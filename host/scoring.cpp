@@ -150,8 +150,6 @@ Scoring::Outcome Scoring::call_term(size_t term, const tenon_call* call, const t
   Outcome all{std::vector<double>(in.n, 0.0), std::vector<double>(token_count(in), kNone),
               std::vector<int32_t>(in.n, TENON_R_NOT_APPLICABLE), std::vector<std::string>(in.n)};
   for (uint64_t i = 0; i < in.n; ++i) all.why[i] = view.left_out(i);
-  steps_[term].samples += in.n - view.in().n;
-  if (in.n > view.in().n) steps_[term].outcomes[TENON_R_NOT_APPLICABLE] += in.n - view.in().n;
   if (view.in().n == 0) return all;
   Outcome seen = ask(term, call, view.in());
   for (uint64_t k = 0; k < view.in().n; ++k) {
@@ -201,11 +199,25 @@ Scoring::Outcome Scoring::ask(size_t term, const tenon_call* call, const tenon_r
     const std::span<const double> tokens =
         std::span(out.token_reward).subspan(first_token(in, i), first_token(in, i + 1) - first_token(in, i));
     settle(rc, error, tokens, out.reward[i], out.status[i], out.why[i]);
-    ++steps_[term].outcomes[out.status[i]];
-    if (out.status[i] == TENON_R_OK) steps_[term].ok.emplace_back(in.sample_id[i], out.reward[i]);
   }
-  steps_[term].samples += in.n;
   return out;
+}
+
+// Whether its gate is open is known only where the gate gave a number.
+void Scoring::leave_to_gate(const Term& term, const std::vector<double>& gate, Outcome& outcome) const {
+  for (size_t i = 0; i < gate.size(); ++i) {
+    if (outcome.status[i] != TENON_R_OK || !std::isnan(gate[i])) continue;
+    outcome.status[i] = TENON_R_NOT_APPLICABLE;
+    outcome.why[i] = "its only_if, " + terms_[*term.rules.only_if].name + ", gave no number";
+  }
+}
+
+void Scoring::count(Step& step, const tenon_reward_in& in, const Outcome& outcome) {
+  for (uint64_t i = 0; i < in.n; ++i) {
+    ++step.outcomes[outcome.status[i]];
+    if (outcome.status[i] == TENON_R_OK) step.ok.emplace_back(in.sample_id[i], outcome.reward[i]);
+  }
+  step.samples += in.n;
 }
 
 void Scoring::tell_of_samples(const tenon_reward_in& in, std::vector<json::object> outcomes) const {
@@ -256,8 +268,10 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
   std::vector<json::object> outcomes(in.n);
   std::vector<std::vector<double>> given;  // by each term: its reward, NaN where it is not OK
   for (size_t term = 0; term < terms_.size(); ++term) {
-    const Outcome outcome = call_term(term, call, in);
+    Outcome outcome = call_term(term, call, in);
     const Term& t = terms_[term];
+    if (t.rules.only_if) leave_to_gate(t, given[*t.rules.only_if], outcome);
+    count(steps_[term], in, outcome);
     given.emplace_back(in.n, kNone);
     for (uint64_t i = 0; i < in.n; ++i) {
       const int32_t status = outcome.status[i];

@@ -56,7 +56,7 @@ class Scoring {
   void set_tell(Tell tell) { tell_ = std::move(tell); }
 
   // Fills what tenon_scored says: total = Σ weight · reward over the terms that are OK (0 for one whose `only_if` is not above its bound) and valid = 1; a term that
-  // is not applicable is left out; a sample for which no term is left, or of which any term has another outcome, gets total 0 and valid 0. Token rewards count
+  // is not applicable is left out, as one is that gave a number where its `only_if` gave none; a sample for which no term is left, or of which any term has another outcome, gets total 0 and valid 0. Token rewards count
   // where the sample's total does. A monitor, a term of weight 0 that decides on no other, where another has a weight, is recorded and counted, and has no part in
   // total or valid.
   // A reward that leaves a status unset, sets an unknown one or gives an OK reward that is not finite counts as crashed. A reward's own error ends the run,
@@ -104,6 +104,9 @@ class Scoring {
   Outcome call_term(size_t term, const tenon_call* call, const tenon_reward_in& in);
   // Of the samples given.
   Outcome ask(size_t term, const tenon_call* call, const tenon_reward_in& in);
+  // A term that gave a number where its `only_if` gave none (NaN in `gate`) does not apply.
+  void leave_to_gate(const Term& term, const std::vector<double>& gate, Outcome& outcome) const;
+  static void count(Step& step, const tenon_reward_in& in, const Outcome& outcome);
   // The term's own `score`, with a deadline, watched; at: for the watchdog. Its settled code; an error's text in `why`.
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
                        tenon_reward_out& out, const Watchdog::Call::At& at, std::string& why);

@@ -49,6 +49,19 @@ TEST_F(DataCheck, TooManyAreAnError) {
   EXPECT_THAT(outcome.err, testing::ContainsRegex("toy.yaml:[0-9]+:[0-9]+: error"));
 }
 
+// A reward that counts only beside another judges no row that the other cannot.
+TEST_F(DataCheck, RowsWhoseGateGivesNothingAreNotJudged) {
+  const auto with = [&](const std::string& gate) {
+    return check({"--set", "run.max_reward_failures=0.3", "--set",
+                  "pipeline.zero.rewards=[{of: length, sources: [gsm8k]}, {of: length" + gate + "}]"},
+                 "20", "");
+  };
+  EXPECT_EQ(with("").code, 0);
+  const Outcome outcome = with(", only_if: length");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err, HasSubstr("20 of 20 rows of toy-data have no reward that judges them"));
+}
+
 TEST_F(DataCheck, WhatARewardWarnsOfIsSaid) {
   const Outcome outcome = check({}, "20", ", last_word: many rows are odd");
   EXPECT_EQ(outcome.code, 0) << outcome.err;

@@ -7,8 +7,10 @@
 
 #include <cmath>
 #include <functional>
+#include <map>
 
 #include "host/diagnostics.h"
+#include "host/json_text.h"
 #include "host/scoring.h"
 
 namespace tenon::host {
@@ -169,6 +171,41 @@ TEST(RewardRules, OnlyIfCountsNothingWhereTheOtherIsNotAboveItsBound) {
   EXPECT_THAT(s.terms, ElementsAre(2, 3, 1, 18, 3, 1)) << "what it gave stays recorded";
   EXPECT_TRUE(std::isnan(s.tokens[0]));
   EXPECT_EQ(s.tokens[1], 0.5);
+}
+
+// What nobody could judge is no 0 that counts.
+TEST(RewardRules, OnlyIfDoesNotApplyWhereTheOtherGaveNoNumber) {
+  Length first, second, third;
+  RewardRules of_math, gated, gated_twice;
+  of_math.sources = {"gsm8k"}, gated.only_if = 0, gated_twice.only_if = 1;
+  std::vector<Scoring::Term> terms{first.term("math", of_math), second.term("format", gated),
+                                   third.term("style", gated_twice)};
+  const Scored s = score(terms);
+  EXPECT_THAT(s.valid, ElementsAre(1, 0, 0)) << "a gate without a number judges nothing";
+  EXPECT_THAT(s.total, ElementsAre(3 * 18, 0, 0));
+  EXPECT_TRUE(std::isnan(s.terms[3 + 1]) && std::isnan(s.terms[6 + 1]));
+  EXPECT_TRUE(std::isnan(s.tokens[1]));
+
+  Scoring scoring(terms, 1.0);
+  std::map<uint64_t, std::string> told;
+  scoring.set_tell([&](uint64_t id, boost::json::object what) {
+    if (what.contains("outcomes")) told[id] = json_text(what["outcomes"]);
+  });
+  std::vector<double> total(3);
+  std::vector<uint8_t> valid(3);
+  const Samples samples;
+  const tenon_reward_in in = samples.in();
+  tenon_scored out{sizeof out, 0, total.data(), valid.data(), nullptr, nullptr, nullptr};
+  scoring.score(nullptr, in, out);
+  EXPECT_EQ(told[71], R"({"math":"not applicable: its source is \"code\"",)"
+                      R"("format":"not applicable: its only_if, math, gave no number",)"
+                      R"("style":"not applicable: its only_if, format, gave no number"})");
+  StepValues values;
+  scoring.flush(values);
+  const Values metrics = values.take().first;
+  EXPECT_EQ(metrics.at("reward/format/mean"), 18);
+  EXPECT_NEAR(metrics.at("reward/format/not_applicable"), 2.0 / 3, 1e-15);
+  EXPECT_EQ(scoring.window().failed(), 2u);
 }
 
 TEST(RewardRules, OfAListAreReadAndChecked) {

@@ -267,7 +267,8 @@ constexpr OptionTable kAlgorithmOptions{number("scale", "1", "Factor of advantag
 constexpr const char* kScopes[] = {"whole", "think", "answer", nullptr};
 constexpr OptionTable kOfRewards{number("weight", "1.0", "Weight in the sum."),
                                  choice("scope", kScopes, "\"whole\"", "What it sees."),
-                                 text("sources", nullptr, "Rows that it sees.", {.flags = TENON_O_LIST})};
+                                 text("sources", nullptr, "Rows that it sees.", {.flags = TENON_O_LIST}),
+                                 text("only_if", nullptr, "Another that decides on it.")};
 
 struct ToyTrain {
   static constexpr uint32_t kFlags = TENON_C_DETERMINISTIC;
