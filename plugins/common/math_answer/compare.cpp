@@ -280,6 +280,29 @@ std::optional<std::vector<Ref>> Comparer::values_of_assignments(Ref list) const 
   return values;
 }
 
+// A list with an "or", or values of one name: x = 1, x = 2.
+bool Comparer::is_alternatives(Ref e) const {
+  if (e.kind() != Kind::kList) return false;
+  if (e.node().sub == 1) return true;
+  const std::vector<Ref> all = items(e);
+  const auto is_named = [](Ref one) {
+    return one.kind() == Kind::kRelation && one.child(0).kind() == Kind::kSymbol;
+  };
+  for (size_t i = 0; i < all.size(); ++i)
+    for (size_t k = 0; is_named(all[i]) && k < i; ++k)
+      if (is_named(all[k]) && same_tree(all[i].child(0), all[k].child(0))) return true;
+  return false;
+}
+
+// Whether the ends of a pair surely bound no interval: they stand the wrong way round, or one is no real number.
+bool Comparer::is_no_interval(Ref pair) {
+  for (const Ref end : items(pair))
+    if (is_collection(end.kind()) || is_set(end.kind()) || is_relation(end.kind()) ||
+        end.kind() == Kind::kText || end.kind() == Kind::kMatrix || has_imaginary_unit(end))
+      return true;
+  return order(pair.child(0), pair.child(1)).value_or(-1) > 0;
+}
+
 // a = 1, b = 2 for (a, b) = (1, 2); no tree: it is something else.
 Ref Comparer::by_element(Ref relation) {
   if (relation.kind() != Kind::kRelation || relation.node().sub != static_cast<uint8_t>(Relation::kEqual))
@@ -299,7 +322,13 @@ Outcome Comparer::lists(Ref g, Ref p) {
   const Kind a = g.kind(), b = p.kind();
   auto ordered = [](Kind k) { return k == Kind::kTuple || k == Kind::kBracketed; };
   auto closed_interval = [](Ref e) { return e.kind() == Kind::kInterval && e.node().sub == 3; };
-  // x = 1, x = 2 against 1, 2; against (1, 2) and {1, 2} too.
+  // 1 or 2 is two values; so is x = 1, x = 2.
+  if ((a == Kind::kTuple && is_alternatives(p)) || (b == Kind::kTuple && is_alternatives(g)))
+    if (const Outcome sets = real_sets(g, p); sets.equal())
+      return sets;
+    else
+      return {State::kDifferent, "a point and several values"};
+  // x = 1, x = 2 against 1, 2 and {1, 2}; x = 1, y = 2 against (1, 2) too.
   if (a == Kind::kList && b != Kind::kList)
     if (const auto values = values_of_assignments(g); values && is_collection(b))
       return b == Kind::kTuple ? in_order(*values, items(p)) : matched(*values, items(p), b != Kind::kSet);
@@ -352,11 +381,10 @@ Outcome Comparer::lists(Ref g, Ref p) {
   // (1, 2) is a point or an open interval.
   if (is_set(a) || is_set(b)) {
     if (a == Kind::kList || b == Kind::kList) {
-      // [3, 1] is a list in Python's brackets; so may [1, 3] be, but not as the gold.
+      // [1, 3] is the interval; [3, 1] and [1 + i, 1 - i] can be none and are lists in Python's brackets.
       const bool values = !is_relation(list.child(0).kind());
-      if (closed_interval(other) && values &&
-          (a == Kind::kList || order(g.child(0), g.child(1)).value_or(-1) > 0))
-        return of_role(policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true));
+      if (closed_interval(other) && values && is_no_interval(other))
+        return policies_.list_order == 1 ? in_order(g, p) : matched(items(g), items(p), true);
       if (closed_interval(other) && values) return {State::kDifferent, "an interval and a list"};
       return real_sets(g, p);
     }

@@ -62,6 +62,8 @@ class Comparer {
   Outcome compare_kinds(Ref g, Ref p);
   Outcome in_order(Ref g, Ref p);
   Outcome in_order(const std::vector<Ref>& g, const std::vector<Ref>& p);
+  bool is_alternatives(Ref e) const;
+  bool is_no_interval(Ref pair);
   Outcome matched(const std::vector<Ref>& g, const std::vector<Ref>& p, bool repeats_count);
   bool placed_greedily(const std::vector<Ref>& g, const std::vector<Ref>& p);
   Outcome matrices(Ref g, Ref p);
@@ -129,6 +131,8 @@ class Comparer {
   std::optional<Pieces> pieces_of_list(Ref list, int depth);
   bool end_of(Ref e, bool closed, End& out) const;
   std::optional<int> order(const End& a, const End& b);
+  std::optional<bool> is_void(const Piece& piece);
+  bool has_void_pair(Ref e);
   std::optional<Pieces> united(Pieces all);
   std::optional<Pieces> intersected(const Pieces& a, const Pieces& b);
   std::optional<Pieces> complement(Pieces a);

@@ -124,6 +124,25 @@ TEST(MathAnswerPolicies, EachSettingDecides) {
   }
 }
 
+// The reason says what is wrong: an equation that is true is not false for being written the wrong way round.
+TEST(MathAnswerPolicies, WhatIsNotWorkedOutIsNotFalse) {
+  Policies policies;
+  ASSERT_TRUE(set_policy(policies, "worked_out", "true"));
+  const std::pair<const char*, const char*> values[] = {
+      {"12", "8+4"}, {"-6", "2\\cdot(-3)"}, {"\\frac{1}{2}", "\\frac{1}{4}+\\frac{1}{4}"}, {"8", "2^3"}};
+  for (const auto& [number, formula] : values) {
+    const Gold gold(number, policies);
+    const std::string last = std::string(formula) + "=" + number, first = std::string(number) + "=" + formula;
+    EXPECT_EQ(compare(gold, last, policies).verdict, Verdict::kEqual) << last;
+    for (const std::string& answer : {first, "x=" + first}) {
+      const Result r = compare(gold, answer, policies);
+      EXPECT_EQ(r.verdict, Verdict::kDifferent) << answer;
+      EXPECT_EQ(r.reason, "not worked out") << answer;
+    }
+    EXPECT_NE(compare(gold, first + "+1", policies).reason, "not worked out") << first;
+  }
+}
+
 // A row for each setting of each policy; of numbers for the default and another.
 TEST(MathAnswerPolicies, AllAreTried) {
   std::set<std::string> tried;

@@ -116,6 +116,8 @@ bool Comparer::contradicts(Ref relation) {
   const Ref left = relation.child(0), right = relation.child(1);
   if (!is_scalar(left) || !is_scalar(right) || !is_number(left) || !is_number(right)) return false;
   if (has_operator(left) || has_operator(right) || scalars(left, right).equal()) return false;
+  // What is not worked out is not false: 12 = 8 + 4.
+  if (policies_.worked_out && scalars(right, left).equal()) return false;
   for (const auto& [exact, rounded] : {std::pair(left, right), std::pair(right, left)}) {
     auto decimal = decimal_of(rounded);
     if (!decimal && relation_of(relation) == R::kApprox && rounded.kind() == Kind::kNumber)

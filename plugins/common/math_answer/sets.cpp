@@ -35,16 +35,37 @@ std::optional<int> Comparer::order(const End& a, const End& b) {
   return order(a.value, b.value);
 }
 
+// Whether a piece holds no number; nothing where the order of its ends is not known.
+std::optional<bool> Comparer::is_void(const Piece& piece) {
+  const auto width = order(piece.lo, piece.hi);
+  if (!width) return std::nullopt;
+  return *width > 0 || (*width == 0 && !(piece.lo.closed && piece.hi.closed));
+}
+
+// (5, 2), (3, 3) and [5, 2] are points and lists, and no way to write the empty set: whether such a pair is e or in it.
+bool Comparer::has_void_pair(Ref e) {
+  if (e.kind() == Kind::kUnion || e.kind() == Kind::kIntersection || e.kind() == Kind::kDifference ||
+      e.kind() == Kind::kList || e.kind() == Kind::kRelation) {
+    for (uint32_t i = 0; i < e.size(); ++i)
+      if (has_void_pair(e.child(i))) return true;
+    return false;
+  }
+  if ((e.kind() != Kind::kInterval && e.kind() != Kind::kTuple) || e.size() != 2) return false;
+  const uint8_t closed = e.kind() == Kind::kTuple ? 0 : e.node().sub;
+  Piece piece;
+  end_of(e.child(0), (closed & 1) != 0, piece.lo);
+  end_of(e.child(1), (closed & 2) != 0, piece.hi);
+  return is_void(piece).value_or(false);
+}
+
 // Sorted, merged where they touch.
 std::optional<Comparer::Pieces> Comparer::united(Pieces all) {
   if (all.size() > kMaxPieces) throw LimitError("more than 256 intervals");
   Pieces kept;
   for (const Piece& piece : all) {
-    const auto width = order(piece.lo, piece.hi);
-    if (!width) return std::nullopt;
-    if (*width > 0 || (*width == 0 && (piece.lo.infinite != 0 || !piece.lo.closed || !piece.hi.closed)))
-      continue;  // empty
-    kept.push_back(piece);
+    const auto nothing = is_void(piece);
+    if (!nothing) return std::nullopt;
+    if (!*nothing) kept.push_back(piece);
   }
   bool known = true;
   // An insertion sort: the order of two ends may be unknown, which no other sort survives.
@@ -157,6 +178,7 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_relation(Ref relation) {
     case R::kGreaterEqual:
       return Pieces{{end, high}};
     case R::kEqual:
+      if (end.infinite != 0) return std::nullopt;
       return Pieces{{end, end}};
     case R::kNotEqual:
       return complement({{end, end}});
@@ -189,15 +211,18 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_magnitude(Ref relation) {
   return united(std::move(both));
 }
 
-// "x < 1 or x > 2" is a union; with "and" or a comma it is what holds together. Where nothing does, a comma may as well be an "or".
+// "x < 1 or x > 2" is a union; with "and" or a comma it is what holds together. Where nothing does, a comma may as well be an "or"; of
+// "x = 1 and x = 2" both are meant to be solutions.
 std::optional<Comparer::Pieces> Comparer::pieces_of_list(Ref list, int depth) {
   Pieces all, common;
-  bool relations_only = true;
+  bool relations_only = true, equations_only = true;
   for (uint32_t i = 0; i < list.size(); ++i) {
     const Ref item = list.child(i);
     auto pieces = pieces_of(item, depth + 1);
     if (!pieces) return std::nullopt;
     relations_only = relations_only && (item.kind() == Kind::kRelation || item.kind() == Kind::kChain);
+    equations_only =
+        equations_only && item.kind() == Kind::kRelation && static_cast<R>(item.node().sub) == R::kEqual;
     if (i == 0) {
       common = *pieces;
     } else if (relations_only) {
@@ -208,7 +233,7 @@ std::optional<Comparer::Pieces> Comparer::pieces_of_list(Ref list, int depth) {
     all.insert(all.end(), pieces->begin(), pieces->end());
   }
   const bool alternatives = list.node().sub == 1, both = list.node().sub == 2;
-  if (relations_only && !alternatives && (both || !common.empty())) return common;
+  if (relations_only && !equations_only && !alternatives && (both || !common.empty())) return common;
   return united(std::move(all));
 }
 
@@ -223,13 +248,15 @@ std::optional<Comparer::Pieces> Comparer::pieces_of(Ref e, int depth) {
       const uint8_t closed = e.kind() == Kind::kTuple ? 0 : e.node().sub;
       end_of(e.child(0), (closed & 1) != 0, piece.lo);
       end_of(e.child(1), (closed & 2) != 0, piece.hi);
-      return united({piece});
+      if (is_void(piece).value_or(true)) return std::nullopt;
+      return Pieces{piece};
     }
     case Kind::kSet: {
       Pieces all;
       for (uint32_t i = 0; i < e.size(); ++i) {
         End end;
         end_of(e.child(i), true, end);
+        if (end.infinite != 0) return std::nullopt;
         all.push_back({end, end});
       }
       return united(std::move(all));
@@ -277,6 +304,7 @@ std::optional<Comparer::Pieces> Comparer::pieces_of(Ref e, int depth) {
       if (!names.empty()) return std::nullopt;
       End end;
       end_of(e, true, end);
+      if (end.infinite != 0) return std::nullopt;
       return Pieces{{end, end}};
     }
   }
@@ -318,6 +346,7 @@ Outcome Comparer::real_sets(Ref g, Ref p) {
     if (g.kind() == p.kind() && g.kind() != Kind::kRelation && g.kind() != Kind::kChain &&
         g.size() == p.size() && g.size() > 0)
       return g.kind() == Kind::kUnion ? matched(items(g), items(p), true) : in_order(g, p);
+    if (has_void_pair(g) || has_void_pair(p)) return {State::kDifferent, "a pair that is no interval"};
     return {State::kUndecided, "sets that could not be worked out"};
   }
   if (a->size() != b->size()) return {State::kDifferent, "sets of different pieces"};
