@@ -9,12 +9,11 @@
 #include <vector>
 
 #include "host/plan.h"
+#include "host/reward_scope.h"
 #include "host/text_column.h"
 #include "tenon/abi.h"
 
 namespace tenon::host {
-
-enum class RewardScope { kWhole, kThink, kAnswer };
 
 // The attributes of a reward in a stage's list beside `weight`; each may be absent from the stage's option table.
 struct RewardRules {
@@ -38,11 +37,6 @@ std::vector<RewardRules> reward_rules(const Spec& stage, const std::string& list
 
 // What the rewards of a list are called where it has a name twice: the second is "name#2".
 std::vector<std::string> distinct_names(std::vector<std::string> names);
-
-// A completion's thinking and its answer, as DeepSeek-R1's template has them. The answer is what follows the last </think>, an <answer> or </answer> tag around it
-// left out; the thinking is what stands before that, from behind the first <think> or, where the prompt ends in <think>, from the beginning. Thinking that does not end
-// leaves no answer; a completion without either tag, after a prompt that opens none, is all answer.
-std::string_view part_of(std::string_view prompt, std::string_view completion, RewardScope scope);
 
 // Why a reward with these rules does not judge a row of this meta ("its source is \"code\""); empty: it does.
 std::string why_left_out(const RewardRules& rules, std::string_view meta_json);

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "host/reward_rules.h"
+#include "host/reward_scope.h"
 
 namespace {
 
