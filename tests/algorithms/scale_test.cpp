@@ -255,7 +255,7 @@ std::vector<Trial> trials() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Algorithms, Scale, ::testing::ValuesIn(trials()),
-                         [](const auto& info) { return std::string(info.param.name); });
+                         [](const auto& trial) { return std::string(trial.param.name); });
 
 }  // namespace
 }  // namespace tenon::test

@@ -121,6 +121,11 @@ RewardList::RewardList(const Host& host, const std::string& element)
     : host_(host), list_(element + "rewards"), names_(names_of_rewards(host, list_)) {}
 
 void RewardList::score(const tenon_call* call, Sampled& batch) const {
+  if (names_.empty()) {
+    batch.earned.assign(batch.rollout.size(), 0);
+    batch.first.assign(batch.rollout.size(), std::nan(""));
+    return;
+  }
   RewardTerms terms =
       score_rewards(host_, list_.c_str(), call, batch.rollout, batch.prompts, batch.completions, batch.meta);
   for (uint64_t i = 0; i < batch.rollout.size(); ++i) batch.earned.push_back(batch.rollout.total_reward(i));
@@ -128,19 +133,24 @@ void RewardList::score(const tenon_call* call, Sampled& batch) const {
   batch.reward_names = names_;
 }
 
-CompletionSampler::CompletionSampler(const Host& host, const std::string& element)
+CompletionSampler::CompletionSampler(const Host& host, const std::string& element, Filters filters)
     : host_(host),
       rewards_(host, element),
       sampler_(host.get_component<Sampler>("sampler")),
       sampling_{sizeof(tenon_sampling),
                 static_cast<float>(number_of(host, element, "temperature")),
-                static_cast<float>(number_of(host, element, "top_p")),
-                static_cast<float>(number_of(host, element, "min_p")),
-                static_cast<uint32_t>(integer_of(host, element, "top_k")),
+                0,
+                0,
+                0,
                 0,
                 host.seed()},
       max_new_tokens_(static_cast<uint64_t>(integer_of(host, element, "max_new_tokens"))),
-      overlap_(host.boolean("overlap_rewards")) {}
+      overlap_(host.boolean("overlap_rewards")) {
+  if (filters == Filters::kNone) return;
+  sampling_.top_p = static_cast<float>(number_of(host, element, "top_p"));
+  sampling_.min_p = static_cast<float>(number_of(host, element, "min_p"));
+  sampling_.top_k = static_cast<uint32_t>(integer_of(host, element, "top_k"));
+}
 
 void CompletionSampler::check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
                                       const std::string& tokenizer_slot, uint64_t most) const {

@@ -53,10 +53,13 @@ class RewardList {
 };
 
 // How completions are drawn and judged. Reads the options temperature, top_k, top_p, min_p, max_new_tokens and overlap_rewards, and the slots sampler and
-// rewards; all but overlap_rewards and sampler of `element` first, as number_of does.
+// rewards; all but overlap_rewards and sampler of `element` first, as number_of does. A list of rewards that is empty judges nothing: all samples are valid then, and earn 0.
 class CompletionSampler {
  public:
-  explicit CompletionSampler(const Host& host, const std::string& element = "");
+  enum class Filters { kOptions, kNone };
+  // kNone: the stage has no options top_k, top_p and min_p, and draws among all tokens.
+  explicit CompletionSampler(const Host& host, const std::string& element = "",
+                             Filters filters = Filters::kOptions);
 
   float temperature() const { return sampling_.temperature; }
   // Before the first step: tries the rows [0, most) of slot `data` as prompts for `model` (row_check.h), and warns if completions can only end where the

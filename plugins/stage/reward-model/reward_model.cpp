@@ -4,6 +4,7 @@
 
 #include "ranking_loss.h"
 #include "scalar_reading/scalar_reading.h"
+#include "stage_support/preferred.h"
 #include "stage_support/row_check.h"
 #include "stage_support/step.h"
 #include "stage_support/supervised.h"
@@ -89,29 +90,20 @@ class RewardModel {
   // Throws Error with the reason why a row cannot be used.
   Example example(const Row& row) const {
     Example out;
-    if (const auto ranked = json::raw_field(row.meta_json, ranked_)) {
-      if (!ranked->starts_with('[')) throw Error(TENON_E_INVALID, "field \"" + ranked_ + "\" is not a list");
-      for (const std::string_view one : json::elements(*ranked)) {
-        if (!one.starts_with('"'))
-          throw Error(TENON_E_INVALID, "field \"" + ranked_ + "\" has an element that is not a text");
-        out.texts.push_back(read(row, json::detail::Scanner{one}.string()));
+    if (const auto texts = stages::best_first(row, rejected_, ranked_)) {
+      for (const std::string& one : *texts) out.texts.push_back(read(row, one));
+      if (json::raw_field(row.meta_json, ranked_)) {
+        out.judgement = all_pairs(out.texts.size());
+        return out;
       }
-      if (out.texts.size() < 2)
-        throw Error(TENON_E_INVALID, "field \"" + ranked_ + "\" has " + std::to_string(out.texts.size()) +
-                                         " completions: a ranking has two at least");
-      out.judgement = all_pairs(out.texts.size());
-      return out;
-    }
-    if (row.completion.empty()) throw Error(TENON_E_INVALID, "the row has no completion");
-    out.texts.push_back(read(row, row.completion));
-    if (const auto rejected = row.meta(rejected_)) {
-      out.texts.push_back(read(row, *rejected));
       out.judgement.pairs.push_back({0, 1, margin_ ? number(row, *margin_) : 0});
       if (out.texts[0] == out.texts[1])
         throw Error(TENON_E_INVALID,
                     "the completion and field \"" + rejected_ + "\" are the same to the model");
       return out;
     }
+    if (row.completion.empty()) throw Error(TENON_E_INVALID, "the row has no completion");
+    out.texts.push_back(read(row, row.completion));
     if (!json::raw_field(row.meta_json, label_))
       throw Error(TENON_E_INVALID,
                   "it has neither field \"" + rejected_ + "\" (the worse completion) nor \"" + ranked_ +
@@ -260,10 +252,7 @@ TENON_STAGE_PLUGIN(
     tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.",
                    {.min = "1", .max = "1000000000", .unit = "steps"}),
     tenon::integer("batch", "32", "Rows per optimizer step.", {.min = "1", .max = "1048576", .unit = "rows"}),
-    tenon::stages::kMicroBatchOption,
-    tenon::text("rejected", "\"rejected\"",
-                "Field of the row's meta with the completion that is worse than the row's own."),
-    tenon::text("ranked", "\"ranked\"", "Field of the row's meta with a list of completions, best first."),
+    tenon::stages::kMicroBatchOption, tenon::stages::kRejectedOption, tenon::stages::kRankedOption,
     tenon::text("label", "\"label\"",
                 "Field of the row's meta that says whether its completion is good: 1 or true, 0 or false."),
     tenon::text("margin", nullptr, "Field of the row's meta with the margin of a pair. Left out: none."),

@@ -1,37 +1,12 @@
 // One optimizer update on a mini-batch.
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <utility>
 
 #include "rl.h"
+#include "stage_support/tape.h"
 
 namespace tenon::rl {
 namespace {
-
-// A forward pass whose backward pass has not been made; dropped where it never is.
-class Tape {
- public:
-  explicit Tape(const Model& model) : model_(model) {}
-  ~Tape() {
-    if (handle_ != 0) model_.vt().drop_tape(model_.ref()->self, handle_);
-  }
-  Tape(const Tape&) = delete;
-  Tape& operator=(const Tape&) = delete;
-
-  void score(const tenon_call* call, const tenon_tokens& tokens, float* logprob, float* entropy,
-             float* value) {
-    model_.score(call, tokens, logprob, entropy, value, &handle_);
-  }
-  bool is_open() const { return handle_ != 0; }
-  void backward(const tenon_call* call, const float* d_logprob, const float* d_entropy,
-                const float* d_value) {
-    model_.backward(call, std::exchange(handle_, 0), d_logprob, d_entropy, d_value);
-  }
-
- private:
-  const Model& model_;
-  uint64_t handle_ = 0;
-};
 
 const float* data_or_null(const std::vector<float>& column) {
   return column.empty() ? nullptr : column.data();
@@ -87,7 +62,7 @@ Algorithm::Columns Rl::micro_batch(const tenon_call* call, Rollout& part, bool o
   const bool own_values = needs(TENON_NEEDS_VALUE) && !critic_, trains = trains_policy(call);
   const bool is_known = on_policy && !needs(TENON_NEEDS_ENTROPY) && !own_values &&
                         (!trains || (model_.ref()->flags & TENON_C_BATCH_INVARIANT) != 0);
-  Tape policy(model_), critic(critic_ ? *critic_ : model_);
+  stages::Tape policy(model_), critic(critic_ ? *critic_ : model_);
   part.lp_new = part.lp_old;
   if (needs(TENON_NEEDS_ENTROPY)) part.entropy.assign(part.tokens(), 0);
   if (needs(TENON_NEEDS_VALUE)) part.value.assign(part.tokens(), 0);

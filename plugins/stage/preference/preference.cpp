@@ -1,0 +1,240 @@
+// The stage `preference`: trains a policy on completions that a data set prefers to others, with the loss of an algorithm (dpo).
+// SPDX-License-Identifier: Apache-2.0
+//
+// A row is a group of the algorithm: its completions are the samples, and the place from the end of the list is a sample's reward, so that a better one has the higher.
+// Nothing is sampled: this is DPO as published (arXiv 2305.18290), where the stage `rl` with the same algorithm is DPO on the policy's own samples.
+#include <cmath>
+
+#include "stage_support/preferred.h"
+#include "stage_support/row_check.h"
+#include "stage_support/step.h"
+#include "stage_support/supervised.h"
+#include "stage_support/tape.h"
+
+namespace {
+
+using tenon::Error;
+using tenon::Rollout;
+using tenon::Row;
+
+class Preference {
+ public:
+  explicit Preference(tenon::Host host)
+      : host_(host),
+        model_(host.get_component<tenon::Model>("model")),
+        tokenizer_(host.get_component<tenon::Tokenizer>("model.tokenizer")),
+        data_(host.get_component<tenon::Dataset>("data")),
+        held_out_(host.get_component_if<tenon::Dataset>("held_out")),
+        algorithm_(host.get_component<tenon::Algorithm>("algorithm")),
+        optimizer_(host.get_component<tenon::Optimizer>("optimizer")),
+        info_(algorithm_.info()),
+        rejected_(host.str("rejected")),
+        ranked_(host.str("ranked")),
+        steps_(host.i64_if("steps")),
+        epochs_(host.f64_if("epochs")),
+        batch_(static_cast<uint64_t>(host.i64("batch"))),
+        held_out_rows_(static_cast<uint64_t>(host.i64("held_out_rows"))),
+        micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
+        max_len_(model_.info().max_len) {
+    check_algorithm();
+    if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<tenon::Model>("reference");
+    if (!steps_ && tenon::stages::is_endless(data_))
+      throw Error(TENON_E_INVALID, "epochs: the data set has no end, so it has no epochs: give `steps`");
+    if (steps_ || data_.count() != TENON_COUNT_UNBOUNDED)
+      tenon::stages::check_optimizer_steps(optimizer_, total_steps());
+    const auto can_be_used = [this](const Row& row) { sequences(row); };
+    tenon::stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, can_be_used);
+    if (held_out_)
+      tenon::stages::check_rows(host, "held_out", "model.tokenizer", held_out_rows_, can_be_used);
+  }
+
+  static void check(tenon::Host host, tenon::Findings& findings) {
+    if (host.i64_if("steps") && host.f64_if("epochs"))
+      findings.error("epochs", "`steps` and `epochs` both say how long to train: give one of them");
+    if (!host.i64_if("steps") && !host.f64_if("epochs"))
+      findings.error("steps", "give `steps` or `epochs`: how long to train");
+    if (tenon_str written{}; host.raw()->get_json(host.raw(), "held_out", &written) == TENON_END)
+      findings.no_effect("held_out_rows", "there is no data set `held_out`");
+  }
+
+  void run(const tenon_call* call, const tenon::StageIo& io) const {
+    const uint64_t steps = total_steps();
+    io.begin(steps);
+    io.bind("optimizer", "model", steps);
+    for (uint64_t s = io.first_step(); s < steps; ++s) {
+      const tenon_call now = tenon::stages::at_step(call, s);
+      step(&now, data_.next(&now, batch_), s + 1);
+      if (s + 1 == steps && held_out_) judge_held_out(&now, io);
+      io.step_end(s);
+    }
+  }
+
+ private:
+  bool needs(uint32_t what) const { return (info_.needs & what) != 0; }
+
+  // Without whole groups an algorithm judges each sample by itself, against the policy that sampled it: here none did.
+  void check_algorithm() const {
+    if (!needs(TENON_WHOLE_GROUPS))
+      throw Error(TENON_E_INVALID,
+                  "algorithm: its loss is of samples of the policy, and the completions of a data set are "
+                  "none: take one that compares the completions of a prompt (dpo)");
+    if (needs(TENON_NEEDS_VALUE | TENON_NEEDS_ENTROPY | TENON_NEEDS_TOKEN_REWARD))
+      throw Error(
+          TENON_E_INVALID,
+          "algorithm: it asks for values, entropies or rewards of tokens, which preferences have not");
+  }
+
+  uint64_t total_steps() const {
+    if (steps_) return static_cast<uint64_t>(*steps_);
+    return static_cast<uint64_t>(
+        std::ceil(*epochs_ * static_cast<double>(data_.count()) / static_cast<double>(batch_)));
+  }
+
+  // The completions of a row, best first, as token ids. Throws Error with the reason why it cannot be used.
+  std::vector<tenon::stages::PromptAndCompletion> sequences(const Row& row) const {
+    const auto texts = tenon::stages::best_first(row, rejected_, ranked_);
+    if (!texts)
+      throw Error(TENON_E_INVALID, "it has neither field \"" + rejected_ +
+                                       "\" (the worse completion) nor \"" + ranked_ +
+                                       "\" (completions, best first)");
+    std::vector<tenon::stages::PromptAndCompletion> out;
+    Row one = row;
+    for (const std::string& completion : *texts) {
+      if (completion.empty()) throw Error(TENON_E_INVALID, "one of its completions is empty");
+      one.completion = completion;
+      out.push_back(tenon::stages::encode_row(one, tokenizer_));
+      const uint64_t length = out.back().prompt.size() + out.back().completion.size();
+      if (length > max_len_)
+        throw Error(TENON_E_INVALID,
+                    std::to_string(length) + " tokens, and the model's context is max_len = " +
+                        std::to_string(max_len_) + ": leave such rows out, or raise the model's max_len");
+      for (size_t k = 0; k + 1 < out.size(); ++k)
+        if (out[k].completion == out.back().completion)
+          throw Error(TENON_E_INVALID, "two of its completions are the same to the model");
+    }
+    return out;
+  }
+
+  Rollout encode(const tenon_call* call, std::span<const Row> rows) const {
+    if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
+    Rollout batch;
+    for (size_t g = 0; g < rows.size(); ++g) {
+      const auto texts = tenon::stages::about_row(rows[g], [&] { return sequences(rows[g]); });
+      for (size_t k = 0; k < texts.size(); ++k) {
+        batch.push(texts[k].prompt, texts[k].completion, {}, g, batch.size(), TENON_FINISH_STOP);
+        batch.reward.back() = static_cast<double>(texts.size() - 1 - k);
+      }
+    }
+    tenon::loss_weights(host_, info_, batch);
+    tenon::Algorithm::Metrics
+        unused;  // of groups that are always whole: what the algorithm tells of them is known
+    algorithm_.advantages(call, batch, unused);
+    return batch;
+  }
+
+  // Calls use(part, its columns, the policy's open tape) for parts of the batch of whole groups; returns the loss.
+  template <class F>
+  double for_parts(const tenon_call* call, const Rollout& batch, tenon::Algorithm::Metrics& metrics,
+                   F&& use) const {
+    double loss = 0;
+    for (const auto& members : batch.micro_batches(micro_batch_tokens_, true)) {
+      host_.throw_if_cancelled(call);
+      Rollout part = batch.select(members);
+      const tenon_tokens tokens = part.tokens_for_model(1);
+      if (reference_) {
+        part.lp_ref.assign(part.tokens(), 0);
+        reference_->score(call, tokens, part.lp_ref.data(), nullptr, nullptr, nullptr);
+      }
+      part.lp_new.assign(part.tokens(), 0);
+      tenon::stages::Tape policy(model_);
+      policy.score(call, tokens, part.lp_new.data(), nullptr, nullptr);
+      part.lp_old = part.lp_new;
+      const tenon::Algorithm::Columns columns = algorithm_.gradient(call, part, metrics);
+      loss += columns.loss;
+      use(part, columns, policy);
+    }
+    if (!std::isfinite(loss))
+      throw Error(TENON_E_INVALID,
+                  "the loss is not finite: weights have run away. Go on from the last checkpoint with a "
+                  "lower learning rate");
+    return loss;
+  }
+
+  void step(const tenon_call* call, const std::vector<Row>& rows, uint64_t version) const {
+    const tenon::stages::Stopwatch watch;
+    tenon::Algorithm::Metrics metrics;
+    const Rollout batch = encode(call, rows);
+    {
+      const tenon::Timed timed(host_, "update");
+      model_.zero_grad(call);
+      const double loss = for_parts(
+          call, batch, metrics,
+          [&](const Rollout&, const tenon::Algorithm::Columns& columns, tenon::stages::Tape& policy) {
+            policy.backward(call, columns.d_logprob.data(), nullptr, nullptr);
+          });
+      const tenon_optimizer_stats stats = tenon::stages::optimizer_step(call, model_, optimizer_, version);
+      host_.metric("loss", loss);
+      host_.metric("grad_norm", stats.grad_norm);
+      host_.metric("learning_rate", stats.learning_rate);
+    }
+    metrics.record(host_);
+    host_.metric("tokens", static_cast<double>(batch.tokens()));
+    host_.timing("tokens_per_second", static_cast<double>(batch.tokens()) / watch.seconds());
+  }
+
+  void judge_held_out(const tenon_call* call, const tenon::StageIo& io) const {
+    const tenon::Timed timed(host_, "held_out");
+    const uint64_t n = std::min(held_out_rows_, held_out_->count());
+    tenon::Algorithm::Metrics metrics;
+    double loss = 0, samples = 0;
+    for (uint64_t begin = 0; begin < n; begin += batch_) {
+      const Rollout batch = encode(call, held_out_->read(call, begin, std::min(batch_, n - begin)));
+      loss += static_cast<double>(batch.size()) * for_parts(call, batch, metrics, [](const auto&...) {});
+      samples += static_cast<double>(batch.size());
+    }
+    const std::string model = model_.ref()->name;
+    host_.metric("held_out/loss", loss / samples);
+    io.result(model, "held-out", "loss", loss / samples);
+    for (const auto& [name, sum] : metrics.sums) {
+      if (sum.second == 0) continue;
+      host_.metric(("held_out/" + name).c_str(), sum.first / sum.second);
+      io.result(model, "held-out", name.c_str(), sum.first / sum.second);
+    }
+    io.result(model, "held-out", "rows", static_cast<double>(n));
+  }
+
+  tenon::Host host_;
+  tenon::Model model_;
+  tenon::Tokenizer tokenizer_;
+  tenon::Dataset data_;
+  std::optional<tenon::Dataset> held_out_;
+  tenon::Algorithm algorithm_;
+  tenon::Optimizer optimizer_;
+  tenon_algorithm_info info_;
+  std::optional<tenon::Model> reference_;
+  std::string rejected_, ranked_;
+  std::optional<int64_t> steps_;
+  std::optional<double> epochs_;
+  uint64_t batch_, held_out_rows_, micro_batch_tokens_, max_len_;
+};
+
+}  // namespace
+
+TENON_STAGE_PLUGIN(
+    Preference, "preference", "0.1.0",
+    "Trains a policy on completions that people prefer to others, with the loss of an algorithm (dpo).",
+    tenon::stages::kModelOption, tenon::stages::kTrainDataOption,
+    tenon::reference("algorithm", "algorithm", nullptr, "Makes a loss of preferences: dpo.",
+                     {.flags = TENON_O_REQUIRED}),
+    tenon::stages::kOptimizerOption,
+    tenon::number("epochs", nullptr,
+                  "Times that every row is trained on; the last batch may reach into the next epoch.",
+                  {.min = "0.000001", .max = "1000000"}),
+    tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.",
+                   {.min = "1", .max = "1000000000", .unit = "steps"}),
+    tenon::integer("batch", "32", "Rows per optimizer step.", {.min = "1", .max = "1048576", .unit = "rows"}),
+    tenon::stages::kMicroBatchOption, tenon::stages::kRejectedOption, tenon::stages::kRankedOption,
+    tenon::reference("held_out", "dataset", nullptr,
+                     "Rows that are judged at the end, for the table of results."),
+    tenon::integer("held_out_rows", "1024", "How many of them, from the beginning.",
+                   {.min = "1", .max = "1000000000", .unit = "rows"}))
