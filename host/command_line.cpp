@@ -15,6 +15,7 @@
 #include "host/commands_explain.h"
 #include "host/commands_plan.h"
 #include "host/commands_plugins.h"
+#include "host/commands_rank.h"
 #include "host/commands_run.h"
 #include "host/commands_score.h"
 #include "host/diagnostics.h"
@@ -145,6 +146,10 @@ int explain(const po::variables_map& map) {
   arguments.plugin_path = plugin_path(map);
   arguments.json = flag(map, "json");
   return explain_command(arguments);
+}
+
+int rank(const po::variables_map& map) {
+  return rank_command(operand(map), std::cin, std::cout);
 }
 
 uint64_t batch(int64_t n) {
@@ -283,6 +288,11 @@ const std::vector<Command>& commands() {
        "named; 70\nwhere a plugin ended the program; 128 and its signal where it crashed; 130 after Ctrl-C. "
        "What "
        "was judged is written."},
+      {"rank", "FILE", true, "put completions in an order by hand, in a file that the stage `collect` wrote",
+       no_options, rank,
+       "Exit status: 0 where everything is ranked; 130 where somebody stopped before: each answer is saved "
+       "at "
+       "once."},
       {"doctor", "", false, "what this machine has, and which plugins fail on it", no_options, doctor},
   };
   return commands;

@@ -29,7 +29,7 @@ std::vector<std::string> components_of(const fs::path& file) {
   for (const fs::path& part : file.lexically_relative(kSource)) parts.push_back(part.string());
   if (parts[0] == "host") return {"host"};
   if (parts[1] == "common" && parts[2] == "stage_support") {
-    if (parts[3] == "sampled.cpp") return {"distill", "evaluate", "rejection-sample", "rl"};
+    if (parts[3] == "sampled.cpp") return {"collect", "distill", "evaluate", "rejection-sample", "rl"};
     return {"pretrain", "sft"};
   }
   if (parts[1] == "common" && parts[2] == "algorithm_support") {  // who links what writes

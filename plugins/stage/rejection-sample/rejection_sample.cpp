@@ -9,6 +9,7 @@
 #include <set>
 
 #include "pattern/pattern.h"
+#include "stage_support/provenance.h"
 #include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
 #include "stage_support/step.h"
@@ -30,21 +31,6 @@ size_t longest_paragraph(std::string_view text) {
     begin = at + 2;
   }
   return std::max(longest, text.size() - begin);
-}
-
-// A row's meta with how the row came to be; that of the row it was made from, if it has one, becomes its field "before".
-std::string with_provenance(const std::string& meta, const std::string& fields) {
-  const auto before = json::raw_field(meta, "provenance");
-  if (!before) {
-    const std::string own = "\"provenance\":{" + fields + "}}";
-    const size_t end = meta.find_last_of('}');
-    if (end == std::string::npos) return "{" + own;
-    const bool is_empty = meta.find(':') == std::string::npos;
-    return meta.substr(0, end) + (is_empty ? "" : ",") + own;
-  }
-  const auto begin = static_cast<size_t>(before->data() - meta.data());
-  return meta.substr(0, begin) + "{" + fields + ",\"before\":" + std::string(*before) + "}" +
-         meta.substr(begin + before->size());
 }
 
 class RejectionSample {
@@ -202,7 +188,7 @@ class RejectionSample {
     if (!reason.empty()) fields += ",\"rejected\":" + json::quote(reason);
     Row row = from;
     row.completion = text(batch, i);
-    row.meta_json = with_provenance(from.meta_json, fields);
+    row.meta_json = stages::with_provenance(from.meta_json, fields);
     row_out(host_, name, row);
   }
 

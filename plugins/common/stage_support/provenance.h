@@ -1,0 +1,16 @@
+// How a row came to be, in its meta.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace tenon::stages {
+
+// `meta` (a JSON object, or empty) with a field "provenance" of these fields ("\"model\":\"r1\",\"row\":7"). That of the row it was made from, if it has one, becomes
+// the field "before" of the new one.
+std::string with_provenance(const std::string& meta, const std::string& fields);
+
+// `meta` with one more field; `value` is JSON. A field of that name must not be there.
+std::string with_field(const std::string& meta, const std::string& name, const std::string& value);
+
+}  // namespace tenon::stages
