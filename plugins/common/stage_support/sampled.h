@@ -45,6 +45,7 @@ class RewardList {
   explicit RewardList(const Host& host, const std::string& element = "");
   // Fills the columns of `batch` that rewards give.
   void score(const tenon_call* call, Sampled& batch) const;
+  const std::vector<std::string>& names() const { return names_; }
 
  private:
   Host host_;
@@ -62,6 +63,7 @@ class CompletionSampler {
                              Filters filters = Filters::kOptions);
 
   float temperature() const { return sampling_.temperature; }
+  const std::vector<std::string>& reward_names() const { return rewards_.names(); }
   // Before the first step: tries the rows [0, most) of slot `data` as prompts for `model` (row_check.h), and warns if completions can only end where the
   // model's context does. `tokenizer_slot`: the slot of `tokenizer`.
   void check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,

@@ -331,6 +331,27 @@ TEST(RlRewards, AreNormalisedApart) {
   EXPECT_THAT(lab.io.steps[0].samples.at(1), HasSubstr("\"reward\":0,")) << "and so in samples: id 4";
 }
 
+// The reward of the format is nothing without a right answer, normalised or not; what it gave is recorded.
+TEST(RlRewards, OneThatDoesNotCountIsNotNormalisedBack) {
+  const auto most_advantage = [](double odd, bool* is_recorded) {
+    LambdaReward format{[](const Sample& s) { return 1 + static_cast<double>(s.id % 2); }};
+    Lab lab(options(
+        R"("reward_normalization": "group", "rewards": [{"weight": 0}, {"only_if": "odd", "only_above": 0.5}])"));
+    lab.reward.f = [=](const Sample&) { return odd; };
+    lab.host.slot("rewards/1", format.ref("format"));
+    lab.run();
+    *is_recorded = lab.io.steps[0].samples.at(0).find("\"format\":1}") != std::string::npos;
+    double most = 0;  // of an update that was made
+    for (const Rollout& seen : lab.algorithm.seen)
+      for (double x : seen.advantage) most = std::max(most, std::abs(x));
+    return most;
+  };
+  bool is_recorded = false;
+  EXPECT_EQ(most_advantage(0.5, &is_recorded), 0);
+  EXPECT_TRUE(is_recorded);
+  EXPECT_GT(most_advantage(1, &is_recorded), 0.5);
+}
+
 // Three rewards of which each completion earns one, so that their sum is 1 everywhere; normalised apart, the one that two of four earn is worth less.
 TEST(RlRewards, DynamicSamplingSeesWhatTheAlgorithmSees) {
   const auto thrown_away = [](const std::string& more) {

@@ -86,12 +86,32 @@ TEST(NormalizeRewards, EachRewardAndEachGroupForItself) {
   r.valid[6] = 0;
   const double none = std::nan("");
   const std::vector<double> correct{1, 0, 0, 1, 1, 0, none}, length{1000, 3000, 2000, 2000, 5, none, none};
-  normalize_rewards(r, std::vector<std::vector<double>>{correct, length}, std::vector<double>{1, 0.5});
+  normalize_rewards(r, std::vector<std::vector<double>>{correct, length}, std::vector<SumTerm>{{1}, {0.5}});
   const double a = 0.5 / (std::sqrt(1.0 / 3) + 1e-4), b = 1000 / (std::sqrt(2e6 / 3) + 1e-4),
                c = 0.5 / (std::sqrt(0.5) + 1e-4);
   EXPECT_THAT(r.reward,
               ElementsAre(near(a - 0.5 * b), near(-a + 0.5 * b), near(-a), near(a), near(c), near(-c), 0))
       << "the only length of the second group says nothing";
+}
+
+// What does not count has a place in the group's mean, as 0, and no share in what is learnt.
+TEST(NormalizeRewards, OneThatAnotherLeavesNothingIsZero) {
+  Rollout r;
+  const int32_t token = 1;
+  const float lp = -1;
+  for (uint64_t i = 0; i < 4; ++i) r.push({&token, 1}, {&token, 1}, {&lp, 1}, 7, i, TENON_FINISH_STOP);
+  const std::vector<double> never{0, 0, 0, 0}, correct{1, 1, 0, 0}, style{5, 3, 9, std::nan("")};
+  const auto normalized = [&](const std::vector<double>& gate, double above) {
+    normalize_rewards(r, std::vector<std::vector<double>>{gate, style},
+                      std::vector<SumTerm>{{0}, {1, 0, above}});
+    return r.reward;
+  };
+  EXPECT_THAT(normalized(never, 0), ElementsAre(0, 0, 0, 0));
+  const double mean = 8.0 / 3,
+               deviation = std::sqrt((25 + 9 - 3 * mean * mean) / 2) + 1e-4;  // of 5, 3 and 0
+  EXPECT_THAT(normalized(correct, 0), ElementsAre(near((5 - mean) / deviation), near((3 - mean) / deviation),
+                                                  near(-mean / deviation), 0));
+  EXPECT_THAT(normalized(correct, 1), ElementsAre(0, 0, 0, 0)) << "nothing above the bound";
 }
 
 TEST(NormalizeRewards, ThatCancelLeaveNothing) {
@@ -101,7 +121,7 @@ TEST(NormalizeRewards, ThatCancelLeaveNothing) {
   for (uint64_t i = 0; i < 4; ++i) r.push({&token, 1}, {&token, 1}, {&lp, 1}, 7, i, TENON_FINISH_STOP);
   const std::vector<double> up{0.3, 0.7, 0.3, 0.7},
       down{0.9, 0.5, 0.9, 0.5};  // 0.7 − 0.3 and 0.9 − 0.5 round apart
-  normalize_rewards(r, std::vector<std::vector<double>>{up, down}, std::vector<double>{1, 1});
+  normalize_rewards(r, std::vector<std::vector<double>>{up, down}, std::vector<SumTerm>{{1}, {1}});
   EXPECT_THAT(r.reward, ElementsAre(0, 0, 0, 0));
 }
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "kl_controller.h"
+#include "normalize.h"
 #include "options.h"
 #include "stage_support/step.h"
 #include "trace.h"
@@ -100,8 +101,8 @@ class Rl {
   std::optional<Model> reference_, critic_;  // critic_: a model of its own
   std::optional<Optimizer> critic_optimizer_;
   std::optional<KlController> controller_;
-  std::vector<double> reward_weights_;
-  uint64_t version_ = 0;  // of the policy: its optimizer updates so far
+  std::vector<SumTerm> sum_terms_;  // one a reward
+  uint64_t version_ = 0;            // of the policy: its optimizer updates so far
   uint64_t critic_version_ = 0;
   uint64_t refreshed_ = 0;           // multiples of reference_interval that the reference has seen
   uint64_t made_ = 0, skipped_ = 0;  // updates of this process

@@ -3,7 +3,6 @@
 #include <numeric>
 
 #include "algorithm_support/rewards.h"
-#include "normalize.h"
 #include "rl.h"
 
 namespace tenon::rl {
@@ -54,7 +53,7 @@ stages::Sampled Rl::draw(const tenon_call* call, uint64_t prompts, Drawn& drawn)
       sampler_.sample(call, model_, tokenizer_, rows, options_.group_size, first_id, version_);
   drawn.prompts += prompts;
   drawn.add(batch);
-  if (options_.normalize_rewards) normalize_rewards(batch.rollout, batch.terms, reward_weights_);
+  if (options_.normalize_rewards) normalize_rewards(batch.rollout, batch.terms, sum_terms_);
   tell_curriculum(call, batch);
   return batch;
 }

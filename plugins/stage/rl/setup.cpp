@@ -13,9 +13,8 @@ Rl::Rl(Host host)
       algorithm_(host.get_component<Algorithm>("algorithm")),
       optimizer_(host.get_component<Optimizer>("optimizer")),
       sampler_(host),
-      info_(algorithm_.info()) {
-  for (uint64_t k = 0; k < host.count("rewards"); ++k)
-    reward_weights_.push_back(host.f64_if(("rewards." + std::to_string(k) + ".weight").c_str()).value_or(1));
+      info_(algorithm_.info()),
+      sum_terms_(sum_terms(host, sampler_.reward_names())) {
   check_algorithm();
   set_up_critic();
   set_up_reference();
