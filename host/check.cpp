@@ -3,11 +3,13 @@
 #include "host/check.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "host/available_threads.h"
 #include "host/files.h"
 #include "host/option_values.h"
+#include "host/repeat.h"
 #include "host/resolve.h"
 #include "host/resolved_yaml.h"
 #include "host/reward_rules.h"
@@ -131,7 +133,7 @@ class PlanBuilder {
     read_components(root);
     read_stage_names(root);
     build_sinks();
-    build_stages(root);
+    build_stages();
     report_unused();
     if (!diagnostics_.has_errors()) plan_.resolved = resolved(root);
     return std::move(plan_);
@@ -262,7 +264,6 @@ class PlanBuilder {
   }
 
   void read_stage_names(const Value& root) {
-    std::vector<std::string> names;
     const Value* pipeline = root.find("pipeline");
     if (pipeline == nullptr) {
       error(top(), "pipeline",
@@ -272,11 +273,59 @@ class PlanBuilder {
             "takes a list of at least one stage, not " +
                 (pipeline->is_list() ? "an empty one" : describe(*pipeline)));
     } else {
-      for (const Value& item : pipeline->items)
-        if (const Value* name = item.find("name"); name != nullptr && name->is_scalar())
-          names.push_back(name->text);
+      expanded_ = expand_pipeline(*pipeline, diagnostics_);
+    }
+    std::set<std::string> names;
+    for (const StageEntry& entry : expanded_.stages)
+      if (const Value* name = entry.value.find("name"); name != nullptr && name->is_scalar())
+        names.insert(entry.prefix + name->text);
+    for (const Loop& loop : expanded_.loops) {
+      check_loop_names(loop);
+      for (const std::string& stage : loop.stages) {
+        names.insert(loop.name + "." + stage);
+        resolver_.set_no_stage(stage, outside(loop, stage));
+      }
+      resolver_.set_no_stage(loop.name, "is a loop of stages: name one of them, for example " + loop.name +
+                                            "." + loop.stages.back() + ", which is that of the last round");
     }
     resolver_.set_stage_names(std::move(names));
+  }
+
+  static std::string outside(const Loop& loop, const std::string& stage) {
+    return "is a stage of the loop " + loop.name + ": " + loop.name + "." + stage +
+           " is that of its last round";
+  }
+
+  // In a loop, its stages go by their short names: these must not be anybody else's.
+  void check_loop_names(const Loop& loop) {
+    const std::string path = "pipeline." + loop.name;
+    if (!is_name(loop.name))
+      error(loop.mark, path + ".name",
+            "\"" + loop.name + "\" cannot name a loop; use letters, digits, '-' and '_'");
+    std::vector<std::pair<std::string, Mark>> own{{loop.name, loop.mark}};
+    for (size_t i = 0; i < loop.stages.size(); ++i) own.emplace_back(loop.stages[i], loop.stage_marks[i]);
+    for (size_t i = 0; i < own.size(); ++i) {
+      const auto& [name, mark] = own[i];
+      const std::string here = i == 0 ? path + ".name" : path + ".stages." + name + ".name";
+      const auto clash = [&](const std::string& what, const Mark& other) {
+        error(mark, here,
+              what + " is called \"" + name + "\" too, in line " + std::to_string(other.line) +
+                  "; components, stages, loops and the stages in them share one set of names");
+      };
+      if (i > 0 && name == loop.name) clash("the loop", loop.mark);
+      if (auto component = resolver_.templates().find(name); component != resolver_.templates().end())
+        clash("a component", component->second.mark);
+      for (const StageEntry& entry : expanded_.stages)
+        if (const Value* other = entry.value.find("name");
+            entry.loop == kNoLoop && other != nullptr && other->text == name)
+          clash("a stage", other->mark);
+      for (const Loop& other : expanded_.loops) {
+        if (&other == &loop) break;
+        if (other.name == name) clash("a loop", other.mark);
+        for (size_t k = 0; k < other.stages.size(); ++k)
+          if (other.stages[k] == name) clash("a stage of loop " + other.name, other.stage_marks[k]);
+      }
+    }
   }
 
   void build_sinks() {
@@ -290,14 +339,45 @@ class PlanBuilder {
     }
   }
 
-  void build_stages(const Value& root) {
-    const Value* pipeline = root.find("pipeline");
-    if (pipeline == nullptr || !pipeline->is_list()) return;
-    for (size_t i = 0; i < pipeline->items.size(); ++i) build_stage(pipeline->items[i], i);
+  void build_stages() {
+    for (size_t begin = 0, end; begin < expanded_.stages.size(); begin = end) {
+      const size_t loop = expanded_.stages[begin].loop;
+      end = begin + 1;
+      while (loop != kNoLoop && end < expanded_.stages.size() && expanded_.stages[end].loop == loop) ++end;
+      if (loop == kNoLoop)
+        build_stage(expanded_.stages[begin]);
+      else
+        build_loop(expanded_.loops[loop], begin);
+    }
   }
 
-  void build_stage(const Value& value, size_t number) {
-    std::string path = "pipeline." + std::to_string(number);
+  // From the stage `begin` of the expanded pipeline on.
+  void build_loop(const Loop& loop, size_t begin) {
+    const size_t errors_before = diagnostics_.error_reports(), n = loop.stages.size();
+    for (uint64_t round = 1; round <= loop.rounds; ++round) {
+      for (const std::string& stage : loop.stages)
+        resolver_.set_no_stage(
+            stage, "does not come before this stage in its round: {first: …, then: " + stage +
+                       "} is something else in the first round, and that of the round before behind it");
+      for (size_t i = 0; i < n; ++i) {
+        // A mistake shows in the first two rounds, of which the second is like all that follow.
+        if (round > 2 && diagnostics_.error_reports() != errors_before)
+          resolver_.add_wrong_stage(loop.prefix(round) + loop.stages[i]);
+        else
+          build_stage(expanded_.stages[begin + (round - 1) * n + i]);
+        resolver_.set_alias(loop.stages[i], loop.prefix(round) + loop.stages[i]);
+      }
+      for (const std::string& stage : loop.stages) resolver_.remove_alias(stage);
+    }
+    for (const std::string& stage : loop.stages) {
+      resolver_.set_no_stage(stage, outside(loop, stage));
+      resolver_.set_alias(loop.name + "." + stage, loop.prefix(loop.rounds) + stage);
+    }
+  }
+
+  void build_stage(const StageEntry& entry) {
+    const Value& value = entry.value;
+    std::string path = entry.list + "." + std::to_string(entry.number);
     if (!value.is_map())
       return error(value.mark, path, "takes a map with `name`, `use` and options, not " + describe(value));
     std::vector<Entry> options = value.entries;
@@ -306,10 +386,10 @@ class PlanBuilder {
     if (!name || !name->value.is_scalar())
       return error(name ? name->value.mark : value.mark, path, "needs a `name`");
     StagePlan stage;
-    stage.name = name->value.text;
+    stage.name = entry.prefix + name->value.text;
     stage.mark = name->value.mark;
-    check_stage_name(stage, path);
-    path = "pipeline." + stage.name;
+    check_stage_name(stage, name->value.text, path);
+    path = entry.list + "." + name->value.text;
     if (!use || !use->value.is_scalar()) {
       resolver_.add_wrong_stage(stage.name);
       names_.push_back(stage.name);
@@ -338,10 +418,10 @@ class PlanBuilder {
     }
   }
 
-  void check_stage_name(const StagePlan& stage, const std::string& path) {
-    if (!is_name(stage.name))
+  void check_stage_name(const StagePlan& stage, const std::string& written, const std::string& path) {
+    if (!is_name(written))
       error(stage.mark, path + ".name",
-            "\"" + stage.name + "\" cannot name a stage; use letters, digits, '-' and '_'");
+            "\"" + written + "\" cannot name a stage; use letters, digits, '-' and '_'");
     auto same = std::find_if(plan_.stages.begin(), plan_.stages.end(),
                              [&](const StagePlan& s) { return s.name == stage.name; });
     if (same != plan_.stages.end())
@@ -380,10 +460,20 @@ class PlanBuilder {
             "`from` already says which model this stage starts from; leave one of the two out");
       options.erase(model);
     }
-    if (std::find(names_.begin(), names_.end(), stage.from) == names_.end()) {
-      error(from->value.mark, path + ".from",
-            "there is no earlier stage \"" + stage.from + "\"." + did_you_mean(stage.from, names_));
+    const std::optional<Resolver::StageName> found = resolver_.find_stage(stage.from);
+    const std::string why = found ? "" : resolver_.why_no_stage(stage.from);
+    if (!why.empty()) {
+      error(from->value.mark, path + ".from", "\"" + stage.from + "\" " + why);
       resolver_.skip(from->value.mark);
+    } else if (!found || found->written != stage.from ||
+               std::find(names_.begin(), names_.end(), found->stage) == names_.end()) {
+      error(from->value.mark, path + ".from",
+            "there is no earlier stage \"" + stage.from + "\"." +
+                did_you_mean(stage.from, resolver_.stage_names_here()));
+      resolver_.skip(from->value.mark);
+    } else {
+      written_from_[stage.name] = stage.from;
+      stage.from = found->stage;
     }
     options.push_back({"model", from->key_mark, from->value});
   }
@@ -441,7 +531,7 @@ class PlanBuilder {
     return all;
   }
 
-  std::string resolved(const Value& root) const {
+  std::string resolved(const Value& root) {
     boost::json::object out, components;
     out["run"] = run_options_;
     for (const auto& [key, value] : top_options_.values) out[key] = value;
@@ -462,14 +552,58 @@ class PlanBuilder {
     }
     if (!components.empty()) out["components"] = std::move(components);
     boost::json::array pipeline;
-    for (const StagePlan& stage : plan_.stages) pipeline.push_back(resolved_stage(stage));
+    for (size_t i = 0; i < plan_.stages.size(); ++i) {
+      const size_t loop = expanded_.stages[i].loop;
+      if (loop == kNoLoop)
+        pipeline.push_back(resolved_stage(plan_.stages[i]));
+      else if (i == 0 || expanded_.stages[i - 1].loop != loop)
+        pipeline.push_back(resolved_loop(expanded_.loops[loop], i));
+    }
     out["pipeline"] = std::move(pipeline);
     return to_yaml(out);
   }
 
-  static boost::json::object resolved_stage(const StagePlan& stage) {
+  // Of the stages from `begin` on, those of a loop: as it was written, for the rounds to be written out again.
+  boost::json::object resolved_loop(const Loop& loop, size_t begin) {
+    boost::json::array stages;
+    for (size_t i = 0; i < loop.stages.size(); ++i) {
+      boost::json::object first;
+      for (uint64_t round = 1; round <= std::min<uint64_t>(loop.rounds, 2); ++round) {
+        boost::json::object stage =
+            resolved_stage(plan_.stages[begin + (round - 1) * loop.stages.size() + i]);
+        stage["name"] = loop.stages[i];
+        for (const auto& [keys, value] : loop.rounds_differ[i]) put(stage, keys, to_json(value));
+        if (round == 1)
+          first = std::move(stage);
+        else if (stage != first)
+          error(loop.stage_marks[i], "pipeline." + loop.name + ".stages." + loop.stages[i],
+                "what {first: …, then: …} names gives this stage other options in its first round than in "
+                "those behind "
+                "it (a preset does that): state these options in the stage");
+      }
+      stages.push_back(std::move(first));
+    }
+    return {{"repeat", loop.rounds}, {"name", loop.name}, {"stages", std::move(stages)}};
+  }
+
+  // Sets what is at the place `keys` of `object`; nothing if it has no such place.
+  static void put(boost::json::object& object, const std::vector<std::string>& keys,
+                  boost::json::value value) {
+    boost::json::value* here = nullptr;
+    for (size_t i = 0; i < keys.size(); ++i) {
+      boost::json::object* map = i == 0 ? &object : here->if_object();
+      boost::json::array* list = i == 0 ? nullptr : here->if_array();
+      here = map != nullptr    ? map->if_contains(keys[i])
+             : list != nullptr ? list->if_contains(std::stoul(keys[i]))
+                               : nullptr;
+      if (here == nullptr) return;
+    }
+    *here = std::move(value);
+  }
+
+  boost::json::object resolved_stage(const StagePlan& stage) const {
     boost::json::object out{{"name", stage.name}, {"use", stage.spec.component->id}};
-    if (!stage.from.empty()) out["from"] = stage.from;
+    if (!stage.from.empty()) out["from"] = written_from_.at(stage.name);
     if (stage.checkpoint_every > 0) out["checkpoint_every"] = stage.checkpoint_every;
     for (const auto& [key, value] : resolved_options(stage.spec))
       if (key != "model" || stage.from.empty()) out[key] = value;
@@ -483,8 +617,10 @@ class PlanBuilder {
   Plan plan_;
   boost::json::object run_options_;
   CheckedOptions top_options_;
-  std::vector<std::string> names_;  // of the stages so far
-  bool may_have_unused_ = false;    // components
+  ExpandedPipeline expanded_;
+  std::vector<std::string> names_;                   // of the stages so far
+  std::map<std::string, std::string> written_from_;  // of stages, by name
+  bool may_have_unused_ = false;                     // components
 };
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include "host/descriptor_json.h"
 #include "host/option_values.h"
 #include "host/presets.h"
+#include "host/repeat.h"
 
 namespace tenon::host {
 
@@ -66,6 +67,24 @@ options of its own, listed below it with a dot.
 constexpr char kStageKeys[] = R"(
 `name` (unique among stages and components) and `use` (the stage's type) are required. `from` gives the stage its option `model`: that of the
 earlier stage, with the weights it ended with.
+
+)";
+
+constexpr char kLoops[] = R"(
+## A loop of stages
+
+An entry of `pipeline` with `repeat` is a group of stages that run several times, one round after the other:
+
+```yaml
+  - repeat: 3
+    name: loop
+    stages:
+      - {name: traces, use: rejection-sample, from: {first: base, then: better}, data: sums, rewards: [{of: correct}]}
+      - {name: better, use: sft, from: base, data: traces.kept}
+```
+
+The stages are called `loop.1.traces`, `loop.1.better`, `loop.2.traces`, …; behind the loop `loop.better` is that of the last round. In the loop, a stage's short name is that of the
+same round, and `{first: a, then: b}` stands for `a` in the first round and for `b` in those behind it, where a `b` that names a stage of the loop is that of the round before.
 
 )";
 
@@ -147,7 +166,7 @@ std::string component_guide(const std::vector<RegisteredComponent>& components) 
 std::string configuration_guide(const std::vector<RegisteredComponent>& components) {
   return kLanguage + std::string("## Top level\n\n") + option_table(top_options()) + "\n## `run`\n\n" +
          option_table(run_options()) + "\n## Every stage\n" + kStageKeys + option_table(stage_options()) +
-         "\n" + component_guide(components);
+         kLoops + option_table(repeat_options()) + "\n" + component_guide(components);
 }
 
 }  // namespace tenon::host

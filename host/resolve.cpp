@@ -210,9 +210,10 @@ bool Resolver::resolve(const Reference& reference, const std::string& path, Slot
     return slot.spec != nullptr;
   }
   if (templates_.contains(reference.name)) return resolve_template(reference, path, slot);
-  const std::string stage = reference.name.substr(0, reference.name.find('.'));
-  if (std::find(stage_names_.begin(), stage_names_.end(), stage) != stage_names_.end())
-    return resolve_stage(reference, path, slot);
+  if (const std::optional<StageName> name = find_stage(reference.name))
+    return resolve_stage(reference, *name, path, slot);
+  if (const std::string why = why_no_stage(reference.name); !why.empty())
+    return fail(slot.mark, path, "\"" + reference.name + "\" " + why);
   return resolve_plugin(reference, path, slot);
 }
 
@@ -264,10 +265,45 @@ bool Resolver::check_overrides(const Reference& reference, const std::string& pa
   return is_right;
 }
 
-bool Resolver::resolve_stage(const Reference& reference, const std::string& path, Slot& slot) {
-  size_t dot = reference.name.find('.');
-  const std::string stage = reference.name.substr(0, dot);
-  auto known = stages_.find(stage);
+namespace {
+
+// The longest part of `name`, up to its end or a dot, for which `is_one` holds; empty: none.
+template <class F>
+std::string longest_part(const std::string& name, F&& is_one) {
+  for (size_t end = name.size(); end != std::string::npos && end > 0; end = name.rfind('.', end - 1))
+    if (is_one(name.substr(0, end))) return name.substr(0, end);
+  return "";
+}
+
+}  // namespace
+
+std::optional<Resolver::StageName> Resolver::find_stage(const std::string& name) const {
+  const std::string written = longest_part(
+      name, [&](const std::string& part) { return aliases_.contains(part) || stage_names_.contains(part); });
+  if (written.empty()) return std::nullopt;
+  const auto alias = aliases_.find(written);
+  return StageName{alias != aliases_.end() ? alias->second : written, written,
+                   written.size() < name.size() ? name.substr(written.size() + 1) : ""};
+}
+
+std::string Resolver::why_no_stage(const std::string& name) const {
+  const std::string part = longest_part(name, [&](const std::string& p) { return no_stages_.contains(p); });
+  return part.empty() ? "" : no_stages_.at(part);
+}
+
+std::vector<std::string> Resolver::stage_names_here() const {
+  std::vector<std::string> names;
+  for (const auto& [name, result] : stages_) names.push_back(name);
+  for (const auto& [name, stage] : aliases_) names.push_back(name);
+  for (const auto& [name, why] : no_stages_) names.push_back(name);  // what is written instead is then said
+  return names;
+}
+
+bool Resolver::resolve_stage(const Reference& reference, const StageName& name, const std::string& path,
+                             Slot& slot) {
+  const std::string& stage = name.written;
+  const bool has_rows = stage.size() < reference.name.size();
+  auto known = stages_.find(name.stage);
   if (known == stages_.end())
     return fail(
         slot.mark, path,
@@ -276,16 +312,16 @@ bool Resolver::resolve_stage(const Reference& reference, const std::string& path
     return fail(
         reference.options.front().key_mark, path + "." + reference.options.front().key,
         "the result of a stage cannot be changed; options belong to the component that the stage uses");
-  slot.stage = stage;
+  slot.stage = name.stage;
   if (slot.kind == "dataset") {
-    if (dot == std::string::npos)
+    if (!has_rows)
       return fail(
           slot.mark, path,
           "stage \"" + stage + "\" is not a data set; name the rows that it makes: " + stage + ".<rows>");
-    slot.rows = reference.name.substr(dot + 1);
+    slot.rows = name.rows;
     return true;
   }
-  if (slot.kind != "model" || dot != std::string::npos)
+  if (slot.kind != "model" || has_rows)
     return fail(slot.mark, path,
                 "\"" + reference.name + "\" is a stage, and " + with_article(slot.kind) + " is wanted here");
   if (known->second.model == nullptr && !known->second.is_wrong)
@@ -309,7 +345,7 @@ void Resolver::report_unknown_name(const Reference& reference, const Mark& mark,
   std::vector<std::string> names = loader_.ids(kind);
   for (const auto& [name, t] : templates_) names.push_back(name);
   if (kind == "model")
-    for (const auto& [name, result] : stages_) names.push_back(name);
+    for (std::string& name : stage_names_here()) names.push_back(std::move(name));
   std::string message = "there is no " + kind + " \"" + reference.name + "\"" +
                         (reference.is_default ? ", which is what this option is when it is left out" : "") +
                         ": neither in `components`, nor an earlier stage, nor a plugin.";

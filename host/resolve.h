@@ -54,7 +54,25 @@ class Resolver {
   }
   void add_wrong_stage(const std::string& name) { stages_[name] = {nullptr, true}; }
   // All stages of the pipeline, so that a reference to a later one can be told from a misspelt one.
-  void set_stage_names(std::vector<std::string> names) { stage_names_ = std::move(names); }
+  void set_stage_names(std::set<std::string> names) { stage_names_ = std::move(names); }
+  // Other names of stages: in a round of a loop "rl" is "loop.2.rl", behind it "loop.rl" is that of its last round.
+  void set_alias(const std::string& name, const std::string& stage) { aliases_[name] = stage; }
+  void remove_alias(const std::string& name) { aliases_.erase(name); }
+  // Names that are none here, and why: the end of a sentence that begins with the name.
+  void set_no_stage(const std::string& name, const std::string& why) { no_stages_[name] = why; }
+  void remove_no_stage(const std::string& name) { no_stages_.erase(name); }
+
+  // The stage that a name begins with, an earlier or a later one; nothing: it begins with none.
+  struct StageName {
+    std::string stage;    // "loop.2.collect"
+    std::string written;  // "collect"
+    std::string rows;     // what stands behind it and a dot: "kept"
+  };
+  std::optional<StageName> find_stage(const std::string& name) const;
+  // Why a name that looks like a stage's is none, as set_no_stage said; empty: nothing was said of it.
+  std::string why_no_stage(const std::string& name) const;
+  // Names that a stage may be called by here.
+  std::vector<std::string> stage_names_here() const;
 
   // The specification with everything below it; nullptr if something is wrong (it is in the diagnostics).
   std::shared_ptr<Spec> make_spec(const SpecRequest& request);
@@ -84,7 +102,7 @@ class Resolver {
   bool resolve_template(const Reference& reference, const std::string& path, Slot& slot);
   bool check_overrides(const Reference& reference, const std::string& path, const Slot& slot,
                        const Template& t);
-  bool resolve_stage(const Reference& reference, const std::string& path, Slot& slot);
+  bool resolve_stage(const Reference& reference, const StageName& name, const std::string& path, Slot& slot);
   bool resolve_plugin(const Reference& reference, const std::string& path, Slot& slot);
   bool fail(const Mark& mark, const std::string& path, const std::string& message);
   void report_missing_plugin(const SpecRequest& request);
@@ -97,7 +115,8 @@ class Resolver {
   bool is_resolved_ = false;
   std::map<std::string, Template> templates_;
   std::map<std::string, StageResult> stages_;
-  std::vector<std::string> stage_names_;
+  std::set<std::string> stage_names_;
+  std::map<std::string, std::string> aliases_, no_stages_;
   std::vector<std::string> chain_;  // templates that are being resolved, to find cycles
   std::set<std::string> used_;
   std::map<std::string, std::shared_ptr<const Spec>> template_specs_;

@@ -95,6 +95,8 @@ inline constexpr OptionTable kSums{
     integer("operands", "7", "Numbers in a sum.", limits("1", "20")), path("file", "Rows to read."),
     option(TENON_T_BYTES, "cache", "\"64KiB\"", "Memory for rows.", limits("\"1KiB\"", "\"1GiB\"")),
     boolean("shuffle", "true", "Whether rows are shuffled.")};
+inline constexpr OptionTable kPair{
+    reference("of", "dataset", nullptr, "What to copy.", flags(TENON_O_REQUIRED))};
 inline constexpr OptionTable kModel{
     integer("layers", "2", "Decoder layers.", limits("1", "64")),
     integer("width", "64", "Hidden width.", limits("1", nullptr)),
@@ -146,6 +148,7 @@ inline const tenon_plugin* plugin() {
   static const tenon_component components[] = {
       component<tenon_dataset_vt>("dataset", "sums", kSums),
       component<tenon_dataset_vt>("dataset", "jsonl", kSums),
+      component<tenon_dataset_vt>("dataset", "pair", kPair),
       component<tenon_tokenizer_vt>("tokenizer", "char", kNone),
       component<tenon_model_vt>("model", "tiny", kModel, &kModelLife),
       component<tenon_reward_vt>("reward", "answer", kNone),

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "host/config.h"
+#include "host/content_hash.h"
 #include "host/tests/check_fakes.h"
 
 namespace tenon::host {
@@ -204,6 +205,70 @@ TEST_F(Check, WarningsDoNotStopARun) {
       HasSubstr("c.yaml:4:23: warning: components.policy.layers: thirteen is an unusual number of layers"));
   EXPECT_THAT(messages(), HasSubstr("c.yaml:4:35: warning: components.policy.flash: this option is "
                                     "deprecated: Use `attention` instead."));
+}
+
+constexpr char kLoop[] = R"(run: {name: quick}
+components:
+  sums: {use: sums}
+  policy: {use: tiny, layers: 3, tokenizer: {use: char}}
+  judge: {use: answer}
+pipeline:
+  - {name: base, use: pretrain, data: sums, model: policy, steps: 20}
+  - repeat: 3
+    name: loop
+    stages:
+      - {name: gather, use: rl, from: {first: base, then: learn}, data: {first: sums, then: gather.kept}, rewards: [judge], steps: {first: 4, then: 2}}
+      - {name: learn, use: rl, from: gather, data: gather.kept, rewards: [judge]}
+  - {name: table, use: evaluate, models: [base, loop.learn, loop.1.learn], data: loop.gather.kept}
+)";
+
+TEST_F(Check, ALoopIsWrittenOutAsStages) {
+  const Plan plan = plan_of(kLoop);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  std::vector<std::string> read;
+  for (const StagePlan& stage : plan.stages) {
+    read.push_back(stage.name + ":");
+    for (const std::string& input : stage.inputs) read.back() += " " + input;
+  }
+  EXPECT_THAT(read, ElementsAre("base:", "loop.1.gather: base", "loop.1.learn: loop.1.gather",
+                                "loop.2.gather: loop.1.gather loop.1.learn", "loop.2.learn: loop.2.gather",
+                                "loop.3.gather: loop.2.gather loop.2.learn", "loop.3.learn: loop.3.gather",
+                                "table: base loop.1.learn loop.3.gather loop.3.learn"));
+  EXPECT_EQ(plan.stages[3].from, "loop.1.learn");
+  EXPECT_EQ(plan.stages[3].spec.slots[0].rows, "kept");
+  EXPECT_EQ(plan.stages[1].spec.options.at("steps").as_int64(), 4);
+  EXPECT_EQ(plan.stages[5].spec.options.at("steps").as_int64(), 2);
+  EXPECT_EQ(plan.stages[7].spec.slots[1].stage, "loop.3.learn");
+}
+
+TEST_F(Check, ALoopIsResolvedAsALoop) {
+  const Plan plan = plan_of(kLoop);
+  EXPECT_THAT(plan.resolved, HasSubstr("  - repeat: 3\n    name: loop\n    stages:\n      - name: gather\n"));
+  const Plan again = plan_of(plan.resolved);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages() << plan.resolved;
+  EXPECT_EQ(again.resolved, plan.resolved);
+  EXPECT_EQ(hash_stages(again), hash_stages(plan));
+}
+
+// So a loop can be made longer without what was there being run again.
+TEST_F(Check, ARoundIsTheSameHoweverManyFollow) {
+  const auto before = hash_stages(plan_of(kLoop)),
+             longer = hash_stages(
+                 plan_of(kLoop, {"pipeline.loop.repeat=5", "pipeline.loop.stages.learn.checkpoint_every=2"}));
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  for (const auto& [stage, hash] : before) EXPECT_EQ(longer.at(stage) == hash, stage != "table") << stage;
+  EXPECT_TRUE(longer.contains("loop.5.learn"));
+}
+
+// A component that names a stage of the loop means that of the round in which it is used.
+TEST_F(Check, AComponentOfALoopFollowsTheRounds) {
+  std::string text = kLoop;
+  text.replace(text.find("data: gather.kept"), 17, "data: kept");
+  text.replace(text.find("  judge:"), 0, "  copied: {use: pair, of: gather.kept}\n");
+  text.replace(text.find("data: kept"), 10, "data: copied");
+  const Plan plan = plan_of(text);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  for (size_t i : {2u, 4u, 6u}) EXPECT_THAT(plan.stages[i].inputs, ElementsAre(plan.stages[i - 1].name));
 }
 
 // ---- bad/*.yaml -------------------------------------------------------------------------------------------------------------------------

@@ -295,5 +295,64 @@ TEST_F(PlanOfARun, AConfigurationThatIsGoneBackToIsTheOneThatResumeGoesOnWith) {
   EXPECT_THAT(resume(folder_).out, HasSubstr("nothing to do"));
 }
 
+// ---- Loops ------------------------------------------------------------------------------------------------------------------------------
+
+// Rounds of two stages; the third, of the last round, looks at them.
+std::string with_loop(std::string config, const std::string& options = "") {
+  config.resize(config.find("- {name: zero"));
+  return config +
+         "- repeat: 3\n"
+         "  name: loop\n"
+         "  stages:\n"
+         "  - {name: collect, use: toy-train, from: {first: base, then: zero}, data: {use: toy-data, rows: "
+         "-1}, steps: 4}\n"
+         "  - {name: zero, use: toy-train, from: collect, data: collect.kept, rewards: [{of: length}], "
+         "steps: {first: 6, "
+         "then: 3}" +
+         options +
+         "}\n"
+         "- {name: table, use: toy-evaluate, models: [base, loop.zero, loop.1.zero], data: loop.zero.kept}\n";
+}
+
+TEST_F(PlanOfARun, ALoopRunsOnceAndWhenItGrowsOnlyWhatIsNew) {
+  ASSERT_EQ(run(write_config(with_loop(config()))).code, 0);
+  const json::array first = stages(write_config(with_loop(config())));
+  EXPECT_THAT(statuses(first), testing::Each("finished"));
+  EXPECT_EQ(first.at(6).at("name"), "loop.3.zero");
+  EXPECT_EQ(first.at(3).at("inputs").at("model"), "loop.1.zero");
+  EXPECT_THAT(resume(folder_).out, HasSubstr("nothing to do: all 8 stages"));
+  const json::value eval = json::parse(read_file(folder_ / "eval.json"));
+  EXPECT_NE(eval.at("table").at("model 1").at("weights"), eval.at("table").at("model 2").at("weights"));
+
+  const fs::path longer = write_config(replaced(with_loop(config()), "repeat: 3", "repeat: 4"));
+  const json::array grown = stages(longer);
+  EXPECT_THAT(statuses(grown), ElementsAre("finished", "finished", "finished", "finished", "finished",
+                                           "finished", "finished", "runs", "runs", "runs"));
+  EXPECT_EQ(why(grown, 9),
+            "component: models.1: stage loop.3.zero → stage loop.4.zero\n"
+            "component: data: loop.3.zero.kept → loop.4.zero.kept\n");
+  EXPECT_EQ(run(longer).code, 0);
+  EXPECT_THAT(statuses(stages(longer, {"loop.3.collect", "", false})),
+              ElementsAre("finished", "finished", "finished", "finished", "finished", "runs", "runs", "runs",
+                          "runs", "runs"));
+}
+
+TEST_F(PlanOfARun, AnInterruptedLoopGoesOnByteForByte) {
+  const auto recorded = [](const fs::path& run) {
+    return read_file(run / "metrics.jsonl") + read_file(run / "samples.jsonl") + read_file(run / "eval.json");
+  };
+  ASSERT_EQ(run(write_config(with_loop(config()))).code, 0);
+  const std::string want = recorded(folder_);
+  const fs::path other = dir_ / "other/toy";
+  const fs::path file =
+      write_config(with_loop(config("", "", (dir_ / "other").string()), ", interrupt_every: 2"), "i.yaml");
+  int interruptions = 0;
+  Outcome outcome = run(file);
+  for (; outcome.code == 130 && interruptions < 20; ++interruptions) outcome = resume(other);
+  ASSERT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_EQ(interruptions, 3 + 1 + 1);
+  EXPECT_EQ(recorded(other), want);
+}
+
 }  // namespace
 }  // namespace tenon::host
