@@ -30,17 +30,25 @@ inline constexpr tenon_option kTaskSeed =
 inline constexpr tenon_option kTaskRows = integer("rows", nullptr, "So many rows; absent: without end.",
                                                   {.min = "1", .max = "1000000000000", .unit = "rows"});
 
+inline constexpr tenon_option kTaskChoices = integer("choices", "0",
+                                                     "Multiple choice: so many answers to choose from, with "
+                                                     "letters, of which one is right; the row's answer is "
+                                                     "its letter. 0: the answer is written.",
+                                                     {.min = "0", .max = "10"});
+
 struct Problem {
   std::string question, answer;
-  std::string work;  // how it is worked out; empty: rows have no completion
-  std::string more;  // further JSON fields of the meta ("\"kind\":\"list\""); may be empty
+  std::vector<std::string>
+      wrong{};  // of multiple choice, the likeliest first; such as equal the answer or each other are left out
+  std::string work{};  // how it is worked out; empty: rows have no completion
+  std::string more{};  // further JSON fields of the meta ("\"kind\":\"list\""); may be empty
 };
 
-// Rows with the meta {"answer", "level", "question", …}; the completion is the work, a space, and "The answer is <answer>.".
+// Rows with the meta {"answer", "level", "question", …}, of multiple choice also "choices"; the completion is the work, a space, and "The answer is <answer>.".
 class Task {
  public:
-  // Throws Error for a template that names something else.
-  explicit Task(const Host& host);
+  // with_choices: the component has the option kTaskChoices. Throws Error for a template that names something else.
+  explicit Task(const Host& host, bool with_choices = false);
   // Rules between the options above.
   static void check(const Host& host, Findings& findings);
 
@@ -50,12 +58,16 @@ class Task {
   Row row(uint64_t index, const std::function<Problem(Draws&, int64_t level)>& draw) const;
 
  private:
+  // Makes it multiple choice. False: it has too few wrong answers.
+  bool offer_choices(Problem& problem, Draws& draws) const;
+
   Host host_;
   PromptForm form_;
   Template template_;
   int64_t min_level_, max_level_;
   bool test_;
   uint64_t seed_, rows_;
+  size_t choices_;
 };
 
 // `all` shuffled (Fisher and Yates).
