@@ -275,14 +275,14 @@ class PlanBuilder {
     } else {
       expanded_ = expand_pipeline(*pipeline, diagnostics_);
     }
-    std::set<std::string> names;
+    std::map<std::string, int> names;
     for (const StageEntry& entry : expanded_.stages)
       if (const Value* name = entry.value.find("name"); name != nullptr && name->is_scalar())
-        names.insert(entry.prefix + name->text);
+        names.try_emplace(entry.prefix + name->text, name->mark.line);
     for (const Loop& loop : expanded_.loops) {
       check_loop_names(loop);
       for (const std::string& stage : loop.stages) {
-        names.insert(loop.name + "." + stage);
+        names.try_emplace(loop.name + "." + stage, loop.mark.line);
         resolver_.set_no_stage(stage, outside(loop, stage));
       }
       resolver_.set_no_stage(loop.name, "is a loop of stages: name one of them, for example " + loop.name +
@@ -396,12 +396,14 @@ class PlanBuilder {
       return error(use ? use->value.mark : value.mark, path,
                    "needs `use: <stage>`, for example `use: rl`; `tenon plugins` lists what there is");
     }
+    const size_t errors_before = diagnostics_.error_reports();
     take_host_options(options, path, use->value.text, stage);
+    const bool is_right = diagnostics_.error_reports() == errors_before;
     auto spec = resolver_.make_spec(
         {"stage", use->value.text, use->value.mark, stage.name, path, stage.mark, std::move(options)});
     if (spec != nullptr) stage.spec = *spec;
     if (spec != nullptr) check_reward_lists(*spec, path);
-    add_result(stage.name, spec.get());
+    add_result(stage.name, is_right ? spec.get() : nullptr);
     names_.push_back(stage.name);
     stage.inputs = inputs_of(stage);
     plan_.stages.push_back(std::move(stage));
@@ -468,8 +470,11 @@ class PlanBuilder {
     } else if (!found || found->written != stage.from ||
                std::find(names_.begin(), names_.end(), found->stage) == names_.end()) {
       error(from->value.mark, path + ".from",
-            "there is no earlier stage \"" + stage.from + "\"." +
-                did_you_mean(stage.from, resolver_.stage_names_here()));
+            found && found->stage == stage.name ? "a stage cannot start from itself; name an earlier stage"
+            : found && found->written == stage.from
+                ? resolver_.not_before(*found)
+                : "there is no earlier stage \"" + stage.from + "\"." +
+                      did_you_mean(stage.from, resolver_.stage_names_here()));
       resolver_.skip(from->value.mark);
     } else {
       written_from_[stage.name] = stage.from;

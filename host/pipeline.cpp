@@ -87,8 +87,11 @@ class Pipeline {
       keep_all(report);
       return report;
     }
-    for (size_t i = 0; i < plan_.stages.size(); ++i)
-      if (will_run(outlook_[i])) try_stage(i);
+    for (size_t i = 0; i < plan_.stages.size(); ++i) {
+      if (!will_run(outlook_[i])) continue;
+      check_inputs(plan_.stages[i].spec);
+      try_stage(i);
+    }
     Sinks sinks(services_, plan_.sinks, plan_.name);
     lock();
     try {
@@ -157,6 +160,39 @@ class Pipeline {
     for (const Slot& slot : plan_.stages[index_of(stage)].spec.slots)
       if (slot.name == "model" && !slot.stage.empty()) return checkpoint_with_model(slot.stage);
     return path;
+  }
+
+  // What is read of finished stages must be there: found now, rather than when earlier stages have been trained.
+  void check_inputs(const Spec& spec) const {
+    for (const Slot& slot : spec.slots) {
+      if (slot.stage.empty()) {
+        if (slot.spec != nullptr) check_inputs(*slot.spec);
+      } else if (!slot.rows.empty()) {
+        const StageOutlook& made = outlook_[index_of(slot.stage)];
+        if (made.status == Status::kKept && !fs::exists(made.folder.rows(slot.rows)))
+          throw UserError(slot.mark, no_rows(slot.stage, slot.rows));
+      } else {
+        check_model_of(slot.stage);
+      }
+    }
+  }
+
+  // Throws RunError for a finished stage whose model cannot be read. One that kept none has that of a stage before it.
+  void check_model_of(const std::string& stage) const {
+    if (outlook_[index_of(stage)].status != Status::kKept) return;
+    if (Checkpoint::open(folder_of(stage).final_checkpoint()).has("model")) return;
+    for (const Slot& slot : plan_.stages[index_of(stage)].spec.slots)
+      if (slot.name == "model" && !slot.stage.empty()) check_model_of(slot.stage);
+  }
+
+  std::string no_rows(const std::string& stage, const std::string& rows) const {
+    std::vector<std::string> names;
+    std::error_code error;
+    for (const auto& entry : fs::directory_iterator(folder_of(stage).path() / "rows", error))
+      names.push_back(entry.path().stem().string());
+    std::sort(names.begin(), names.end());
+    return "stage " + stage + " made no rows called \"" + rows + "\"." + did_you_mean(rows, names) +
+           (names.empty() ? " It made none" : " It made " + joined(names));
   }
 
   // The records of the first n stages.
@@ -334,14 +370,13 @@ class Pipeline {
     for (const std::string& input : stage.inputs)
       first_sample_id =
           std::max(first_sample_id, folder_of(input).done()->at("sample_id").to_number<uint64_t>());
-    const StageInputs inputs{
-        [&](const std::string& name) { return checkpoint_with_model(name); },
-        [&](const std::string& name, const std::string& rows) {
-          const fs::path file = folder_of(name).rows(rows);
-          if (!fs::exists(file))
-            throw RunError(place_text(stage.mark) + "stage " + name + " made no rows called " + rows);
-          return file;
-        }};
+    const StageInputs inputs{[&](const std::string& name) { return checkpoint_with_model(name); },
+                             [&](const std::string& name, const std::string& rows) {
+                               const fs::path file = folder_of(name).rows(rows);
+                               if (!fs::exists(file))
+                                 throw UserError(mark_of(stage.spec, name, rows), no_rows(name, rows));
+                               return file;
+                             }};
     services_.output_folder = folder.artifacts().string();
     StageRun run({services_, stage, now.content.hash, folder_, folder, sinks, inputs,
                   plan_.max_reward_failures, plan_.reward_timeout, first_sample_id,
@@ -350,6 +385,16 @@ class Pipeline {
     assemble(i + 1);
     return {stage.name, now.content.hash, resume ? StageReport::Status::kResumed : StageReport::Status::kRan,
             run.steps()};
+  }
+
+  // Where these rows are named; the component's own place if nowhere.
+  static Mark mark_of(const Spec& spec, const std::string& stage, const std::string& rows) {
+    for (const Slot& slot : spec.slots) {
+      if (slot.stage == stage && slot.rows == rows) return slot.mark;
+      if (slot.spec == nullptr || !slot.stage.empty()) continue;
+      if (const Mark mark = mark_of(*slot.spec, stage, rows); mark != slot.spec->mark) return mark;
+    }
+    return spec.mark;
   }
 
   const Plan& plan_;

@@ -286,6 +286,14 @@ std::optional<Resolver::StageName> Resolver::find_stage(const std::string& name)
                    written.size() < name.size() ? name.substr(written.size() + 1) : ""};
 }
 
+std::string Resolver::not_before(const StageName& name) const {
+  const auto there = stage_names_.find(name.written);
+  return "stage \"" + name.written + "\"" +
+         (there != stage_names_.end() ? ", in line " + std::to_string(there->second) + "," : "") +
+         " does not come before this one; a stage can read earlier stages only. Put that one first; if it "
+         "reads this one, too, leave one of the two references out";
+}
+
 std::string Resolver::why_no_stage(const std::string& name) const {
   const std::string part = longest_part(name, [&](const std::string& p) { return no_stages_.contains(p); });
   return part.empty() ? "" : no_stages_.at(part);
@@ -304,10 +312,7 @@ bool Resolver::resolve_stage(const Reference& reference, const StageName& name, 
   const std::string& stage = name.written;
   const bool has_rows = stage.size() < reference.name.size();
   auto known = stages_.find(name.stage);
-  if (known == stages_.end())
-    return fail(
-        slot.mark, path,
-        "stage \"" + stage + "\" does not come before this one; a stage can read earlier stages only");
+  if (known == stages_.end()) return fail(slot.mark, path, not_before(name));
   if (!reference.options.empty())
     return fail(
         reference.options.front().key_mark, path + "." + reference.options.front().key,
@@ -349,6 +354,8 @@ void Resolver::report_unknown_name(const Reference& reference, const Mark& mark,
   std::string message = "there is no " + kind + " \"" + reference.name + "\"" +
                         (reference.is_default ? ", which is what this option is when it is left out" : "") +
                         ": neither in `components`, nor an earlier stage, nor a plugin.";
+  if (const size_t dot = reference.name.find('.'); kind == "dataset" && dot != std::string::npos)
+    for (const std::string& stage : stage_names_here()) names.push_back(stage + reference.name.substr(dot));
   std::vector<std::string> kinds = loader_.kinds_of(reference.name);
   if (!kinds.empty()) {
     message += " \"" + reference.name + "\" is " + with_article(kinds.front()) + " plugin.";

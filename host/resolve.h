@@ -53,8 +53,8 @@ class Resolver {
     stages_[name] = {std::move(model), false};
   }
   void add_wrong_stage(const std::string& name) { stages_[name] = {nullptr, true}; }
-  // All stages of the pipeline, so that a reference to a later one can be told from a misspelt one.
-  void set_stage_names(std::set<std::string> names) { stage_names_ = std::move(names); }
+  // All stages of the pipeline and the lines in which they are named, so that a reference to a later one can be told from a misspelt one.
+  void set_stage_names(std::map<std::string, int> names) { stage_names_ = std::move(names); }
   // Other names of stages: in a round of a loop "rl" is "loop.2.rl", behind it "loop.rl" is that of its last round.
   void set_alias(const std::string& name, const std::string& stage) { aliases_[name] = stage; }
   void remove_alias(const std::string& name) { aliases_.erase(name); }
@@ -69,6 +69,8 @@ class Resolver {
     std::string rows;     // what stands behind it and a dot: "kept"
   };
   std::optional<StageName> find_stage(const std::string& name) const;
+  // The message for a stage that is there, and not before the one that reads it.
+  std::string not_before(const StageName& name) const;
   // Why a name that looks like a stage's is none, as set_no_stage said; empty: nothing was said of it.
   std::string why_no_stage(const std::string& name) const;
   // Names that a stage may be called by here.
@@ -115,7 +117,7 @@ class Resolver {
   bool is_resolved_ = false;
   std::map<std::string, Template> templates_;
   std::map<std::string, StageResult> stages_;
-  std::set<std::string> stage_names_;
+  std::map<std::string, int> stage_names_;
   std::map<std::string, std::string> aliases_, no_stages_;
   std::vector<std::string> chain_;  // templates that are being resolved, to find cycles
   std::set<std::string> used_;

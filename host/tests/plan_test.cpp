@@ -295,6 +295,36 @@ TEST_F(PlanOfARun, AConfigurationThatIsGoneBackToIsTheOneThatResumeGoesOnWith) {
   EXPECT_THAT(resume(folder_).out, HasSubstr("nothing to do"));
 }
 
+// What a later stage needs of a finished one is looked for before the stages between are trained.
+TEST_F(PlanOfARun, WhatIsGoneOfAFinishedStageIsFoundBeforeTheFirstStep) {
+  const std::string more = "- {name: more, use: toy-train, model: policy, data: {use: toy-data}, steps: 1}\n";
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const std::string rows =
+      config() + more + "- {name: last, use: toy-train, from: base, data: base.kpet, steps: 1}\n";
+  const Outcome misspelt = run(write_config(rows));
+  EXPECT_EQ(misspelt.code, 2);
+  EXPECT_THAT(misspelt.err,
+              testing::ContainsRegex("toy.yaml:12:[0-9]+: error: stage base made no rows called "
+                                     "\"kpet\"\\. Did you mean \"kept\"\\? It made kept"));
+  EXPECT_EQ(stage_folder(folder_, "more"), "no such stage");
+
+  const fs::path checkpoint = stage_folder(folder_, "base") / "checkpoints/20";
+  fs::remove_all(checkpoint);
+  const Outcome gone =
+      run(write_config(config() + more + "- {name: last, use: toy-evaluate, models: [zero, base]}\n"));
+  EXPECT_EQ(gone.code, 1);
+  EXPECT_THAT(gone.err, AllOf(HasSubstr((checkpoint / "manifest.json").string()),
+                              HasSubstr("remove " + stage_folder(folder_, "base").string())));
+  EXPECT_EQ(stage_folder(folder_, "more"), "no such stage");
+}
+
+TEST_F(PlanOfARun, RowsThatAStageHasJustNotMadeAreNamedWithTheirPlace) {
+  const Outcome outcome = run(write_config(replaced(config(), "data: zero.kept", "data: zero.kpet")));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err,
+              testing::ContainsRegex("toy.yaml:10:[0-9]+: stage zero made no rows called \"kpet\""));
+}
+
 // ---- Loops ------------------------------------------------------------------------------------------------------------------------------
 
 // Rounds of two stages; the third, of the last round, looks at them.
