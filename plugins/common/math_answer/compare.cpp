@@ -86,6 +86,9 @@ std::string meaning_of_words(std::string text) {
     if (text == none || text == std::string(none) + "s") return "none";
   for (std::string_view undefined : {"does not exist", "dne"})
     if (text == undefined) return "undefined";
+  for (std::string_view infinite : {"positive infinity", "plus infinity"})
+    if (text == infinite) return "infinity";
+  if (text == "negative infinity") return "minus infinity";
   for (std::string_view many : {"infinitely many", "infinite number of", "infinite"})
     if (text == many || text == std::string(many) + " solutions") return "infinitely many";
   for (std::string_view diverges : {"divergent", "diverges", "does not converge"})
@@ -323,11 +326,10 @@ Outcome Comparer::lists(Ref g, Ref p) {
   auto ordered = [](Kind k) { return k == Kind::kTuple || k == Kind::kBracketed; };
   auto closed_interval = [](Ref e) { return e.kind() == Kind::kInterval && e.node().sub == 3; };
   // 1 or 2 is two values; so is x = 1, x = 2.
-  if ((a == Kind::kTuple && is_alternatives(p)) || (b == Kind::kTuple && is_alternatives(g)))
-    if (const Outcome sets = real_sets(g, p); sets.equal())
-      return sets;
-    else
-      return {State::kDifferent, "a point and several values"};
+  if ((a == Kind::kTuple && is_alternatives(p)) || (b == Kind::kTuple && is_alternatives(g))) {
+    const Outcome sets = real_sets(g, p);
+    return sets.equal() ? sets : Outcome{State::kDifferent, "a point and several values"};
+  }
   // x = 1, x = 2 against 1, 2 and {1, 2}; x = 1, y = 2 against (1, 2) too.
   if (a == Kind::kList && b != Kind::kList)
     if (const auto values = values_of_assignments(g); values && is_collection(b))
@@ -536,6 +538,9 @@ Outcome Comparer::texts(Ref g, Ref p) {
     if (e.kind() == Kind::kNamedSet && e.node().sub == static_cast<uint8_t>(NamedSet::kReals))
       return "all real numbers";
     if (e.tree->is(e.id, Constant::kUndefined)) return "undefined";
+    if (e.tree->is(e.id, Constant::kInfinity)) return "infinity";
+    if (e.kind() == Kind::kNegate && e.tree->is(e.tree->child(e.id, 0), Constant::kInfinity))
+      return "minus infinity";
     return meaning_of_words(words(e));
   };
   const std::string a = meaning(g), b = meaning(p);

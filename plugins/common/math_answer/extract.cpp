@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <utility>
 
 #include "math_answer/characters.h"
 #include "math_answer/math_answer.hpp"
@@ -102,6 +103,16 @@ std::vector<Box> boxes_in(std::string_view s) {
   return all;
 }
 
+// Whether what stands between two answers in a row makes guesses of them: "or"; where they differ, a condition or a mere comma or slash.
+bool offers(std::string_view between, bool differ) {
+  const std::string words = lower_case(between);
+  for (const char* word : {" or ", "{or}", "\\lor", "\\vee"})
+    if (words.find(word) != npos) return true;
+  if (!differ) return false;
+  const bool marks_only = words.find_first_not_of(" $,;/|\\") == npos;
+  return words.find(" if ") != npos || (marks_only && words.find_first_of(",;/|") != npos);
+}
+
 bool joins(std::string_view between) {
   if (between.size() > 40 || between.find('\n') != npos) return false;
   const std::string words = lower_case(between);
@@ -124,16 +135,11 @@ std::optional<std::string> boxed(std::string_view s, const Policies& policies, b
     --last;
   std::string text(all[last].content);
   if (policies.boxes == 1) return text;
-  // Where the gold is one value, boxes in a row that "or" or a mere comma stands between are guesses: none of them is the answer.
-  auto offers = [&](size_t i) {
-    const std::string words = lower_case(between(i));
-    return words.find(" or ") != npos ||
-           (words.find_first_of(",;") != npos && words.find_first_not_of(" $,;\\") == npos &&
-            all[i].content != all[i - 1].content);
-  };
+  // Where the gold is one value, boxes in a row that are guesses are no answer, nor is one of them.
   size_t first = last;
   bool guesses = false;
-  for (; first > 0 && joins(between(first)); --first) guesses = guesses || offers(first);
+  for (; first > 0 && joins(between(first)); --first)
+    guesses = guesses || offers(between(first), all[first].content != all[first - 1].content);
   if (!several && !guesses) return text;
   for (size_t i = last; i > first; --i) text = std::string(all[i - 1].content) + ", " + text;
   return text;
@@ -210,9 +216,9 @@ std::optional<std::pair<size_t, size_t>> last_number(std::string_view s) {
 
 // --- phrases ---------------------------------------------------------------------------------------------------------
 
-// Whether words make of the number beside them another number, or none: "less than 42", "not 42", "42 squared".
+// Whether words make of the number beside them another number, or none: "less than 42", "at most 42", "not 42", "42 squared".
 bool changes_number(std::string_view words) {
-  std::string word;
+  std::string word, last, before_last;
   for (size_t i = 0; i <= words.size(); ++i) {
     if (i < words.size() && (is_letter(words[i]) || words[i] == '\'')) {
       word += words[i];
@@ -226,33 +232,14 @@ bool changes_number(std::string_view words) {
           "triple",  "thrice",    "squared", "cubed",   "square",  "cube",   "root",    "times", "plus",
           "minus",   "factorial", "except",  "unless",  "without", "divided"})
       if (word == no) return true;
-    word.clear();
+    if (last == "at" && (word == "most" || word == "least")) return true;
+    // Right before the number, and not "adds up to 42".
+    if (last == "up" && word == "to" && words.find_first_not_of(" $\\(*", i) == npos)
+      for (std::string_view state : {"", "is", "it's", "be", "are", "was", "were", "of", "has", "have"})
+        if (before_last == state) return true;
+    if (!word.empty()) before_last = std::exchange(last, std::exchange(word, {}));
   }
   return false;
-}
-
-// Whether the words right before the number at `begin` make of it another number, or one of several: "is less than 42", "between 4 and 5", "3 or 4".
-bool is_qualified(std::string_view s, size_t begin) {
-  std::string_view before = s.substr(0, begin);
-  // Numbers that "and", "or" or "to" joins to this one.
-  for (std::string_view joint : {" and ", " or ", " to "})
-    while (before.ends_with(joint) && before.size() > joint.size() &&
-           is_digit(before[before.size() - joint.size() - 1])) {
-      if (joint != " and ") return true;
-      before.remove_suffix(joint.size());
-      while (!before.empty() && (is_digit(before.back()) || before.back() == '.' || before.back() == ','))
-        before.remove_suffix(1);
-    }
-  const size_t clause = before.find_last_of(".,;:=()?!\n");
-  if (clause != npos) before.remove_prefix(clause + 1);
-  // The last three words.
-  size_t words = 0, at = before.size();
-  while (at > 0 && words < 3) {
-    while (at > 0 && is_space(before[at - 1])) --at;
-    while (at > 0 && !is_space(before[at - 1])) --at;
-    ++words;
-  }
-  return changes_number(before.substr(at));
 }
 
 // Whether s goes on with the lower-case phrase at `at`, in letters of any case.
@@ -263,6 +250,45 @@ bool goes_on(std::string_view s, size_t at, std::string_view phrase) {
     if ((c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c) != phrase[i]) return false;
   }
   return true;
+}
+
+// How many numbers the text ends with on its line, with nothing but commas and blanks behind each.
+size_t numbers_before(std::string_view s) {
+  for (size_t n = 0;; ++n) {
+    const size_t size = s.size();
+    while (!s.empty() && (s.back() == ' ' || s.back() == ',')) s.remove_suffix(1);
+    if (s.size() == size || s.empty() || !is_digit(s.back())) return n;
+    while (!s.empty() && (is_digit(s.back()) || s.back() == '.' || s.back() == '-')) s.remove_suffix(1);
+  }
+}
+
+// Whether the words right beside the number at [begin, end) make of it another number, or one of several: "is less than 42", "between 4 and 5", "3 or 4", "4 at most".
+bool is_qualified(std::string_view s, size_t begin, size_t end) {
+  const std::string_view behind = s.substr(end, s.find_first_of(".,;:=()?!\n", end) - end);
+  for (std::string_view bound : {" at most", " at least"})
+    if (goes_on(behind, 0, bound)) return true;
+  std::string_view before = s.substr(0, begin);
+  // Numbers that "and", "or" or "to" joins to this one.
+  for (std::string_view joint : {" and ", " or ", " to "})
+    while (before.ends_with(joint) && before.size() > joint.size() &&
+           is_digit(before[before.size() - joint.size() - 1])) {
+      if (joint != " and ") return true;
+      before.remove_suffix(joint.size());
+      while (!before.empty() && (is_digit(before.back()) || before.back() == '.' || before.back() == ','))
+        before.remove_suffix(1);
+    }
+  // One of three numbers in a row: 40, 41, 42.
+  if (numbers_before(before) >= 2) return true;
+  const size_t clause = before.find_last_of(".,;:=()?!\n");
+  if (clause != npos) before.remove_prefix(clause + 1);
+  // The last three words.
+  size_t words = 0, at = before.size();
+  while (at > 0 && words < 3) {
+    while (at > 0 && is_space(before[at - 1])) --at;
+    while (at > 0 && !is_space(before[at - 1])) --at;
+    ++words;
+  }
+  return changes_number(before.substr(at));
 }
 
 // Where the last phrase that announces the answer ends; npos: there is none.
@@ -525,14 +551,21 @@ Found find_answer(std::string_view completion, const Policies& policies, bool se
       policies.extract == 3 && number && (spans.empty() || number->first >= spans.back().end);
   if (!spans.empty() && !number_is_later) {
     // Spans that only "and" or a comma joins are one answer.
+    auto between = [&](size_t i) {
+      return whole.substr(spans[i - 1].end, spans[i].begin - spans[i - 1].end);
+    };
+    // "where $n = 2$, $m = 3$" are no guesses.
+    auto is_statement = [&](size_t i) { return spans[i].content.find('=') != npos; };
     size_t first = spans.size() - 1;
-    while (first > 0 && joins(whole.substr(spans[first - 1].end, spans[first].begin - spans[first - 1].end)))
-      --first;
+    bool guesses = false;
+    for (; first > 0 && joins(between(first)); --first)
+      guesses = guesses || offers(between(first), spans[first].content != spans[first - 1].content &&
+                                                      !is_statement(first) && !is_statement(first - 1));
     found.sign = Sign::kSpan;
-    if (several && first + 1 < spans.size())
+    if ((several || guesses) && first + 1 < spans.size())
       found.candidates.emplace_back(
           cleaned(whole.substr(spans[first].begin, spans.back().end - spans[first].begin)));
-    found.candidates.emplace_back(cleaned(spans.back().content));
+    if (several || !guesses) found.candidates.emplace_back(cleaned(spans.back().content));
     return found;
   }
   if (policies.extract == 2) return found;
@@ -548,7 +581,7 @@ Found find_answer(std::string_view completion, const Policies& policies, bool se
     const size_t begin = whole.rfind('\n', number->first) == npos ? 0 : whole.rfind('\n', number->first) + 1;
     const size_t end = std::min(whole.find('\n', number->second), whole.size());
     const std::string_view around = whole.substr(begin, end - begin);
-    if (around.find_first_of("\\^{}") == npos && !is_qualified(whole, number->first))
+    if (around.find_first_of("\\^{}") == npos && !is_qualified(whole, number->first, number->second))
       found.candidates.emplace_back(whole.substr(number->first, number->second - number->first));
   }
   std::erase(found.candidates, std::string());

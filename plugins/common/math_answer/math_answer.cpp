@@ -110,6 +110,23 @@ std::optional<Time> time_of(std::string_view s) {
   return Time{hours * 60 + minutes, rest.empty() ? '\0' : rest[0]};
 }
 
+// The minutes of a time, where `other` has an a.m. or a p.m. those on its clock: 16:30 is its 4:30 p.m., 0:30 its 12:30 a.m.
+int of_day(const Time& time, const Time& other) {
+  const bool is_plain = time.meridiem == 0 && other.meridiem != 0;
+  if (is_plain && other.meridiem == 'p' && time.minutes >= 13 * 60) return time.minutes - 12 * 60;
+  if (is_plain && other.meridiem == 'a' && time.minutes < 60) return time.minutes + 12 * 60;
+  return time.minutes;
+}
+
+// "minus 30" and "negative 30" as -30; other texts as they are.
+std::string with_sign(std::string_view s) {
+  for (std::string_view word : {"minus ", "negative "})
+    if (s.size() > word.size() && lower_case(s.substr(0, word.size())) == word &&
+        (is_digit(s[word.size()]) || s[word.size()] == '\\' || s[word.size()] == '$'))
+      return "-" + std::string(cleaned(s.substr(word.size())));
+  return std::string(s);
+}
+
 std::optional<Choice> choice_of(std::string_view s) {
   for (std::string_view word : {"Option ", "option ", "Choice ", "choice ", "Answer "})
     if (s.starts_with(word)) s.remove_prefix(word.size());
@@ -137,6 +154,17 @@ std::optional<Choice> choice_of(std::string_view s) {
   for (size_t i = 0; i + 2 < s.size(); ++i)
     if (s[i] == '(' && s[i + 1] >= 'A' && s[i + 1] <= 'J' && s[i + 2] == ')') return std::nullopt;
   return Choice{letter, std::string(s)};
+}
+
+// B of "b. Paris" and "(b) Paris": a small letter with its mark and words behind it. 0: it is something else.
+char small_choice_of(std::string_view s) {
+  const size_t at = s.starts_with('(') ? 1 : 0;
+  if (s.size() < at + 5 || s[at] < 'a' || s[at] > 'j') return 0;
+  const bool mark = at == 1 ? s[2] == ')' : s[1] == ')' || s[1] == '.' || s[1] == ':';
+  if (!mark || s[at + 2] != ' ' || !is_letter(s[at + 3]) || !is_letter(s[at + 4])) return 0;
+  const std::string big = static_cast<char>(s[at] - 'a' + 'A') + std::string(s.substr(at + 1));
+  const auto choice = choice_of((at == 1 ? "(" : "") + big);
+  return choice ? choice->letter : '\0';
 }
 
 // The letters of "A, C and F", "ACF", {A,C,F}; empty: it is something else.
@@ -197,7 +225,7 @@ bool is_statement(std::string_view plain) {
 Prepared prepare(std::string_view text, const Policies& policies) {
   own_thread_caches();
   Prepared p;
-  p.text = without_aside(cleaned(text));
+  p.text = with_sign(without_aside(cleaned(text)));
   if (p.text.size() > kMaxAnswerBytes) {
     p.limit = true;
     p.error = "longer than 16 KiB";
@@ -377,6 +405,9 @@ class Judge {
                     false,
                     0};
     };
+    if (g.choice && g.choice->rest.empty() && !p.choice)
+      if (const char letter = small_choice_of(p.plain); letter != 0 && policies_.choice_text)
+        return said(g.choice->letter == letter);
     if (g.choice && p.choice) {
       if (!policies_.choice_text && (g.choice->rest.empty() != p.choice->rest.empty())) return std::nullopt;
       return said(g.choice->letter == p.choice->letter);
@@ -405,7 +436,7 @@ class Judge {
                           (policies_.times && (g.time->meridiem == 0 || p.time->meridiem == 0));
     // Without any a.m. or p.m. it may as well be a ratio.
     if (g.time->meridiem == 0 && p.time->meridiem == 0) return std::nullopt;
-    const bool equal = g.time->minutes == p.time->minutes && meridiem;
+    const bool equal = of_day(*g.time, *p.time) == of_day(*p.time, *g.time) && meridiem;
     return Result{equal ? Verdict::kEqual : Verdict::kDifferent,
                   equal ? "the same time of day" : "another time of day",
                   p.text,

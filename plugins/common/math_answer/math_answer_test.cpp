@@ -61,8 +61,9 @@ TEST(MathAnswer, RowsOfAMatrix) {
 // What stands beside a number is its unit, or the answer is not that number.
 TEST(MathAnswer, WordsThatAreNoUnitDoNotPass) {
   for (const char* words :
-       {"(wrong)", "wrong", "(not)", "apples not", "= 13", "13", "?", "(maybe)", "incorrect", "probably",
-        "or 13", "apples or so", "; 13", "+ 1", "(or 13)", "I guess", "!"})
+       {"(wrong)", "wrong",     "(not)",    "apples not", "= 13",         "13",      "?",
+        "(maybe)", "incorrect", "probably", "or 13",      "apples or so", "; 13",    "+ 1",
+        "(or 13)", "I guess",   "!",        "is wrong",   "is not it",    "= wrong", "is probably right"})
     for (const char* value : {"12", "x^2", "\\frac{1}{2}"}) {
       const std::string answer = std::string(value) + "\\text{ " + words + "}";
       EXPECT_NE(bare(value, answer).verdict, Verdict::kEqual) << answer;
@@ -256,6 +257,103 @@ TEST(MathAnswer, WhereTheAnswerIs) {
     EXPECT_EQ(r.verdict, row.verdict)
         << row.gold << "   " << row.text << "   " << r.answer << "   " << told(r);
   }
+}
+
+Verdict in_text(const std::string& gold, const std::string& text) {
+  return judge(Gold(gold, {}), text, {}).verdict;
+}
+
+TEST(MathAnswer, NoneOfSeveralGuessesPays) {
+  const std::vector<std::string> joints = {", ",         "; ", " or ", ", or ",
+                                           " or maybe ", "/",  " | ",  " \\text{ or } "};
+  const std::pair<const char*, const char*> marks[] = {{"\\boxed{", "}"}, {"$", "$"}, {"\\(", "\\)"}};
+  for (const auto& [open, close] : marks)
+    for (const std::string& joint : joints)
+      for (const char* lead : {"", "The answer is ", "It could be "}) {
+        const auto guess = [&, open = open, close = close](const char* value) {
+          return std::string(open) + value + close;
+        };
+        for (const char* right : {"10", "20", "30"})
+          for (const std::string& text :
+               {guess("10") + joint + guess("20") + joint + guess("30"), guess("10") + joint + guess("30")})
+            EXPECT_NE(in_text(right, lead + text), Verdict::kEqual) << right << "   " << lead << text;
+        if (joint != ", " && joint != " or ") continue;
+        EXPECT_EQ(in_text("10,30", lead + guess("10") + joint + guess("30")), Verdict::kEqual)
+            << lead << guess("10") << joint << guess("30");
+        EXPECT_EQ(in_text("30", guess("10") + " is wrong.\n\nSo it is " + guess("30")), Verdict::kEqual);
+      }
+  for (const char* joint : {", ", " ", ",", " or "})
+    for (const char* lead : {"It could be ", "Numbers: ", ""})
+      for (const char* right : {"10", "20", "30"})
+        EXPECT_NE(in_text(right, std::string(lead) + "10" + joint + "20" + joint + "30"), Verdict::kEqual)
+            << right << "   " << lead << joint;
+  EXPECT_EQ(in_text("3", "where $n = 2$, $m = 3$"), Verdict::kEqual) << "statements, not guesses";
+}
+
+TEST(MathAnswer, ABoundIsNoNumber) {
+  for (const char* bound : {"at most", "at least", "up to", "less than", "more than", "no more than",
+                            "not less than", "over", "under"})
+    for (const char* lead :
+         {"The answer is ", "the answer is about ", "It is ", "Thus she can buy ", "It's "}) {
+      if (std::string(bound) == "up to" && std::string(lead).ends_with("buy ")) continue;
+      if (std::string(bound) == "up to" && std::string(lead).ends_with("about ")) continue;
+      EXPECT_NE(in_text("42", std::string(lead) + bound + " 42."), Verdict::kEqual) << lead << bound;
+      EXPECT_NE(in_text("42", std::string(lead) + bound + " 42 apples."), Verdict::kEqual) << lead << bound;
+    }
+  for (const char* bound : {"at most", "at least"})
+    for (const char* lead : {"The answer is ", "It is "})
+      EXPECT_NE(in_text("42", std::string(lead) + "42 " + bound + "."), Verdict::kEqual) << lead << bound;
+  for (const char* text :
+       {"They add up to 42.", "The most she can buy is 42.", "The maximum is 42.", "The least of them is 42.",
+        "The answer is 42, up to rounding.", "It comes up to 42."})
+    EXPECT_EQ(in_text("42", text), Verdict::kEqual) << text;
+}
+
+// A letter is the answer of many choices and an article or a pronoun of many sentences.
+TEST(MathAnswer, ALetterWithWordsIsNotThatLetter) {
+  for (const char* letter : {"A", "I", "B", "C", "x", "n"})
+    for (const char* words : {"circle", "dog", "think", "flat", "few", "guess", "is wrong", "have no idea"}) {
+      const std::string text = std::string(letter) + " " + words;
+      EXPECT_NE(bare(letter, text).verdict, Verdict::kEqual) << text;
+      EXPECT_NE(in_text(letter, "The answer is " + text + "."), Verdict::kEqual) << text;
+    }
+  for (const char* unit : {"cm", "\\text{ cm}", "\\text{ meters}", "^\\circ"})
+    EXPECT_EQ(bare("x", std::string("x ") + unit).verdict, Verdict::kEqual) << unit;
+  EXPECT_EQ(bare("2x+1", "2x+1\\text{ apples}").verdict, Verdict::kEqual);
+}
+
+TEST(MathAnswer, OtherWaysToSayIt) {
+  for (int hour = 1; hour <= 11; ++hour)
+    for (const char* minutes : {":00", ":30", ":59"}) {
+      const std::string time = std::to_string(hour) + minutes, late = std::to_string(hour + 12) + minutes;
+      EXPECT_EQ(bare(time + " pm", late).verdict, Verdict::kEqual) << late;
+      EXPECT_EQ(bare("\\text{" + late + "}", time + " p.m.").verdict, Verdict::kEqual) << late;
+      EXPECT_NE(bare(time + " am", late).verdict, Verdict::kEqual) << late;
+      EXPECT_NE(bare(time, late).verdict, Verdict::kEqual) << "without any p.m.: " << late;
+    }
+  EXPECT_EQ(bare("12:30 am", "0:30").verdict, Verdict::kEqual);
+  EXPECT_NE(bare("12:30 pm", "0:30").verdict, Verdict::kEqual);
+  for (const char* plus : {"\\infty", "+\\infty"}) {
+    EXPECT_EQ(bare(plus, "\\text{infinity}").verdict, Verdict::kEqual) << plus;
+    EXPECT_NE(bare(plus, "\\text{negative infinity}").verdict, Verdict::kEqual) << plus;
+  }
+  EXPECT_EQ(bare("-\\infty", "\\text{negative infinity}").verdict, Verdict::kEqual);
+  EXPECT_NE(bare("-\\infty", "\\text{infinity}").verdict, Verdict::kEqual);
+  for (const char* word : {"minus ", "negative ", "Negative "})
+    for (const char* number : {"30", "$30$", "\\frac{1}{2}", "2.5"}) {
+      EXPECT_EQ(bare("-" + std::string(number), word + std::string(number)).verdict, Verdict::kEqual)
+          << number;
+      EXPECT_NE(bare(number, word + std::string(number)).verdict, Verdict::kEqual) << number;
+      EXPECT_NE(in_text(number, "The answer is " + std::string(word) + number + "."), Verdict::kEqual)
+          << number;
+    }
+  for (const char* form : {"b. Paris", "b) Paris", "(b) Paris", "b: Paris"}) {
+    EXPECT_EQ(bare("B", form).verdict, Verdict::kEqual) << form;
+    EXPECT_NE(bare("A", form).verdict, Verdict::kEqual) << form;
+    EXPECT_NE(bare("P", form).verdict, Verdict::kEqual) << form;
+  }
+  for (const char* no : {"b", "(b)", "be careful", "b Paris", "(b) 12", "a. e. b"})
+    EXPECT_NE(bare("B", no).verdict, Verdict::kEqual) << no;
 }
 
 TEST(MathAnswer, TheCInterface) {

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "math_answer/compare.h"
+#include "math_answer/units.h"
 
 namespace tenon::math_answer {
 namespace {
@@ -141,6 +142,8 @@ std::optional<Ref> Comparer::assigned(Ref relation) const {
     const bool unworked = is_operator(label) || (has_operator(label) && is_scalar(label) && is_number(label));
     if (unworked && policies_.assignment && !has_operator(value)) return value;
     if (!is_label(label)) continue;
+    // "Those not shaded = 12" names a value, "12 is wrong" none.
+    if (side == 1 && label.kind() == Kind::kText && has_judging_word(label.tree->name(label.id))) continue;
     if (label.kind() == Kind::kOpaque ? !policies_.function_names : !policies_.assignment) continue;
     const bool single = label.kind() != Kind::kTuple && label.kind() != Kind::kRatio;
     if (single && mentions(value, label.tree->name(label.id))) continue;

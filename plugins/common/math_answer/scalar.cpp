@@ -295,6 +295,11 @@ Outcome Comparer::scalars(Ref gold, Ref given) {
     const Outcome outcome = values(g.value, p.value);
     return outcome.equal() ? Outcome{State::kUndecided, "units that may not be the same"} : outcome;
   }
+  // "A circle" is no A, "I think" no I: only a number, or a formula, has units that nobody knows.
+  if (const Peeled& with = g.has_unit ? g : p;
+      g.has_unit != p.has_unit && !parse_unit(with.unit) &&
+      (with.value.kind() == Kind::kSymbol || with.value.kind() == Kind::kConstant))
+    return {State::kDifferent, "a letter and words"};
   if (policies_.worked_out && is_written_number(g.value) && !is_written_number(p.value))
     return {State::kDifferent, "not worked out"};
   Outcome outcome{State::kDifferent, ""};

@@ -251,6 +251,19 @@ bool is_judging_word(std::string_view word) {
   return words.contains(lower_case(word));
 }
 
+bool has_judging_word(std::string_view words) {
+  std::string word;
+  for (size_t i = 0; i <= words.size(); ++i) {
+    if (i < words.size() && (is_letter(words[i]) || words[i] == '\'')) {
+      word += words[i];
+      continue;
+    }
+    if (is_judging_word(word)) return true;
+    word.clear();
+  }
+  return false;
+}
+
 bool may_be_unit(std::string_view words) {
   while (!words.empty() && words.front() == ' ') words.remove_prefix(1);
   while (!words.empty() && words.back() == ' ') words.remove_suffix(1);

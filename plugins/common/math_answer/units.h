@@ -34,6 +34,8 @@ bool is_number_relation_word(std::string_view word);
 
 // "wrong", "maybe", "not": takes back what it stands beside, or offers something else.
 bool is_judging_word(std::string_view word);
+// Whether one is among words.
+bool has_judging_word(std::string_view words);
 // Whether words beside a value may be its unit: letters, with hyphens, strokes and exponents, without a judging word; in brackets a unit that is known.
 bool may_be_unit(std::string_view words);
 // Whether both may name one thing: the same up to number ("box", "boxes") and case, or one has all words of the other ("cm", "cm long") and no "per" more.

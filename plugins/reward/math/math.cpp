@@ -132,7 +132,7 @@ class Math {
     if (const math::Result& parsed = gold.parsed(); parsed.verdict != math::Verdict::kEqual)
       tenon::not_applicable(std::string(math::verdict_name(parsed.verdict)) + ": the gold answer " +
                             quoted(row->text) + " cannot be read: " + parsed.reason);
-    const bool bare = bare_ || sample.meta("bare") == "true";
+    const bool bare = says_bare(sample) || bare_;
     math::Result result = bare ? math::compare(gold, sample.completion, policies_, explain_, work_)
                                : math::judge(gold, sample.completion, policies_, explain_, work_);
     if (policies_.worked_out && result.verdict == math::Verdict::kEqual &&
@@ -159,7 +159,7 @@ class Math {
 
   // A string's content or a number as it is written; anything else no completion could answer.
   std::string gold_text(const tenon::Sample& sample) const {
-    const auto raw = tenon::json::raw_field(sample.meta_json, gold_field_);
+    const auto raw = only_field(sample, gold_field_);
     const char first = raw ? raw->front() : '\0';
     const char* fault = !raw                           ? "absent"
                         : first == '{'                 ? "an object"
@@ -171,6 +171,27 @@ class Math {
       tenon::refuse("the row has no gold answer: field \"" + gold_field_ + "\" is " + fault +
                     (raw ? ", not a text or a number" : ""));
     return *sample.meta(gold_field_);
+  }
+
+  // The JSON text of a field; nothing where the row has none. Of two that bear its name none is the one that was meant.
+  static std::optional<std::string_view> only_field(const tenon::Sample& sample, std::string_view name) {
+    std::optional<std::string_view> found;
+    if (sample.meta_json.empty()) return found;
+    tenon::json::each_field(sample.meta_json, [&](const std::string& key, std::string_view value) {
+      if (key != name) return true;
+      if (found) tenon::refuse("the row has field \"" + std::string(name) + "\" more than once");
+      found = value;
+      return true;
+    });
+    return found;
+  }
+
+  // Whether the row says that its completion is an answer alone.
+  static bool says_bare(const tenon::Sample& sample) {
+    const std::string_view raw = only_field(sample, "bare").value_or("false");
+    if (raw != "true" && raw != "false")
+      tenon::refuse("the row's \"bare\" is " + quoted(std::string(raw)) + ", not true or false");
+    return raw == "true";
   }
 
   // In quotes, "…" where it is cut: between two characters, after at most 80 bytes.

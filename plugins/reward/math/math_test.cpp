@@ -120,6 +120,30 @@ TEST(Math, BareAnswers) {
   EXPECT_EQ(reward({{"bare", "true"}}, "the answer may be 1/2 or more"), 0);
 }
 
+TEST(Math, ARowSaysTrueOrFalseOfBareOrIsRefused) {
+  for (const char* option : {"true", "false"}) {
+    for (const char* value :
+         {"\"true\"", "\"yes\"", "\"\"", "1", "0", "null", "[]", "{}", "\"TRUE\"", "[true]"}) {
+      const Verdict v =
+          judge({{"bare", option}}, "1/2", R"({"answer":"1/2","bare":)" + std::string(value) + "}");
+      EXPECT_EQ(v.status, TENON_R_REFUSED) << value;
+      EXPECT_NE(v.why.find("\"bare\""), std::string::npos) << v.why;
+    }
+    EXPECT_EQ(judge({{"bare", option}}, "1/2", R"({"answer":"1/2","bare":true})").status, TENON_R_OK);
+    EXPECT_EQ(judge({{"bare", option}}, "1/2", R"({"answer":"1/2","bare":false})").status, TENON_R_OK);
+  }
+}
+
+TEST(Math, AFieldThatStandsTwiceIsRefused) {
+  for (const char* meta : {R"({"answer":"1","answer":"2"})", R"({"answer":"1","x":0,"answer":"1"})",
+                           R"({"answer":"1","bare":true,"bare":false})"}) {
+    const Verdict v = judge({}, "1", meta);
+    EXPECT_EQ(v.status, TENON_R_REFUSED) << meta;
+    EXPECT_NE(v.why.find("more than once"), std::string::npos) << v.why;
+  }
+  EXPECT_EQ(reward({}, "1", R"({"answer":"1","x":1,"x":2,"y":{"answer":3}})"), 1);
+}
+
 TEST(Math, PoliciesAreOptions) {
   EXPECT_EQ(reward({}, "\\boxed{50}", R"({"answer":"50\\%"})"), 1);
   EXPECT_EQ(reward({{"percent", "\"fraction\""}}, "\\boxed{50}", R"({"answer":"50\\%"})"), 0);
