@@ -57,10 +57,13 @@ std::vector<std::pair<uint64_t, std::string>> FailureWindow::end_step() {
     size_t first;  // of the step
     uint64_t times = 0;
   };
-  std::map<uint32_t, Candidate> of_step;  // by reason
+  std::map<uint32_t, Candidate> of_step;      // by reason
+  std::map<uint64_t, uint64_t> first_failed;  // by group; a group's number may be another's in the next step
   for (size_t i = 0; i < step_.size(); ++i) {
     const uint32_t reason = step_[i].reason.empty() ? kValid : index_of(step_[i].reason);
-    outcomes_.push_back({step_[i].id, reason});
+    const auto group =
+        reason != kValid ? first_failed.try_emplace(step_[i].group, step_[i].id).first->second : 0;
+    outcomes_.push_back({step_[i].id, group, reason});
     if (reason != kValid) ++of_step.try_emplace(reason, Candidate{i}).first->second.times;
   }
   std::set<uint64_t> failed;
@@ -91,6 +94,13 @@ size_t FailureWindow::failed() const {
       std::count_if(outcomes_.begin(), outcomes_.end(), [](const Outcome& o) { return o.reason != kValid; }));
 }
 
+size_t FailureWindow::failed_groups() const {
+  std::set<uint64_t> groups;
+  for (const Outcome& outcome : outcomes_)
+    if (outcome.reason != kValid) groups.insert(outcome.group);
+  return groups.size();
+}
+
 std::string FailureWindow::commonest_reasons() const {
   std::vector<std::pair<uint64_t, const Reason*>> commonest;
   for (const Reason& reason : reasons_) commonest.emplace_back(0, &reason);
@@ -112,7 +122,7 @@ json::object FailureWindow::to_json() const {
   json::array failed, reasons;
   for (const Outcome& outcome : outcomes_) {
     outcomes += outcome.reason == kValid ? '1' : '0';
-    if (outcome.reason != kValid) failed.push_back(json::array{outcome.id, outcome.reason});
+    if (outcome.reason != kValid) failed.push_back(json::array{outcome.id, outcome.reason, outcome.group});
   }
   for (const Reason& reason : reasons_)
     reasons.push_back({{"text", reason.text},
@@ -134,10 +144,11 @@ FailureWindow FailureWindow::of_json(const json::value& value) try {
   size_t failed = 0;
   for (const char c : outcomes) {
     if (c != '0' && c != '1') throw std::invalid_argument("an outcome is neither 0 nor 1");
-    Outcome outcome{0, c == '1' ? kValid : 0};
+    Outcome outcome{0, 0, c == '1' ? kValid : 0};
     if (c == '0' && !is_old) {
-      const json::array& pair = value.at("failed").as_array().at(failed++).as_array();
-      outcome = {pair.at(0).to_number<uint64_t>(), pair.at(1).to_number<uint32_t>()};
+      const json::array& of = value.at("failed").as_array().at(failed++).as_array();
+      outcome = {of.at(0).to_number<uint64_t>(), of.size() > 2 ? of[2].to_number<uint64_t>() : 0,
+                 of.at(1).to_number<uint32_t>()};
       if (outcome.reason >= window.reasons_.size()) throw std::invalid_argument("it names no reason");
     }
     window.outcomes_.push_back(outcome);

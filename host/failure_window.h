@@ -25,10 +25,10 @@ class FailureWindow {
   static constexpr size_t kMaxReasons = 256, kMaxSamples = 8;
 
   // A sample of the step that is going on.
-  void add_valid(uint64_t id) { step_.push_back({id, "", ""}); }
-  // record: what is worth keeping of it, if it comes to stand for its reason.
-  void add_failed(uint64_t id, std::string reason, std::string record) {
-    step_.push_back({id, std::move(reason), std::move(record)});
+  void add_valid(uint64_t id) { step_.push_back({id, 0, "", ""}); }
+  // group: that of its prompt, in this step. record: what is worth keeping of it, if it comes to stand for its reason.
+  void add_failed(uint64_t id, uint64_t group, std::string reason, std::string record) {
+    step_.push_back({id, group, std::move(reason), std::move(record)});
   }
   // Ends the step. Returns ids and records of the samples that stand for their reasons from now on, which `commonest_reasons` names: the first of the step for
   // each reason that has none, or none among the last samples any more; of the kMaxSamples commonest such reasons.
@@ -37,6 +37,8 @@ class FailureWindow {
   // Of the samples of whole steps.
   size_t size() const { return outcomes_.size(); }
   size_t failed() const;
+  // Groups that the failed ones are of; those of before a resume of a tenon that kept no groups are one.
+  size_t failed_groups() const;
   // The three commonest reasons among them, a line each, as the sample that stands for it has it; reasons of one shape are one (reason_shape).
   std::string commonest_reasons() const;
 
@@ -47,13 +49,14 @@ class FailureWindow {
 
  private:
   struct Arrived {
-    uint64_t id;
+    uint64_t id, group;  // group: of one that failed
     std::string reason;  // empty: valid
     std::string record;
   };
   static constexpr uint32_t kValid = UINT32_MAX;
   struct Outcome {
     uint64_t id;
+    uint64_t group;   // of one that failed: the first of its group that did
     uint32_t reason;  // index; kValid: none
   };
   struct Reason {

@@ -315,12 +315,12 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
     if (valid)
       window_.add_valid(in.sample_id[i]);
     else
-      window_.add_failed(in.sample_id[i], failure[i], record_of(in, i, failure[i]));
+      window_.add_failed(in.sample_id[i], in.group_id[i], failure[i], record_of(in, i, failure[i]));
   }
 }
 
 void Scoring::check_window() const {
-  const bool none = window_.size() >= kEnoughForNone && window_.failed() == window_.size();
+  const bool none = window_.failed() == window_.size() && window_.failed_groups() >= kEnoughForNone;
   if (none || window_.size() >= FailureWindow::kLength) check_rate();
 }
 
@@ -343,7 +343,8 @@ std::optional<std::string> Scoring::first_failures() {
          std::to_string(FailureWindow::kLength) + " samples" +
          (is_full ? ""
                   : ", looked at when there are so many and at the end of the stage, and at once where no "
-                    "sample at all has one") +
+                    "sample of " +
+                        std::to_string(kEnoughForNone) + " prompts has one") +
          ". The commonest reasons:" + window_.commonest_reasons();
 }
 

@@ -72,8 +72,8 @@ class Scoring {
 
   // Once, when samples without a valid total have occurred: how many, why, and when the run would stop.
   std::optional<std::string> first_failures();
-  // After a flush, when the window is full, or has at least kEnoughForNone samples of which none is valid: throws RunError, naming the three commonest reasons,
-  // when too many of its samples failed.
+  // After a flush, when the window is full, or none of its samples is valid and they are of at least kEnoughForNone groups (one unreadable row fails a whole
+  // group): throws RunError, naming the three commonest reasons, when too many of its samples failed.
   static constexpr size_t kEnoughForNone = 8;
   void check_window() const;
   // At the end of a stage: the same, however few they are.

@@ -24,7 +24,7 @@ struct Steps {
   std::vector<std::pair<uint64_t, std::string>> step(uint64_t failed, const std::string& reason,
                                                      uint64_t valid) {
     for (uint64_t i = 0; i < failed; ++i, ++next)
-      window.add_failed(next, reason, "record " + std::to_string(next));
+      window.add_failed(next, next / 16, reason, "record " + std::to_string(next));
     for (uint64_t i = 0; i < valid; ++i) window.add_valid(next++);
     return window.end_step();
   }
@@ -69,7 +69,7 @@ TEST(FailureWindow, GivesTheRecordOfEachSampleThatItNames) {
 
 TEST(FailureWindow, ReasonsOfOneSampleEachGiveFewRecords) {
   FailureWindow window;
-  for (uint64_t i = 0; i < 1000; ++i) window.add_failed(i, "reason x" + std::to_string(i), "");
+  for (uint64_t i = 0; i < 1000; ++i) window.add_failed(i, i, "reason x" + std::to_string(i), "");
   EXPECT_THAT(window.end_step(), SizeIs(FailureWindow::kMaxSamples));
   EXPECT_EQ(window.size(), 1000u) << "all of a long step";
   EXPECT_THAT(window.commonest_reasons(),
@@ -79,8 +79,8 @@ TEST(FailureWindow, ReasonsOfOneSampleEachGiveFewRecords) {
 TEST(FailureWindow, TheOrderWithinAStepChangesNothing) {
   FailureWindow up, down;
   for (uint64_t i = 0; i < 600; ++i) {
-    up.add_failed(i, "reason x" + std::to_string(i / 2), std::to_string(i));
-    down.add_failed(599 - i, "reason x" + std::to_string((599 - i) / 2), std::to_string(599 - i));
+    up.add_failed(i, i, "reason x" + std::to_string(i / 2), std::to_string(i));
+    down.add_failed(599 - i, 599 - i, "reason x" + std::to_string((599 - i) / 2), std::to_string(599 - i));
   }
   EXPECT_EQ(up.end_step(), down.end_step());
   EXPECT_EQ(up.to_json(), down.to_json());
@@ -92,10 +92,28 @@ TEST(FailureWindow, IsTheSameAfterACheckpoint) {
   s.step(10, "too slow", 120);
   Steps again{FailureWindow::of_json(boost::json::parse(json_text(s.window.to_json()))), s.next};
   EXPECT_EQ(again.window.commonest_reasons(), s.window.commonest_reasons());
+  EXPECT_EQ(again.window.failed_groups(), s.window.failed_groups());
   for (int i = 0; i < 3; ++i) {
     EXPECT_EQ(again.step(20, "too slow", 40), s.step(20, "too slow", 40));
     EXPECT_EQ(again.window.to_json(), s.window.to_json());
   }
+}
+
+TEST(FailureWindow, KnowsHowManyGroupsFailed) {
+  Steps s;
+  s.step(32, "no gold", 0);
+  EXPECT_EQ(s.window.failed_groups(), 2u);
+  s.step(3, "no gold", 197);
+  EXPECT_EQ(s.window.failed_groups(), 1u) << "of the last samples alone";
+  FailureWindow same;
+  for (uint64_t step = 0; step < 3; ++step) {
+    for (uint64_t i = 0; i < 4; ++i) same.add_failed(4 * step + i, i % 2, "no gold", "");
+    same.end_step();
+  }
+  EXPECT_EQ(same.failed_groups(), 6u) << "a group of another step is another";
+  const FailureWindow old = FailureWindow::of_json(boost::json::parse(
+      R"({"outcomes":"00","failed":[[1,0],[9,0]],"reasons":[{"text":"a","sample":null}]})"));
+  EXPECT_EQ(old.failed_groups(), 1u) << "written before groups were";
 }
 
 TEST(FailureWindow, UnderstandsWindowsWithoutReasons) {

@@ -52,14 +52,15 @@ struct Scored {
   std::vector<uint8_t> valid;
 };
 
-// Of n samples with the ids that follow.
-Scored score(Scoring& scoring, uint64_t n, uint64_t first_id = 0) {
+// Of n samples with the ids that follow, `group_size` of a group.
+Scored score(Scoring& scoring, uint64_t n, uint64_t first_id = 0, uint64_t group_size = 1) {
   Scored s{std::vector<double>(n, -1), std::vector<double>(n, -1), std::vector<uint8_t>(n, 9)};
-  std::vector<uint64_t> ids(n);
+  std::vector<uint64_t> ids(n), groups;
   std::iota(ids.begin(), ids.end(), first_id);
+  for (const uint64_t id : ids) groups.push_back(id - id % group_size);
   tenon_reward_in in{};
   in.struct_size = sizeof in;
-  in.n = n, in.sample_id = ids.data(), in.group_id = ids.data();
+  in.n = n, in.sample_id = ids.data(), in.group_id = groups.data();
   tenon_scored out{sizeof out, 0, s.total.data(), s.valid.data(), s.first.data(), nullptr, nullptr};
   scoring.score(nullptr, in, out);
   return s;
@@ -147,7 +148,6 @@ TEST(Scoring, StopsWhenTooManyFailAndSaysWhy) {
   }
 }
 
-// The samples of a step in another order, and in other calls: nothing that is recorded is another.
 // A term of weight 0 is looked at, and has no say.
 TEST(Scoring, AMonitorTakesNoSampleOut) {
   Canned good{{{1, TENON_R_OK}}, ""}, down{{{0, TENON_R_CRASHED}, {7, TENON_R_OK}}, "status 401"};
@@ -221,6 +221,28 @@ TEST(Scoring, StopsAtOnceWhereNoSampleHasAReward) {
   EXPECT_NO_THROW(allowed.check_window()) << "as the user has it";
 }
 
+// All completions of a prompt fail where its row cannot be read.
+TEST(Scoring, OneBadRowStopsNoRun) {
+  Canned reward{{{0, TENON_R_REFUSED}}, "no gold"};
+  Scoring scoring({reward.term("r")}, 0.05);
+  StepValues values;
+  score(scoring, 16, 0, 16), scoring.flush(values);
+  EXPECT_NO_THROW(scoring.check_window()) << "the first step is one prompt";
+  reward.answers = {{1, TENON_R_OK}};
+  for (uint64_t step = 1; step < 20; ++step) {
+    score(scoring, 16, 16 * step, 16), scoring.flush(values);
+    EXPECT_NO_THROW(scoring.check_window()) << step;
+  }
+
+  Scoring all_bad({reward.term("r")}, 0.05);
+  reward.answers = {{0, TENON_R_REFUSED}};
+  for (uint64_t step = 0; step < 7; ++step) score(all_bad, 16, 16 * step, 16), all_bad.flush(values);
+  EXPECT_NO_THROW(all_bad.check_window());
+  score(all_bad, 16, 16 * 7, 16), all_bad.flush(values);
+  EXPECT_THROW(all_bad.check_window(), RunError) << "eight prompts";
+}
+
+// The samples of a step in another order, and in other calls: nothing that is recorded is another.
 TEST(Scoring, TheOrderOfAStepsSamplesChangesNothing) {
   struct ById {
     static int32_t score(void*, const tenon_call*, const tenon_reward_in* in, tenon_reward_out* out,
