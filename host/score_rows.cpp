@@ -9,6 +9,7 @@
 #include <boost/json.hpp>
 #include <cerrno>
 #include <cstring>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "host/json_text.h"
 #include "host/run_error.h"
 #include "host/signals.h"
+#include "tenon/json.hpp"
 
 namespace tenon::host {
 
@@ -26,15 +28,20 @@ namespace {
 
 constexpr int kLookMs = 100;  // between two looks whether a signal came
 constexpr size_t kReadBytes = 1 << 16;
+constexpr size_t kMaxDepth = 1000;
 constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 [[noreturn]] void bad_row(const std::string& file, uint64_t line, const std::string& what) {
   throw UserError(file + ":" + std::to_string(line) + ": " + what);
 }
 
-json::object parse_row(const std::string& text, const std::string& file, uint64_t line) {
+// In `memory`, with which it goes.
+json::object parse_row(const std::string& text, const std::string& file, uint64_t line,
+                       json::monotonic_resource& memory) {
   boost::system::error_code error;
-  json::stream_parser parser;
+  json::parse_options options;
+  options.max_depth = kMaxDepth;
+  json::stream_parser parser(&memory, options);
   size_t parsed = parser.write_some(text, error);
   if (!error && !parser.done()) parser.finish(error);
   if (!error && text.find_first_not_of(" \t\r\n", parsed) != std::string::npos)
@@ -70,11 +77,34 @@ std::optional<std::vector<int32_t>> tokens_of(const json::object& object, const 
   return ids;
 }
 
+// Each value as it is written there: of a number, a reward may ask how many digits it has.
+std::string meta_of(const std::string& row) {
+  std::string text;
+  const auto add = [&](const std::string& name, std::string_view value) {
+    text += (text.empty() ? "{" : ",") + json_quote(name) + ":" + std::string(value);
+  };
+  std::set<std::string> of_meta;
+  // A sample of a run has its row's meta in a field of its own.
+  const std::optional<std::string_view> meta = tenon::json::raw_field(row, "meta");
+  if (meta && meta->front() == '{')
+    tenon::json::each_field(*meta, [&](const std::string& name, std::string_view value) {
+      of_meta.insert(name);
+      add(name, value);
+      return true;
+    });
+  tenon::json::each_field(row, [&](const std::string& name, std::string_view value) {
+    if (name != "completion" && name != "tokens" && !of_meta.contains(name)) add(name, value);
+    return true;
+  });
+  return text.empty() ? "{}" : text + "}";
+}
+
 }  // namespace
 
 ScoreRow read_score_row(const std::string& text, const std::string& label, const std::string& file,
                         uint64_t line) {
-  json::object object = parse_row(text, file, line);
+  json::monotonic_resource memory;
+  const json::object object = parse_row(text, file, line, memory);
   ScoreRow row;
   row.sample.id = line;
   const auto take = [&](const char* key, std::string& to, bool is_required) {
@@ -89,13 +119,7 @@ ScoreRow read_score_row(const std::string& text, const std::string& label, const
   row.label = label_of(object, label, file, line);
   row.sample.tokens = tokens_of(object, file, line);
   row.has_token_count = object.contains("tokens") && !row.sample.tokens;
-  for (const char* taken : {"completion", "tokens"}) object.erase(taken);
-  // A sample of a run has its row's meta in a field of its own.
-  if (const json::value* meta = object.if_contains("meta"); meta != nullptr && meta->is_object()) {
-    const json::object fields = meta->get_object();
-    for (const auto& field : fields) object[field.key()] = field.value();
-  }
-  row.sample.meta = json_text(object);
+  row.sample.meta = meta_of(text);
   return row;
 }
 

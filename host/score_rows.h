@@ -18,7 +18,7 @@ struct ScoreRow {
 };
 
 // {"completion": text}, perhaps with `prompt`, `tokens` (ids of the completion), and `label` (true, false or a number, which is true above 0.5; empty: none).
-// All but completion and tokens is the row's meta, with the fields of an object `meta`, as samples.jsonl has it, in front of others of the same name. Tokens that are
+// All but completion and tokens is the row's meta, with the fields of an object `meta`, as samples.jsonl has it, in front of others of the same name; its values as they are written. Tokens that are
 // a number, as there, are none: ids are not made up. Throws UserError, beginning with file:line.
 ScoreRow read_score_row(const std::string& text, const std::string& label, const std::string& file,
                         uint64_t line);

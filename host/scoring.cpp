@@ -3,10 +3,10 @@
 #include "host/scoring.h"
 
 #include <algorithm>
-#include <boost/json.hpp>
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 
@@ -18,8 +18,6 @@
 #include "tenon/error.hpp"
 
 namespace tenon::host {
-
-namespace json = boost::json;
 
 namespace {
 
@@ -105,26 +103,6 @@ std::string record_of(const tenon_reward_in& in, uint64_t i, const std::string& 
          ",\"prompt\":" + json_quote(shown(in.prompt, i)) +
          ",\"completion\":" + json_quote(shown(in.completion, i)) +
          ",\"reward\":null,\"failure\":" + json_quote(why) + "}";
-}
-
-// A row's meta, bounded; what had to be left out is named in the second.
-std::pair<json::value, json::array> bounded_meta(std::string_view text) {
-  boost::system::error_code error;
-  json::value meta = json::parse(text, error);
-  if (error || !meta.is_object()) return {nullptr, {}};
-  json::array left_out;
-  size_t bytes = text.size();
-  while (bytes > Scoring::kMaxMetaBytes && !meta.get_object().empty()) {
-    std::pair<size_t, std::string> longest;
-    for (const auto& field : meta.get_object()) {
-      const size_t length = json_text(field.value()).size();
-      if (length >= longest.first) longest = {length, std::string(field.key())};
-    }
-    meta.get_object().erase(longest.second);
-    left_out.emplace_back(longest.second);
-    bytes = json_text(meta).size();
-  }
-  return {std::move(meta), std::move(left_out)};
 }
 
 }  // namespace
@@ -220,17 +198,15 @@ void Scoring::count(Step& step, const tenon_reward_in& in, const Outcome& outcom
   step.samples += in.n;
 }
 
-void Scoring::tell_of_samples(const tenon_reward_in& in, std::vector<json::object> outcomes) const {
+void Scoring::tell_of_samples(const tenon_reward_in& in, std::vector<SampleRecord> records) const {
   std::string_view last;  // samples of a group have the same meta
-  std::pair<json::value, json::array> meta;
+  std::shared_ptr<const BoundedMeta> meta;
   for (uint64_t i = 0; i < in.n; ++i) {
-    json::object what;
-    if (!outcomes[i].empty()) what["outcomes"] = std::move(outcomes[i]);
     const std::string_view text = shown(in.meta_json, i);
-    if (text != last) meta = bounded_meta(text), last = text;
-    if (meta.first.is_object() && !meta.first.get_object().empty()) what["meta"] = meta.first;
-    if (!meta.second.empty()) what["meta_left_out"] = meta.second;
-    tell_(in.sample_id[i], std::move(what));
+    if (text != last) meta = std::make_shared<BoundedMeta>(bounded_meta(text, kMaxMetaBytes)), last = text;
+    records[i].meta = meta;
+    if (!records[i].outcomes.empty()) records[i].outcomes += "}";
+    tell_(in.sample_id[i], std::move(records[i]));
   }
 }
 
@@ -265,7 +241,7 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
   std::vector<double> total(in.n, 0.0), tokens(token_count(in), kNone);
   std::vector<uint8_t> applied(in.n, 0);
   std::vector<std::string> failure(in.n), not_applicable(in.n);
-  std::vector<json::object> outcomes(in.n);
+  std::vector<SampleRecord> records(in.n);
   std::vector<std::vector<double>> given;  // by each term: its reward, NaN where it is not OK
   for (size_t term = 0; term < terms_.size(); ++term) {
     Outcome outcome = call_term(term, call, in);
@@ -277,7 +253,9 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
       const int32_t status = outcome.status[i];
       const std::string why = outcome.why[i].empty() ? "" : ": " + outcome.why[i];
       const bool ok = status == TENON_R_OK;
-      if (!ok && tell_) outcomes[i][t.name] = reward_status_name(status) + why;
+      if (!ok && tell_)
+        records[i].outcomes += (records[i].outcomes.empty() ? "{" : ",") + json_quote(t.name) + ":" +
+                               json_quote(reward_status_name(status) + why);
       if (ok) given[term][i] = outcome.reward[i];
       const bool counts = !t.rules.only_if || given[*t.rules.only_if][i] > t.rules.only_above;
       if (term == 0 && out.first != nullptr) out.first[i] = ok ? outcome.reward[i] : kNone;
@@ -301,7 +279,6 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
       }
     }
   }
-  if (tell_) tell_of_samples(in, std::move(outcomes));
   for (uint64_t i = 0; i < in.n; ++i) {
     bool finite = std::isfinite(total[i]);
     for (uint64_t t = first_token(in, i), end = first_token(in, i + 1); t < end; ++t)
@@ -316,7 +293,9 @@ void Scoring::score(const tenon_call* call, const tenon_reward_in& in, tenon_sco
       window_.add_valid(in.sample_id[i]);
     else
       window_.add_failed(in.sample_id[i], in.group_id[i], failure[i], record_of(in, i, failure[i]));
+    records[i].failure = failure[i];
   }
+  if (tell_) tell_of_samples(in, std::move(records));
 }
 
 void Scoring::check_window() const {

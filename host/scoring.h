@@ -2,7 +2,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <boost/json/object.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -15,6 +14,7 @@
 #include "host/failure_window.h"
 #include "host/reward_outcome.h"
 #include "host/reward_rules.h"
+#include "host/sample_record.h"
 #include "host/step_values.h"
 #include "host/watchdog.h"
 #include "tenon/abi.h"
@@ -49,10 +49,9 @@ class Scoring {
   // Takes warnings that name a reward: of notes that are not recorded, and of a monitor that fails, once each. On the thread of `score`.
   void set_warn(std::function<void(const std::string&)> warn) { warn_ = std::move(warn); }
 
-  // Is told of each sample that was scored: {"outcomes": {"math": "refused: no gold answer"}, "meta": {…}}, without outcomes where all are ok, without meta where it is empty; meta is less than
-  // kMaxMetaBytes long, its longest fields left out for that and named in "meta_left_out". On the thread of `score`.
+  // Is told of each sample that was scored; its meta is at most kMaxMetaBytes long. On the thread of `score`.
   static constexpr size_t kMaxMetaBytes = 16 << 10;
-  using Tell = std::function<void(uint64_t sample, boost::json::object what)>;
+  using Tell = std::function<void(uint64_t sample, SampleRecord what)>;
   void set_tell(Tell tell) { tell_ = std::move(tell); }
 
   // Fills what tenon_scored says: total = Σ weight · reward over the terms that are OK (0 for one whose `only_if` is not above its bound) and valid = 1; a term that
@@ -110,8 +109,8 @@ class Scoring {
   // The term's own `score`, with a deadline, watched; at: for the watchdog. Its settled code; an error's text in `why`.
   int32_t call_in_time(const Term& term, const tenon_call* call, const tenon_reward_in& in,
                        tenon_reward_out& out, const Watchdog::Call::At& at, std::string& why);
-  // outcomes: by sample, of what is not ok.
-  void tell_of_samples(const tenon_reward_in& in, std::vector<boost::json::object> outcomes) const;
+  // records: of the samples, less their meta.
+  void tell_of_samples(const tenon_reward_in& in, std::vector<SampleRecord> records) const;
   void warn_once(const std::string& text);
   void warn_of_monitor(const Term& term, const Step& step);
 

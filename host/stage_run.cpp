@@ -471,7 +471,7 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
     found->second.set_timeout(std::chrono::nanoseconds(std::llround(c_.reward_timeout * 1e9)), &dog_);
     found->second.set_warn(
         [this](const std::string& text) { c_.services.log->warn("stage {}: {}", c_.plan.name, text); });
-    found->second.set_tell([this](uint64_t id, json::object what) {
+    found->second.set_tell([this](uint64_t id, SampleRecord what) {
       std::lock_guard lock(pending_mutex_);
       scored_samples_[id] = std::move(what);
     });
@@ -507,10 +507,12 @@ void StageRun::sample_out(std::string_view object) {
   if (sample != nullptr && (sample->is_int64() || sample->is_uint64())) {
     const auto id = sample->to_number<uint64_t>();
     recorded_samples_.insert(id);
-    if (const auto scored = scored_samples_.find(id); scored != scored_samples_.end())
-      for (const auto& [key, value] : scored->second)
-        if (!parsed.get_object().contains(key))
-          rest.insert(rest.rfind('}'), "," + json_quote(key) + ":" + json_text(value));
+    if (const auto scored = scored_samples_.find(id); scored != scored_samples_.end()) {
+      rest.insert(rest.rfind('}'), scored->second.fields([&](std::string_view name) {
+        return parsed.get_object().contains(name);
+      }));
+      scored_samples_.erase(scored);
+    }
   }
   pending_samples_.push_back((parsed.get_object().empty() ? "" : ",") + rest);
 }

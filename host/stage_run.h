@@ -104,10 +104,11 @@ class StageRun final : public StageServices {
   std::array<OutputFile, kRecordFiles.size()> copies_;  // of the run
   std::map<std::string, OutputFile> row_files_;
   std::mutex pending_mutex_;
-  std::vector<std::string> pending_samples_;                // JSON objects less their opening brace
-  std::map<uint64_t, boost::json::object> scored_samples_;  // of this step: what Scoring tells of them
-  std::set<uint64_t> recorded_samples_;                     // of this step, by their field `sample`
-  std::map<std::string, std::string> pending_rows_;         // lines, by row set
+  std::vector<std::string> pending_samples_;  // JSON objects less their opening brace
+  std::map<uint64_t, SampleRecord>
+      scored_samples_;                   // of this step, not written yet: what Scoring tells of them
+  std::set<uint64_t> recorded_samples_;  // of this step, by their field `sample`
+  std::map<std::string, std::string> pending_rows_;  // lines, by row set
   std::chrono::steady_clock::time_point begin_time_, step_time_, checkpoint_time_;
   Doing* doing_ = nullptr;  // while run() runs
   std::optional<Components>

@@ -10,7 +10,6 @@
 #include <map>
 
 #include "host/diagnostics.h"
-#include "host/json_text.h"
 #include "host/scoring.h"
 
 namespace tenon::host {
@@ -188,9 +187,7 @@ TEST(RewardRules, OnlyIfDoesNotApplyWhereTheOtherGaveNoNumber) {
 
   Scoring scoring(terms, 1.0);
   std::map<uint64_t, std::string> told;
-  scoring.set_tell([&](uint64_t id, boost::json::object what) {
-    if (what.contains("outcomes")) told[id] = json_text(what["outcomes"]);
-  });
+  scoring.set_tell([&](uint64_t id, const SampleRecord& what) { told[id] = what.outcomes; });
   std::vector<double> total(3);
   std::vector<uint8_t> valid(3);
   const Samples samples;

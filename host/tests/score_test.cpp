@@ -243,6 +243,21 @@ TEST_F(Score, TheFieldsOfMetaAreTheRows) {
   EXPECT_EQ(lines(outcome).at(0).at("verdict").as_string(), "yes");
 }
 
+// A reward sees them as it does in a run.
+TEST_F(Score, NumbersAreAsTheyAreWritten) {
+  for (const std::string number : {"2.500", "12345678901234567890123", "1e400", "-0", "1E+2"}) {
+    const Outcome plain = score("{\"completion\": \"a\", \"say\": " + number + "}\n"),
+                  of_run = score("{\"completion\": \"a\", \"meta\": {\"say\": " + number + "}}\n");
+    EXPECT_EQ(lines(plain).at(0).at("reason").as_string(), number) << plain.err;
+    EXPECT_EQ(lines(of_run).at(0).at("reason").as_string(), number) << of_run.err;
+  }
+}
+
+TEST_F(Score, ARowMayBeDeep) {
+  const std::string deep = std::string(100, '[') + std::string(100, ']');
+  EXPECT_EQ(score("{\"completion\": \"a\", \"tests\": " + deep + "}\n").code, 0);
+}
+
 TEST_F(Score, AByteOrderMarkIsNoPartOfTheFirstRow) {
   EXPECT_EQ(score("\xEF\xBB\xBF{\"completion\": \"a\"}").code, 0) << "nor need the last line end";
 }

@@ -182,9 +182,11 @@ TEST(Scoring, TellsOfEachSampleWhatItsLineNeedsToBeScoredAgain) {
   Canned good{{{1, TENON_R_OK}}, ""}, half{{{1, TENON_R_OK}, {0, TENON_R_REFUSED}}, "no gold"};
   Scoring scoring({good.term("a"), half.term("b")}, 1);
   std::map<uint64_t, std::string> told;
-  scoring.set_tell([&](uint64_t id, boost::json::object what) { told[id] = json_text(what); });
+  const auto none = [](std::string_view) { return false; };
+  scoring.set_tell([&](uint64_t id, const SampleRecord& what) { told[id] = what.fields(none); });
   const std::string tests(Scoring::kMaxMetaBytes, 't'),
-      meta = "{\"answer\":\"4\",\"tests\":\"" + tests + "\"}", small = "{\"answer\":\"5\"}";
+      meta = "{\"answer\": 28.500, \"tests\":\"" + tests + "\"}",
+      small = "{\"answer\":12345678901234567890123}";
   const std::string all = small + meta;
   const uint64_t ids[] = {7, 8}, offsets[] = {0, small.size(), all.size()};
   tenon_reward_in in{};
@@ -197,10 +199,9 @@ TEST(Scoring, TellsOfEachSampleWhatItsLineNeedsToBeScoredAgain) {
   out.struct_size = sizeof out;
   out.total = total.data(), out.valid = valid.data();
   scoring.score(nullptr, in, out);
-  EXPECT_EQ(told[7], "{\"meta\":{\"answer\":\"5\"}}");
-  EXPECT_EQ(told[8],
-            "{\"outcomes\":{\"b\":\"refused: no "
-            "gold\"},\"meta\":{\"answer\":\"4\"},\"meta_left_out\":[\"tests\"]}");
+  EXPECT_EQ(told[7], R"(,"meta":{"answer":12345678901234567890123})") << "as it is written";
+  EXPECT_EQ(told[8], R"(,"outcomes":{"b":"refused: no gold"},"failure":"b refused: no gold",)"
+                     R"("meta":{"answer":28.500},"meta_left_out":["tests"])");
 }
 
 // Not one of the first samples has a reward: nothing is gained by more of them.
