@@ -17,10 +17,10 @@ inline constexpr tenon_option kWrappedRows =
     integer("rows", nullptr, "Its first so many rows and no others. Needed of a data set without end.",
             {.min = "1", .max = "1000000000000", .unit = "rows"});
 
-// The data set in a slot, as far as an option (of which kWrappedRows is one) goes.
+// The data set in a slot, as far as an option (such as kWrappedRows; "": there is none) goes.
 class Wrapped {
  public:
-  // Throws Error for a data set without end where that option is absent.
+  // Throws Error for a data set without end where the option is absent.
   explicit Wrapped(const Host& host, const std::string& slot = "data", const std::string& rows = "rows");
 
   const std::string& name() const { return name_; }

@@ -19,9 +19,8 @@ using tenon::curriculum::Schedule;
 class Curriculum {
  public:
   explicit Curriculum(tenon::Host host) : host_(host), data_(host) {
-    if (!data_.rows()) return;
     if (host.str("by") == "pass_rate")
-      pass_rates_.emplace(host, *data_.rows());
+      pass_rates_.emplace(host, data_.rows().value_or(0));
     else
       schedule_.emplace(host, data_);
   }

@@ -7,6 +7,7 @@
 
 #include "dataset_support/wrapped.h"
 #include "overlap.h"
+#include "utf8/utf8.h"
 
 namespace {
 
@@ -21,9 +22,20 @@ class Decontaminate {
   explicit Decontaminate(tenon::Host host)
       : host_(host),
         rows_(support::Wrapped(host), "decontaminate"),
-        overlap_(static_cast<size_t>(host.i64("n"))) {
-    if (!rows_.data().rows() || !read_evaluations()) return;
-    select(host.strs("parts"));
+        parts_(host.strs("parts")),
+        against_parts_(host.strs("against_parts")),
+        n_(host.i64("n")),
+        overlap_(static_cast<size_t>(n_)) {
+    std::vector<support::Wrapped> against;
+    for (uint64_t i = 0; i < host.count("against"); ++i) {
+      const std::string at = std::to_string(i);
+      against.emplace_back(host, "against/" + at, "against." + at + ".rows");
+    }
+    auto is_there = [](const support::Wrapped& rows) { return rows.rows().has_value(); };
+    if (!is_there(rows_.data()) || !std::all_of(against.begin(), against.end(), is_there)) return;
+    read(against);
+    is_read_ = true;
+    select();
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
@@ -45,38 +57,32 @@ class Decontaminate {
     uint64_t dropped = 0;
   };
 
-  // False: some are yet to be made by a stage.
-  bool read_evaluations() {
-    const std::vector<std::string> parts = host_.strs("against_parts");
+  void read(const std::vector<support::Wrapped>& against) {
     uint64_t too_short = 0;
-    for (uint64_t i = 0; i < host_.count("against"); ++i) {
-      const std::string at = std::to_string(i);
-      const support::Wrapped set(host_, "against/" + at, "against." + at + ".rows");
-      if (!set.rows()) return false;
+    for (const support::Wrapped& set : against) {
       const auto source = static_cast<uint32_t>(evaluations_.size());
       evaluations_.push_back({set.name()});
       uint64_t texts = 0;
       set.each([&](uint64_t, const tenon::Row& row) {
-        for (const std::string& part : parts)
+        for (const std::string& part : against_parts_)
           if (const auto text = support::part_of(row, part))
             ++texts, too_short += !overlap_.add(*text, source);
       });
       if (texts == 0)
-        throw Error("against." + at + ": no row of " + set.name() + " has any of against_parts" +
-                    list(parts));
+        throw Error("against." + std::to_string(source) + ": no row of " + set.name() +
+                    " has any of against_parts" + list(against_parts_));
     }
     if (too_short > 0)
       host_.info(std::to_string(too_short) +
                  " texts of evaluation sets have fewer than three words and are not compared");
-    return is_read_ = true;
   }
 
-  void select(const std::vector<std::string>& parts) {
+  void select() {
     const std::string& name = rows_.data().name();
     uint64_t compared = 0, dropped = 0;
     std::string shown;
     rows_.data().each([&](uint64_t index, const tenon::Row& row) {
-      for (const std::string& part : parts) {
+      for (const std::string& part : parts_) {
         const auto text = support::part_of(row, part);
         compared += text.has_value();
         const auto match = text ? overlap_.find(*text) : std::nullopt;
@@ -85,12 +91,12 @@ class Decontaminate {
         ++from.dropped;
         if (++dropped <= kShown)
           shown += "\n  " + support::place_of(row, index, name) + ", " + from.name + ": " +
-                   tenon::json::quote(text->substr(match->begin, std::min(match->size, kShownBytes)));
+                   tenon::utf8::excerpt(*text, match->begin, std::min(match->size, kShownBytes));
         return;
       }
       rows_.keep(index);
     });
-    if (compared == 0) throw Error("parts: no row of " + name + " has any of them" + list(parts));
+    if (compared == 0) throw Error("parts: no row of " + name + " has any of them" + list(parts_));
     report(dropped, shown);
   }
 
@@ -108,7 +114,7 @@ class Decontaminate {
     if (dropped == 0)
       return host_.info("no row of " + rows_.data().name() + " shares words with an evaluation set (" + sets +
                         ")");
-    host_.warn(which + " are left out, which share " + std::to_string(host_.i64("n")) +
+    host_.warn(which + " are left out, which share " + std::to_string(n_) +
                " words in a row (or the whole of a shorter text) with an evaluation set (" + sets +
                "):" + shown);
   }
@@ -121,6 +127,8 @@ class Decontaminate {
 
   tenon::Host host_;
   support::Selection rows_;
+  std::vector<std::string> parts_, against_parts_;
+  int64_t n_;
   Overlap overlap_;
   std::vector<Evaluation> evaluations_;
   bool is_read_ = false;  // the evaluation sets

@@ -59,8 +59,8 @@ TEST(Decontaminate, TenWordsInARowAreTooMany) {
   EXPECT_EQ(lab.host.logs[1].first, TENON_LOG_WARN);
   EXPECT_THAT(lab.host.logs[1].second,
               AllOf(HasSubstr("4 of 6 rows of train are left out"), HasSubstr("(exam 4)"),
-                    HasSubstr("t.jsonl:2, exam: \"JANET has, sixteen ducks and sells “nine” eggs at — the\""),
-                    HasSubstr("row 4 of train, exam: \"what is 7 times 8\"")));
+                    HasSubstr("t.jsonl:2, exam: …\"JANET has, sixteen ducks and sells “nine” eggs at — the\""),
+                    HasSubstr("row 4 of train, exam: …\"what is 7 times 8\"")));
 }
 
 TEST(Decontaminate, NineWordsAreNot) {

@@ -35,6 +35,16 @@ struct Lab {
   std::optional<Instance> instance;
 };
 
+// Rows without end; or, where `is_made` is false, rows that a stage is yet to make.
+struct Endless {
+  bool is_made = true;
+  uint64_t size() const { return TENON_COUNT_UNBOUNDED; }
+  Row at(uint64_t i) const {
+    if (!is_made) throw Error(TENON_E_STATE, "not made yet");
+    return row("row " + std::to_string(i % 3));
+  }
+};
+
 std::vector<std::string> kept(const std::vector<Row>& rows, const std::string& rule) {
   return Lab(rows, R"("rules": [{"name": "r", )" + rule + "}]").kept();
 }
@@ -110,6 +120,29 @@ TEST(Filter, NothingLeftIsAnError) {
   } catch (const Error& e) {
     EXPECT_THAT(e.what(), AllOf(HasSubstr("data: none of 2 rows of all is left"), HasSubstr("short 2")));
   }
+}
+
+TEST(Filter, OfADataSetWithoutEndItsFirstRows) {
+  Endless endless;
+  auto count = [&](const std::string& options) {
+    FakeHost host(plugin_component(), R"({"data": "all", "unique": ["prompt"])" + options + "}");
+    host.slot("data", ref_to<DatasetShim<Endless>>(endless, "endless", "numbers"));
+    const Instance instance(plugin_component(), host);
+    const Dataset data(instance.ref());
+    if (!endless.is_made) {
+      EXPECT_THROW(data.read(nullptr, 0, 1), Error);
+    }
+    return data.count();
+  };
+  EXPECT_EQ(count(R"(, "rows": 50)"), 3u);
+  try {
+    count("");
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("data: numbers has no end; say how many"));
+  }
+  endless.is_made = false;
+  EXPECT_EQ(count(""), TENON_COUNT_UNBOUNDED) << "how many there will be is not known yet";
 }
 
 TEST(Filter, OptionsThatCannotBe) {
