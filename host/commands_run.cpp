@@ -55,6 +55,15 @@ std::vector<fs::path> files_of(const RunFolder& folder, const StageReport& stage
   return files;
 }
 
+// What stages found out in numbers. Where that is one table, it was printed when its stage ended.
+void print_overview(const RunReport& report) {
+  if (!report.nothing_to_do && overview_columns(report.results) < 2) return;
+  std::vector<std::string> stages;
+  for (const StageReport& stage : report.stages) stages.push_back(stage.name);
+  const std::string table = overview_table(report.results, stages);
+  if (!table.empty()) std::cout << table << '\n';
+}
+
 void print_report(const RunFolder& folder, const RunReport& report, bool as_json) {
   if (as_json) {
     json::array stages;
@@ -69,6 +78,8 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
     }
     json::array unused;
     for (const fs::path& path : report.unused) unused.emplace_back(path.string());
+    json::object results;
+    for (const StageResults& stage : report.results) results[stage.stage] = stage.results;
     json::array set_aside;
     for (const fs::path& path : report.set_aside) set_aside.emplace_back(path.string());
     std::cout << json_text(json::object{{"run", folder.path().string()},
@@ -76,10 +87,12 @@ void print_report(const RunFolder& folder, const RunReport& report, bool as_json
                                         {"stages", stages},
                                         {"unused_stage_folders", unused},
                                         {"set_aside", set_aside},
+                                        {"results", results},
                                         {"made_otherwise", json::value_from(report.made_otherwise)}})
               << '\n';
     return;
   }
+  print_overview(report);
   const auto left = std::count_if(report.stages.begin(), report.stages.end(), [](const StageReport& s) {
     return s.status == StageReport::Status::kLeft;
   });

@@ -13,6 +13,7 @@
 
 #include "host/components.h"
 #include "host/diagnostics.h"
+#include "host/option_values.h"
 #include "host/run_error.h"
 #include "host/signals.h"
 #include "host/stage_run.h"
@@ -101,6 +102,7 @@ class Pipeline {
       log_findings(report);
       for (size_t i = 0; i < plan_.stages.size(); ++i) report.stages.push_back(run_stage(i, sinks));
       assemble(outlook_.size());
+      report.results = results();
     } catch (const UserError& e) {
       throw RunError(place_text(e.mark()) + e.what());
     } catch (const RunError& e) {
@@ -127,6 +129,34 @@ class Pipeline {
       services_.log = open_log(folder_.path() / "log.txt");
     log_findings(report);
     for (size_t i = 0; i < outlook_.size(); ++i) report.stages.push_back(not_run(i));
+    report.results = results();
+  }
+
+  // What the stages' eval.json have; in a loop a model goes by its short name there, and by its whole one here.
+  std::vector<StageResults> results() const {
+    std::vector<StageResults> all;
+    for (size_t i = 0; i < outlook_.size(); ++i) {
+      const fs::path file = outlook_[i].folder.path() / "eval.json";
+      if (!fs::exists(file) || !outlook_[i].folder.done()) continue;
+      StageResults stage{plan_.stages[i].name, {}};
+      const json::value read = json::parse(read_file(file));
+      for (const auto& [model, benchmarks] : read.as_object())
+        stage.results[whole_name(plan_.stages[i].spec, model)] = benchmarks;
+      all.push_back(std::move(stage));
+    }
+    return all;
+  }
+
+  static std::string whole_name(const Spec& spec, std::string_view model) {
+    for (const Slot& slot : spec.slots) {
+      if (slot.kind != "model" || slot.stage.empty()) continue;
+      std::string option = slot.name;
+      std::replace(option.begin(), option.end(), '/', '.');
+      const json::value* written = find_value(spec.options, option);
+      if (written != nullptr && written->is_object()) written = written->get_object().if_contains("of");
+      if (written != nullptr && written->is_string() && written->get_string() == model) return slot.stage;
+    }
+    return std::string(model);
   }
 
   // Makes the run's folder, the first thing that is written.

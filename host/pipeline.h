@@ -10,6 +10,7 @@
 #include "host/diagnostics.h"
 #include "host/outlook.h"
 #include "host/plan.h"
+#include "host/results_table.h"
 #include "host/run_folder.h"
 
 namespace tenon::host {
@@ -28,6 +29,7 @@ struct RunReport {
   uint64_t unused_bytes = 0;  // in their files
   // Of each finished stage that other plugins or another version of the program made: a sentence that says so, and how to run it again.
   std::vector<std::string> made_otherwise;
+  std::vector<StageResults> results;  // of the stages that gave numbers, in the order of the pipeline
   // Where the folders of stages are now that were told to run again (StageChoice): renamed, and nobody deletes them.
   std::vector<std::filesystem::path> set_aside;
   uint64_t set_aside_bytes = 0;

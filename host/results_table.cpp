@@ -31,6 +31,40 @@ std::string padding(const std::string& text, size_t to) {
   return std::string(to - width(text), ' ');
 }
 
+size_t column_width(const Column& column) {
+  size_t w = width(column.heading);
+  for (const std::string& cell : column.cells) w = std::max(w, width(cell));
+  return w;
+}
+
+// The first column flush left, the others flush right.
+std::string written(const Column& first, const std::vector<Column>& columns) {
+  const size_t w = column_width(first);
+  std::string out = first.heading + padding(first.heading, w);
+  for (const Column& c : columns) out += "  " + padding(c.heading, column_width(c)) + c.heading;
+  out += '\n';
+  for (size_t i = 0; i < first.cells.size(); ++i) {
+    out += first.cells[i] + padding(first.cells[i], w);
+    for (const Column& c : columns) out += "  " + padding(c.cells[i], column_width(c)) + c.cells[i];
+    out += '\n';
+  }
+  return out;
+}
+
+std::string number_text(std::optional<double> v, bool is_count) {
+  if (!v) return "-";
+  if (is_count) return fmt::format("{:.0f}", *v);
+  const double size = std::abs(*v);
+  if (size != 0 && (size < 1e-3 || size >= 1e6)) return fmt::format("{:.1e}", *v);
+  return fmt::format("{:.{}f}", *v, size < 10 ? 3 : 1);
+}
+
+std::optional<double> number_at(const json::object& metrics, const std::string& name) {
+  const json::value* v = metrics.if_contains(name);
+  if (v == nullptr || v->is_null()) return std::nullopt;
+  return v->to_number<double>();
+}
+
 // The results of one benchmark; models without it have none.
 class Benchmark {
  public:
@@ -47,22 +81,15 @@ class Benchmark {
   }
 
   std::string table() const {
+    const Column models{name_, models_};
     std::vector<Column> columns;
     for (const std::string& metric : metrics_) {
-      if (is_end_of_interval(metric)) continue;
+      if (is_end_of_interval(metric) || is_of_part(metric)) continue;
       columns.push_back(numbers(metric));
       if (has_interval(metric)) columns.push_back(interval(metric));
     }
-    size_t first = width(name_);
-    for (const std::string& model : models_) first = std::max(first, width(model));
-    std::string out = name_ + padding(name_, first);
-    for (const Column& c : columns) out += "  " + padding(c.heading, column_width(c)) + c.heading;
-    out += '\n';
-    for (size_t i = 0; i < models_.size(); ++i) {
-      out += models_[i] + padding(models_[i], first);
-      for (const Column& c : columns) out += "  " + padding(c.cells[i], column_width(c)) + c.cells[i];
-      out += '\n';
-    }
+    std::string out = columns.empty() ? "" : written(models, columns);
+    for (const std::string& metric : metrics_) out += parts(metric);
     return out;
   }
 
@@ -82,10 +109,33 @@ class Benchmark {
     return false;
   }
 
+  // "accuracy/algebra" where there is an "accuracy".
+  bool is_of_part(const std::string& metric) const {
+    const size_t slash = metric.find('/');
+    return slash != std::string::npos && is_there(metric.substr(0, slash));
+  }
+  // A table of this metric in the parts of the benchmark; empty if it has none.
+  std::string parts(const std::string& metric) const {
+    const std::string prefix = metric + "/";
+    Column parts{name_ + ": " + metric, {}};
+    std::vector<std::string> names;
+    for (const std::string& other : metrics_)
+      if (other.starts_with(prefix) && !is_end_of_interval(other)) {
+        parts.cells.push_back(other.substr(prefix.size()));
+        names.push_back(other);
+      }
+    if (names.empty()) return "";
+    std::vector<Column> columns;
+    for (size_t i = 0; i < models_.size(); ++i) {
+      columns.push_back({models_[i], {}});
+      for (const std::string& name : names)
+        columns.back().cells.push_back(number_text(value(i, name), false));
+    }
+    return "\n" + written(parts, columns);
+  }
+
   std::optional<double> value(size_t row, const std::string& metric) const {
-    const json::value* v = rows_[row]->if_contains(metric);
-    if (v == nullptr || v->is_null()) return std::nullopt;
-    return v->to_number<double>();
+    return number_at(*rows_[row], metric);
   }
 
   Column numbers(const std::string& metric) const {
@@ -97,35 +147,76 @@ class Benchmark {
     }
     Column column{metric, {}};
     for (size_t i = 0; i < rows_.size(); ++i)
-      column.cells.push_back(text(value(i, metric), is_count && is_above_one));
+      column.cells.push_back(number_text(value(i, metric), is_count && is_above_one));
     return column;
   }
   Column interval(const std::string& metric) const {
     Column column{"95 % interval", {}};
     for (size_t i = 0; i < rows_.size(); ++i)
-      column.cells.push_back(text(value(i, metric + "_low"), false) + " – " +
-                             text(value(i, metric + "_high"), false));
+      column.cells.push_back(number_text(value(i, metric + "_low"), false) + " – " +
+                             number_text(value(i, metric + "_high"), false));
     return column;
-  }
-
-  static std::string text(std::optional<double> v, bool is_count) {
-    if (!v) return "-";
-    if (is_count) return fmt::format("{:.0f}", *v);
-    const double size = std::abs(*v);
-    if (size != 0 && (size < 1e-3 || size >= 1e6)) return fmt::format("{:.1e}", *v);
-    return fmt::format("{:.{}f}", *v, size < 10 ? 3 : 1);
-  }
-
-  static size_t column_width(const Column& column) {
-    size_t w = width(column.heading);
-    for (const std::string& cell : column.cells) w = std::max(w, width(cell));
-    return w;
   }
 
   std::string name_;
   std::vector<std::string> models_, metrics_;
   std::vector<const json::object*> rows_;
 };
+
+// A benchmark of a stage, in the overview.
+struct OverviewColumn {
+  std::string stage, benchmark, metric;
+  const json::object* results;
+};
+
+std::vector<OverviewColumn> columns_of(const std::vector<StageResults>& all) {
+  std::vector<OverviewColumn> columns;
+  for (const StageResults& stage : all)
+    for (const auto& model : stage.results)
+      for (const auto& benchmark : model.value().as_object()) {
+        const json::object& metrics = benchmark.value().as_object();
+        const std::string name(benchmark.key());
+        auto column = std::find_if(columns.begin(), columns.end(), [&](const OverviewColumn& c) {
+          return c.stage == stage.stage && c.benchmark == name;
+        });
+        if (column == columns.end()) column = columns.insert(column, {stage.stage, name, "", &stage.results});
+        if (metrics.contains("accuracy"))
+          column->metric = "accuracy";
+        else if (column->metric.empty() && !metrics.empty())
+          column->metric = metrics.begin()->key();
+      }
+  return columns;
+}
+
+std::string overview_cell(const json::object& results, const std::string& model,
+                          const OverviewColumn& column) {
+  const json::value* benchmarks = results.if_contains(model);
+  const json::value* metrics =
+      benchmarks != nullptr ? benchmarks->as_object().if_contains(column.benchmark) : nullptr;
+  if (metrics == nullptr) return "-";
+  const json::object& m = metrics->as_object();
+  const std::optional<double> low = number_at(m, column.metric + "_low"),
+                              high = number_at(m, column.metric + "_high");
+  std::string text = number_text(number_at(m, column.metric), false);
+  if (low && high) text += " (" + number_text(low, false) + " – " + number_text(high, false) + ")";
+  return text;
+}
+
+std::vector<std::string> models_of(const std::vector<StageResults>& all,
+                                   const std::vector<std::string>& stages) {
+  std::vector<std::string> models;
+  for (const StageResults& stage : all)
+    for (const auto& model : stage.results)
+      if (std::find(models.begin(), models.end(), model.key()) == models.end())
+        models.emplace_back(model.key());
+  const auto place = [&](const std::string& model) {
+    const auto found = std::find(stages.begin(), stages.end(), model);
+    return found == stages.end() ? 0 : found - stages.begin() + 1;
+  };
+  std::stable_sort(models.begin(), models.end(),
+                   [&](const std::string& a, const std::string& b) { return place(a) < place(b); });
+  return models;
+}
 
 }  // namespace
 
@@ -138,6 +229,28 @@ std::string results_table(const json::object& results) {
   std::string out;
   for (const std::string& name : names) out += (out.empty() ? "" : "\n") + Benchmark(results, name).table();
   return out;
+}
+
+size_t overview_columns(const std::vector<StageResults>& results) {
+  return columns_of(results).size();
+}
+
+std::string overview_table(const std::vector<StageResults>& results, const std::vector<std::string>& stages) {
+  const std::vector<OverviewColumn> all = columns_of(results);
+  if (all.empty()) return "";
+  const Column models{"", models_of(results, stages)};
+  std::vector<Column> columns;
+  for (const OverviewColumn& column : all) {
+    const bool is_one = std::count_if(all.begin(), all.end(), [&](const OverviewColumn& other) {
+                          return other.benchmark == column.benchmark;
+                        }) == 1;
+    columns.push_back({(is_one ? "" : column.stage + ": ") + column.benchmark +
+                           (column.metric == "accuracy" ? "" : ", " + column.metric),
+                       {}});
+    for (const std::string& model : models.cells)
+      columns.back().cells.push_back(overview_cell(*column.results, model, column));
+  }
+  return written(models, columns);
 }
 
 }  // namespace tenon::host

@@ -353,6 +353,8 @@ TEST_F(PlanOfARun, ALoopRunsOnceAndWhenItGrowsOnlyWhatIsNew) {
   EXPECT_THAT(resume(folder_).out, HasSubstr("nothing to do: all 8 stages"));
   const json::value eval = json::parse(read_file(folder_ / "eval.json"));
   EXPECT_NE(eval.at("table").at("model 1").at("weights"), eval.at("table").at("model 2").at("weights"));
+  EXPECT_THAT(run(write_config(with_loop(config()))).out,
+              testing::StartsWith("         weights, first\nmodel 0 "));
 
   const fs::path longer = write_config(replaced(with_loop(config()), "repeat: 3", "repeat: 4"));
   const json::array grown = stages(longer);

@@ -7,6 +7,8 @@
 #include <boost/json/parse.hpp>
 #include <fstream>
 #include <iterator>
+#include <string>
+#include <vector>
 
 namespace {
 
@@ -48,8 +50,52 @@ TEST(ResultsTable, OnlyBothEndsMakeAnInterval) {
       "m  0.250  0.125 – 0.500  0.500  0.250  0.000  1.0e-04\n");
 }
 
+TEST(ResultsTable, PartsOfABenchmarkAreATableBelow) {
+  EXPECT_EQ(
+      table(
+          R"({"a": {"x": {"accuracy": 0.5, "accuracy/algebra": 0.25, "accuracy/algebra_low": 0.1, "accuracy/algebra_high": 0.4,
+                                  "reward/language": 1, "samples": 8}},
+                      "other": {"x": {"accuracy": 1, "accuracy/geometry": 0.75}}})"),
+      "x      accuracy  reward/language  samples\n"
+      "a         0.500            1.000        8\n"
+      "other     1.000                -        -\n"
+      "\n"
+      "x: accuracy      a  other\n"
+      "algebra      0.250      -\n"
+      "geometry         -  0.750\n");
+}
+
+std::vector<tenon::host::StageResults> all(const char* results) {
+  std::vector<tenon::host::StageResults> out;
+  const boost::json::value parsed = boost::json::parse(results);
+  for (const auto& [stage, models] : parsed.as_object()) out.push_back({stage, models.as_object()});
+  return out;
+}
+
+TEST(Overview, HasARowPerModelInTheOrderOfStagesAndTheChiefNumberOfEachBenchmark) {
+  const auto results = all(R"({
+      "table": {"zero": {"sums": {"length": 9, "accuracy": 0.75, "accuracy_low": 0.5, "accuracy_high": 0.875}}, "base": {"sums": {"accuracy": 0.5}}},
+      "general": {"teacher": {"names": {"loss": 0.25, "rows": 12}}, "zero": {"names": {"loss": 0.125}}}})");
+  EXPECT_EQ(tenon::host::overview_columns(results), 2u);
+  EXPECT_EQ(tenon::host::overview_table(results, {"base", "zero", "table", "general"}),
+            "                          sums  names, loss\n"
+            "teacher                      -        0.250\n"
+            "base                     0.500            -\n"
+            "zero     0.750 (0.500 – 0.875)        0.125\n");
+}
+
+TEST(Overview, TellsStagesWithTheSameBenchmarkApart) {
+  EXPECT_EQ(
+      tenon::host::overview_table(
+          all(R"({"before": {"m": {"sums": {"accuracy": 0}}}, "after": {"m": {"sums": {"accuracy": 1}}}})"),
+          {}),
+      "   before: sums  after: sums\n"
+      "m         0.000        1.000\n");
+}
+
 TEST(ResultsTable, NothingGivesNothing) {
   EXPECT_EQ(table("{}"), "");
+  EXPECT_EQ(tenon::host::overview_table({}, {"base"}), "");
 }
 
 }  // namespace
