@@ -12,6 +12,7 @@
 #include "host/commands_check.h"
 #include "host/commands_describe.h"
 #include "host/commands_doctor.h"
+#include "host/commands_eval.h"
 #include "host/commands_explain.h"
 #include "host/commands_plan.h"
 #include "host/commands_plugins.h"
@@ -182,6 +183,74 @@ int score(const po::variables_map& map) {
   return score_command(arguments);
 }
 
+// "1,8" of each.
+Strings comma_separated(const po::variables_map& map, const char* name) {
+  Strings out;
+  for (const std::string& words : strings(map, name))
+    for (size_t begin = 0, end = 0; end != std::string::npos; begin = end + 1) {
+      end = words.find(',', begin);
+      out.push_back(words.substr(begin, end == std::string::npos ? end : end - begin));
+    }
+  return out;
+}
+
+std::vector<int64_t> whole_numbers(const po::variables_map& map, const char* name) {
+  std::vector<int64_t> out;
+  for (const std::string& word : comma_separated(map, name)) {
+    const std::optional<int64_t> n = parse_int(word);
+    if (!n) throw UserError("--" + std::string(name) + " " + word + ": takes whole numbers, such as 1,8");
+    out.push_back(*n);
+  }
+  return out;
+}
+
+std::optional<std::pair<double, double>> price(const po::variables_map& map) {
+  if (!map.count("price")) return std::nullopt;
+  const auto text = map["price"].as<std::string>();
+  const size_t comma = text.find(',');
+  const auto in = parse_float(text.substr(0, comma));
+  const auto out = comma == std::string::npos ? in : parse_float(text.substr(comma + 1));
+  if (!in || !out || *in < 0 || *out < 0)
+    throw UserError("--price " + text +
+                    ": takes what a million tokens of prompts and of completions cost, such as 0.15,0.60");
+  return std::pair(*in, *out);
+}
+
+int eval(const po::variables_map& map) {
+  EvalArguments a;
+  const auto integer = [&](const char* name) {
+    return map.count(name) ? std::optional(map[name].as<int64_t>()) : std::nullopt;
+  };
+  const auto real = [&](const char* name) {
+    return map.count(name) ? std::optional(map[name].as<double>()) : std::nullopt;
+  };
+  const auto text = [&](const char* name) { return map.count(name) ? map[name].as<std::string>() : ""; };
+  a.list = flag(map, "list"), a.json = flag(map, "json");
+  a.model = operand(map);
+  a.bench = comma_separated(map, "bench");
+  for (const std::string& given : strings(map, "data")) {
+    const size_t sign = given.find('=');
+    const bool is_named = sign != std::string::npos &&
+                          std::find(a.bench.begin(), a.bench.end(), given.substr(0, sign)) != a.bench.end();
+    a.data[is_named ? given.substr(0, sign) : ""] = is_named ? given.substr(sign + 1) : given;
+  }
+  a.problems = integer("problems"), a.samples = integer("samples");
+  a.max_new_tokens = integer("max-new-tokens"), a.max_len = integer("max-len"), a.seed = integer("seed");
+  a.temperature = real("temperature"), a.top_p = real("top-p");
+  a.pass_at = whole_numbers(map, "pass-at"), a.cons_at = whole_numbers(map, "cons-at");
+  a.interval = text("interval"), a.name = text("name");
+  a.price = price(map);
+  a.is_text = flag(map, "text");
+  if (map.count("runs")) a.runs = text("runs");
+  a.set = strings(map, "set");
+  a.plugin_path = plugin_path(map);
+  a.threads = threads(map);
+  if (!a.list && a.model.empty()) throw UserError("tenon eval needs MODEL; see `tenon eval --help`");
+  if (!a.list && a.bench.empty())
+    throw UserError("--bench NAME is missing: the benchmark; `tenon eval --list` lists them");
+  return eval_command(a);
+}
+
 int doctor(const po::variables_map& map) {
   return doctor_command({plugin_path(map), flag(map, "json")});
 }
@@ -288,6 +357,37 @@ const std::vector<Command>& commands() {
        "named; 70\nwhere a plugin ended the program; 128 and its signal where it crashed; 130 after Ctrl-C. "
        "What "
        "was judged is written."},
+      {"eval", "MODEL", false, "a model on benchmarks: a GGUF file, a folder with safetensors, or RUN:STAGE",
+       [](po::options_description_easy_init&& add) {
+         add("bench", po::value<Strings>()->composing()->value_name("NAMES"),
+             "benchmarks, gsm8k,svamp; or the path of a benchmark file")("list",
+                                                                         "the benchmarks that there are")(
+             "data", po::value<Strings>()->composing()->value_name("[NAME=]FILE"),
+             "rows of the benchmark, the whole set, instead of those that ship with it")(
+             "problems", po::value<int64_t>()->value_name("N"), "the first N rows; 0, and without it: all")(
+             "samples", po::value<int64_t>()->value_name("N"), "completions of each problem")(
+             "temperature", po::value<double>()->value_name("T"), "of sampling; 0: the most likely token")(
+             "top-p", po::value<double>()->value_name("P"), "of sampling")(
+             "max-new-tokens", po::value<int64_t>()->value_name("N"), "most tokens of a completion")(
+             "max-len", po::value<int64_t>()->value_name("N"),
+             "context of the model: prompt and completion (1024 more than the most tokens of a completion)")(
+             "pass-at", po::value<Strings>()->composing()->value_name("KS"), "the ks of pass@k: 1,8")(
+             "cons-at", po::value<Strings>()->composing()->value_name("KS"), "the ks of cons@k: 8")(
+             "interval", po::value<std::string>()->value_name("NAME"), "wilson or bootstrap")(
+             "price", po::value<std::string>()->value_name("IN,OUT"),
+             "of a million tokens of prompts and of completions: the table has the cost")(
+             "text", "prompts as text, without the chat template: for base models")(
+             "seed", po::value<int64_t>()->value_name("N"), "of sampling (1)")(
+             "name", po::value<std::string>()->value_name("NAME"), "of the run and its folder")(
+             "runs", po::value<std::string>()->value_name("FOLDER"), "where its folder is made (runs)")(
+             "set", po::value<Strings>()->composing()->value_name("PATH=VALUE"),
+             "change one value of the configuration that is made; may be repeated")(
+             "threads", po::value<int>()->value_name("N"), "threads of the run");
+       },
+       eval,
+       "The configuration is written to runs/<name>/eval.yaml, and completions to samples.jsonl beside it. "
+       "The same command again\n"
+       "goes on where it was stopped, or shows what there is."},
       {"rank", "FILE", true, "put completions in an order by hand, in a file that the stage `collect` wrote",
        no_options, rank,
        "Exit status: 0 where everything is ranked; 130 where somebody stopped before: each answer is saved "

@@ -147,13 +147,13 @@ void check_writable(const Plan& plan) {
           "; the run's folder must be one that you may write to");
 }
 
-// Checks, then runs; `prepare` may change the checked plan. is_resolved: as make_plan's.
+// Checks, then runs; `prepare` may change the checked plan. is_resolved: as make_plan's. silent: as RunArguments'.
 int check_and_run(const fs::path& config, bool is_resolved, const std::vector<std::string>& set,
                   const std::vector<fs::path>& plugin_path, std::optional<uint32_t> threads, bool as_json,
-                  const RunOptions& options, const std::function<void(Plan&)>& prepare) {
+                  bool silent, const RunOptions& options, const std::function<void(Plan&)>& prepare) {
   Diagnostics diagnostics;
   bool is_checked = false;
-  StdoutKeeper keeper(as_json);
+  StdoutKeeper keeper(as_json || silent);
   auto fail = [&](int code, const std::string& status, const std::string& message) {
     keeper.give_back();
     if (as_json)
@@ -175,7 +175,7 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
     const StopSignals signals;
     const RunReport report = run_pipeline(plan, folder, options);
     keeper.give_back();
-    print_report(folder, report, as_json);
+    if (!silent) print_report(folder, report, as_json);
     std::cout.flush();
     if (std::cout) return kExitOk;
     std::cerr << "error: cannot write to the standard output\n";
@@ -215,7 +215,8 @@ void check_same_config(const Plan& plan) {
 
 int run_command(const RunArguments& a) {
   return check_and_run(
-      a.config, false, a.set, a.plugin_path, a.threads, a.json, {a.choice, false}, [&](Plan& plan) {
+      a.config, a.is_resolved, a.set, a.plugin_path, a.threads, a.json, a.silent, {a.choice, false},
+      [&](Plan& plan) {
         const bool chooses = !a.choice.from.empty() || !a.choice.only.empty() || a.choice.force;
         if (a.fresh && chooses)
           throw UserError(
@@ -233,7 +234,7 @@ int resume_command(const ResumeArguments& a) {
     std::cerr << "error: " << e.what() << '\n';
     return kExitUser;
   }
-  return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, {{}, true},
+  return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, false, {{}, true},
                        [&](Plan& plan) {
                          plan.runs = folder.parent_path();
                          plan.runs_mark = {};

@@ -20,6 +20,8 @@ struct RunArguments {
   bool fresh = false;                              // --new: a run folder of its own, <name>-2
   bool json = false;                               // --json: the answer on stdout as one JSON object
   StageChoice choice;                              // --from, --only, --force
+  bool silent = false;       // of a run that went well nothing on stdout, which others report; progress is on stderr
+  bool is_resolved = false;  // as make_plan's
 };
 
 struct ResumeArguments {

@@ -66,6 +66,7 @@ class Console {
 
   explicit Console(tenon::Host host)
       : chart_(host.boolean("chart")),
+        table_(host.boolean("table")),
         interval_(host.f64("interval")),
         live_(wants_live(host.str("live"))),
         unicode_(utf8_terminal()) {}
@@ -102,7 +103,7 @@ class Console {
     end_line();
     if (event == TENON_EVENT_STAGE_BEGIN) history_.reset(), status_ = {}, first_line_ = true;
     if (event == TENON_EVENT_TABLE) {
-      put(std::string(text) + (text.ends_with('\n') ? "" : "\n"));
+      if (table_) put(std::string(text) + (text.ends_with('\n') ? "" : "\n"));
       return;
     }
     // A checkpoint is worth a line in a log, not on a terminal where the step's line is to stay.
@@ -222,7 +223,7 @@ class Console {
     }
   }
 
-  bool chart_;
+  bool chart_, table_;
   double interval_;
   bool live_, unicode_;
   std::mutex mutex_;
@@ -247,4 +248,5 @@ TENON_SINK_PLUGIN(
         "Without live: the shortest time between two lines of steps. The first and last are always written.",
         {.unit = "seconds"}),
     tenon::boolean("chart", "true",
-                   "Whether a stage that generates ends with a chart of accuracy (or reward) and length."))
+                   "Whether a stage that generates ends with a chart of accuracy (or reward) and length."),
+    tenon::boolean("table", "true", "Whether the results of an evaluation are printed as a table."))

@@ -133,6 +133,9 @@ TEST(Console, EventsAndTables) {
   EXPECT_EQ(out,
             "base: pretrain, 2000 steps\nbase: finished before\nbase: checkpoint at step 100\nmodel  "
             "accuracy\nbase   0.65\n");
+  Options off = kPlain;
+  off["table"] = "false";
+  EXPECT_EQ(printed(off, [](Sink& sink) { event(sink, TENON_EVENT_TABLE, "table", "model  accuracy"); }), "");
 }
 
 TEST(Console, AStageThatGeneratesEndsWithTwoCharts) {

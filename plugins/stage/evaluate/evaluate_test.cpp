@@ -212,6 +212,9 @@ TEST(Evaluate, PassAtKAndConsAtKAreThoseOfTheSamples) {
   }
   EXPECT_NEAR(lab.io.results.at("base/sums/pass@3"), pass / 3, 1e-12);
   EXPECT_NEAR(lab.io.results.at("base/sums/pass@1"), lab.io.results.at("base/sums/accuracy"), 1e-12);
+  for (const char* end : {"_low", "_high"})
+    EXPECT_NEAR(lab.io.results.at(std::string("base/sums/pass@1") + end),
+                lab.io.results.at(std::string("base/sums/accuracy") + end), 1e-12);
   EXPECT_NEAR(lab.io.results.at("base/sums/cons@5"), cons / 3, 1e-12);
   EXPECT_LT(lab.io.results.at("base/sums/pass@3_low"), pass / 3);
   EXPECT_GT(lab.io.results.at("base/sums/cons@5_high"), lab.io.results.at("base/sums/cons@5_low"));

@@ -54,7 +54,8 @@ std::vector<std::string> Tally::add(const stages::Sampled& batch) {
         accuracy.begin(), accuracy.end(), [&](double v) { return v > judging_.correct_above; }));
     for (size_t k = 0; k < pass_.size(); ++k)
       if (accuracy.size() >= benchmark_.pass_at[k])
-        pass_[k].push_back({evaluation_metrics::pass_at_k(accuracy.size(), right, benchmark_.pass_at[k])});
+        pass_[k].emplace_back(benchmark_.samples,
+                              evaluation_metrics::pass_at_k(accuracy.size(), right, benchmark_.pass_at[k]));
     if (benchmark_.voting) vote(batch, begin, answers);
     if (!benchmark_.domain.empty())
       domains_[json::text_field(text_of(batch.meta, begin), benchmark_.domain).value_or("(none)")].push_back(
@@ -92,7 +93,8 @@ void Tally::vote(const stages::Sampled& batch, uint64_t begin, std::vector<std::
   conflicts_ += conflict || right_answers > 1 ? 1 : 0;
   for (size_t k = 0; k < cons_.size(); ++k)
     if (judged.size() >= benchmark_.cons_at[k])
-      cons_[k].push_back({evaluation_metrics::cons_at_k(votes, silent, benchmark_.cons_at[k])});
+      cons_[k].emplace_back(benchmark_.samples,
+                            evaluation_metrics::cons_at_k(votes, silent, benchmark_.cons_at[k]));
 }
 
 Interval Tally::interval(const Problems& problems) const {

@@ -40,7 +40,8 @@ class Tally {
   const Benchmark& benchmark_;
   const Judging& judging_;
   Problems accuracy_, reward_;
-  std::vector<Problems> pass_, cons_;  // by k
+  // By k. A problem's estimate is there once for each of its samples, which it is made of: an interval counts as many trials as the accuracy's may.
+  std::vector<Problems> pass_, cons_;
   std::map<std::string, Problems> domains_;
   double samples_ = 0, judged_ = 0, prompt_tokens_ = 0, tokens_ = 0, truncated_ = 0, conflicts_ = 0;
   std::vector<double> matches_;             // by pattern
