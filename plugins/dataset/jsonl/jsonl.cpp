@@ -12,11 +12,12 @@
 #include "file/format_error.h"
 #include "json/json_document.h"
 #include "line_index.h"
-#include "row_maker.h"
+#include "record_row/record_row.h"
 #include "tenon/dataset.hpp"
 
 namespace {
 
+namespace fields = tenon::record_row;
 namespace support = tenon::dataset_support;
 using tenon::Error;
 
@@ -51,7 +52,7 @@ class Jsonl {
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    tenon::jsonl::RowMaker::check(host, findings);
+    tenon::record_row::RowMaker::check(host, findings);
     if (host.str("split") == "all") findings.no_effect("test_fraction", "split: all takes every row");
     if (host.str("split") != "all" && !host.f64_if("test_fraction"))
       findings.error("split", "needs test_fraction, the share of rows that is `test`");
@@ -153,7 +154,7 @@ class Jsonl {
   }
 
   tenon::jsonl::LineIndex index_;
-  tenon::jsonl::RowMaker maker_;
+  tenon::record_row::RowMaker maker_;
   std::string split_;
   double fraction_;
   bool all_ = false;            // every line is a row
@@ -167,34 +168,9 @@ constexpr const char* kSplits[] = {"all", "train", "test", nullptr};
 TENON_DATASET_PLUGIN(
     Jsonl, "jsonl", "1.1.0", "Rows from a file with one JSON object a line.",
     tenon::path("file", "The file: UTF-8, one JSON object a line.", {.flags = TENON_O_REQUIRED}),
-    tenon::text(
-        "prompt", nullptr,
-        "The field with the question; or give `template` or `messages`. Here and below a field is a name, "
-        "or a path into objects and lists: `conversations.0.value`, `choices.-1`."),
-    tenon::text("template", nullptr,
-                "The question, with {field} for the fields of the row; {{ and }} are braces."),
-    tenon::text("messages", nullptr,
-                "The field with a chat: a list of {role, content}, used as it is, or of {from, value}."),
-    tenon::text(
-        "completion", nullptr,
-        "The field with what training puts the loss on: a text, a message, or a list of messages, whose "
-        "last one it is. Absent: rows have none."),
-    tenon::text("answer", nullptr,
-                "The field that becomes `answer` in the row's meta; absent: meta is the line as it stands."),
-    tenon::text(
-        "answer_regex", nullptr,
-        "PCRE2 regular expression for the answer within that field: its first group, at the last place "
-        "where it occurs. For GSM8K: '#### (.+)'."),
-    tenon::text(
-        "rejected", nullptr,
-        "Preference pairs: the field with what is worse than `completion`; becomes `rejected` in the meta."),
-    tenon::text("ranked", nullptr,
-                "Rankings: the field with a list of completions, best first; becomes `ranked` in the meta."),
-    tenon::text(
-        "label", nullptr,
-        "Judged completions: the field that says whether `completion` is good; becomes `label` in the meta."),
-    tenon::text("margin", nullptr, "Of pairs: the field with how much better; becomes `margin` in the meta."),
-    support::kAs, support::kSystem,
+    fields::kPrompt, fields::kTemplate, fields::kMessages, fields::kCompletion, fields::kAnswer,
+    fields::kAnswerRegex, fields::kRejected, fields::kRanked, fields::kLabel, fields::kMargin, support::kAs,
+    support::kSystem,
     tenon::choice("split", kSplits, "\"all\"",
                   "Which rows; train and test are told apart by a hash of the question."),
     tenon::number("test_fraction", nullptr, "Of split: train and test. The share of rows that is `test`.",

@@ -1,10 +1,10 @@
-// Fields of a line, each checked where it is taken.
+// Fields of a record, each checked where it is taken.
 // SPDX-License-Identifier: Apache-2.0
-#include "row_maker.h"
+#include "record_row/record_row.h"
 
 #include <algorithm>
 
-namespace tenon::jsonl {
+namespace tenon::record_row {
 namespace {
 
 namespace support = dataset_support;
@@ -203,7 +203,7 @@ Row RowMaker::row(std::string_view object) const {
   return row;
 }
 
-// The line as it stands, with the fields that options name under the names that rewards and stages know, before the others. Values keep their text, so that
+// The record as it stands, with the fields that options name under the names that rewards and stages know, before the others. Values keep their text, so that
 // no number is rounded.
 std::string RowMaker::meta(std::string_view object, const Replaced& replaced) const {
   if (replaced.empty()) return std::string(object);
@@ -220,4 +220,4 @@ std::string RowMaker::meta(std::string_view object, const Replaced& replaced) co
   return out + "}";
 }
 
-}  // namespace tenon::jsonl
+}  // namespace tenon::record_row
