@@ -460,6 +460,29 @@ TEST(Code, ALanguageThatNobodyHasIsRefused) {
       0u);
 }
 
+// What a compiler could not do in time is no fault of the compiler, and is not remembered as one.
+TEST(Code, ALateCompilerIsNoDefect) {
+  const auto component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
+  try {
+    const tenon::testing::Instance<tenon_reward_vt> reward(
+        component, std::map<std::string, std::string>{{"language", "\"cpp\""}, {"build_time", "\"0.01s\""}});
+    ADD_FAILURE() << "g++ compiled in 10 ms";
+  } catch (const std::exception& e) {
+    const std::string why = e.what();
+    EXPECT_NE(why.find("build_time"), std::string::npos) << why;
+    EXPECT_EQ(why.find("option compiler"), std::string::npos) << why;
+    EXPECT_EQ(why.find("does not compile"), std::string::npos) << why;
+  }
+  const tenon::testing::Instance<tenon_reward_vt> reward(
+      component, std::map<std::string, std::string>{{"language", "\"python\""}, {"build_time", "\"0.01s\""}});
+  for (int twice = 0; twice < 2; ++twice) {
+    const auto v = tenon::testing::judge(reward, "```cpp\nint main() {}\n```",
+                                         R"({"language":"cpp","tests":{"inputs":[""],"outputs":[""]}})");
+    EXPECT_EQ(v.status, TENON_R_CRASHED) << v.why;
+    EXPECT_NE(v.why.find("build_time"), std::string::npos) << v.why;
+  }
+}
+
 TEST(Code, LimitsOfNothingAreOutOfRange) {
   const auto component = tenon::testing::component_of(tenon_plugin_query_v1(nullptr));
   size_t bounded = 0;

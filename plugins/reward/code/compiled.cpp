@@ -197,6 +197,10 @@ std::string Compiled::find_defect(const std::vector<std::string>& flags, const L
   const Built built = build(job, kOneLine, limits);
   if (built.verdict == Verdict::kSandboxError || built.starved)
     throw sandbox::Error("trying the C++ compiler: " + built.detail);
+  if (built.late)
+    throw sandbox::Error(
+        "trying the C++ compiler: a program of one line took longer than option build_time allows, or the "
+        "machine is too busy");
   if (built.verdict != Verdict::kOk) return "a program of one line does not compile: " + built.detail;
   const Fd program = sandbox::sealed_file(built.program);
   const Printed printed = run_once(run_job(limits), "", program.get(), limits.patient());
@@ -204,6 +208,10 @@ std::string Compiled::find_defect(const std::vector<std::string>& flags, const L
   if (verdict == Verdict::kSandboxError &&
       printed.outcome.report.step != static_cast<uint32_t>(sandbox::BoxStep::kExec))
     throw sandbox::Error("trying the C++ compiler: " + why);
+  if (verdict == Verdict::kTime)
+    throw sandbox::Error(
+        "trying the C++ compiler: the program of one line that it built took longer than options time "
+        "and wall_time allow, or the machine is too busy");
   return verdict == Verdict::kOk ? "" : "a program of one line does not run in the sandbox: " + why;
 }
 
@@ -238,6 +246,7 @@ Compiled::Built Compiled::build_once(const sandbox::BoxJob& job, const std::stri
   const Outcome o = sandbox::attend({&run.status}, {&run.out, &run.err}, limits.build_seconds)[0];
   Built built = built_of(o, run.err.data, limits);
   if (built.verdict == Verdict::kOk) built.program = sandbox::contents(program.get());
+  built.late = o.timed_out;
   built.late_on_a_busy_machine = o.timed_out && machine_is_busy();
   built.status = o.report.status;
   return built;
@@ -381,7 +390,8 @@ Compiled::Built Compiled::tests_program(const CppTests& tests, const Limits& lim
     built = compile(Header::kNone, kUsualIncludes + source, limits);
   if (built.verdict == Verdict::kCompileError)
     built.verdict = Verdict::kUnjudged, built.detail = "the row's tests do not compile: " + built.detail;
-  if (built.verdict != Verdict::kSandboxError && !built.starved) tester->built = built;
+  const bool is_the_machines = built.starved || built.late_on_a_busy_machine;
+  if (built.verdict != Verdict::kSandboxError && !is_the_machines) tester->built = built;
   return built;
 }
 

@@ -47,7 +47,7 @@ class Compiled {
   // Whether the tests can judge a solution at all: kUnjudged with the reason where they cannot. They are compiled once.
   Result check(const CppTests& tests, const Limits& limits);
   // Why nothing can be judged with this compiler and these flags, with the option that is to blame, found by building and running a program of one line; else
-  // empty. Done once. Throws sandbox::Error where that cannot be told.
+  // empty. Done once. Throws sandbox::Error where that cannot be told, or not in the time that there is; the next call tries again.
   std::string defect(const Limits& limits);
   // The same of a language's command lines, `at` their option, tried with an empty program: what is not there, and what the system-call filter ends. Any
   // other end may be an empty program's. Not once.
@@ -63,6 +63,7 @@ class Compiled {
     std::string detail, program;  // program: the bytes of what was built
     int status = 0;               // of the build, as waitpid gives it
     bool starved = false;         // the kernel ended the compiler, and not for what it took itself
+    bool late = false;            // the clock ended the compiler
     bool late_on_a_busy_machine = false;
   };
   // A row's tests; compiled under the lock.

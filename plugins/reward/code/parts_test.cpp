@@ -201,6 +201,27 @@ TEST(Verdicts, WhoSleptIsNotTriedAgain) {
   EXPECT_FALSE(deserves_another_try(late(2'000'000, 500, 36).outcome, limits.patient()));
 }
 
+TEST(Verdicts, WhomABusyMachineStarvedIsNotJudged) {
+  const Limits limits, last = limits.patient();
+  const auto verdict = [](const Printed& p, const Limits& with, bool is_busy) {
+    return classify(p.outcome, "", with, is_busy).first;
+  };
+  for (const double cpu : {0.1, 1.5, 4.9}) {
+    const auto used = static_cast<uint64_t>(cpu * 1e6);
+    const Printed waited = late(used, 500, 36), slept = late(used, 8, 36);
+    EXPECT_EQ(verdict(waited, last, true), Verdict::kSandboxError) << cpu;
+    EXPECT_EQ(verdict(waited, last, false), Verdict::kTime) << "its own threads took turns";
+    EXPECT_EQ(verdict(slept, last, true), Verdict::kTime) << "it slept";
+    EXPECT_EQ(verdict(late(used, 500, 12), limits, true), Verdict::kTime) << "there is a further try";
+    Printed unmeasured = waited;
+    unmeasured.outcome.report.is_unmeasured = 1;
+    EXPECT_EQ(verdict(unmeasured, last, true), Verdict::kTime) << "nobody knows what it used";
+  }
+  EXPECT_EQ(verdict(late(5'000'000, 500, 36), last, true), Verdict::kTime) << "it has had its time";
+  EXPECT_NE(classify(late(1'500'000, 500, 36).outcome, "", last, true).second.find("1.5 s of its 5 s"),
+            std::string::npos);
+}
+
 TEST(Verdicts, ASampleHasOneFurtherTry) {
   Settings settings;
   settings.all_tests = true;
@@ -208,7 +229,7 @@ TEST(Verdicts, ASampleHasOneFurtherTry) {
   std::vector<double> walls;
   const Result r = judge_printed(tests, tests, settings, [&](const std::string&, const Limits& limits) {
     walls.push_back(limits.wall_seconds);
-    return late(2'000'000, 2000, limits.wall_seconds);
+    return late(2'000'000, walls.size() == 1 ? 2000 : 8, limits.wall_seconds);  // only at first did it wait
   });
   EXPECT_EQ(walls, (std::vector<double>{12, 36, 12, 12})) << "the third time-out is the last";
   EXPECT_EQ(r.verdict, Verdict::kTime);

@@ -49,17 +49,23 @@ std::string seconds(double s) {
 }  // namespace
 
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& o, std::string_view errors,
-                                         const Limits& limits) {
+                                         const Limits& limits, bool is_busy) {
   if (!o.reported) return {Verdict::kSandboxError, "the box lost the process"};
   if (o.output_limit)
     return {Verdict::kOutputLimit, "more than " + std::to_string(limits.output >> 10) + " KiB of output"};
+  const double cpu = static_cast<double>(o.report.cpu_us) * 1e-6;
+  const bool is_starved =
+      o.report.is_unmeasured == 0 && cpu < limits.cpu_seconds && waited_for_a_processor(o) && is_busy;
+  if (o.timed_out && is_starved && !limits.may_try_again)
+    return {Verdict::kSandboxError, "the busy machine gave it " + seconds(cpu) + " of its " +
+                                        seconds(limits.cpu_seconds) + " of processor time in " +
+                                        seconds(limits.wall_seconds)};
   if (o.timed_out)
     return {Verdict::kTime, "wall-clock limit of " + seconds(limits.wall_seconds) +
                                 (limits.is_second_try ? ", in a second try" : "")};
   if (o.report.error != 0)
     return {Verdict::kSandboxError,
             "step " + std::to_string(o.report.step) + " before the program: " + strerror(o.report.error)};
-  const double cpu = static_cast<double>(o.report.cpu_us) * 1e-6;
   const std::pair<Verdict, std::string> used_up{Verdict::kTime,
                                                 "processor time limit of " + seconds(limits.cpu_seconds)};
   if (cpu > limits.cpu_seconds) return used_up;

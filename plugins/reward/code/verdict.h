@@ -75,9 +75,12 @@ struct Result {
   }
 };
 
+// Whether more threads want to run than there are processors for.
+bool machine_is_busy();
 // What the end of a process says, kOk where it ended with status 0. errors: the end of what it wrote to standard error.
+// Nothing (kSandboxError) where the clock ended the last try of a process that had time left and waited for a processor of a busy machine.
 std::pair<Verdict, std::string> classify(const sandbox::Outcome& outcome, std::string_view errors,
-                                         const Limits& limits);
+                                         const Limits& limits, bool is_busy = machine_is_busy());
 // Whether its end may be the machine's fault: a wall-clock time-out of a process that had processor time left and waited for a processor (of one that slept
 // it is not); a kill of one that had taken little of its memory and time (the kernel's, short of memory for all; a neighbour's). False where the limits say
 // that there is no further try.
@@ -86,8 +89,6 @@ bool deserves_another_try(const sandbox::Outcome& outcome, const Limits& limits)
 bool was_killed_by_others(const sandbox::Outcome& outcome, const Limits& limits);
 // Whether a process that ended late lost its processor again and again: what computes on a busy machine does, what sleeps does not.
 bool waited_for_a_processor(const sandbox::Outcome& outcome);
-// Whether more threads want to run than there are processors for.
-bool machine_is_busy();
 
 // The last line that is not empty, at most 160 bytes of it.
 std::string last_line(std::string_view text);
