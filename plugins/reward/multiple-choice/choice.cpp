@@ -163,6 +163,32 @@ Answer read_answer(string_view answer, const std::vector<std::string>& texts, si
   return {std::nullopt, "no choice is named"};
 }
 
+std::optional<size_t> index_of_label(string_view answer, const std::vector<std::string>& labels,
+                                     const std::vector<std::string>& texts) {
+  const auto is_number = [](const std::string& label) {
+    return !label.empty() &&
+           std::all_of(label.begin(), label.end(), [](char c) { return c >= '0' && c <= '9'; });
+  };
+  if (labels.size() != texts.size() || !std::all_of(labels.begin(), labels.end(), is_number))
+    return std::nullopt;
+  const std::string marks_off = plain(answer);
+  string_view text = without_lead(marks_off);
+  const bool is_bracketed = text.starts_with('(') || text.starts_with('[');
+  if (is_bracketed) text.remove_prefix(1);
+  const size_t end = std::min(text.find_first_not_of("0123456789"), text.size());
+  const auto at = std::find(labels.begin(), labels.end(), text.substr(0, end));
+  if (at == labels.end()) return std::nullopt;
+  const auto index = static_cast<size_t>(at - labels.begin());
+  string_view rest = text.substr(end);
+  const size_t marks = std::min(rest.find_first_not_of(is_bracketed ? ")].:," : ").:,"), rest.size());
+  if ((is_bracketed && marks == 0) || (marks == 0 && !rest.empty())) return std::nullopt;
+  rest = rest.substr(marks);
+  if (!rest.empty() && is_word(rest[0])) return std::nullopt;  // 2.5
+  rest = answer_text::trim(rest);
+  if (!rest.empty() && words_of(rest) != words_of(texts[index])) return std::nullopt;
+  return index;
+}
+
 namespace {
 
 // Behind the last cue, up to the line's end.

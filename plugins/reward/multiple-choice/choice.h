@@ -21,6 +21,11 @@ struct Answer {
 // name none.
 Answer read_answer(std::string_view answer, const std::vector<std::string>& texts, size_t n_choices);
 
+// The choice whose label `answer` is, where all labels are numbers, one for each of `texts`: "2", "(2)", "**2.**", "option 2", "2. Paris" with
+// the choice's own words. Nothing: it is none of them, or the labels are no numbers.
+std::optional<size_t> index_of_label(std::string_view answer, const std::vector<std::string>& labels,
+                                     const std::vector<std::string>& texts);
+
 // Where a completion says its answer, in this order: the last <answer>…</answer>; the last \boxed{…}; what follows the last
 // "answer is", "answer:", "答案是" or "答案：" (any case, with * and ** around) up to the line's end; the whole text, if it is one line; the last
 // line, else the first, that begins with a letter of a choice. Nothing: nowhere. `answer_part`: of a completion, without its thought.

@@ -45,8 +45,10 @@ class MultipleChoice {
     const size_t n = texts.empty() ? n_choices_ : texts.size();
     const size_t gold = gold_of(sample, texts, n);
     const auto said = find(sample);
-    const choice::Answer given =
-        said ? choice::read_answer(*said, texts, n) : choice::Answer{std::nullopt, "no answer"};
+    const auto label = said ? choice::index_of_label(*said, labels_of(sample), texts) : std::nullopt;
+    const choice::Answer given = label  ? choice::Answer{label, {}}
+                                 : said ? choice::read_answer(*said, texts, n)
+                                        : choice::Answer{std::nullopt, "no answer"};
     sample.note("found", given.index ? 1 : 0);
     if (!given.index) {
       sample.reason(given.fault);
@@ -78,13 +80,16 @@ class MultipleChoice {
                                                : std::string(element));
     return texts;
   }
-  // Of choices that have labels of their own (ARC: {"text": [...], "label": ["A", ...] or ["1", ...]}): the one with the label of the gold answer.
-  std::optional<size_t> labelled(const tenon::Sample& sample) const {
+  // Of choices that have labels of their own (ARC: {"text": [...], "label": ["A", ...] or ["1", ...]}); else none.
+  std::vector<std::string> labels_of(const tenon::Sample& sample) const {
     const auto choices = tenon::json::raw_field(sample.meta_json, choices_);
-    if (!choices || !choices->starts_with('{')) return std::nullopt;
+    if (!choices || !choices->starts_with('{')) return {};
     const auto list = tenon::json::raw_field(*choices, "label");
-    if (!list || !list->starts_with('[')) return std::nullopt;
-    const std::vector<std::string> labels = texts_in(*list);
+    return list && list->starts_with('[') ? texts_in(*list) : std::vector<std::string>();
+  }
+  // The choice with the label of the gold answer.
+  std::optional<size_t> labelled(const tenon::Sample& sample) const {
+    const std::vector<std::string> labels = labels_of(sample);
     const auto at = std::find(labels.begin(), labels.end(), sample.meta(answer_).value_or(""));
     return at == labels.end() ? std::nullopt : std::optional(static_cast<size_t>(at - labels.begin()));
   }

@@ -74,6 +74,30 @@ TEST(MultipleChoice, ALetterInEveryDress) {
     EXPECT_EQ(of(text).reward, 1) << text << ": " << of(text).why;
 }
 
+// ARC's rows whose labels are numbers: the label that the prompt shows is the answer, also where it is the words of another choice.
+TEST(MultipleChoice, ANumberThatIsALabel) {
+  const auto reward = [](const std::string& completion, int gold) {
+    return tenon::testing::judge(
+               plain(), completion,
+               R"({"choices":{"text":["Rome","3","New York","2.5"],"label":["1","2","3","4"]},"answer":")" +
+                   std::to_string(gold) + "\"}")
+        .reward;
+  };
+  const std::vector<std::string> texts = {"Rome", "3", "New York", "2.5"};
+  for (int gold = 1; gold <= 4; ++gold)
+    for (int said = 1; said <= 4; ++said) {
+      const std::string label = std::to_string(said), &text = texts[static_cast<size_t>(said) - 1];
+      for (const std::string& form :
+           {label, "(" + label + ")", label + ".", "[" + label + "]", "**" + label + "**", "option " + label,
+            "The answer is " + label + ".", "Answer: (" + label + ")", "\\boxed{" + label + "}",
+            "(" + label + ") " + text, label + ". " + text, label + ": " + text})
+        EXPECT_EQ(reward(form, gold), said == gold ? 1 : 0) << form << " gold " << gold;
+      EXPECT_EQ(reward("2.5", gold), gold == 4 ? 1 : 0) << "the words of the fourth";
+      for (const char* none : {"-2", "22", "1 or 2", "1, 2", "2 dogs", "2%", "(2) New York"})
+        EXPECT_EQ(reward(none, gold), 0) << none << " gold " << gold;
+    }
+}
+
 TEST(MultipleChoice, Words) {
   for (const char* text : {"Paris", "paris.", "**Paris**", "The answer is Paris.", "<answer>Paris</answer>",
                            "\\boxed{\\text{Paris}}"})
