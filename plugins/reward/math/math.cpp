@@ -190,7 +190,8 @@ class Math {
   static bool says_bare(const tenon::Sample& sample) {
     const std::string_view raw = only_field(sample, "bare").value_or("false");
     if (raw != "true" && raw != "false")
-      tenon::refuse("the row's \"bare\" is " + quoted(std::string(raw)) + ", not true or false");
+      tenon::refuse("the row's \"bare\" is " + quoted(sample.meta("bare").value_or("null")) +
+                    ", not true or false");
     return raw == "true";
   }
 
