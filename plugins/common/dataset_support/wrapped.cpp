@@ -77,7 +77,9 @@ void add_lineage(Row& row, std::string_view by, uint64_t index, std::string_view
         for (const std::string_view one : json::elements(value)) list += std::string(one) + ",";
       return true;
     });
+  const bool is_first = list.size() == 1;
   list += "{\"by\":" + json::quote(by) + ",\"row\":" + std::to_string(index) +
+          (is_first && !row.source.empty() ? ",\"place\":" + json::quote(row.source) : "") +
           (more.empty() ? "" : "," + std::string(more)) + "}]";
   row.meta_json = "{" + rest + (rest.empty() ? "" : ",") + "\"lineage\":" + list + "}";
 }

@@ -58,7 +58,7 @@ class Selection {
 };
 
 // Adds {"by": `by`, "row": index} and the JSON fields `more` ("\"key\":1", or none) to the list `lineage` of the row's meta: which wrapped rows it is made of,
-// the latest last. A field of that name that is no list becomes its first element.
+// the latest last; the first has the row's `place`, if it has one. A field of that name that is no list becomes its first element.
 void add_lineage(Row& row, std::string_view by, uint64_t index, std::string_view more = {});
 
 // The row's question as text: its prompt, or the contents of its messages, a line each.

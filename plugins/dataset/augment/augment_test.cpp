@@ -53,6 +53,7 @@ TEST(Augment, EveryWayComesAboutAsOften) {
     EXPECT_EQ(row.completion, "done");
     EXPECT_EQ(row.meta("answer"), "1");
     EXPECT_EQ(row.source, "f:1");
+    EXPECT_THAT(row.meta_json, HasSubstr("\"row\":" + std::to_string(i) + ",\"place\":\"f:1\""));
     ++ways[way.substr(0, 1) == "P" ? "please" : way.ends_with(")") ? "topic" : "as it is"];
   }
   for (const auto& [way, n] : ways) EXPECT_NEAR(n, 200, 50) << way;
