@@ -8,6 +8,7 @@
 
 #include "stage_support/background.h"
 #include "stage_support/row_check.h"
+#include "stage_support/step.h"
 #include "utf8/utf8.h"
 
 namespace tenon::stages {
@@ -154,6 +155,7 @@ CompletionSampler::CompletionSampler(const Host& host, const std::string& elemen
 
 void CompletionSampler::check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
                                       const std::string& tokenizer_slot, uint64_t most) const {
+  require_next_token(model);
   const uint64_t max_len = model.info().max_len;
   if (max_new_tokens_ >= max_len)
     host_.warn("max_new_tokens = " + std::to_string(max_new_tokens_) +

@@ -17,6 +17,14 @@ inline tenon_call at_step(const tenon_call* call, uint64_t step) {
   return mine;
 }
 
+// For a stage's constructor: throws if the model does not predict the next token (an encoder).
+inline void require_next_token(const Model& model) {
+  if ((model.info().heads & (1u << TENON_HEAD_LANGUAGE)) == 0)
+    throw Error(TENON_E_INVALID, "model: " + std::string(model.ref()->name) + " (" + model.ref()->id +
+                                     ") predicts no next token, which this stage needs: give a decoder, "
+                                     "{use: transformer, …}");
+}
+
 // After the last backward: completes the gradients, steps, and announces the parameters as `version`.
 inline tenon_optimizer_stats optimizer_step(const tenon_call* call, const Model& model,
                                             const Optimizer& optimizer, uint64_t version) {

@@ -19,6 +19,7 @@ Supervised::Supervised(const Host& host, LossOn loss_on)
       batch_(static_cast<uint64_t>(host.i64("batch"))),
       micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
       max_len_(model_.info().max_len) {
+  require_next_token(model_);
   check_rows(host, "data", "model.tokenizer", UINT64_MAX, [this](const Row& row) { sequence(row); });
 }
 

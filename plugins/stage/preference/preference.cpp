@@ -36,6 +36,7 @@ class Preference {
         held_out_rows_(static_cast<uint64_t>(host.i64("held_out_rows"))),
         micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
         max_len_(model_.info().max_len) {
+    tenon::stages::require_next_token(model_);
     check_algorithm();
     if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<tenon::Model>("reference");
     if (!steps_ && tenon::stages::is_endless(data_))

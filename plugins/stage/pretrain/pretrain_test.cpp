@@ -119,6 +119,24 @@ TEST(Pretrain, ARowThatDoesNotFitIsAnErrorBeforeTheFirstStep) {
   }
 }
 
+TEST(Pretrain, AModelThatPredictsNoNextTokenIsAnErrorBeforeTheFirstStep) {
+  Lab lab(R"({"steps": 1, "batch": 1})");
+  struct Reader : HashModel {
+    using HashModel::HashModel;
+    void info(tenon_model_info& out) {
+      HashModel::info(out);
+      out.heads = 1u << TENON_HEAD_SCALAR;
+    }
+  } reader(lab.host, 23, 32);
+  lab.host.slot("model", ref_to<ModelShim<Reader>>(reader, "encoder", "reader"));
+  try {
+    Instance stage(plugin_component(), lab.host);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("model: reader (encoder) predicts no next token"));
+  }
+}
+
 TEST(Pretrain, ATokenizerWithoutAnEndIsAnErrorOnlyWhereSomethingEnds) {
   struct Endless : LetterTokenizer {
     int64_t special(std::string_view) const { return -1; }
