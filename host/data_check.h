@@ -37,4 +37,11 @@ inline constexpr uint64_t kTriedOfEndless = 1000, kTriedRows = 1'000'000;
 std::vector<DataCheck> check_data(const Plan& plan, Diagnostics& diagnostics,
                                   std::vector<UnjudgedRow>& unjudged);
 
+inline constexpr uint64_t kFirstRows = 16;
+
+// The part of that which a run does before its first step: a reward that refuses, for whatever completion, each of the first rows of a stage's data set that it
+// applies to is an error (the field with the gold answer is not there, or is called otherwise). Asks quick rewards alone: none that may block
+// (TENON_C_MAY_BLOCK), has a process of its own, holds a model, or has weight 0. Nothing is an error with run.max_reward_failures: 1. [not reentrant; writes nothing]
+void check_first_rows(const Plan& plan, const StagePlan& stage, Diagnostics& diagnostics);
+
 }  // namespace tenon::host

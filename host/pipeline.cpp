@@ -12,6 +12,7 @@
 #include <map>
 
 #include "host/components.h"
+#include "host/data_check.h"
 #include "host/diagnostics.h"
 #include "host/option_values.h"
 #include "host/run_error.h"
@@ -92,6 +93,7 @@ class Pipeline {
       if (!will_run(outlook_[i])) continue;
       check_inputs(plan_.stages[i].spec);
       try_stage(i);
+      if (outlook_[i].status == Status::kRuns) check_rows(plan_.stages[i]);
     }
     Sinks sinks(services_, plan_.sinks, plan_.name);
     lock();
@@ -205,6 +207,14 @@ class Pipeline {
         check_model_of(slot.stage);
       }
     }
+  }
+
+  void check_rows(const StagePlan& stage) const {
+    Diagnostics mistakes;
+    check_first_rows(plan_, stage, mistakes);
+    if (!mistakes.has_errors()) return;
+    const Diagnostic first = mistakes.sorted().front();
+    throw UserError(first.mark, first.path + ": " + first.message);
   }
 
   // Throws RunError for a finished stage whose model cannot be read. One that kept none has that of a stage before it.

@@ -90,6 +90,24 @@ TEST_F(DataCheck, ShowsWhatTheRulesShow) {
   EXPECT_THAT(rule("sources: [gsm8k]"), HasSubstr("on toy-data: 0 rows, 0 that it cannot judge"));
 }
 
+// What would end stage zero at its first steps is told before stage base is trained.
+TEST_F(DataCheck, ARewardThatRefusesTheFirstRowsStopsARunBeforeItsFirstStep) {
+  const auto run_with = [&](const std::string& reward, const std::string& entry = "") {
+    std::string text = config();
+    text.replace(text.find("{use: toy-reward}"), 17, "{use: toy-reward" + reward + "}");
+    text.replace(text.find("weight: 0.5}"), 12, "weight: 0.5" + entry + "}");
+    return run(write_config(text));
+  };
+  const Outcome refused = run_with(", needs_tokens: true", ", scope: answer");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err,
+              testing::ContainsRegex(
+                  "toy.yaml:9:[0-9]+: error: pipeline.zero.data: reward length refuses each of the "
+                  "first 16 rows of toy-data that it applies to: row 0: .*`tenon check --data`"));
+  EXPECT_FALSE(fs::exists(dir_ / "runs"));
+  EXPECT_EQ(run_with(", needs_tokens: true").code, 0) << "is shown tokens";
+}
+
 TEST_F(DataCheck, AnswersAsJson) {
   const Outcome outcome = check({"--json"});
   const json::object answer = json::parse(outcome.out).as_object();
