@@ -239,6 +239,13 @@ int eval(const po::variables_map& map) {
   a.temperature = real("temperature"), a.top_p = real("top-p");
   a.pass_at = whole_numbers(map, "pass-at"), a.cons_at = whole_numbers(map, "cons-at");
   a.interval = text("interval"), a.name = text("name");
+  a.server = text("server"), a.token_env = text("token-env");
+  if (map.count("model") && (a.server.empty() || !a.model.empty()))
+    throw UserError("--model NAME is the name on a server: give --server URL, and no MODEL beside it");
+  if (!a.server.empty() && !map.count("model"))
+    throw UserError("--server " + a.server + ": --model NAME is missing, the model's name there");
+  if (!a.token_env.empty() && a.server.empty()) throw UserError("--token-env: is of --server");
+  if (!a.server.empty()) a.model = text("model");
   a.price = price(map);
   a.is_text = flag(map, "text");
   if (map.count("runs")) a.runs = text("runs");
@@ -376,6 +383,11 @@ const std::vector<Command>& commands() {
              "interval", po::value<std::string>()->value_name("NAME"), "wilson or bootstrap")(
              "price", po::value<std::string>()->value_name("IN,OUT"),
              "of a million tokens of prompts and of completions: the table has the cost")(
+             "server", po::value<std::string>()->value_name("URL"),
+             "instead of MODEL an OpenAI-compatible server, up to and without /chat/completions")(
+             "model", po::value<std::string>()->value_name("NAME"), "of --server: the model's name there")(
+             "token-env", po::value<std::string>()->value_name("NAME"),
+             "of --server: the environment variable with its token")(
              "text", "prompts as text, without the chat template: for base models")(
              "seed", po::value<int64_t>()->value_name("N"), "of sampling (1)")(
              "name", po::value<std::string>()->value_name("NAME"), "of the run and its folder")(

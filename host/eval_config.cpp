@@ -72,6 +72,14 @@ void add_file_model(const EvalArguments& a, const std::vector<BenchmarkFile>& be
   out.yaml["pipeline"].emplace_array();
 }
 
+void add_server_model(const EvalArguments& a, EvalConfig& out) {
+  if (a.max_len) throw UserError("--max-len: the server knows the context of its model");
+  if (a.is_text) throw UserError("--text: a server is asked for chat completions, and renders them itself");
+  out.model = a.model;
+  out.yaml["components"].emplace_object();
+  out.yaml["pipeline"].emplace_array();
+}
+
 // RUN:STAGE, where RUN is a folder of a run; nothing: it is none.
 std::optional<std::pair<fs::path, std::string>> run_and_stage(const std::string& model) {
   const size_t colon = model.rfind(':');
@@ -160,11 +168,12 @@ json::object element_of(const EvalArguments& a, const BenchmarkFile& file, size_
                    {"problems", 0},
                    {"max_new_tokens", kMaxNewTokens}};
   for (const auto& [key, value] : file.evaluate) out[key] = value;
-  const auto put = [&](const char* key, const auto& value) {
+  const auto override_with = [&](const char* key, const auto& value) {
     if (value) out[key] = *value;
   };
-  put("problems", a.problems), put("samples", a.samples), put("temperature", a.temperature);
-  put("top_p", a.top_p), put("max_new_tokens", a.max_new_tokens);
+  override_with("problems", a.problems), override_with("samples", a.samples),
+      override_with("temperature", a.temperature);
+  override_with("top_p", a.top_p), override_with("max_new_tokens", a.max_new_tokens);
   if (!a.pass_at.empty()) out["pass_at"] = json::value_from(a.pass_at);
   if (!a.cons_at.empty()) out["cons_at"] = json::value_from(a.cons_at);
   if (a.cons_at.empty() && !file.evaluate.contains("cons_at")) out.erase("vote");
@@ -185,14 +194,16 @@ EvalConfig make_eval_config(const EvalArguments& a, const std::vector<BenchmarkF
     if (!is_there) throw UserError("--data " + name + "=" + file + ": " + name + " is not among --bench");
   }
   EvalConfig out;
-  const auto of_run = run_and_stage(a.model);
-  if (of_run)
+  const auto of_run = a.server.empty() ? run_and_stage(a.model) : std::nullopt;
+  if (!a.server.empty())
+    add_server_model(a, out);
+  else if (of_run)
     add_run_model(a, of_run->first, of_run->second, out);
   else
     add_file_model(a, benchmarks, out);
   std::string names;
   for (const BenchmarkFile& b : benchmarks) names += "-" + as_name(b.name);
-  const std::string of = of_run ? model_name(of_run->first.string()) + "-" + out.model : out.model;
+  const std::string of = of_run ? model_name(of_run->first.string()) + "-" + out.model : as_name(out.model);
   out.run = a.name.empty() ? "eval-" + of + names : a.name;
 
   json::object& components = out.yaml["components"].as_object();
@@ -209,6 +220,12 @@ EvalConfig make_eval_config(const EvalArguments& a, const std::vector<BenchmarkF
                      {"models", json::array{out.model}},
                      {"all_samples", true},
                      {"benchmarks", std::move(elements)}};
+  if (!a.server.empty()) {
+    stage.erase("models");
+    json::object server{{"url", a.server}, {"model", a.model}};
+    if (!a.token_env.empty()) server["token_env"] = a.token_env;
+    stage["server"] = std::move(server);
+  }
   if (!a.interval.empty()) stage["interval"] = a.interval;
   if (a.price) stage["price"] = {{"input", a.price->first}, {"output", a.price->second}};
   out.yaml["pipeline"].as_array().push_back(std::move(stage));

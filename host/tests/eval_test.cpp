@@ -123,6 +123,23 @@ TEST_F(Eval, AModelAndBenchmarksBecomeAConfiguration) {
           "        samples: 8\n        temperature: 0.7\n        pass_at: [1, 8]\n        cons_at: [8]\n");
 }
 
+TEST_F(Eval, AServerTakesTheModelsPlace) {
+  EvalArguments a;
+  a.server = "http://127.0.0.1:8000/v1", a.model = "org/Big-7B", a.token_env = "KEY";
+  const EvalConfig c = make_eval_config(a, {bench("sums")});
+  EXPECT_EQ(c.model, "org/Big-7B");
+  EXPECT_EQ(c.run, "eval-org-Big-7B-sums");
+  const json::object stage = c.yaml.at("pipeline").at(0).as_object();
+  EXPECT_FALSE(stage.contains("models"));
+  EXPECT_EQ(
+      stage.at("server"),
+      (json::value{{"url", "http://127.0.0.1:8000/v1"}, {"model", "org/Big-7B"}, {"token_env", "KEY"}}));
+  EXPECT_EQ(c.yaml.at("components").as_object().size(), 1u);
+  a.is_text = true;
+  EXPECT_THAT(error_of([&] { make_eval_config(a, {bench("sums")}); }),
+              HasSubstr("--text: a server is asked for chat"));
+}
+
 TEST_F(Eval, WhatCannotBeIsSaid) {
   const BenchmarkFile one = bench("one"), two = bench("two");
   EvalArguments a;

@@ -36,8 +36,8 @@ std::string without_user(const std::string& url) {
   return (scheme == std::string::npos ? "" : url.substr(0, scheme + 3)) + "…" + url.substr(at);
 }
 
-std::string proxy_of(Host host, const Url& url) {
-  const auto given = host.str_if("proxy");
+std::string proxy_of(Host host, const std::string& at, const Url& url) {
+  const auto given = host.str_if((at + "proxy").c_str());
   const auto found = environment_proxy(url);
   if (!given) {
     if (found)
@@ -53,33 +53,35 @@ std::string proxy_of(Host host, const Url& url) {
 
 }  // namespace
 
-Endpoint endpoint_of(Host host) {
+Endpoint endpoint_of(Host host, const std::string& at) {
   Endpoint out;
-  out.url = url_of("url", host.str("url"));
-  for (const std::string& header : host.strs("headers")) out.headers.push_back(header_of(header));
-  if (const auto name = host.str_if("token_env")) {
+  out.url = url_of(at + "url", host.str((at + "url").c_str()));
+  for (const std::string& header : host.strs((at + "headers").c_str()))
+    out.headers.push_back(header_of(header));
+  if (const auto name = host.str_if((at + "token_env").c_str())) {
     const char* token = std::getenv(name->c_str());
     if (token == nullptr || *token == '\0')
-      refuse("option token_env: the environment variable " + *name + " is not set");
+      refuse("option " + at + "token_env: the environment variable " + *name + " is not set");
     out.headers.emplace_back("Authorization", "Bearer " + std::string(token));
   }
   Settings& settings = out.settings;
-  settings.timeout = std::chrono::duration<double>(host.f64("timeout"));
-  settings.connect_timeout = std::chrono::duration<double>(host.f64("connect_timeout"));
-  settings.attempts = static_cast<uint32_t>(host.i64("attempts"));
-  settings.backoff = std::chrono::duration<double>(host.f64("backoff"));
-  settings.concurrency = static_cast<uint32_t>(host.i64("concurrency"));
-  settings.verifies = host.boolean("verify");
-  settings.ca_file = host.str_if("ca_file").value_or("");
-  settings.proxy = proxy_of(host, out.url);
-  if (!settings.proxy.empty()) url_of("proxy", settings.proxy);
+  settings.timeout = std::chrono::duration<double>(host.f64((at + "timeout").c_str()));
+  settings.connect_timeout = std::chrono::duration<double>(host.f64((at + "connect_timeout").c_str()));
+  settings.attempts = static_cast<uint32_t>(host.i64((at + "attempts").c_str()));
+  settings.backoff = std::chrono::duration<double>(host.f64((at + "backoff").c_str()));
+  settings.concurrency = static_cast<uint32_t>(host.i64((at + "concurrency").c_str()));
+  settings.verifies = host.boolean((at + "verify").c_str());
+  settings.ca_file = host.str_if((at + "ca_file").c_str()).value_or("");
+  settings.proxy = proxy_of(host, at, out.url);
+  if (!settings.proxy.empty()) url_of(at + "proxy", settings.proxy);
   if (out.url.is_tls && !settings.verifies)
     host.warn("verify: false: anybody between here and " + out.url.host + " can answer in its place");
   return out;
 }
 
-std::optional<Response> probe(Host host, const Endpoint& endpoint, const std::string& target) {
-  if (!host.boolean("probe")) return std::nullopt;
+std::optional<Response> probe(Host host, const Endpoint& endpoint, const std::string& target,
+                              const std::string& at) {
+  if (!host.boolean((at + "probe").c_str())) return std::nullopt;
   Settings settings = endpoint.settings;
   settings.attempts = 1;
   settings.timeout = std::min(settings.timeout, std::chrono::duration<double>(10));
@@ -90,29 +92,31 @@ std::optional<Response> probe(Host host, const Endpoint& endpoint, const std::st
   const Result result = Client(endpoint.url, settings).run({request}, [] { return false; }).at(0);
   const uint32_t status = result.response.status;
   if (status == 401 || status == 403)
-    refuse("option token_env: the server at " + endpoint.url.authority() + " does not let it in (" +
+    refuse("option " + at + "token_env: the server at " + endpoint.url.authority() + " does not let it in (" +
            result.why + "): give the variable with its token, or set probe: false");
   if (status == 0)
-    refuse("option url: nobody answers there (" + result.why +
+    refuse("option " + at + "url: nobody answers there (" + result.why +
            "): start the server, correct the address, or set probe: false if it is started later");
   return result.failure == Failure::kNone ? std::optional(result.response) : std::nullopt;
 }
 
-void check_endpoint(Host host, Findings& findings) {
+void check_endpoint(Host host, Findings& findings, const std::string& at) {
   auto check_url = [&](const char* option, const std::string& text) -> std::optional<Url> {
     try {
       return parse_url(text);
     } catch (const std::invalid_argument& e) {
-      findings.error(option, e.what());
+      findings.error((at + option).c_str(), e.what());
       return std::nullopt;
     }
   };
-  const auto url = check_url("url", host.str("url"));
-  if (const auto proxy = host.str_if("proxy"); proxy && *proxy != "environment") check_url("proxy", *proxy);
+  const auto url = check_url("url", host.str((at + "url").c_str()));
+  if (const auto proxy = host.str_if((at + "proxy").c_str()); proxy && *proxy != "environment")
+    check_url("proxy", *proxy);
   for (const char* option : {"ca_file", "verify"})
-    if (url && !url->is_tls) findings.no_effect(option, "the url is plain http");
-  if (host.f64("timeout") <= 0) findings.error("timeout", "is not positive");
-  if (host.f64("connect_timeout") <= 0) findings.error("connect_timeout", "is not positive");
+    if (url && !url->is_tls) findings.no_effect((at + option).c_str(), "the url is plain http");
+  if (host.f64((at + "timeout").c_str()) <= 0) findings.error((at + "timeout").c_str(), "is not positive");
+  if (host.f64((at + "connect_timeout").c_str()) <= 0)
+    findings.error((at + "connect_timeout").c_str(), "is not positive");
 }
 
 }  // namespace tenon::http

@@ -15,16 +15,17 @@ struct Endpoint {
   Settings settings;
 };
 
-// Reads kUrl … kVerify. Throws Error that names the option. Where the environment has a proxy that the options do not take, the log says so. A token is read from
+// Reads kUrl … kVerify; at: what stands before their names, "server.". Throws Error that names the option. Where the environment has a proxy that the options do not take, the log says so. A token is read from
 // the environment variable that token_env names, so that it stands in no configuration and no run folder.
-Endpoint endpoint_of(Host host);
+Endpoint endpoint_of(Host host, const std::string& at = "");
 
 // For a component's constructor, with probe: true. Asks once, GET `target`, whether somebody is there who lets the plugin in; what the server says to a GET is no matter.
 // The answer, if one of status 2xx came. Throws Error for no connection, no answer in time (10 s at most), 401 and 403, with what to do.
-std::optional<Response> probe(Host host, const Endpoint& endpoint, const std::string& target);
+std::optional<Response> probe(Host host, const Endpoint& endpoint, const std::string& target,
+                              const std::string& at = "");
 
 // Rules between these options, for a component's `check`.
-void check_endpoint(Host host, Findings& findings);
+void check_endpoint(Host host, Findings& findings, const std::string& at = "");
 
 constexpr tenon_option kUrl =
     text("url", nullptr, "The server's address, http:// or https://.", {.flags = TENON_O_REQUIRED});

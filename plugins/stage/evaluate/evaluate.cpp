@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "benchmark.h"
+#include "server.h"
 #include "stage_support/step.h"
 #include "tally.h"
 
@@ -34,12 +35,14 @@ std::string sample_json(const stages::Sampled& batch, uint64_t i, const std::str
 class Evaluate {
  public:
   explicit Evaluate(Host host) : host_(host), judging_(read_judging(host)) {
+    if (host.str_if("server.url")) server_.emplace(host);
     for (uint64_t i = 0; i < host.count("models"); ++i) {
       std::string slot = "models/" + std::to_string(i), option = "models." + std::to_string(i);
       Model model = host.get_component<Model>(slot);
       models_.push_back({written_name(host, option, model.ref()->name), model,
                          host.get_component<Tokenizer>(slot + ".tokenizer")});
     }
+    if (server_) models_.push_back({server_->model(), std::nullopt, std::nullopt});
     if (models_.empty()) throw Error(TENON_E_INVALID, "models: the list is empty");
     std::vector<std::string> names;
     for (const Named& named : models_) names.push_back(named.name);
@@ -51,6 +54,7 @@ class Evaluate {
     for (const std::string& element : elements_of(host)) {
       benchmarks_.emplace_back(host, element);
       samplers_.emplace_back(host, element);
+      rewards_.emplace_back(host, element);
     }
     names.clear();
     for (const Benchmark& benchmark : benchmarks_) names.push_back(benchmark.name);
@@ -58,13 +62,15 @@ class Evaluate {
       throw Error(TENON_E_INVALID, "benchmarks." + std::to_string(i) + ": " + repeated_benchmark(names[i]));
     for (size_t b = 0; b < benchmarks_.size(); ++b)
       for (size_t i = 0; i < models_.size(); ++i)
-        samplers_[b].check_prompts(benchmarks_[b].slot + "data", models_[i].model, models_[i].tokenizer,
-                                   "models/" + std::to_string(i) + ".tokenizer",
-                                   benchmarks_[b].problems == 0 ? UINT64_MAX : benchmarks_[b].problems);
+        if (models_[i].model)
+          samplers_[b].check_prompts(benchmarks_[b].slot + "data", *models_[i].model, *models_[i].tokenizer,
+                                     "models/" + std::to_string(i) + ".tokenizer",
+                                     benchmarks_[b].problems == 0 ? UINT64_MAX : benchmarks_[b].problems);
   }
 
   static void check(Host host, Findings& findings) {
     check_lists(host, findings);
+    check_server(host, findings);
     std::vector<std::string> models;
     for (uint64_t i = 0; i < host.count("models"); ++i) {
       std::string option = "models." + std::to_string(i);
@@ -106,8 +112,8 @@ class Evaluate {
  private:
   struct Named {
     std::string name;
-    Model model;
-    Tokenizer tokenizer;
+    std::optional<Model> model;  // none: the server's
+    std::optional<Tokenizer> tokenizer;
   };
   static constexpr uint64_t kSamplesAtOnce = 1024;
 
@@ -136,6 +142,20 @@ class Evaluate {
     if (size_t i = first_repeated(names); i < names.size())
       findings.error(("benchmarks." + std::to_string(i)).c_str(), repeated_benchmark(names[i]));
   }
+  static void check_server(const Host& host, Findings& findings) {
+    const bool has_server = host.str_if("server.url").has_value();
+    if (has_server == (host.count("models") > 0))
+      findings.error("models", has_server ? "give `models` or `server`, not both"
+                                          : "is missing: a list of models, or a `server`");
+    if (!has_server) return;
+    Server::check(host, findings);
+    for (const char* option : {"sampler", "overlap_rewards", "top_k", "min_p"})
+      findings.no_effect(option, "a server draws its completions itself");
+    for (uint64_t b = 0; b < host.count("benchmarks"); ++b)
+      for (const char* option : {".top_k", ".min_p"})
+        findings.no_effect(("benchmarks." + std::to_string(b) + option).c_str(),
+                           "a server draws its completions itself");
+  }
   static bool gives(const Host& host, const char* option) {
     tenon_str text{};
     return host.raw()->get_json(host.raw(), option, &text) == TENON_OK;
@@ -154,6 +174,17 @@ class Evaluate {
     return out;
   }
 
+  stages::Sampled sample(const tenon_call* call, const Named& named, size_t b, const std::vector<Row>& rows,
+                         uint64_t first_id) const {
+    const Benchmark& benchmark = benchmarks_[b];
+    if (named.model)
+      return samplers_[b].sample(call, *named.model, *named.tokenizer, rows, benchmark.samples, first_id, 0);
+    const Asking asking{stages::number_of(host_, benchmark.element, "temperature"),
+                        stages::number_of(host_, benchmark.element, "top_p"),
+                        stages::integer_of(host_, benchmark.element, "max_new_tokens")};
+    return server_->sample(call, rows, benchmark.samples, first_id, asking, rewards_[b]);
+  }
+
   void one(const tenon_call* call, const StageIo& io, const Named& named, size_t b, uint64_t first_id) const {
     const Benchmark& benchmark = benchmarks_[b];
     Tally tally(benchmark, judging_);
@@ -161,9 +192,7 @@ class Evaluate {
     for (uint64_t begin = 0; begin < benchmark.problems; begin += at_once) {
       const uint64_t n = std::min(at_once, benchmark.problems - begin);
       const std::vector<Row> rows = benchmark.data.read(call, begin, n);
-      const stages::Sampled batch =
-          samplers_[b].sample(call, named.model, named.tokenizer, rows, benchmark.samples,
-                              first_id + begin * benchmark.samples, 0);
+      const stages::Sampled batch = sample(call, named, b, rows, first_id + begin * benchmark.samples);
       const std::vector<std::string> answers = tally.add(batch);
       const uint64_t written = all_samples_ ? batch.rollout.size()
                                : begin == 0 ? std::min(samples_per_model_, batch.rollout.size())
@@ -183,9 +212,11 @@ class Evaluate {
 
   Host host_;
   Judging judging_;
+  std::optional<Server> server_;
   std::vector<Named> models_;
   std::vector<Benchmark> benchmarks_;
   std::vector<stages::CompletionSampler> samplers_;  // by benchmark
+  std::vector<stages::RewardList> rewards_;
   uint64_t samples_per_model_ = 0, first_id_ = 0;
   bool all_samples_ = false;
 };
@@ -202,7 +233,10 @@ TENON_STAGE_PLUGIN(
     "Compares models on held-out problems: accuracy, pass@k and cons@k with 95 % intervals, length, "
     "patterns.",
     tenon::reference("models", "model", nullptr, "Models to compare, most often earlier stages.",
-                     {.flags = TENON_O_REQUIRED | TENON_O_LIST}),
+                     {.flags = TENON_O_LIST}),
+    tenon::object("server", tenon::evaluate::kServerChildren,
+                  "A model behind an OpenAI-compatible server, in place of `models`: a baseline that the "
+                  "same code judges."),
     tenon::reference("data", "dataset", nullptr,
                      "Problems; rows from the beginning, the same for each model."),
     tenon::text("benchmark", nullptr, "Name in the results; by default that of the data set."),

@@ -3,8 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <mutex>
+#include <set>
+
 #include "evaluation_metrics/bootstrap.h"
 #include "evaluation_metrics/interval.h"
+#include "http/testing/server.h"
 #include "support/fake_components.h"
 
 namespace tenon::test {
@@ -162,12 +166,14 @@ TEST(Evaluate, NoResultTakesThePlaceOfAnother) {
               ::testing::ElementsAre(HasSubstr("models.1: two models are called base")));
   EXPECT_THAT(findings(R"("models": ["base", "zero"])"), ::testing::IsEmpty());
   for (const char* name : {"accuracy", "truncated", "step", "stage"})
-    EXPECT_THAT(findings(std::string(R"("patterns": [{"name": ")") + name + R"(", "regex": "a"}])"),
-                ::testing::ElementsAre(HasSubstr("patterns.0.name: the results have a number called ")));
-  EXPECT_THAT(findings(R"("patterns": [{"name": "p", "regex": "a(b"}])"),
+    EXPECT_THAT(
+        findings(std::string(R"("models": ["m"], "patterns": [{"name": ")") + name + R"(", "regex": "a"}])"),
+        ::testing::ElementsAre(HasSubstr("patterns.0.name: the results have a number called ")));
+  EXPECT_THAT(findings(R"("models": ["m"], "patterns": [{"name": "p", "regex": "a(b"}])"),
               ::testing::ElementsAre(HasSubstr("patterns.0.regex: ")));
-  EXPECT_THAT(findings(R"("patterns": [{"name": "p", "regex": "a"}, {"name": "p", "regex": "b"}])"),
-              ::testing::ElementsAre(HasSubstr("patterns.1.name: two patterns are called p")));
+  EXPECT_THAT(
+      findings(R"("models": ["m"], "patterns": [{"name": "p", "regex": "a"}, {"name": "p", "regex": "b"}])"),
+      ::testing::ElementsAre(HasSubstr("patterns.1.name: two patterns are called p")));
 
   // What `{use: transformer}` leads to is known once the components are there.
   Lab lab(R"({"models": [{"use": "policy"}, {"use": "model/policy"}], "data": "sums"})");
@@ -302,7 +308,8 @@ TEST(Evaluate, VotesThatTheRewardDoesNotUnderstandAreCounted) {
 
 TEST(Evaluate, WhatCannotBeEstimatedIsFoundBefore) {
   auto findings = [](const std::string& options) {
-    return check_findings(plugin_component(), FakeHost(plugin_component(), "{" + options + "}"));
+    return check_findings(plugin_component(),
+                          FakeHost(plugin_component(), R"({"models": ["m"], )" + options + "}"));
   };
   const std::string one = R"("data": "d", "rewards": ["a"], )";
   EXPECT_THAT(findings(one + R"("samples": 8, "pass_at": [1, 9])"),
@@ -328,17 +335,97 @@ TEST(Evaluate, WhatCannotBeEstimatedIsFoundBefore) {
       ::testing::ElementsAre(HasSubstr("benchmarks.0.pass_at.0: 4 completions")));
 }
 
+// A server whose model answers "4" to 1+2= and 7= and is cut at a thought else; by the seed, every fifth answer is of no use at first.
+TEST(Evaluate, AServerIsJudgedByTheSameCode) {
+  std::mutex mutex;
+  std::vector<boost::json::object> asked;
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    if (seen.method == "GET") return {200, R"({"data": []})", {}};
+    const auto body = boost::json::parse(seen.body).as_object();
+    const std::string prompt(body.at("messages").at(0).at("content").as_string());
+    const std::lock_guard lock(mutex);
+    asked.push_back(body);
+    if (asked.size() == 2) return {200, R"({"choices": []})", {}};
+    const std::string message =
+        prompt == "1+2-3=" ? R"({"reasoning_content": "hm", "content": null})" : R"({"content": "4é"})";
+    return {200,
+            R"({"choices": [{"message": )" + message + R"(, "finish_reason": ")" +
+                (prompt == "1+2-3=" ? "length" : "stop") +
+                R"("}], "usage": {"prompt_tokens": 10, "completion_tokens": 3}})",
+            {}};
+  });
+  FakeHost host(
+      plugin_component(),
+      R"({"server": {"url": ")" + server.url("/v1") +
+          R"(", "model": "big", "backoff": "0s"}, "data": "sums", "rewards": ["right"], "problems": 3,
+      "samples": 2, "temperature": 0.6, "max_new_tokens": 50, "pass_at": [2], "all_samples": true, "price": {"output": 1e6}})");
+  FakeIo io(host);
+  RowSet data{{{"1+2=", "", "", "{}"},
+               {"", R"([{"role": "user", "content": "7="}])", "", "{}"},
+               {"1+2-3=", "", "", "{}"}}};
+  NaiveSampler sampler;
+  std::vector<std::string> seen;
+  LambdaReward right{[&](const Sample& s) {
+    seen.push_back(std::string(s.prompt) + " " + std::string(s.completion));
+    return s.completion == "4é" ? 1.0 : 0.0;
+  }};
+  host.slot("data", data.ref("sums")), host.slot("sampler", sampler.ref()),
+      host.slot("rewards/0", right.ref("right"));
+  run_stage(plugin_component(), host, io);
+  EXPECT_NEAR(io.results.at("big/sums/accuracy"), 2.0 / 3, 1e-12);
+  EXPECT_NEAR(io.results.at("big/sums/pass@2"), 2.0 / 3, 1e-12);
+  EXPECT_EQ(io.results.at("big/sums/length"), 3);
+  EXPECT_NEAR(io.results.at("big/sums/truncated"), 1.0 / 3, 1e-12);
+  EXPECT_EQ(io.results.at("big/sums/cost"), 18);
+  EXPECT_THAT(seen, ::testing::ElementsAre("1+2= 4é", "1+2= 4é", "7= 4é", "7= 4é", "1+2-3= <think>hm</think>",
+                                           "1+2-3= <think>hm</think>"));
+  EXPECT_EQ(asked.size(), 7u) << "the answer without choices was asked for again";
+  std::set<int64_t> seeds;
+  for (const auto& body : asked) {
+    EXPECT_EQ(body.at("model"), "big");
+    EXPECT_EQ(body.at("temperature"), 0.6);
+    EXPECT_EQ(body.at("max_tokens"), 50);
+    EXPECT_FALSE(body.contains("top_p"));
+    seeds.insert(body.at("seed").to_number<int64_t>());
+  }
+  EXPECT_EQ(seeds.size(), 6u);
+  EXPECT_THAT(io.steps[0].samples[4], HasSubstr("\"tokens\":3"));
+}
+
+TEST(Evaluate, AServerThatGivesNoAnswerEndsIt) {
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    return {seen.method == "GET" ? 200u : 400u, "{}", {}};
+  });
+  FakeHost host(plugin_component(),
+                R"({"server": {"url": ")" + server.url("/v1") +
+                    R"(", "model": "big"}, "data": "sums", "rewards": ["right"], "problems": 1})");
+  FakeIo io(host);
+  RowSet data{{{"1+2=", "", "", "{}"}}};
+  NaiveSampler sampler;
+  LambdaReward right{[](const Sample&) { return 1.0; }};
+  host.slot("data", data.ref("sums")), host.slot("sampler", sampler.ref()),
+      host.slot("rewards/0", right.ref("right"));
+  try {
+    run_stage(plugin_component(), host, io);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("1 of 1 completions could not be had from the server, first: "));
+    EXPECT_THAT(e.what(), HasSubstr("400"));
+  }
+}
+
 TEST(Evaluate, FindsOptionsWithoutEffect) {
   auto findings = [](const char* options) {
     return check_findings(plugin_component(), FakeHost(plugin_component(), options));
   };
   using Lines = std::vector<std::string>;
-  EXPECT_EQ(findings(R"({"data": "d", "rewards": ["a"], "top_k": 5})"), Lines());
-  EXPECT_EQ(findings(R"({"data": "d", "rewards": ["a"], "top_k": 5, "temperature": 0})"),
+  EXPECT_EQ(findings(R"({"models": ["m"], "data": "d", "rewards": ["a"], "top_k": 5})"), Lines());
+  EXPECT_EQ(findings(R"({"models": ["m"], "data": "d", "rewards": ["a"], "top_k": 5, "temperature": 0})"),
             Lines{"top_k: with temperature: 0 the most likely token is always taken"});
-  EXPECT_EQ(findings(R"({"data": "d", "rewards": [{"of": "a", "weight": 2}]})"),
+  EXPECT_EQ(findings(R"({"models": ["m"], "data": "d", "rewards": [{"of": "a", "weight": 2}]})"),
             Lines{"rewards.0.weight: the sum is reported of several rewards only"});
-  EXPECT_EQ(findings(R"({"data": "d", "rewards": [{"of": "a", "weight": 2}, "b"]})"), Lines());
+  EXPECT_EQ(findings(R"({"models": ["m"], "data": "d", "rewards": [{"of": "a", "weight": 2}, "b"]})"),
+            Lines());
 }
 
 }  // namespace
