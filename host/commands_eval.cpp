@@ -69,10 +69,10 @@ void take_stages(const EvalConfig& config, const EvalArguments& a, const fs::pat
   }
 }
 
-std::string head(const EvalConfig& config) {
-  return "# A configuration that `tenon eval` made. `tenon " +
-         (config.taken ? "resume runs/" + config.run : "run` with this file") +
-         (config.taken ? "` repeats it.\n" : " repeats it.\n");
+std::string head(const EvalConfig& config, const fs::path& folder) {
+  return "# A configuration that `tenon eval` made. " +
+         (config.taken ? "`tenon resume " + folder.string() + "` repeats it.\n"
+                       : std::string("`tenon run` with this file repeats it.\n"));
 }
 
 }  // namespace
@@ -91,7 +91,7 @@ int eval_command(const EvalArguments& a) {
   const EvalConfig config = make_eval_config(a, benchmarks);
   const fs::path folder = fs::absolute(a.runs / config.run).lexically_normal(), file = folder / "eval.yaml";
   make_folder(folder);
-  write_file(file, head(config) + to_yaml(config.yaml));
+  write_file(file, head(config, folder) + to_yaml(config.yaml));
   if (config.taken) take_stages(config, a, file, folder);
 
   RunArguments run;

@@ -80,13 +80,46 @@ void add_server_model(const EvalArguments& a, EvalConfig& out) {
   out.yaml["pipeline"].emplace_array();
 }
 
-// RUN:STAGE, where RUN is a folder of a run; nothing: it is none.
+bool is_run(const fs::path& folder) {
+  std::error_code error;
+  return fs::is_regular_file(folder / "config.yaml", error) && fs::is_directory(folder / "stages", error);
+}
+
+// A checkpoint before the stage's last is another model than the one that the stage left.
+void check_last(const fs::path& stage, const std::string& model) {
+  const fs::path below = fs::absolute(model).lexically_normal().lexically_relative(stage);
+  auto part = below.begin();
+  if (part == below.end() || *part != "checkpoints" || ++part == below.end() || part->empty()) return;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(stage / "checkpoints", error)) {
+    const auto other = parse_int(entry.path().filename().string()), own = parse_int(part->string());
+    if (other && own && *other > *own)
+      throw UserError(
+          model +
+          " is a checkpoint in the middle of its stage; what can be evaluated is the model that the "
+          "stage left, RUN:STAGE");
+  }
+}
+
+// RUN:STAGE, or a path inside of <run>/stages/<stage>-<12 digits>, such as a checkpoint; nothing: it is neither.
 std::optional<std::pair<fs::path, std::string>> run_and_stage(const std::string& model) {
   const size_t colon = model.rfind(':');
-  if (colon == std::string::npos || fs::exists(model)) return std::nullopt;
-  const fs::path run = model.substr(0, colon);
-  if (!fs::exists(run / "config.yaml") || !fs::is_directory(run / "stages")) return std::nullopt;
-  return std::pair(run, model.substr(colon + 1));
+  if (!fs::exists(model)) {
+    if (colon == std::string::npos || !is_run(model.substr(0, colon))) return std::nullopt;
+    return std::pair(fs::path(model.substr(0, colon)), model.substr(colon + 1));
+  }
+  if (is_run(model))
+    throw UserError(model + " is the folder of a run: name one of its stages, " + model + ":STAGE");
+  constexpr size_t kHash = 13;  // with its hyphen
+  for (fs::path at = fs::absolute(model).lexically_normal(); at.has_relative_path(); at = at.parent_path()) {
+    const std::string name = at.filename().string();
+    const fs::path run = at.parent_path().parent_path();
+    if (at.parent_path().filename() == "stages" && name.size() > kHash && is_run(run)) {
+      check_last(at, model);
+      return std::pair(run, name.substr(0, name.size() - kHash));
+    }
+  }
+  return std::nullopt;
 }
 
 void collect_texts(const json::value& value, std::set<std::string>& texts) {

@@ -163,6 +163,15 @@ TEST_F(Eval, WhatCannotBeIsSaid) {
   fs::create_directories(dir_ / "run/stages");
   a.model = (dir_ / "run").string() + ":bases";
   EXPECT_THAT(error({one}), HasSubstr("has no such stage. Did you mean \"base\"? It has: base"));
+  a.model = (dir_ / "run").string();
+  EXPECT_THAT(error({one}), HasSubstr("is the folder of a run: name one of its stages"));
+  fs::create_directories(dir_ / "run/stages/base-0123456789ab/checkpoints/7");
+  a.model = (dir_ / "run/stages/base-0123456789ab/checkpoints/7").string();
+  const EvalConfig c = make_eval_config(a, {one});
+  EXPECT_EQ(c.model, "base");
+  EXPECT_THAT(c.taken->stages, ::testing::ElementsAre("base"));
+  fs::create_directories(dir_ / "run/stages/base-0123456789ab/checkpoints/10");
+  EXPECT_THAT(error({one}), HasSubstr("is a checkpoint in the middle of its stage"));
 }
 
 TEST_F(Eval, TheTableHasARowABenchmark) {
