@@ -93,6 +93,7 @@ class Comparer {
   bool rounds_to(Ref value, const Decimal& decimal, bool half);
   std::optional<Decimal> decimal_of(Ref e) const;
   Peeled peel(Ref e);
+  std::optional<Outcome> signs(const Peeled& g, const Peeled& p) const;
   std::optional<Outcome> units(Peeled& g, Peeled& p);
   bool are_unrelated(const Peeled& g, const Peeled& p) const;
   std::optional<Ref> without_unit_letters(Ref e, int power, std::string& name);

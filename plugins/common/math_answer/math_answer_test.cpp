@@ -322,6 +322,44 @@ TEST(MathAnswer, ALetterWithWordsIsNotThatLetter) {
   EXPECT_EQ(bare("2x+1", "2x+1\\text{ apples}").verdict, Verdict::kEqual);
 }
 
+// The right number of another thing is not the answer, from either side; a side that says nothing of it may be right.
+TEST(MathAnswer, SignsAreUnitsToo) {
+  const std::vector<std::vector<const char*>> kinds = {
+      {"90^\\circ", "90 degrees", "90\\text{ degrees}", "90°"},
+      {"90\\%", "90 percent"},
+      {"90 cm", "90\\text{ cm}", "900 mm"},
+      {"\\$90", "90 dollars"},
+      {"90 kg"},
+      {"90\\text{ cm}^2", "90 sq cm"}};
+  for (size_t a = 0; a < kinds.size(); ++a)
+    for (size_t b = 0; b < kinds.size(); ++b)
+      for (const char* gold : kinds[a])
+        for (const char* given : kinds[b])
+          EXPECT_EQ(bare(gold, given).verdict, a == b ? Verdict::kEqual : Verdict::kDifferent)
+              << gold << " " << given;
+  for (const auto& kind : kinds)
+    for (const char* text : kind)
+      if (std::string(text) != "900 mm") {
+        EXPECT_EQ(bare(text, "90").verdict, Verdict::kEqual) << text;
+        EXPECT_EQ(bare("90", text).verdict, Verdict::kEqual) << text;
+      }
+  for (const char* of_area : {"90\\text{ sq units}", "90\\text{ square units}"}) {
+    for (const char* other : {"\\$90", "90 cm", "90 kg", "90\\%"}) {
+      EXPECT_EQ(bare(of_area, other).verdict, Verdict::kDifferent) << of_area << other;
+      EXPECT_EQ(bare(other, of_area).verdict, Verdict::kDifferent) << of_area << other;
+    }
+    EXPECT_EQ(bare(of_area, "90\\text{ cm}^2").verdict, Verdict::kEqual);
+    EXPECT_EQ(bare(of_area, "90").verdict, Verdict::kEqual);
+  }
+  for (const char* unknown : {"90 apples", "90 gizmos"})
+    for (const char* sign : {"90^\\circ", "90\\%"}) {
+      EXPECT_EQ(bare(sign, unknown).verdict, Verdict::kUndecided) << sign << unknown;
+      EXPECT_EQ(bare("91" + std::string(sign).substr(2), unknown).verdict, Verdict::kDifferent)
+          << sign << unknown;
+    }
+  EXPECT_EQ(bare("25^\\circ", "25^\\circ C").verdict, Verdict::kEqual);
+}
+
 TEST(MathAnswer, OtherWaysToSayIt) {
   for (int hour = 1; hour <= 11; ++hour)
     for (const char* minutes : {":00", ":30", ":59"}) {

@@ -225,6 +225,26 @@ bool Comparer::is_number(Ref e) const {
   return names.empty();
 }
 
+// A degree or percent sign beside a unit of something else, or beside each other; "square units" beside a unit that is no area. Units that nobody knows leave it open.
+std::optional<Outcome> Comparer::signs(const Peeled& g, const Peeled& p) const {
+  if (policies_.units == 1) return std::nullopt;
+  const Outcome different{State::kDifferent, "units of different kinds"};
+  if ((g.degree && p.percent && !p.degree) || (p.degree && g.percent && !g.degree)) return different;
+  for (const auto& [sign, other] : {std::pair(&g, &p), std::pair(&p, &g)}) {
+    if (!other->has_unit) continue;
+    const auto unit = parse_unit(other->unit);
+    const bool has_sign = (sign->degree && !other->degree) || (sign->percent && !other->percent);
+    if (has_sign && !sign->has_unit && !names_a_sign(other->unit))
+      return unit || plain_power(other->unit) > 1
+                 ? different
+                 : Outcome{State::kUndecided, "units that may not be the same"};
+    if (const int power = sign->has_unit ? plain_power(sign->unit) : 0;
+        power > 1 && unit && !is_length(*unit, power))
+      return different;
+  }
+  return std::nullopt;
+}
+
 // Nothing: the values are to be compared, scaled where the units say so.
 std::optional<Outcome> Comparer::units(Peeled& g, Peeled& p) {
   if (policies_.units == 1) return std::nullopt;
@@ -290,6 +310,11 @@ Outcome Comparer::scalars(Ref gold, Ref given) {
   if (is_residue(gold) && is_residue(given) && !compare(gold.child(1), given.child(1)).equal())
     return {State::kDifferent, "different moduli"};
   Peeled g = peel(gold), p = peel(given);
+  if (const auto outcome = signs(g, p)) {
+    const bool is_open = outcome->state == State::kUndecided;
+    const Outcome otherwise = is_open ? values(g.value, p.value) : *outcome;
+    return otherwise.equal() ? *outcome : otherwise;
+  }
   if (auto outcome = units(g, p)) return *outcome;
   if (are_unrelated(g, p)) {
     const Outcome outcome = values(g.value, p.value);

@@ -330,4 +330,32 @@ bool is_same_thing(std::string_view a, std::string_view b) {
   return rates(few) == rates(many) && std::includes(many.begin(), many.end(), few.begin(), few.end());
 }
 
+int plain_power(std::string_view name) {
+  int power = 1;
+  bool has_units = false;
+  for (const std::string& word : words_of(name)) {
+    const std::string one = lower_case(word);
+    if (one == "units" || one == "unit")
+      has_units = true;
+    else if (one == "square" || one == "sq")
+      power = 2;
+    else if (one == "cubic" || one == "cu")
+      power = 3;
+    else
+      return 0;
+  }
+  return has_units ? power : 0;
+}
+
+bool is_length(const Unit& unit, int power) {
+  for (size_t k = 0; k < unit.exponents.size(); ++k)
+    if (unit.exponents[k] != (k == static_cast<size_t>(Dimension::kLength) ? power : 0)) return false;
+  return true;
+}
+
+bool names_a_sign(std::string_view name) {
+  const std::string lower = lower_case(name);
+  return lower.find("degree") != std::string::npos || lower.find("percent") != std::string::npos;
+}
+
 }  // namespace tenon::math_answer

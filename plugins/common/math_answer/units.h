@@ -42,4 +42,11 @@ bool may_be_unit(std::string_view words);
 // Words that say nothing ("in total", "units") are no difference.
 bool is_same_thing(std::string_view a, std::string_view b);
 
+// 1 of "units", 2 of "square units", 3 of "cubic units": how often some length that is not told. 0: it is another unit.
+int plain_power(std::string_view name);
+// Whether a unit is of nothing but length, to that power.
+bool is_length(const Unit& unit, int power);
+// "degrees C", "percentage points": a unit that is written like a sign.
+bool names_a_sign(std::string_view name);
+
 }  // namespace tenon::math_answer
