@@ -57,7 +57,7 @@ std::vector<fs::path> files_of(const RunFolder& folder, const StageReport& stage
 
 // What stages found out in numbers. Where that is one table, it was printed when its stage ended.
 void print_overview(const RunReport& report) {
-  if (!report.nothing_to_do && overview_columns(report.results) < 2) return;
+  if (!report.nothing_to_do && report.results.size() < 2 && overview_columns(report.results) < 2) return;
   std::vector<std::string> stages;
   for (const StageReport& stage : report.stages) stages.push_back(stage.name);
   const std::string table = overview_table(report.results, stages);

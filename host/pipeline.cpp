@@ -143,18 +143,20 @@ class Pipeline {
       StageResults stage{plan_.stages[i].name, {}};
       const json::value read = json::parse(read_file(file));
       for (const auto& [model, benchmarks] : read.as_object())
-        stage.results[whole_name(plan_.stages[i].spec, model)] = benchmarks;
+        stage.results[whole_name(plan_.stages[i], model)] = benchmarks;
       all.push_back(std::move(stage));
     }
     return all;
   }
 
-  static std::string whole_name(const Spec& spec, std::string_view model) {
-    for (const Slot& slot : spec.slots) {
+  // A stage's own model goes by the stage's name, as it does for later stages.
+  static std::string whole_name(const StagePlan& stage, std::string_view model) {
+    for (const Slot& slot : stage.spec.slots) {
+      if (slot.name == "model" && slot.spec != nullptr && slot.spec->name == model) return stage.name;
       if (slot.kind != "model" || slot.stage.empty()) continue;
       std::string option = slot.name;
       std::replace(option.begin(), option.end(), '/', '.');
-      const json::value* written = find_value(spec.options, option);
+      const json::value* written = find_value(stage.spec.options, option);
       if (written != nullptr && written->is_object()) written = written->get_object().if_contains("of");
       if (written != nullptr && written->is_string() && written->get_string() == model) return slot.stage;
     }

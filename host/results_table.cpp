@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
+#include <map>
 #include <optional>
 #include <vector>
 
@@ -163,38 +164,56 @@ class Benchmark {
   std::vector<const json::object*> rows_;
 };
 
-// A benchmark of a stage, in the overview.
+// A benchmark in the overview: of one stage, or of several that ask it of different models, such as the rounds of a loop.
 struct OverviewColumn {
-  std::string stage, benchmark, metric;
-  const json::object* results;
+  std::string stage, benchmark, metric;                // stage: the first
+  std::map<std::string, const json::object*> metrics;  // by model
 };
+
+// The column for the results of one stage in a benchmark: one that has none of these models, or a new one.
+OverviewColumn& column_for(std::vector<OverviewColumn>& columns, const StageResults& stage,
+                           const std::string& benchmark) {
+  const auto has_none_of_them = [&](const OverviewColumn& column) {
+    return column.benchmark == benchmark &&
+           std::none_of(stage.results.begin(), stage.results.end(), [&](const auto& model) {
+             return model.value().as_object().contains(benchmark) &&
+                    column.metrics.contains(std::string(model.key()));
+           });
+  };
+  const auto found = std::find_if(columns.begin(), columns.end(), has_none_of_them);
+  return found != columns.end() ? *found
+                                : columns.emplace_back(OverviewColumn{stage.stage, benchmark, "", {}});
+}
 
 std::vector<OverviewColumn> columns_of(const std::vector<StageResults>& all) {
   std::vector<OverviewColumn> columns;
-  for (const StageResults& stage : all)
+  for (const StageResults& stage : all) {
+    std::vector<std::string> benchmarks;
     for (const auto& model : stage.results)
-      for (const auto& benchmark : model.value().as_object()) {
-        const json::object& metrics = benchmark.value().as_object();
-        const std::string name(benchmark.key());
-        auto column = std::find_if(columns.begin(), columns.end(), [&](const OverviewColumn& c) {
-          return c.stage == stage.stage && c.benchmark == name;
-        });
-        if (column == columns.end()) column = columns.insert(column, {stage.stage, name, "", &stage.results});
+      for (const auto& benchmark : model.value().as_object())
+        if (std::find(benchmarks.begin(), benchmarks.end(), benchmark.key()) == benchmarks.end())
+          benchmarks.emplace_back(benchmark.key());
+    for (const std::string& benchmark : benchmarks) {
+      OverviewColumn& column = column_for(columns, stage, benchmark);
+      for (const auto& model : stage.results) {
+        const json::value* given = model.value().as_object().if_contains(benchmark);
+        if (given == nullptr) continue;
+        const json::object& metrics = given->as_object();
+        column.metrics[std::string(model.key())] = &metrics;
         if (metrics.contains("accuracy"))
-          column->metric = "accuracy";
-        else if (column->metric.empty() && !metrics.empty())
-          column->metric = metrics.begin()->key();
+          column.metric = "accuracy";
+        else if (column.metric.empty() && !metrics.empty())
+          column.metric = metrics.begin()->key();
       }
+    }
+  }
   return columns;
 }
 
-std::string overview_cell(const json::object& results, const std::string& model,
-                          const OverviewColumn& column) {
-  const json::value* benchmarks = results.if_contains(model);
-  const json::value* metrics =
-      benchmarks != nullptr ? benchmarks->as_object().if_contains(column.benchmark) : nullptr;
-  if (metrics == nullptr) return "-";
-  const json::object& m = metrics->as_object();
+std::string overview_cell(const OverviewColumn& column, const std::string& model) {
+  const auto found = column.metrics.find(model);
+  if (found == column.metrics.end()) return "-";
+  const json::object& m = *found->second;
   const std::optional<double> low = number_at(m, column.metric + "_low"),
                               high = number_at(m, column.metric + "_high");
   std::string text = number_text(number_at(m, column.metric), false);
@@ -248,7 +267,7 @@ std::string overview_table(const std::vector<StageResults>& results, const std::
                            (column.metric == "accuracy" ? "" : ", " + column.metric),
                        {}});
     for (const std::string& model : models.cells)
-      columns.back().cells.push_back(overview_cell(*column.results, model, column));
+      columns.back().cells.push_back(overview_cell(column, model));
   }
   return written(models, columns);
 }

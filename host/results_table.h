@@ -22,7 +22,8 @@ struct StageResults {
 };
 
 // All results of a run: a row per model, those that are no stages first, then `stages` in their order; a column per benchmark with its chief number (`accuracy`, else
-// the first metric, which is then named) and 95 % interval; a benchmark that several stages have is headed by the stage, too. Empty if there are none.
+// the first metric, which is then named) and 95 % interval; a benchmark that several stages ask of one model has a column each, headed by the stage, too. Empty if
+// there are none.
 std::string overview_table(const std::vector<StageResults>& results, const std::vector<std::string>& stages);
 
 // How many columns overview_table has.

@@ -90,6 +90,18 @@ TEST_F(DataCheck, ShowsWhatTheRulesShow) {
   EXPECT_THAT(rule("sources: [gsm8k]"), HasSubstr("on toy-data: 0 rows, 0 that it cannot judge"));
 }
 
+TEST_F(DataCheck, ARewardThatHangsBeforeTheFirstStepIsToldToo) {
+  std::string text = config();
+  text.replace(text.find("{use: toy-reward}"), 17,
+               "{use: toy-reward, hang_every: 45, warnings: " + (dir_ / "err.txt").string() + "}");
+  text.replace(text.find("seed: 7"), 7, "seed: 7, reward_timeout: 20ms");
+  const Outcome outcome = run(write_config(text));
+  EXPECT_EQ(outcome.code, 0) << outcome.err;
+  EXPECT_THAT(outcome.err,
+              AllOf(HasSubstr("warning: the rows of stage zero: reward 'length' row 0 of its data set: "),
+                    HasSubstr("Ctrl-C twice ends tenon; nothing has been written")));
+}
+
 // What would end stage zero at its first steps is told before stage base is trained.
 TEST_F(DataCheck, ARewardThatRefusesTheFirstRowsStopsARunBeforeItsFirstStep) {
   const auto run_with = [&](const std::string& reward, const std::string& entry = "") {

@@ -93,6 +93,15 @@ TEST(Overview, TellsStagesWithTheSameBenchmarkApart) {
       "m         0.000        1.000\n");
 }
 
+TEST(Overview, RoundsOfALoopShareAColumn) {
+  EXPECT_EQ(tenon::host::overview_table(all(R"({"loop.1.look": {"loop.1.rl": {"sums": {"accuracy": 0.25}}},
+                                                "loop.2.look": {"loop.2.rl": {"sums": {"accuracy": 0.5}}}})"),
+                                        {"loop.1.rl", "loop.1.look", "loop.2.rl", "loop.2.look"}),
+            "            sums\n"
+            "loop.1.rl  0.250\n"
+            "loop.2.rl  0.500\n");
+}
+
 TEST(ResultsTable, NothingGivesNothing) {
   EXPECT_EQ(table("{}"), "");
   EXPECT_EQ(tenon::host::overview_table({}, {"base"}), "");

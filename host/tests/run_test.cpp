@@ -429,6 +429,8 @@ TEST_F(Run, ARewardThatHangsIsNeverSilent) {
   text.replace(text.find("{use: toy-reward}"), 17,
                "{use: toy-reward, hang_every: 45, warnings: " + (dir_ / "err.txt").string() + "}");
   text.replace(text.find("seed: 7"), 7, "seed: 7, reward_timeout: 20ms");
+  text.replace(text.find("max_reward_failures: 0.5"), 24,
+               "max_reward_failures: 1");  // no rows are tried before
   const Outcome outcome = run(write_config(text));
   ASSERT_EQ(outcome.code, 0) << outcome.err;
   EXPECT_THAT(outcome.err,
