@@ -152,7 +152,7 @@ std::string_view RowMaker::value(std::string_view object, const std::string& fie
     names += (names.empty() ? "" : ", ") + name;
     return true;
   });
-  throw Error("there is no field \"" + field + "\"; the line has " + (names.empty() ? "none" : names));
+  throw Error("there is no field \"" + field + "\"; the record has " + (names.empty() ? "none" : names));
 }
 
 std::string RowMaker::question(std::string_view object) const {
