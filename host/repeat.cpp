@@ -23,9 +23,8 @@ constexpr tenon::OptionTable kRepeatOptions{
     tenon::integer("repeat", nullptr, "Rounds: how often the stages run, one after the other.",
                    required("1", "1000")),
     tenon::text("name", nullptr,
-                "Name of the loop: its stages are called <name>.<round>.<stage>, and <name>.<stage> is that "
-                "of the last "
-                "round.",
+                "Name of the loop: its stages are called NAME.1.STAGE, NAME.2.STAGE, …; NAME.STAGE is that "
+                "of the last round.",
                 required())};
 
 class Expansion {
