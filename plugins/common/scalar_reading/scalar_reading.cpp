@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "masked_lm/masked_lm.h"
 #include "reward_support/think_tags.h"
 #include "tenon/reward.hpp"
 
@@ -37,6 +38,21 @@ struct Packed {
   std::vector<uint64_t> seq_id;
 };
 
+// The id that parts and ends the segments of a model that reads pairs of them.
+std::optional<int32_t> separator_of(const Model& model) {
+  const tenon_ref& ref = *model.ref();
+  const auto* table =
+      TENON_FN(ref.life, tenon_life, extension)
+          ? static_cast<const tenon_masked_lm*>(ref.life->extension(ref.self, TENON_EXT_MASKED_LM))
+          : nullptr;
+  if (!TENON_FN(table, tenon_masked_lm, info)) return std::nullopt;
+  tenon_masked_lm_info info{};
+  info.struct_size = sizeof info;
+  ErrorBuffer err;
+  err.check(table->info(ref.self, &info, err));
+  return info.sep;
+}
+
 }  // namespace
 
 Reader::Reader(const Host& host)
@@ -53,6 +69,7 @@ Reader::Reader(const Host& host)
     throw Error(TENON_E_INVALID,
                 "option format: chat, and the model's tokenizer has no chat template: set format: text");
   max_len_ = info.max_len;
+  separator_ = separator_of(model_);
 }
 
 std::vector<int32_t> Reader::ids(const Text& text) const {
@@ -75,11 +92,16 @@ std::vector<int32_t> Reader::ids(const Text& text) const {
   return ids;
 }
 
-// Prompt and completion each by itself, as in generation, and the id that ends a completion.
+// Prompt and completion each by itself, as in generation, and the id that ends a completion; or, of a model that reads pairs of segments, as one.
 std::vector<int32_t> Reader::text_ids(const std::string& question, std::string_view completion) const {
   std::vector<int32_t> ids = tokenizer_.encode(question, TENON_ENCODE_BOS);
   const std::vector<int32_t> more = tokenizer_.encode(completion);
+  if (separator_) ids.push_back(*separator_);
   ids.insert(ids.end(), more.begin(), more.end());
+  if (separator_) {
+    ids.push_back(*separator_);
+    return ids;
+  }
   const int64_t eos = tokenizer_.special("eos");
   const std::vector<int32_t> stops =
       eos < 0 ? tokenizer_.stop_ids() : std::vector<int32_t>{static_cast<int32_t>(eos)};

@@ -27,7 +27,8 @@ class Reader {
     std::string_view prompt, completion, meta_json;
     std::string_view messages_json{};  // of a row that has messages; then `prompt` does not count
   };
-  // The ids for a completion, of the prompt or of what its row has in the field of the option `question`. The scalar is at the last of them. Throws NoReward (refused)
+  // The ids for a completion, of the prompt or of what its row has in the field of the option `question`. The scalar is at the last of them. A model that reads pairs of segments
+  // (masked_lm.h) gets the prompt as the first and the completion as the second. Throws NoReward (refused)
   // for a row without that field and for texts that are longer than the model reads; what the tokenizer throws.
   std::vector<int32_t> ids(const Text& text) const;
 
@@ -47,6 +48,7 @@ class Reader {
   bool is_chat_, takes_answer_;
   std::optional<std::string> question_;
   uint64_t max_len_;
+  std::optional<int32_t> separator_;
 };
 
 inline constexpr const char* kFormats[] = {"text", "chat", nullptr};

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "masked_lm/masked_lm.h"
 #include "ranking_loss.h"
 #include "support/fake_components.h"
 
@@ -166,6 +167,30 @@ TEST(RewardModelStage, LearnsWhatIsPreferred) {
   EXPECT_GT(lab.io.steps.back().metric("margin"), 1);
   EXPECT_LT(lab.io.steps.back().metric("loss"), 0.3);
   EXPECT_EQ(lab.io.results.at("judge/held-out/accuracy"), 0.5);
+}
+
+// A bag that reads pairs of segments.
+struct PairBag : Bag {
+  using Bag::Bag;
+  const void* extension(std::string_view id) const {
+    static constexpr tenon_masked_lm table{sizeof(tenon_masked_lm), 0,
+                                           [](void*, tenon_masked_lm_info* out, tenon_error*) -> int32_t {
+                                             out->cls = 19, out->sep = 20, out->mask = 21;
+                                             return TENON_OK;
+                                           },
+                                           nullptr};
+    return id == TENON_EXT_MASKED_LM ? &table : nullptr;
+  }
+};
+
+TEST(RewardModelStage, AModelOfSegmentsReadsPromptAndCompletionAsTwo) {
+  Lab lab(R"({"steps": 1, "batch": 1})");
+  PairBag model(23);
+  lab.host.slot("model", ref_to<ModelShim<PairBag>>(model, "bag", "judge"));
+  run_stage(plugin_component(), lab.host, lab.io);
+  auto ids = lab.tokenizer.encode("1+2=", 0);
+  ids.insert(ids.end(), {20, 4, 20});
+  EXPECT_THAT(model.taped[0], ::testing::ElementsAreArray(ids));
 }
 
 TEST(RewardModelStage, MicroBatchesChangeNoBit) {
