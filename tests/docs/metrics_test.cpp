@@ -30,6 +30,7 @@ std::vector<std::string> components_of(const fs::path& file) {
   if (parts[0] == "host") return {"host"};
   if (parts[1] == "common" && parts[2] == "stage_support") {
     if (parts[3] == "sampled.cpp") return {"collect", "distill", "evaluate", "rejection-sample", "rl"};
+    if (parts[3] == "held_out.cpp") return {"distill", "rl"};
     return {"pretrain", "sft"};
   }
   if (parts[1] == "common" && parts[2] == "algorithm_support") {  // who links what writes

@@ -97,9 +97,10 @@ inline constexpr OptionTable kRewardChildren{
          "row of a mixed stream names its verifier.",
          {.flags = TENON_O_LIST}),
     text("source_field", "\"source\"", "Field of the row's meta that `sources` looks at."),
-    text("only_if", nullptr,
-         "An earlier reward of the list: this one counts 0 where that one gave no more than `only_above`, and "
-         "does not apply where that one gave no number."),
+    text(
+        "only_if", nullptr,
+        "An earlier reward of the list: this one counts 0 where that one gave no more than `only_above`, and "
+        "does not apply where that one gave no number."),
     number("only_above", "0", "Bound of `only_if`.")};
 inline constexpr tenon_option kRewardsOption =
     reference("rewards", "reward", nullptr,

@@ -10,6 +10,7 @@
 // is left out (discount 0, as the first paper does by not differentiating through sampling), which keeps the variance low.
 #include <cmath>
 
+#include "stage_support/held_out.h"
 #include "stage_support/sampled.h"
 #include "stage_support/step.h"
 #include "stage_support/supervised.h"
@@ -39,16 +40,34 @@ class Distill {
     check_teacher();
     tenon::stages::check_optimizer_steps(optimizer_, steps_);
     sampler_.check_prompts("data", student_, tokenizer_, "model.tokenizer", UINT64_MAX);
+    held_out_ = tenon::stages::HeldOut::of(host, student_, tokenizer_);
+  }
+
+  static void check(tenon::Host host, tenon::Findings& findings) {
+    tenon::stages::HeldOut::check(host, findings);
   }
 
   void run(const tenon_call* call, const tenon::StageIo& io) {
     io.begin(steps_);
     io.bind("optimizer", "model", steps_);
-    for (uint64_t s = io.first_step(); s < steps_; ++s) {
+    bool ends = held_out_ && held_out_->has_ended();
+    for (uint64_t s = io.first_step(); s < steps_ && !ends; ++s) {
       const tenon_call now = tenon::stages::at_step(call, s);
       one_step(&now, s);
+      if (held_out_) {
+        ends = held_out_->after(&now, s, steps_);
+        uint64_t version = s + 1;
+        if (ends || s + 1 == steps_) held_out_->finish(&now, version);
+      }
       io.step_end(s);
     }
+  }
+
+  void save(tenon::Writer& w) const {
+    if (held_out_) held_out_->save(w);
+  }
+  void load(tenon::Reader& r, uint32_t) {
+    if (held_out_) held_out_->load(r);
   }
 
  private:
@@ -143,6 +162,7 @@ class Distill {
   tenon::Tokenizer tokenizer_;
   tenon::Dataset data_;
   tenon::Optimizer optimizer_;
+  std::optional<tenon::stages::HeldOut> held_out_;
   uint64_t steps_, prompts_, samples_, micro_batch_tokens_, samples_per_step_;
 };
 
@@ -172,6 +192,6 @@ TENON_STAGE_PLUGIN(
     tenon::number("temperature", "1",
                   "Of sampling; log-probabilities of both models are taken at the same temperature.",
                   {.min = "0.01", .max = "100"}),
-    tenon::stages::kMaxNewTokensOption, tenon::stages::kOverlapRewardsOption,
+    tenon::stages::kMaxNewTokensOption, tenon::stages::kOverlapRewardsOption, tenon::stages::kHeldOutOption,
     tenon::integer("samples_per_step", "4", "Completions of a step written to samples.jsonl; 0: none.",
                    {.min = "0", .max = "1000000"}))

@@ -77,6 +77,7 @@ void Rl::check(Host host, Findings& findings) {
   check_truncation(host, findings);
   check_sizes(host, findings);
   check_importance(host, findings);
+  stages::HeldOut::check(host, findings);
   if (host.i64("reference_interval") == 0)
     findings.no_effect("reference_mix", "with reference_interval: 0 the reference does not change");
   const int64_t sequences = host.i64("prompts") * host.i64("group_size");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "importance.h"
+#include "stage_support/held_out.h"
 #include "stage_support/sampled.h"
 
 namespace tenon::rl {
@@ -103,6 +104,7 @@ inline constexpr OptionTable kOptions{
            {.min = "0", .unit = "nats"}),
     integer("samples_per_step", "4", "Completions of a step written to samples.jsonl; 0: none.",
             {.min = "0", .max = "65536", .unit = "completions"}),
+    stages::kHeldOutOption,
     integer("trace_interval", "10",
             "Every so many steps, and at the last, all numbers of a rollout and its updates are written to "
             "artifacts/trace/<step>.safetensors, for `tenon explain`. 0: never.",

@@ -8,7 +8,8 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
   io.begin(options_.steps);
   io.bind("optimizer", "model", updates_in(options_.steps - options_.critic_warmup));
   if (critic_optimizer_) io.bind("critic_optimizer", "critic", updates_in(options_.steps));
-  for (uint64_t step = io.first_step(); step < options_.steps; ++step) {
+  bool ends = held_out_ && held_out_->has_ended();
+  for (uint64_t step = io.first_step(); step < options_.steps && !ends; ++step) {
     stages::Stopwatch watch;
     tenon_call now = stages::at_step(call, step);
     UpdateStats stats;
@@ -34,6 +35,10 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
       controller_->update(*stats.kl, static_cast<double>(rollout.size()));
     if (trace_) trace_->write(host_);
     report(batch, trained, drawn, stats, watch.seconds());
+    if (held_out_) {
+      ends = held_out_->after(&now, step, options_.steps);
+      if (ends || step + 1 == options_.steps) held_out_->finish(&now, version_);
+    }
     warn_of_skipped(rollout, stats, step + 1);
     warn_of_missing_token_rewards(rollout);
     io.step_end(step);
@@ -43,6 +48,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
 void Rl::save(Writer& w) const {
   w.value(version_), w.value(critic_version_), w.value(refreshed_);
   w.value(controller_ ? controller_->scale() : 1.0);
+  if (held_out_) held_out_->save(w);
 }
 
 void Rl::load(Reader& r, uint32_t version) {
@@ -51,6 +57,7 @@ void Rl::load(Reader& r, uint32_t version) {
   critic_version_ = r.value<uint64_t>(), refreshed_ = r.value<uint64_t>();
   const double scale = r.value<double>();
   if (controller_) controller_->set_scale(scale);
+  if (held_out_ && version >= 3) held_out_->load(r);
 }
 
 }  // namespace tenon::rl

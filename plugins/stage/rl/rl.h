@@ -7,6 +7,7 @@
 #include "kl_controller.h"
 #include "normalize.h"
 #include "options.h"
+#include "stage_support/held_out.h"
 #include "stage_support/step.h"
 #include "trace.h"
 
@@ -42,7 +43,7 @@ struct UpdateStats {
 // One rollout is a step: sample, score, advantages, then `epochs` passes of `mini_batches` optimizer updates each.
 class Rl {
  public:
-  static constexpr uint32_t kStateVersion = 2;
+  static constexpr uint32_t kStateVersion = 3;
   explicit Rl(Host host);
   static void check(Host host, Findings& findings);
   void run(const tenon_call* call, const StageIo& io);
@@ -101,6 +102,7 @@ class Rl {
   std::optional<Model> reference_, critic_;  // critic_: a model of its own
   std::optional<Optimizer> critic_optimizer_;
   std::optional<KlController> controller_;
+  std::optional<stages::HeldOut> held_out_;
   std::vector<SumTerm> sum_terms_;  // one a reward
   uint64_t version_ = 0;            // of the policy: its optimizer updates so far
   uint64_t critic_version_ = 0;

@@ -20,6 +20,7 @@ Rl::Rl(Host host)
   set_up_reference();
   stages::check_optimizer_steps(optimizer_, updates_in(options_.steps - options_.critic_warmup));
   sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer", UINT64_MAX);
+  held_out_ = stages::HeldOut::of(host, model_, tokenizer_);
 }
 
 void Rl::check_algorithm() const {
