@@ -342,7 +342,7 @@ std::vector<std::pair<uint64_t, std::string>> Scoring::flush(StepValues& values)
     Step step = std::exchange(steps_[term], {});
     if (step.samples == 0) continue;
     warn_of_monitor(terms_[term], step);
-    const std::string prefix = "reward/" + terms_[term].name;
+    const std::string prefix = prefix_ + "reward/" + terms_[term].name;
     const auto n = static_cast<double>(step.ok.size());
     const double mean = sum_by_id(step.ok) / n;
     double variance = 0;

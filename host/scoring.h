@@ -46,6 +46,9 @@ class Scoring {
     dog_ = dog;
   }
 
+  // What stands before "reward/<name>/…" in the names of metrics and timings: "held_out/" for a list that is not the stage's own, or nothing.
+  void set_prefix(std::string prefix) { prefix_ = std::move(prefix); }
+
   // Takes warnings that name a reward: of notes that are not recorded, and of a monitor that fails, once each. On the thread of `score`.
   void set_warn(std::function<void(const std::string&)> warn) { warn_ = std::move(warn); }
 
@@ -122,6 +125,7 @@ class Scoring {
   Watchdog* dog_ = nullptr;
   FailureWindow window_;
   bool has_warned_ = false;
+  std::string prefix_;
   std::function<void(const std::string&)> warn_;
   Tell tell_;
   std::set<std::string> warnings_;  // that were given

@@ -41,6 +41,15 @@ double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::ste
   return std::chrono::duration<double>(b - a).count();
 }
 
+// Of the rewards in slot "held_out.rewards": "held_out/", so that they are told from those in "rewards". A list of objects ("benchmarks.0.rewards") has none: its stage uses one at a time.
+std::string prefix_of_metrics(const std::string& slot) {
+  const size_t last = slot.find_last_of("./");
+  if (last == std::string::npos || slot.find_first_of("0123456789") != std::string::npos) return "";
+  std::string prefix = slot.substr(0, last + 1);
+  std::replace(prefix.begin(), prefix.end(), '.', '/');
+  return prefix;
+}
+
 }  // namespace
 
 std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder) {
@@ -468,6 +477,7 @@ void StageRun::score(const std::string& slot, const tenon_call* call, const teno
     }
     if (terms.empty()) throw Error(TENON_E_INVALID, "score: there are no rewards in slot " + slot);
     found = scorings_.try_emplace(slot, std::move(terms), c_.max_reward_failures).first;
+    found->second.set_prefix(prefix_of_metrics(slot));
     found->second.set_timeout(std::chrono::nanoseconds(std::llround(c_.reward_timeout * 1e9)), &dog_);
     found->second.set_warn(
         [this](const std::string& text) { c_.services.log->warn("stage {}: {}", c_.plan.name, text); });

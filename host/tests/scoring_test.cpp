@@ -115,6 +115,19 @@ TEST(Scoring, WhateverIsNotOkMakesTheSampleInvalid) {
   EXPECT_NEAR(metrics.at("reward/bad/timed_out"), 1.0 / 7, 1e-15);
 }
 
+TEST(Scoring, AListThatIsNotTheStagesOwnIsToldApart) {
+  Canned a{{{1, TENON_R_OK}}, "", 0};
+  Scoring scoring({a.term("a")}, 1.0);
+  scoring.set_prefix("held_out/");
+  score(scoring, 1);
+  StepValues values;
+  scoring.flush(values);
+  const auto [metrics, timings] = values.take();
+  EXPECT_EQ(metrics.at("held_out/reward/a/mean"), 1);
+  EXPECT_TRUE(timings.contains("held_out/reward/a"));
+  EXPECT_FALSE(metrics.contains("reward/a/mean"));
+}
+
 TEST(Scoring, MeanAndDeviationAreOverTheWholeStep) {
   Canned a{{{1, TENON_R_OK}, {3, TENON_R_OK}}, "", 0};
   Scoring scoring({a.term("a"), a.term("a")}, 1.0);
