@@ -1,0 +1,95 @@
+// The pipelines of configs/r1-zero-mini.yaml and configs/rlhf-mini.yaml, each stage a few steps long; people rank in place of the judge.
+// SPDX-License-Identifier: Apache-2.0
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "small_run.h"
+
+namespace {
+
+namespace fs = std::filesystem;
+namespace json = boost::json;
+
+class MiniRecipes : public tenon::runs::InAFolder {
+ protected:
+  // The command that runs a configuration with these settings of its stages; each "path=value".
+  static std::string shortened(const std::string& file, const std::vector<std::string>& settings) {
+    std::string arguments = "run '" + file + "' --set run.runs=runs";
+    for (const std::string& setting : settings) arguments += " --set 'pipeline." + setting + "'";
+    return arguments;
+  }
+  static std::string rlhf(const std::string& file = TENON_CONFIGS "/rlhf-mini.yaml") {
+    std::vector<std::string> settings = {
+        "base.steps=2",     "sft.steps=2",    "comparisons.problems=6",  "comparisons.prompts=4",
+        "ppo.steps=7",      "ppo.prompts=4",  "ppo.held_out.problems=4", "ppo.held_out.every=4",
+        "table.problems=4", "table.samples=2"};
+    for (const char* stage : {"base", "sft", "taste", "ppo", "dpo"})
+      settings.push_back(std::string(stage) + ".optimizer={use: adamw, learning_rate: 1e-3}");
+    return shortened(file, settings);
+  }
+  bool result(const std::string& run, const std::string& text) const {
+    return json::serialize(json::parse(read(dir_ / ("runs/" + run + "/eval.json")))).find(text) !=
+           std::string::npos;
+  }
+  // The file of completions that wait for somebody to rank them.
+  fs::path to_rank() const {
+    for (const auto& entry : fs::recursive_directory_iterator(dir_ / "runs"))
+      if (entry.path().filename() == "to-rank.jsonl") return entry.path();
+    return {};
+  }
+};
+
+TEST_F(MiniRecipes, R1ZeroRunsAndIsDoneOnce) {
+  const std::string command =
+      shortened(TENON_CONFIGS "/r1-zero-mini.yaml",
+                {"base.steps=2", "zero.steps=2", "zero.prompts=4", "zero.group_size=4",
+                 "base.optimizer={use: adamw, learning_rate: 1e-3}",
+                 "zero.optimizer={use: adamw, learning_rate: 1e-3}", "table.problems=4"});
+  ASSERT_EQ(tenon(command, "out.txt"), 0) << read(dir_ / "out.txt");
+  EXPECT_TRUE(result("r1-zero-mini", "pass@8"));
+  const std::string first = read(dir_ / "runs/r1-zero-mini/metrics.jsonl");
+  ASSERT_EQ(tenon(command, "again.txt"), 0) << read(dir_ / "again.txt");
+  EXPECT_EQ(read(dir_ / "runs/r1-zero-mini/metrics.jsonl"), first);
+}
+
+TEST_F(MiniRecipes, RlhfRuns) {
+  ASSERT_EQ(tenon(rlhf(), "out.txt"), 0) << read(dir_ / "out.txt");
+  const std::string metrics = read(dir_ / "runs/rlhf-mini/metrics.jsonl");
+  for (const char* name :
+       {"held_out/accuracy", "held_out/reward/score/mean", "dpo/accuracy", "value/loss", "collected"})
+    EXPECT_NE(metrics.find(std::string("\"") + name + "\":"), std::string::npos) << name;
+  EXPECT_TRUE(result("rlhf-mini", "reward/score"));
+}
+
+// The run stops where people are to rank, keeps what they said, and goes on.
+TEST_F(MiniRecipes, PeopleRank) {
+  std::istringstream judged(read(TENON_CONFIGS "/rlhf-mini.yaml"));
+  std::ofstream by_people(dir_ / "by-people.yaml");
+  int left_out = 0;
+  for (std::string line; std::getline(judged, line);) {
+    const bool is_judge = line.find("judge_temperature") != std::string::npos ||
+                          line == "    rewards: [{of: correct}, {of: language, scope: think}]";
+    left_out += is_judge ? 1 : 0;
+    if (!is_judge) by_people << line << "\n";
+  }
+  by_people.close();
+  ASSERT_EQ(left_out, 2);
+  ASSERT_EQ(tenon(rlhf("by-people.yaml"), "waits.txt"), 1) << read(dir_ / "waits.txt");
+  EXPECT_NE(read(dir_ / "waits.txt").find("wait for somebody to rank them: tenon rank "), std::string::npos);
+  const fs::path file = to_rank();
+  ASSERT_FALSE(file.empty());
+  ASSERT_EQ(tenon("rank '" + file.string() + "' < /dev/null", "rank.txt"), 130) << read(dir_ / "rank.txt");
+  std::istringstream lines(read(file));
+  std::ofstream answers(dir_ / "answers.txt");
+  for (std::string line; std::getline(lines, line);)
+    answers << std::string("ABCD").substr(0, json::parse(line).at("completions").as_array().size()) << "\n";
+  answers.close();
+  ASSERT_EQ(tenon("rank '" + file.string() + "' < answers.txt", "rank.txt"), 0) << read(dir_ / "rank.txt");
+  ASSERT_EQ(tenon("resume runs/rlhf-mini", "out.txt"), 0) << read(dir_ / "out.txt");
+  EXPECT_TRUE(result("rlhf-mini", "reward/score"));
+}
+
+}  // namespace
