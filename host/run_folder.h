@@ -26,6 +26,8 @@ class StageFolder {
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path checkpoints() const { return path_ / "checkpoints"; }
   std::filesystem::path artifacts() const { return path_ / "artifacts"; }  // tenon_stage_io.folder
+  // What people have worked on for the stage: it stays when the stage starts again from its beginning.
+  std::filesystem::path kept() const { return artifacts() / "kept"; }
   std::filesystem::path rows(const std::string& name) const { return path_ / "rows" / (name + ".jsonl"); }
   // done.json, which is written last: {"stage", "hash", "steps", "sample_id", "checkpoint", "made_with"}; nothing: the stage is not finished.
   std::optional<boost::json::object> done() const;

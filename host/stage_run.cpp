@@ -41,6 +41,16 @@ double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::ste
   return std::chrono::duration<double>(b - a).count();
 }
 
+// What is in `folder`, but for `kept` below it.
+void remove_all_but(const fs::path& folder, const fs::path& kept) {
+  if (!fs::exists(kept)) return remove_tree(folder);
+  for (const auto& entry : fs::directory_iterator(folder)) {
+    if (entry.path() == kept) continue;
+    const bool holds_it = kept.native().starts_with(entry.path().native() + "/");
+    holds_it ? remove_all_but(entry.path(), kept) : remove_tree(entry.path());
+  }
+}
+
 // Of the rewards in slot "held_out.rewards": "held_out/", so that they are told from those in "rewards". A list of objects ("benchmarks.0.rewards") has none: its stage uses one at a time.
 std::string prefix_of_metrics(const std::string& slot) {
   const size_t last = slot.find_last_of("./");
@@ -56,7 +66,7 @@ std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder) {
   Checkpoint::recover(folder.checkpoints());
   std::optional<Checkpoint> checkpoint = Checkpoint::latest(folder.checkpoints());
   if (!checkpoint) {
-    remove_tree(folder.path());
+    remove_all_but(folder.path(), folder.kept());
     make_folder(folder.path() / "rows");
     return checkpoint;
   }

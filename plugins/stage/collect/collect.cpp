@@ -4,6 +4,7 @@
 // The first half of the loop of InstructGPT (arXiv 2203.02155, §3): comparisons of the policy's own completions, from which a reward model learns.
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <map>
 #include <set>
 
@@ -17,6 +18,8 @@
 namespace tenon::collect {
 namespace {
 
+// Below the stage's folder; what is in "kept" stays there when the stage starts again from its beginning.
+constexpr const char* kFolder = "/kept";
 constexpr const char* kFile = "/to-rank.jsonl";
 constexpr uint64_t kNoiseKey = 0x72616e6b2d6e6f69;  // "rank-noi": noise is drawn apart from everything else
 
@@ -72,7 +75,7 @@ class Collect {
       if (step < sampling)
         sample(&now, step);
       else
-        take_rankings(io.folder() + kFile);
+        take_rankings(io.folder() + kFolder);
       if (step + 1 == steps && ranked_ == 0)
         throw Error(TENON_E_INVALID, "nothing is ranked: of " + std::to_string(problems_) +
                                          " prompts none has two different completions that somebody, or a "
@@ -176,7 +179,9 @@ class Collect {
   }
 
   // What the file says of the completions that wait. What is not in it yet is added; then somebody has to rank.
-  void take_rankings(const std::string& file) {
+  void take_rankings(const std::string& folder) {
+    std::filesystem::create_directories(folder);
+    const std::string file = folder + kFile;
     std::map<std::pair<std::string, std::vector<std::string>>, std::vector<uint64_t>> known;
     for (const Item& item : read_items(file))
       if (item.ranking) known[{item.prompt, item.completions}] = *item.ranking;

@@ -31,7 +31,7 @@ class CollectStage : public ::testing::Test {
     fs::create_directories(folder_);
   }
   void TearDown() override { fs::remove_all(folder_); }
-  std::string file() const { return folder_ / "to-rank.jsonl"; }
+  std::string file() const { return folder_ / "kept/to-rank.jsonl"; }
   fs::path folder_;
 };
 
