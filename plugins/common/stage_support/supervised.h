@@ -18,6 +18,7 @@ class Supervised {
   Supervised(const Host& host, LossOn loss_on);
 
   const Dataset& data() const { return data_; }
+  const Optimizer& optimizer() const { return optimizer_; }
   uint64_t batch() const { return batch_; }
 
   // For a stage's constructor: throws if the optimizer would refuse so many steps.

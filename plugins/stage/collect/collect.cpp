@@ -9,8 +9,8 @@
 #include <set>
 
 #include "ranking.h"
+#include "stage_support/prompt_range.h"
 #include "stage_support/provenance.h"
-#include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
 #include "stage_support/step.h"
 #include "utf8/utf8.h"
@@ -38,18 +38,11 @@ class Collect {
         sampler_(host),
         model_(host.get_component<Model>("model")),
         tokenizer_(host.get_component<Tokenizer>("model.tokenizer")),
-        data_(host.get_component<Dataset>("data")),
+        range_(host, host.get_component<Dataset>("data")),
         has_judge_(host.count("rewards") > 0),
         judge_temperature_(host.f64("judge_temperature")),
-        problems_(static_cast<uint64_t>(host.i64("problems"))),
-        first_(static_cast<uint64_t>(host.i64("first"))),
-        samples_(static_cast<uint64_t>(host.i64("samples"))),
-        prompts_(static_cast<uint64_t>(host.i64("prompts"))) {
-    if (problems_ == 0 && stages::is_endless(data_))
-      throw Error(TENON_E_INVALID,
-                  "problems: 0 means all of them, and the data set has no end: give a number");
-    sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer",
-                           problems_ == 0 ? UINT64_MAX : first_ + problems_);
+        samples_(static_cast<uint64_t>(host.i64("samples"))) {
+    sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer", range_.end());
   }
 
   static void check(Host host, Findings& findings) {
@@ -61,14 +54,8 @@ class Collect {
   }
 
   void run(const tenon_call* call, const StageIo& io) {
-    const uint64_t count = data_.count();
-    if (count != TENON_COUNT_UNBOUNDED) {
-      if (first_ >= count)
-        throw Error(TENON_E_INVALID, "first: " + std::to_string(first_) + " is behind the last of " +
-                                         std::to_string(count) + " rows");
-      problems_ = problems_ == 0 ? count - first_ : std::min(problems_, count - first_);
-    }
-    const uint64_t sampling = (problems_ + prompts_ - 1) / prompts_, steps = sampling + (has_judge_ ? 0 : 1);
+    range_.settle();
+    const uint64_t sampling = range_.steps(), steps = sampling + (has_judge_ ? 0 : 1);
     io.begin(steps);
     for (uint64_t step = io.first_step(); step < steps; ++step) {
       const tenon_call now = stages::at_step(call, step);
@@ -77,7 +64,7 @@ class Collect {
       else
         take_rankings(io.folder() + kFolder);
       if (step + 1 == steps && ranked_ == 0)
-        throw Error(TENON_E_INVALID, "nothing is ranked: of " + std::to_string(problems_) +
+        throw Error(TENON_E_INVALID, "nothing is ranked: of " + std::to_string(range_.problems()) +
                                          " prompts none has two different completions that somebody, or a "
                                          "reward, could put in an order");
       io.step_end(step);
@@ -107,9 +94,8 @@ class Collect {
 
  private:
   void sample(const tenon_call* call, uint64_t step) {
-    const uint64_t begin = step * prompts_, n = std::min(prompts_, problems_ - begin);
-    std::vector<Row> rows = data_.read(call, first_ + begin, n);
-    for (uint64_t p = 0; p < n; ++p) rows[p].index = first_ + begin + p;
+    const std::vector<Row> rows = range_.rows(call, step);
+    const uint64_t n = rows.size();
     const uint64_t first_id = host_.raw()->sample_ids(host_.raw(), n * samples_);
     const stages::Sampled batch = sampler_.sample(call, model_, tokenizer_, rows, samples_, first_id, 0);
     double collected = 0, texts = 0;
@@ -210,10 +196,10 @@ class Collect {
   stages::CompletionSampler sampler_;
   Model model_;
   Tokenizer tokenizer_;
-  Dataset data_;
+  stages::PromptRange range_;
   bool has_judge_;
   double judge_temperature_;
-  uint64_t problems_, first_, samples_, prompts_, ranked_ = 0;
+  uint64_t samples_, ranked_ = 0;
   std::vector<Candidates> waiting_;
 };
 
@@ -238,11 +224,10 @@ TENON_STAGE_PLUGIN(
     tenon::stages::kSamplerOption,
     tenon::integer("problems", "256", "How many prompts; 0: all of the data set.",
                    {.min = "0", .max = "1000000000", .unit = "prompts"}),
-    tenon::integer("first", "0", "Index of the first one.", {.min = "0", .max = "1000000000000"}),
+    tenon::stages::kFirstOption,
     tenon::integer("samples", "4", "Completions of each prompt.",
                    {.min = "2", .max = "26", .unit = "completions"}),
-    tenon::integer("prompts", "64", "Prompts of one step.",
-                   {.min = "1", .max = "1048576", .unit = "prompts"}),
+    tenon::stages::kPromptsOption,
     tenon::number("temperature", "1", "Of sampling.", {.min = "0", .max = "100"}), tenon::stages::kTopKOption,
     tenon::stages::kTopPOption, tenon::stages::kMinPOption, tenon::stages::kMaxNewTokensOption,
     tenon::stages::kOverlapRewardsOption)

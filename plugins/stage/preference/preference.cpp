@@ -10,6 +10,7 @@
 #include "stage_support/step.h"
 #include "stage_support/supervised.h"
 #include "stage_support/tape.h"
+#include "stage_support/training_length.h"
 
 namespace {
 
@@ -30,19 +31,14 @@ class Preference {
         info_(algorithm_.info()),
         rejected_(host.str("rejected")),
         ranked_(host.str("ranked")),
-        steps_(host.i64_if("steps")),
-        epochs_(host.f64_if("epochs")),
         batch_(static_cast<uint64_t>(host.i64("batch"))),
         held_out_rows_(static_cast<uint64_t>(host.i64("held_out_rows"))),
         micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
-        max_len_(model_.info().max_len) {
+        max_len_(model_.info().max_len),
+        length_(host, data_, optimizer_, batch_) {
     tenon::stages::require_next_token(model_);
     check_algorithm();
     if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<tenon::Model>("reference");
-    if (!steps_ && tenon::stages::is_endless(data_))
-      throw Error(TENON_E_INVALID, "epochs: the data set has no end, so it has no epochs: give `steps`");
-    if (steps_ || data_.count() != TENON_COUNT_UNBOUNDED)
-      tenon::stages::check_optimizer_steps(optimizer_, total_steps());
     const auto can_be_used = [this](const Row& row) { sequences(row); };
     tenon::stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, can_be_used);
     if (held_out_)
@@ -50,16 +46,13 @@ class Preference {
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    if (host.i64_if("steps") && host.f64_if("epochs"))
-      findings.error("epochs", "`steps` and `epochs` both say how long to train: give one of them");
-    if (!host.i64_if("steps") && !host.f64_if("epochs"))
-      findings.error("steps", "give `steps` or `epochs`: how long to train");
+    tenon::stages::TrainingLength::check(host, findings);
     if (tenon_str written{}; host.raw()->get_json(host.raw(), "held_out", &written) == TENON_END)
       findings.no_effect("held_out_rows", "there is no data set `held_out`");
   }
 
   void run(const tenon_call* call, const tenon::StageIo& io) const {
-    const uint64_t steps = total_steps();
+    const uint64_t steps = length_.total_steps();
     io.begin(steps);
     io.bind("optimizer", "model", steps);
     for (uint64_t s = io.first_step(); s < steps; ++s) {
@@ -83,12 +76,6 @@ class Preference {
       throw Error(
           TENON_E_INVALID,
           "algorithm: it asks for values, entropies or rewards of tokens, which preferences have not");
-  }
-
-  uint64_t total_steps() const {
-    if (steps_) return static_cast<uint64_t>(*steps_);
-    return static_cast<uint64_t>(
-        std::ceil(*epochs_ * static_cast<double>(data_.count()) / static_cast<double>(batch_)));
   }
 
   // The completions of a row, best first, as token ids. Throws Error with the reason why it cannot be used.
@@ -214,9 +201,8 @@ class Preference {
   tenon_algorithm_info info_;
   std::optional<tenon::Model> reference_;
   std::string rejected_, ranked_;
-  std::optional<int64_t> steps_;
-  std::optional<double> epochs_;
   uint64_t batch_, held_out_rows_, micro_batch_tokens_, max_len_;
+  tenon::stages::TrainingLength length_;
 };
 
 }  // namespace
@@ -227,12 +213,7 @@ TENON_STAGE_PLUGIN(
     tenon::stages::kModelOption, tenon::stages::kTrainDataOption,
     tenon::reference("algorithm", "algorithm", nullptr, "Makes a loss of preferences: dpo.",
                      {.flags = TENON_O_REQUIRED}),
-    tenon::stages::kOptimizerOption,
-    tenon::number("epochs", nullptr,
-                  "Times that every row is trained on; the last batch may reach into the next epoch.",
-                  {.min = "0.000001", .max = "1000000"}),
-    tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.",
-                   {.min = "1", .max = "1000000000", .unit = "steps"}),
+    tenon::stages::kOptimizerOption, tenon::stages::kEpochsOption, tenon::stages::kStepsOption,
     tenon::integer("batch", "32", "Rows per optimizer step.", {.min = "1", .max = "1048576", .unit = "rows"}),
     tenon::stages::kMicroBatchOption, tenon::stages::kRejectedOption, tenon::stages::kRankedOption,
     tenon::reference("held_out", "dataset", nullptr,

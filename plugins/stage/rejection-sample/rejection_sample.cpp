@@ -9,8 +9,8 @@
 #include <set>
 
 #include "pattern/pattern.h"
+#include "stage_support/prompt_range.h"
 #include "stage_support/provenance.h"
-#include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
 #include "stage_support/step.h"
 #include "utf8/utf8.h"
@@ -40,12 +40,9 @@ class RejectionSample {
         sampler_(host),
         model_(host.get_component<Model>("model")),
         tokenizer_(host.get_component<Tokenizer>("model.tokenizer")),
-        data_(host.get_component<Dataset>("data")),
+        range_(host, host.get_component<Dataset>("data")),
         drop_(pattern::read_patterns(host, "drop")),
-        problems_(static_cast<uint64_t>(host.i64("problems"))),
-        first_(static_cast<uint64_t>(host.i64("first"))),
         samples_(static_cast<uint64_t>(host.i64("samples"))),
-        prompts_(static_cast<uint64_t>(host.i64("prompts"))),
         keep_(static_cast<uint64_t>(host.i64("keep"))),
         max_paragraph_(static_cast<uint64_t>(host.i64("max_paragraph"))),
         shortest_(host.str("choose") == "shortest"),
@@ -54,11 +51,7 @@ class RejectionSample {
       const std::string path = "rewards." + std::to_string(i) + ".min";
       min_.push_back(host.f64_if(path.c_str()).value_or(i == 0 ? 1.0 : -INFINITY));
     }
-    if (problems_ == 0 && stages::is_endless(data_))
-      throw Error(TENON_E_INVALID,
-                  "problems: 0 means all of them, and the data set has no end: give a number");
-    sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer",
-                           problems_ == 0 ? UINT64_MAX : first_ + problems_);
+    sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer", range_.end());
   }
 
   static void check(Host host, Findings& findings) {
@@ -76,14 +69,8 @@ class RejectionSample {
   }
 
   void run(const tenon_call* call, const StageIo& io) {
-    const uint64_t count = data_.count();
-    if (count != TENON_COUNT_UNBOUNDED) {
-      if (first_ >= count)
-        throw Error(TENON_E_INVALID, "first: " + std::to_string(first_) + " is behind the last of " +
-                                         std::to_string(count) + " rows");
-      problems_ = problems_ == 0 ? count - first_ : std::min(problems_, count - first_);
-    }
-    const uint64_t steps = (problems_ + prompts_ - 1) / prompts_;
+    range_.settle();
+    const uint64_t steps = range_.steps();
     io.begin(steps);
     for (uint64_t step = io.first_step(); step < steps; ++step) {
       const tenon_call now = stages::at_step(call, step);
@@ -108,9 +95,8 @@ class RejectionSample {
 
  private:
   void one_step(const tenon_call* call, uint64_t step) {
-    const uint64_t begin = step * prompts_, n = std::min(prompts_, problems_ - begin);
-    std::vector<Row> rows = data_.read(call, first_ + begin, n);
-    for (uint64_t p = 0; p < n; ++p) rows[p].index = first_ + begin + p;
+    const std::vector<Row> rows = range_.rows(call, step);
+    const uint64_t n = rows.size();
     const uint64_t first_id = host_.raw()->sample_ids(host_.raw(), n * samples_);
     const stages::Sampled batch = sampler_.sample(call, model_, tokenizer_, rows, samples_, first_id, 0);
     std::map<std::string, double> rejected;
@@ -196,10 +182,10 @@ class RejectionSample {
   stages::CompletionSampler sampler_;
   Model model_;
   Tokenizer tokenizer_;
-  Dataset data_;
+  stages::PromptRange range_;
   std::vector<pattern::NamedPattern> drop_;
   std::vector<double> min_;  // of each reward; -infinity: any value will do
-  uint64_t problems_, first_, samples_, prompts_, keep_, max_paragraph_, kept_ = 0, sampled_ = 0;
+  uint64_t samples_, keep_, max_paragraph_, kept_ = 0, sampled_ = 0;
   bool shortest_, records_rejected_;
 };
 
@@ -232,11 +218,10 @@ TENON_STAGE_PLUGIN(
     tenon::stages::kSamplerOption,
     tenon::integer("problems", "1024", "How many prompts; 0: all of the data set.",
                    {.min = "0", .max = "1000000000", .unit = "prompts"}),
-    tenon::integer("first", "0", "Index of the first one.", {.min = "0", .max = "1000000000000"}),
+    tenon::stages::kFirstOption,
     tenon::integer("samples", "4", "Completions of each prompt.",
                    {.min = "1", .max = "65536", .unit = "completions"}),
-    tenon::integer("prompts", "64", "Prompts of one step.",
-                   {.min = "1", .max = "1048576", .unit = "prompts"}),
+    tenon::stages::kPromptsOption,
     tenon::integer("keep", "1", "Most completions kept of a prompt; 0: all that are good.",
                    {.min = "0", .max = "65536", .unit = "completions"}),
     tenon::choice("choose", tenon::rejection::kChoices, "\"first\"",

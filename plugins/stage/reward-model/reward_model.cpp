@@ -8,6 +8,7 @@
 #include "stage_support/row_check.h"
 #include "stage_support/step.h"
 #include "stage_support/supervised.h"
+#include "stage_support/training_length.h"
 
 namespace tenon::reward_model {
 namespace {
@@ -36,15 +37,10 @@ class RewardModel {
         label_(host.str("label")),
         margin_(host.str_if("margin")),
         center_(host.f64("center")),
-        steps_(host.i64_if("steps")),
-        epochs_(host.f64_if("epochs")),
         batch_(static_cast<uint64_t>(host.i64("batch"))),
         held_out_rows_(static_cast<uint64_t>(host.i64("held_out_rows"))),
-        micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))) {
-    if (!steps_ && stages::is_endless(data_))
-      throw Error(TENON_E_INVALID, "epochs: the data set has no end, so it has no epochs: give `steps`");
-    if (steps_ || data_.count() != TENON_COUNT_UNBOUNDED)
-      stages::check_optimizer_steps(optimizer_, total_steps());
+        micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
+        length_(host, data_, optimizer_, batch_) {
     stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, [this](const Row& row) { example(row); });
     if (held_out_)
       stages::check_rows(host, "held_out", "model.tokenizer", held_out_rows_,
@@ -52,16 +48,13 @@ class RewardModel {
   }
 
   static void check(Host host, Findings& findings) {
-    if (host.i64_if("steps") && host.f64_if("epochs"))
-      findings.error("epochs", "`steps` and `epochs` both say how long to train: give one of them");
-    if (!host.i64_if("steps") && !host.f64_if("epochs"))
-      findings.error("steps", "give `steps` or `epochs`: how long to train");
+    stages::TrainingLength::check(host, findings);
     if (tenon_str written{}; host.raw()->get_json(host.raw(), "held_out", &written) == TENON_END)
       findings.no_effect("held_out_rows", "there is no data set `held_out`");
   }
 
   void run(const tenon_call* call, const StageIo& io) {
-    const uint64_t steps = total_steps();
+    const uint64_t steps = length_.total_steps();
     io.begin(steps);
     io.bind("optimizer", "model", steps);
     for (uint64_t s = io.first_step(); s < steps; ++s) {
@@ -73,12 +66,6 @@ class RewardModel {
   }
 
  private:
-  uint64_t total_steps() const {
-    if (steps_) return static_cast<uint64_t>(*steps_);
-    return static_cast<uint64_t>(
-        std::ceil(*epochs_ * static_cast<double>(data_.count()) / static_cast<double>(batch_)));
-  }
-
   std::vector<int32_t> read(const Row& row, const std::string& completion) const {
     try {
       return reader_.ids({row.prompt, completion, row.meta_json, row.messages_json});
@@ -232,9 +219,8 @@ class RewardModel {
   std::string rejected_, ranked_, label_;
   std::optional<std::string> margin_;
   double center_;
-  std::optional<int64_t> steps_;
-  std::optional<double> epochs_;
   uint64_t batch_, held_out_rows_, micro_batch_tokens_;
+  stages::TrainingLength length_;
 };
 
 }  // namespace
@@ -245,12 +231,8 @@ TENON_STAGE_PLUGIN(
     "Trains a scalar head on pairs, rankings or labels of completions.",
     tenon::reference("model", "model", nullptr, "What is trained; it has a scalar head. `from` fills it in.",
                      {.flags = TENON_O_REQUIRED}),
-    tenon::stages::kTrainDataOption, tenon::stages::kOptimizerOption,
-    tenon::number("epochs", nullptr,
-                  "Times that every row is trained on; the last batch may reach into the next epoch.",
-                  {.min = "0.000001", .max = "1000000"}),
-    tenon::integer("steps", nullptr, "Optimizer steps, instead of `epochs`.",
-                   {.min = "1", .max = "1000000000", .unit = "steps"}),
+    tenon::stages::kTrainDataOption, tenon::stages::kOptimizerOption, tenon::stages::kEpochsOption,
+    tenon::stages::kStepsOption,
     tenon::integer("batch", "32", "Rows per optimizer step.", {.min = "1", .max = "1048576", .unit = "rows"}),
     tenon::stages::kMicroBatchOption, tenon::stages::kRejectedOption, tenon::stages::kRankedOption,
     tenon::text("label", "\"label\"",
