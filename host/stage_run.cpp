@@ -250,7 +250,10 @@ std::string StageRun::what_is_kept() const {
 }
 
 void StageRun::begin(uint64_t total_steps) {
-  if (begun_) return;
+  if (begun_) {  // fewer than were announced: the stage ends early
+    if (total_steps >= steps_done_) total_steps_ = std::min(total_steps_, total_steps);
+    return;
+  }
   begun_ = true;
   total_steps_ = total_steps;
   std::string text = c_.plan.spec.component->id;

@@ -241,6 +241,19 @@ TEST_F(Check, ALoopIsWrittenOutAsStages) {
   EXPECT_EQ(plan.stages[7].spec.slots[1].stage, "loop.3.learn");
 }
 
+TEST_F(Check, WhatIsMeantOfTheRoundBeforeMayBeAListOrHaveAttributes) {
+  std::string text = kLoop;
+  text.replace(text.find("then: gather.kept}"), 18, "then: {of: gather.kept}}");
+  text.replace(text.find("  - {name: table"), 0,
+               "      - {name: look, use: evaluate, models: {first: [base], then: [base, learn]}, data: sums}\n");
+  const Plan plan = plan_of(text);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  EXPECT_EQ(plan.stages[4].name, "loop.2.gather");
+  EXPECT_THAT(plan.stages[4].inputs, ElementsAre("loop.1.gather", "loop.1.learn"));
+  EXPECT_EQ(plan.stages[6].name, "loop.2.look");
+  EXPECT_THAT(plan.stages[6].inputs, ElementsAre("base", "loop.1.learn"));
+}
+
 TEST_F(Check, ALoopIsResolvedAsALoop) {
   const Plan plan = plan_of(kLoop);
   EXPECT_THAT(plan.resolved, HasSubstr("  - repeat: 3\n    name: loop\n    stages:\n      - name: gather\n"));

@@ -55,6 +55,23 @@ TEST_F(MiniRecipes, R1ZeroRunsAndIsDoneOnce) {
   EXPECT_EQ(read(dir_ / "runs/r1-zero-mini/metrics.jsonl"), first);
 }
 
+// The host takes a stage that stops early for one that is done, and goes on with the next.
+TEST_F(MiniRecipes, AStageEndsEarlyWhereNothingRises) {
+  const std::string held_out =
+      "held_out={data: {of: sums, split: test}, rewards: [{of: correct}], problems: 2, every: 1, stop_after: "
+      "2, min_improvement: 1}";
+  const std::string command =
+      shortened(TENON_CONFIGS "/r1-zero-mini.yaml",
+                {"base.steps=2", "zero.steps=30", "zero.prompts=2", "zero.group_size=4",
+                 "base.optimizer={use: adamw, learning_rate: 1e-3}", "zero." + held_out,
+                 "zero.optimizer={use: adamw, learning_rate: 1e-3}", "table.problems=4"});
+  ASSERT_EQ(tenon(command, "out.txt"), 0) << read(dir_ / "out.txt");
+  EXPECT_TRUE(result("r1-zero-mini", "pass@8"));
+  EXPECT_NE(read(dir_ / "runs/r1-zero-mini/log.txt").find("training ends after step 3 of 30"),
+            std::string::npos);
+  ASSERT_EQ(tenon(command, "again.txt"), 0) << read(dir_ / "again.txt");
+}
+
 TEST_F(MiniRecipes, RlhfRuns) {
   ASSERT_EQ(tenon(rlhf(), "out.txt"), 0) << read(dir_ / "out.txt");
   const std::string metrics = read(dir_ / "runs/rlhf-mini/metrics.jsonl");

@@ -51,11 +51,13 @@ class Distill {
     io.begin(steps_);
     io.bind("optimizer", "model", steps_);
     bool ends = held_out_ && held_out_->has_ended();
+    if (ends) io.begin(io.first_step());
     for (uint64_t s = io.first_step(); s < steps_ && !ends; ++s) {
       const tenon_call now = tenon::stages::at_step(call, s);
       one_step(&now, s);
       if (held_out_) {
         ends = held_out_->after(&now, s, steps_);
+        if (ends) io.begin(s + 1);
         uint64_t version = s + 1;
         if (ends || s + 1 == steps_) held_out_->finish(&now, version);
       }

@@ -70,6 +70,7 @@ TEST(HeldOut, TrainingEndsWhereNothingRisesAndStaysEnded) {
                  {0.2, 0.4, 0.44, 0.43});
   lab.run();
   ASSERT_EQ(lab.io.steps.size(), 4u) << "0.44 is no rise over 0.4 + 0.05";
+  EXPECT_EQ(lab.io.total_steps, 4u) << "the host is told, or takes it for work undone";
   EXPECT_EQ(lab.model.weight, HeldOutLab::weights_after(4)) << "keep: last";
 }
 

@@ -9,6 +9,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
   io.bind("optimizer", "model", updates_in(options_.steps - options_.critic_warmup));
   if (critic_optimizer_) io.bind("critic_optimizer", "critic", updates_in(options_.steps));
   bool ends = held_out_ && held_out_->has_ended();
+  if (ends) io.begin(io.first_step());
   for (uint64_t step = io.first_step(); step < options_.steps && !ends; ++step) {
     stages::Stopwatch watch;
     tenon_call now = stages::at_step(call, step);
@@ -37,6 +38,7 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
     report(batch, trained, drawn, stats, watch.seconds());
     if (held_out_) {
       ends = held_out_->after(&now, step, options_.steps);
+      if (ends) io.begin(step + 1);
       if (ends || step + 1 == options_.steps) held_out_->finish(&now, version_);
     }
     warn_of_skipped(rollout, stats, step + 1);
