@@ -62,15 +62,21 @@ class Decontaminate {
     for (const support::Wrapped& set : against) {
       const auto source = static_cast<uint32_t>(evaluations_.size());
       evaluations_.push_back({set.name()});
-      uint64_t texts = 0;
+      uint64_t texts = 0, short_ones = 0;
       set.each([&](uint64_t, const tenon::Row& row) {
         for (const std::string& part : against_parts_)
           if (const auto text = support::part_of(row, part))
-            ++texts, too_short += !overlap_.add(*text, source);
+            ++texts, short_ones += !overlap_.add(*text, source);
       });
       if (texts == 0)
         throw Error("against." + std::to_string(source) + ": no row of " + set.name() +
                     " has any of against_parts" + list(against_parts_));
+      if (texts == short_ones)
+        throw Error(
+            "against." + std::to_string(source) + ": all " + std::to_string(texts) + " texts of " +
+            set.name() +
+            " have fewer than three words, so that nothing can be compared with them: leave the set out");
+      too_short += short_ones;
     }
     if (too_short > 0)
       host_.info(std::to_string(too_short) +

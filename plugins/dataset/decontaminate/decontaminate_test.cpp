@@ -57,10 +57,11 @@ TEST(Decontaminate, TenWordsInARowAreTooMany) {
   ASSERT_EQ(lab.host.logs.size(), 2u);
   EXPECT_THAT(lab.host.logs[0].second, HasSubstr("1 texts of evaluation sets have fewer than three words"));
   EXPECT_EQ(lab.host.logs[1].first, TENON_LOG_WARN);
-  EXPECT_THAT(lab.host.logs[1].second,
-              AllOf(HasSubstr("4 of 6 rows of train are left out"), HasSubstr("(exam 4)"),
-                    HasSubstr("t.jsonl:2, exam: …\"JANET has, sixteen ducks and sells “nine” eggs at — the\""),
-                    HasSubstr("row 4 of train, exam: …\"what is 7 times 8\"")));
+  EXPECT_THAT(
+      lab.host.logs[1].second,
+      AllOf(HasSubstr("4 of 6 rows of train are left out"), HasSubstr("(exam 4)"),
+            HasSubstr("t.jsonl:2, exam: …\"JANET has, sixteen ducks and sells “nine” eggs at — the\""),
+            HasSubstr("row 4 of train, exam: …\"what is 7 times 8\"")));
 }
 
 TEST(Decontaminate, NineWordsAreNot) {
@@ -105,6 +106,15 @@ TEST(Decontaminate, NothingLeftAndNothingComparedAreErrors) {
   EXPECT_THAT(
       check_findings(plugin_component(), FakeHost(plugin_component(), R"({"data": "d", "against": ["e"]})")),
       IsEmpty());
+}
+
+TEST(Decontaminate, AnEvaluationSetOfSingleWordsIsNoProtection) {
+  try {
+    Lab({asked("one two three four")}, {asked("yes"), asked("no thanks")});
+    FAIL();
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("against.0: all 2 texts of exam have fewer than three words"));
+  }
 }
 
 TEST(Overlap, FindsWhatASearchWithoutHashesFinds) {
