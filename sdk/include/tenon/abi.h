@@ -717,7 +717,8 @@ typedef struct tenon_stage_io {
   uint32_t struct_size, _pad;
   uint64_t first_step; /* steps already done: 0, or where the checkpoint was taken */
   void *ctx;
-  /* [in-call] How many steps there will be; for progress and ETA. Call it once, first. */
+  /* [in-call] How many steps there will be; for progress and ETA, and a stage that returns before them has failed. Call it first; once more,
+   * with fewer, where the stage ends early, before the step_end of its last step. */
   void(TENON_CALL *begin)(void *ctx, uint64_t total_steps);
   /* [in-call] Step `step` (0-based) is done. The host writes metrics and samples, checkpoints if it is time (it calls `save` of everything in this
    * stage, this stage too), and answers TENON_E_CANCELLED if the run is to stop, which Ctrl-C asks for: return it. A second Ctrl-C ends the process. */
