@@ -58,12 +58,13 @@ TEST_F(BertMini, KilledItGoesOnAsIfNothingHadHappened) {
   ASSERT_EQ(tenon(shortened("whole", kSteps) + " --set run.threads=1", "whole.txt"), 0)
       << read(dir_ / "whole.txt");
   int stopped = 0;
-  for (const char* how : {"timeout -s KILL 0.35", "timeout -s INT 0.35"}) {
+  const auto go_on = [&] {
     const bool begun = std::filesystem::exists(dir_ / "runs/killed/config.yaml");
-    stopped += tenon(begun ? "resume runs/killed" : shortened("killed", kSteps) + " --set run.threads=2",
-                     "killed.txt", how) != 0;
-  }
-  ASSERT_EQ(tenon("resume runs/killed", "killed.txt"), 0) << read(dir_ / "killed.txt");
+    return begun ? "resume runs/killed" : shortened("killed", kSteps) + " --set run.threads=2";
+  };
+  for (const char* signal : {"KILL", "TERM"})
+    stopped += tenon_until(signal, "0.35", go_on(), "killed.txt") != 0;
+  ASSERT_EQ(tenon(go_on(), "killed.txt"), 0) << read(dir_ / "killed.txt");
   EXPECT_GT(stopped, 0);
   EXPECT_EQ(metrics("killed"), metrics("whole"));
   ASSERT_FALSE(weights("whole").empty());

@@ -54,13 +54,13 @@ TEST_F(CurriculumRun, KilledItGoesOnAsIfNothingHadHappened) {
   EXPECT_GT(before, 0.5);
 
   int kills = 0;
-  for (const char* seconds : {"0.5", "0.8"}) {
+  const auto go_on = [&] {
     const bool begun = std::filesystem::exists(dir_ / "runs/killed/config.yaml");
-    const int code = tenon(begun ? "resume runs/killed" : "run killed.yaml", "killed.txt",
-                           std::string("timeout -s KILL ") + seconds);
-    kills += code != 0;
-  }
-  ASSERT_EQ(tenon("resume runs/killed", "killed.txt"), 0) << read(dir_ / "killed.txt");
+    return std::string(begun ? "resume runs/killed" : "run killed.yaml");
+  };
+  for (const char* seconds : {"0.5", "0.8"})
+    kills += tenon_until("KILL", seconds, go_on(), "killed.txt") != 0;
+  ASSERT_EQ(tenon(go_on(), "killed.txt"), 0) << read(dir_ / "killed.txt");
   EXPECT_GT(kills, 0);
   EXPECT_EQ(steps("killed"), whole);
 }

@@ -36,6 +36,15 @@ class InAFolder : public testing::Test {
     const int status = std::system(shell.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
+  // The same of a program that gets `signal` ("KILL", "TERM") after so many seconds, when it is gone; the code is its own if it ended before.
+  int tenon_until(const std::string& signal, const std::string& seconds, const std::string& arguments,
+                  const std::string& output) const {
+    const std::string shell = "cd '" + dir_.string() + "' && { '" TENON_PROGRAM "' " + arguments + " > " +
+                              output + " 2>&1 & p=$!; sleep " + seconds + "; kill -" + signal +
+                              " $p 2> /dev/null; wait $p; }";
+    const int status = std::system(shell.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
 
   std::filesystem::path dir_;
 };
