@@ -34,7 +34,7 @@ pipeline:
 };
 
 TEST_F(CurriculumRun, KilledItGoesOnAsIfNothingHadHappened) {
-  constexpr int kSteps = 20;
+  constexpr int kSteps = 24;
   write("whole", kSteps);
   write("killed", kSteps);
   ASSERT_EQ(tenon("run whole.yaml", "whole.txt"), 0) << read(dir_ / "whole.txt");
@@ -58,8 +58,9 @@ TEST_F(CurriculumRun, KilledItGoesOnAsIfNothingHadHappened) {
     const bool begun = std::filesystem::exists(dir_ / "runs/killed/config.yaml");
     return std::string(begun ? "resume runs/killed" : "run killed.yaml");
   };
-  for (const char* seconds : {"0.5", "0.8"})
-    kills += tenon_until("KILL", seconds, go_on(), "killed.txt") != 0;
+  // In the first stage, and between two checkpoints of the second.
+  for (const char* there : {"base-*/metrics.jsonl", "zero-*/checkpoints/*/manifest.json"})
+    kills += tenon_until("KILL", std::string("ls runs/killed/stages/") + there, go_on(), "killed.txt") != 0;
   ASSERT_EQ(tenon(go_on(), "killed.txt"), 0) << read(dir_ / "killed.txt");
   EXPECT_GT(kills, 0);
   EXPECT_EQ(steps("killed"), whole);

@@ -36,11 +36,13 @@ class InAFolder : public testing::Test {
     const int status = std::system(shell.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
   }
-  // The same of a program that gets `signal` ("KILL", "TERM") after so many seconds, when it is gone; the code is its own if it ended before.
-  int tenon_until(const std::string& signal, const std::string& seconds, const std::string& arguments,
+  // The same of a program that gets `signal` ("KILL", "TERM") as soon as the shell command `condition` succeeds, when it is gone; the code is its own if it ended
+  // before.
+  int tenon_until(const std::string& signal, const std::string& condition, const std::string& arguments,
                   const std::string& output) const {
     const std::string shell = "cd '" + dir_.string() + "' && { '" TENON_PROGRAM "' " + arguments + " > " +
-                              output + " 2>&1 & p=$!; sleep " + seconds + "; kill -" + signal +
+                              output + " 2>&1 & p=$!; while kill -0 $p 2> /dev/null && ! { " + condition +
+                              "; } > /dev/null 2>&1; do sleep 0.01; done; kill -" + signal +
                               " $p 2> /dev/null; wait $p; }";
     const int status = std::system(shell.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
