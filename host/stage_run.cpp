@@ -44,10 +44,12 @@ double seconds_between(std::chrono::steady_clock::time_point a, std::chrono::ste
 // What is in `folder`, but for `kept` below it.
 void remove_all_but(const fs::path& folder, const fs::path& kept) {
   if (!fs::exists(kept)) return remove_tree(folder);
-  for (const auto& entry : fs::directory_iterator(folder)) {
-    if (entry.path() == kept) continue;
-    const bool holds_it = kept.native().starts_with(entry.path().native() + "/");
-    holds_it ? remove_all_but(entry.path(), kept) : remove_tree(entry.path());
+  std::vector<fs::path> inside;  // first all names: what is removed is no longer iterated over
+  for (const auto& entry : fs::directory_iterator(folder)) inside.push_back(entry.path());
+  for (const fs::path& path : inside) {
+    if (path == kept) continue;
+    const bool holds_it = kept.native().starts_with(path.native() + "/");
+    holds_it ? remove_all_but(path, kept) : remove_tree(path);
   }
 }
 
