@@ -192,6 +192,9 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
   } catch (const RunStopped& e) {
     std::cerr << e.what() << '\n';
     return fail(kExitStopped, "stopped", e.what());
+  } catch (const RunWaits& e) {
+    std::cerr << e.what() << '\n';
+    return fail(kExitWaits, "waits", e.what());
   } catch (const std::exception& e) {
     std::cerr << "error: " << e.what() << '\n';
     return fail(kExitFailed, "failed", e.what());

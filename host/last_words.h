@@ -23,6 +23,7 @@ class Doing {
 
   // The step that is next (0-based), and the steps that the last complete checkpoint holds, 0: there is none.
   void set_step(uint64_t step) { step_.store(step, std::memory_order_relaxed); }
+  uint64_t kept() const { return kept_.load(std::memory_order_relaxed); }
   void set_kept(uint64_t steps) { kept_.store(steps, std::memory_order_relaxed); }
 
  private:

@@ -45,7 +45,8 @@ struct RunOptions {
 
 // Runs the stages of `plan` in `folder`, as outlook() says of them: one whose content hash has a finished folder is kept; one that was interrupted goes on from
 // its last checkpoint; all others run from their beginning. Before anything is written, the components of all stages that will run are created once and
-// destroyed. Throws UserError as long as nothing has been written; RunError for damaged files of the run and for failures after that; RunStopped when a signal stopped it.
+// destroyed. Throws UserError as long as nothing has been written; RunError for damaged files of the run and for failures after that; RunStopped when a signal stopped it;
+// RunWaits when a stage waits.
 RunReport run_pipeline(const Plan& plan, RunFolder& folder, const RunOptions& options = {});
 
 // Creates the components of every stage, without the results of earlier stages, and destroys them. Adds the first mistake of each stage to `diagnostics`.

@@ -19,4 +19,10 @@ class RunStopped : public std::runtime_error {
   using std::runtime_error::runtime_error;
 };
 
+// A stage waits for something outside of the run (people who rank), and what it had is saved: exit code 75. The text says for what, and how to go on.
+class RunWaits : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
 }  // namespace tenon::host

@@ -211,9 +211,16 @@ void StageRun::call_stage() {
   try {
     err.check(rc);
   } catch (const Error& e) {
+    if (rc == TENON_E_WAITS) wait_for(e.what());
     throw RunError(stage.title() + ": " + e.what() + what_is_kept());
   }
   check_work_done();
+}
+
+// What was done before the wait is kept: it is not done again, however often somebody looks whether there is something new.
+void StageRun::wait_for(const std::string& what) {
+  if (steps_done_ > doing_->kept()) write_checkpoint(false);
+  throw RunWaits(components_->stage().title() + " waits: " + what);
 }
 
 // A stage that came to an end without an error may still have left its work undone; finished, it would never run again.

@@ -48,7 +48,8 @@ class StageRun final : public StageServices {
   explicit StageRun(StageContext context);
 
   // Runs the stage from `resume`, or from its beginning, to its end: done.json is there when it returns. Throws UserError from creating components,
-  // RunError from anything that fails later, RunStopped after the checkpoint that a signal asked for.
+  // RunError from anything that fails later, RunStopped after the checkpoint that a signal asked for, RunWaits
+  // where the stage waits.
   void run(const std::optional<Checkpoint>& resume);
 
   uint64_t steps() const { return steps_done_; }
@@ -67,6 +68,7 @@ class StageRun final : public StageServices {
   void open_files();
   void restore(const Checkpoint& checkpoint);
   void call_stage();
+  [[noreturn]] void wait_for(const std::string& what);  // throws RunWaits
   void check_work_done();
   std::string what_is_kept() const;
   void begin(uint64_t total_steps);

@@ -60,7 +60,8 @@ enum {
   TENON_E_TIMEOUT = -6,
   TENON_E_CANCELLED = -7,    /* the run has stopped at a step_end: return at once, the host has saved what it needs */
   TENON_E_TRANSIENT = -8,    /* trying again may work */
-  TENON_E_INTERNAL = -9      /* a bug: in the plugin, or in the host */
+  TENON_E_INTERNAL = -9,     /* a bug: in the plugin, or in the host */
+  TENON_E_WAITS = -10        /* of a stage's run: it waits for something outside of the run; see tenon_stage_vt */
 };
 
 /* ---- Frozen structs ------------------------------------------------------------------------------------------------------------------- */
@@ -727,7 +728,8 @@ typedef struct tenon_stage_io {
   int32_t(TENON_CALL *bind)(void *ctx, const char *optimizer_slot, const char *model_slot, uint64_t total_steps, tenon_error *);
   /* [in-call] A result for eval.json: one number of a benchmark for a model. */
   int32_t(TENON_CALL *result)(void *ctx, const char *model, const char *benchmark, const char *metric, double value, tenon_error *);
-  /* The stage's output folder, absolute, made; for files that something else writes (tenon_export), as `artifact` takes bytes only. */
+  /* The stage's output folder, absolute, made; for files that something else writes (tenon_export), as `artifact` takes bytes only. A stage that starts
+   * again from its beginning finds it empty but for what is below its folder "kept": work of people, answers that were paid for. */
   const char *folder;
 } tenon_stage_io;
 
@@ -741,7 +743,9 @@ typedef struct tenon_output_folder {
 
 typedef struct tenon_stage_vt {
   uint32_t struct_size, _pad;
-  /* [call] Runs from first_step to the end. */
+  /* [call] Runs from first_step to the end. TENON_E_WAITS, between two steps: it cannot go on before something outside of the run is done (people rank what
+   * it wrote); the text says what and how. The host takes a checkpoint if a step is done since the last one, and the run ends as one that was stopped;
+   * `tenon resume` calls run again, from there. */
   int32_t(TENON_CALL *run)(void *self, const tenon_call *, const tenon_stage_io *, tenon_error *);
 } tenon_stage_vt;
 

@@ -58,40 +58,52 @@ struct Scanner {
     }
   }
   std::string string() {
-    expect('"');
     std::string out;
+    read_string(&out);
+    return out;
+  }
+  // Reads one string, and checks it; its text goes to `out`, which may be null.
+  void read_string(std::string* out) {
+    expect('"');
     while (true) {
+      size_t end = i;
+      while (end < s.size() && s[end] != '"' && s[end] != '\\') ++end;
+      if (out) out->append(s, i, end - i);
+      i = end;
       if (i >= s.size()) fail("the string is not closed");
-      char c = s[i++];
-      if (c == '"') return out;
-      if (c != '\\') {
-        out += c;
-        continue;
-      }
+      if (s[i++] == '"') return;
       if (i >= s.size()) fail("the string is not closed");
-      switch (c = s[i++]) {
-        case 'n': out += '\n'; break;
-        case 't': out += '\t'; break;
-        case 'r': out += '\r'; break;
-        case 'b': out += '\b'; break;
-        case 'f': out += '\f'; break;
-        case '"': case '\\': case '/': out += c; break;
-        case 'u': {
-          uint32_t v = hex4();
-          if (v >= 0xD800 && v < 0xDC00 && i + 1 < s.size() && s[i] == '\\' && s[i + 1] == 'u') {
-            i += 2;
-            uint32_t low = hex4();
-            if (low < 0xDC00 || low > 0xDFFF) fail("bad surrogate pair");
-            v = 0x10000 + ((v - 0xD800) << 10) + (low - 0xDC00);
-          } else if (v >= 0xD800 && v < 0xE000) {
-            fail("bad surrogate pair");
-          }
-          utf8(v, out);
-          break;
-        }
-        default: fail("bad escape");
+      if (s[i] == 'u') {
+        ++i;
+        uint32_t v = escaped_unit();
+        if (out) utf8(v, *out);
+      } else {
+        char c = escaped_char();
+        if (out) *out += c;
       }
     }
+  }
+  // The character of a two-character escape, behind its backslash.
+  char escaped_char() {
+    switch (char c = s[i++]) {
+      case 'n': return '\n';
+      case 't': return '\t';
+      case 'r': return '\r';
+      case 'b': return '\b';
+      case 'f': return '\f';
+      case '"': case '\\': case '/': return c;
+      default: fail("bad escape");
+    }
+  }
+  // The code point of a \u escape, or of two that are a surrogate pair, behind the first u.
+  uint32_t escaped_unit() {
+    uint32_t v = hex4();
+    if (v < 0xD800 || v > 0xDFFF) return v;
+    if (v > 0xDBFF || i + 1 >= s.size() || s[i] != '\\' || s[i + 1] != 'u') fail("bad surrogate pair");
+    i += 2;
+    uint32_t low = hex4();
+    if (low < 0xDC00 || low > 0xDFFF) fail("bad surrogate pair");
+    return 0x10000 + ((v - 0xD800) << 10) + (low - 0xDC00);
   }
   // Skips one value of any type. Nesting is counted, not recursed into.
   void skip() {
@@ -99,7 +111,7 @@ struct Scanner {
     do {
       char c = peek();
       if (c == '"') {
-        string();
+        read_string(nullptr);
       } else if (c == '{' || c == '[') {
         ++depth, ++i;
       } else if (c == '}' || c == ']') {
