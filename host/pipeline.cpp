@@ -110,6 +110,9 @@ class Pipeline {
     } catch (const RunError& e) {
       services_.log->log(spdlog::source_loc{}, spdlog::level::info, std::string("failed: ") + e.what());
       throw;
+    } catch (const RunWaits& e) {
+      services_.log->log(spdlog::source_loc{}, spdlog::level::info, std::string(e.what()));
+      throw;
     }
     return report;
   }

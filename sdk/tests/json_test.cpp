@@ -59,6 +59,13 @@ TEST(Json, MalformedTextIsAnError) {
   EXPECT_THROW(number_field(R"({"a":"five"})", "a"), Error);
 }
 
+TEST(Json, StringsThatAreNotReadAreCheckedAlike) {
+  for (const char* text : {R"("\\")", R"("a\\\\")", R"("\"")", R"("\u005c\"]")", R"("😀\ud83d\ude00")"})
+    EXPECT_EQ(text_field(std::string(R"({"a":)") + text + R"(,"b":1})", "b"), "1") << text;
+  for (const char* text : {R"("\")", R"("\x")", R"("\u12")", R"("\ud83d")", R"("\ude00")", R"("\ud83d\n")"})
+    EXPECT_THROW(text_field(std::string(R"({"a":)") + text + R"(,"b":1})", "b"), Error) << text;
+}
+
 TEST(Json, DeepNestingDoesNotRecurse) {
   std::string deep(100000, '[');
   deep += std::string(100000, ']');
