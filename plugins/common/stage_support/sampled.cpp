@@ -70,7 +70,8 @@ std::string Sampled::to_json(uint64_t i) const {
       ",\"group\":" + std::to_string(rollout.group_id[i]) + ",\"prompt\":" + quote_utf8(text_of(prompts, i)) +
       ",\"completion\":" + quote_utf8(text_of(completions, i)) +
       ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
-      ",\"tokens\":" + std::to_string(completion_len(i)) + ",\"reward\":" +
+      ",\"tokens\":" +
+      (completion_len(i) == kUnknownTokens ? "null" : std::to_string(completion_len(i))) + ",\"reward\":" +
       (rollout.valid[i] != 0 ? number_json(earned.empty() ? rollout.total_reward(i) : earned[i]) : "null");
   if (!terms.empty()) out += ",\"rewards\":" + rewards_json(i);
   if (!rollout.advantage.empty())

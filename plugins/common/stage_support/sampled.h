@@ -15,7 +15,8 @@ struct Sampled {
   std::vector<double> first;   // the first reward alone; NaN where it is not OK
   std::vector<std::vector<double>> terms;  // each reward alone, before its weight; NaN where it is not OK
   std::vector<std::string> reward_names;   // of terms
-  // Tokens of prompts and completions that came as texts, of which no ids are known; empty: those of `rollout`.
+  // Tokens of prompts and completions that came as texts, of which no ids are known; empty: those of `rollout`. kUnknownTokens: nobody counted them.
+  static constexpr uint64_t kUnknownTokens = UINT64_MAX;
   std::vector<uint64_t> prompt_tokens, completion_tokens;
 
   uint64_t prompt_len(uint64_t i) const {
