@@ -8,7 +8,7 @@
 #include <algorithm>
 #include <mutex>
 
-#include "dataset_support/draws.h"
+#include "dataset_support/split.h"
 #include "file/format_error.h"
 #include "json/json_document.h"
 #include "line_index.h"
@@ -41,8 +41,7 @@ class Jsonl {
   explicit Jsonl(tenon::Host host)
       : index_(about_file([&] { return tenon::jsonl::LineIndex(host.str("file")); })),
         maker_(host),
-        split_(host.str("split")),
-        fraction_(host.f64_if("test_fraction").value_or(0)) {
+        split_(host) {
     about_file([&] {
       if (index_.size() == 0) throw Error(host.str("file") + ": the file has no rows");
       if (index_.size() > UINT32_MAX)
@@ -53,9 +52,7 @@ class Jsonl {
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     tenon::record_row::RowMaker::check(host, findings);
-    if (host.str("split") == "all") findings.no_effect("test_fraction", "split: all takes every row");
-    if (host.str("split") != "all" && !host.f64_if("test_fraction"))
-      findings.error("split", "needs test_fraction, the share of rows that is `test`");
+    support::Split::check(host, findings);
   }
 
   uint64_t size() const { return all_ ? index_.size() : rows_.size(); }
@@ -92,10 +89,7 @@ class Jsonl {
     } catch (const tenon::io::FormatError& e) {
       throw Error(e.what());
     }
-    const tenon::Row row = make(line, text);
-    if (split_ == "all") return kWanted;
-    const bool test = support::held_out(row.prompt.empty() ? row.messages_json : row.prompt, fraction_);
-    return test == (split_ == "test") ? kWanted : kOther;
+    return split_.takes(make(line, text)) ? kWanted : kOther;
   }
 
   // Every line made a row once.
@@ -137,8 +131,9 @@ class Jsonl {
         rows_.push_back(static_cast<uint32_t>(line));
     rows_.shrink_to_fit();
     if (size() == 0)
-      throw Error(host.str("file") + ": no row is left of " + std::to_string(index_.size()) + "; split: " +
-                  split_ + " has " + std::to_string(parts.wanted) + ", offset: " + std::to_string(offset));
+      throw Error(host.str("file") + ": no row is left of " + std::to_string(index_.size()) +
+                  "; split: " + split_.name() + " has " + std::to_string(parts.wanted) +
+                  ", offset: " + std::to_string(offset));
   }
 
   [[noreturn]] void refuse(const Parts& parts, uint64_t allowed) const {
@@ -155,13 +150,10 @@ class Jsonl {
 
   tenon::jsonl::LineIndex index_;
   tenon::record_row::RowMaker maker_;
-  std::string split_;
-  double fraction_;
+  support::Split split_;
   bool all_ = false;            // every line is a row
   std::vector<uint32_t> rows_;  // else: the lines that are
 };
-
-constexpr const char* kSplits[] = {"all", "train", "test", nullptr};
 
 }  // namespace
 
@@ -170,11 +162,7 @@ TENON_DATASET_PLUGIN(
     tenon::path("file", "The file: UTF-8, one JSON object a line.", {.flags = TENON_O_REQUIRED}),
     fields::kPrompt, fields::kTemplate, fields::kMessages, fields::kCompletion, fields::kAnswer,
     fields::kAnswerRegex, fields::kRejected, fields::kRanked, fields::kLabel, fields::kMargin, support::kAs,
-    support::kSystem,
-    tenon::choice("split", kSplits, "\"all\"",
-                  "Which rows; train and test are told apart by a hash of the question."),
-    tenon::number("test_fraction", nullptr, "Of split: train and test. The share of rows that is `test`.",
-                  {.min = "0.000001", .max = "0.999999"}),
+    support::kSystem, support::kSplitOption, support::kTestFractionOption,
     tenon::integer("offset", "0", "Rows of the split to leave out at its beginning.",
                    {.min = "0", .max = "1000000000000", .unit = "rows"}),
     tenon::integer("limit", nullptr, "Most rows to take after that; absent: all.",

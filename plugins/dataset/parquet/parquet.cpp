@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "dataset_support/draws.h"
+#include "dataset_support/split.h"
 #include "record_row/record_row.h"
 #include "records.h"
 #include "tenon/dataset.hpp"
@@ -17,21 +17,14 @@ constexpr size_t kShown = 5;  // bad rows that are named
 
 class Parquet {
  public:
-  explicit Parquet(tenon::Host host)
-      : path_(host.str("file")),
-        records_(path_),
-        maker_(host),
-        split_(host.str("split")),
-        fraction_(host.f64_if("test_fraction").value_or(0)) {
+  explicit Parquet(tenon::Host host) : path_(host.str("file")), records_(path_), maker_(host), split_(host) {
     select(static_cast<uint64_t>(host.i64("max_skipped")), static_cast<uint64_t>(host.i64("offset")),
            static_cast<uint64_t>(host.i64_if("limit").value_or(INT64_MAX)), host);
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     fields::RowMaker::check(host, findings);
-    if (host.str("split") == "all") findings.no_effect("test_fraction", "split: all takes every row");
-    if (host.str("split") != "all" && !host.f64_if("test_fraction"))
-      findings.error("split", "needs test_fraction, the share of rows that is `test`");
+    support::Split::check(host, findings);
   }
 
   uint64_t size() const { return rows_.size(); }
@@ -54,10 +47,7 @@ class Parquet {
     std::string shown;
     for (uint64_t record = 0; record < records_.size(); ++record) try {
         const tenon::Row row = make(record);
-        const bool is_wanted =
-            split_ == "all" || support::held_out(row.prompt.empty() ? row.messages_json : row.prompt,
-                                                 fraction_) == (split_ == "test");
-        if (is_wanted && seen++ >= offset && rows_.size() < limit) rows_.push_back(record);
+        if (split_.takes(row) && seen++ >= offset && rows_.size() < limit) rows_.push_back(record);
       } catch (const Error& e) {
         if (bad++ < kShown) shown += "\n  " + path_ + ":" + std::to_string(record) + ": " + e.what();
       }
@@ -70,18 +60,15 @@ class Parquet {
     if (bad > 0) host.warn(which + "are left out (max_skipped: " + std::to_string(allowed) + "):" + shown);
     if (rows_.empty())
       throw Error("file: " + path_ + ": no row is left of " + std::to_string(records_.size()) + "; split: " +
-                  split_ + " has " + std::to_string(seen) + ", offset: " + std::to_string(offset));
+                  split_.name() + " has " + std::to_string(seen) + ", offset: " + std::to_string(offset));
   }
 
   std::string path_;
   tenon::parquet_file::Records records_;
   fields::RowMaker maker_;
-  std::string split_;
-  double fraction_;
+  support::Split split_;
   std::vector<uint64_t> rows_;
 };
-
-constexpr const char* kSplits[] = {"all", "train", "test", nullptr};
 
 }  // namespace
 
@@ -89,11 +76,8 @@ TENON_DATASET_PLUGIN(
     Parquet, "parquet", "1.0.0", "Rows from a file in Apache Parquet's format.",
     tenon::path("file", "The file.", {.flags = TENON_O_REQUIRED}), fields::kPrompt, fields::kTemplate,
     fields::kMessages, fields::kCompletion, fields::kAnswer, fields::kAnswerRegex, fields::kRejected,
-    fields::kRanked, fields::kLabel, fields::kMargin, support::kAs, support::kSystem,
-    tenon::choice("split", kSplits, "\"all\"",
-                  "Which rows; train and test are told apart by a hash of the question."),
-    tenon::number("test_fraction", nullptr, "Of split: train and test. The share of rows that is `test`.",
-                  {.min = "0.000001", .max = "0.999999"}),
+    fields::kRanked, fields::kLabel, fields::kMargin, support::kAs, support::kSystem, support::kSplitOption,
+    support::kTestFractionOption,
     tenon::integer("offset", "0", "Rows of the split to leave out at its beginning.",
                    {.min = "0", .max = "1000000000000", .unit = "rows"}),
     tenon::integer("limit", nullptr, "Most rows to take after that; absent: all.",

@@ -1,11 +1,12 @@
 // Data set `text`: documents of plain-text files, for pre-training.
 // SPDX-License-Identifier: Apache-2.0
 #include "corpus.h"
-#include "dataset_support/draws.h"
+#include "dataset_support/split.h"
 #include "tenon/dataset.hpp"
 
 namespace {
 
+using tenon::dataset_support::Split;
 using tenon::text_corpus::Corpus;
 using tenon::text_corpus::Cut;
 using tenon::text_corpus::Document;
@@ -20,21 +21,16 @@ class Text {
   explicit Text(tenon::Host host)
       : corpus_(host.str("path"), host.str("include"),
                 Cut{unit_of(host.str("documents")), static_cast<uint64_t>(host.i64("max_bytes"))}) {
-    const std::string split = host.str("split");
-    if (split == "all") return;
-    const double fraction = host.f64_if("test_fraction").value_or(0);
+    const Split split(host);
+    if (split.is_all()) return;
     for (uint64_t i = 0; i < corpus_.documents().size(); ++i)
-      if (tenon::dataset_support::held_out(whole_of(i), fraction) == (split == "test")) chosen_.push_back(i);
+      if (split.takes(whole_of(i))) chosen_.push_back(i);
     if (chosen_.empty())
       throw tenon::Error("split: none of " + std::to_string(corpus_.documents().size()) + " documents is `" +
-                         split + "`");
+                         split.name() + "`");
   }
 
-  static void check(tenon::Host host, tenon::Findings& findings) {
-    if (host.str("split") == "all") findings.no_effect("test_fraction", "split: all takes every document");
-    if (host.str("split") != "all" && !host.f64_if("test_fraction"))
-      findings.error("split", "needs test_fraction, the share of documents that is `test`");
-  }
+  static void check(tenon::Host host, tenon::Findings& findings) { Split::check(host, findings); }
 
   uint64_t size() const { return chosen_.empty() ? corpus_.documents().size() : chosen_.size(); }
 
@@ -63,7 +59,6 @@ class Text {
 };
 
 constexpr const char* kUnits[] = {"paragraphs", "file", "line", nullptr};
-constexpr const char* kSplits[] = {"all", "train", "test", nullptr};
 
 }  // namespace
 
@@ -77,8 +72,4 @@ TENON_DATASET_PLUGIN(
         "max_bytes", "0",
         "Longer documents are cut at line ends, else at spaces, else between characters; 0: never.",
         {.min = "0", .max = "1000000000", .unit = "bytes"}),
-    tenon::choice("split", kSplits, "\"all\"",
-                  "Which documents; train and test are told apart by a hash of the text."),
-    tenon::number("test_fraction", nullptr,
-                  "Of split: train and test. The share of documents that is `test`.",
-                  {.min = "0.000001", .max = "0.999999"}))
+    tenon::dataset_support::kSplitOption, tenon::dataset_support::kTestFractionOption)
