@@ -264,8 +264,21 @@ int doctor(const po::variables_map& map) {
 
 void no_options(po::options_description_easy_init&&) {}
 
+constexpr auto kRunStatus =
+    "Exit status: 0; 1 where it failed; 2 for a mistake in the configuration; 75 where a stage waits for "
+    "people, which it\nnames; 130 after Ctrl-C. `tenon resume RUN` goes on.";
+
 const std::vector<Command>& commands() {
   constexpr auto kSet = "change one value of the configuration: path=value; may be repeated";
+  static const std::string about_run =
+      "A finished stage whose options, inputs, files and plugins did not change is not run again; an "
+      "interrupted one "
+      "goes on.\n`tenon plan FILE` says beforehand which, and why. What --from, --only and --force run "
+      "again is not "
+      "deleted: the\nearlier folder of the stage is renamed to <run>/set-aside/. Interrupted, such a run "
+      "goes on "
+      "without these options.\n" +
+      std::string(kRunStatus);
   static const std::vector<Command> commands{
       {"run", "FILE", true, "carry out a configuration, or go on with it where it stopped",
        [](po::options_description_easy_init&& add) {
@@ -275,14 +288,7 @@ const std::vector<Command>& commands() {
              "threads", po::value<int>()->value_name("N"), "instead of run.threads");
          add_choice(add);
        },
-       run,
-       "A finished stage whose options, inputs, files and plugins did not change is not run again; an "
-       "interrupted one "
-       "goes on.\n`tenon plan FILE` says beforehand which, and why. What --from, --only and --force run "
-       "again is not "
-       "deleted: the\nearlier folder of the stage is renamed to <run>/set-aside/. Interrupted, such a run "
-       "goes on "
-       "without these options."},
+       run, about_run.c_str()},
       {"plan", "FILE", true, "print the stages as a graph: which are finished, go on or will run, and why",
        [](po::options_description_easy_init&& add) {
          add("set", po::value<Strings>()->composing()->value_name("PATH=VALUE"), kSet)(
@@ -298,7 +304,7 @@ const std::vector<Command>& commands() {
        [](po::options_description_easy_init&& add) {
          add("threads", po::value<int>()->value_name("N"), "instead of run.threads");
        },
-       resume},
+       resume, kRunStatus},
       {"check", "FILE", true, "report everything that is wrong with a configuration",
        [](po::options_description_easy_init&& add) {
          add("set", po::value<Strings>()->composing()->value_name("PATH=VALUE"), kSet)(
@@ -400,7 +406,8 @@ const std::vector<Command>& commands() {
        "The configuration is written to runs/<name>/eval.yaml, and completions to samples.jsonl beside it. "
        "The same command again\n"
        "goes on where it was stopped, or shows what there is."},
-      {"rank", "FILE", true, "put completions in an order by hand, in a file that the stage `collect` wrote",
+      {"rank", "RUN", true,
+       "put completions in an order by hand, in a run whose stage `collect` waits, or in its FILE",
        no_options, rank,
        "Exit status: 0 where everything is ranked; 130 where somebody stopped before: each answer is saved "
        "at "

@@ -10,6 +10,9 @@
 #include <optional>
 #include <ostream>
 #include <random>
+#include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "host/command_line.h"
@@ -17,6 +20,7 @@
 #include "host/files.h"
 #include "host/json_text.h"
 #include "host/run_error.h"
+#include "host/run_folder.h"
 
 namespace tenon::host {
 
@@ -90,17 +94,44 @@ void write_items(const std::filesystem::path& file, const std::vector<json::obje
   write_file(file, text);
 }
 
-// What a model wrote must not command the terminal: control characters are shown, not sent.
+// The code point of 2 or 3 bytes that `text`, which is UTF-8, begins with; 0: one byte, or four.
+uint32_t short_code_point(std::string_view text) {
+  const auto bits = [&](size_t at, unsigned mask) {
+    return at < text.size() ? static_cast<unsigned char>(text[at]) & mask : 0u;
+  };
+  const unsigned first = bits(0, 0xff);
+  if (first >= 0xc2 && first < 0xe0) return (first & 0x1f) << 6 | bits(1, 0x3f);
+  if (first >= 0xe0 && first < 0xf0) return (first & 0xf) << 12 | bits(1, 0x3f) << 6 | bits(2, 0x3f);
+  return 0;
+}
+
+// C1 controls, and what changes the direction in which text is shown (Unicode's Bidi_Control).
+bool commands_terminal(uint32_t code) {
+  return (code >= 0x80 && code < 0xa0) || code == 0x61c || code == 0x200e || code == 0x200f ||
+         (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+}
+
+std::string hexadecimal(uint32_t number, int digits) {
+  std::string out;
+  while (digits-- > 0) out += "0123456789abcdef"[number >> 4 * digits & 15];
+  return out;
+}
+
+// What a model wrote must not command the terminal, nor show itself in another order than it has: such characters are shown, not sent.
 std::string shown(std::string_view text) {
   std::string out = "  ";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '\n')
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    if (text[i] == '\n') {
       out += "\n  ";
-    else if (c != '\t' && (byte < 0x20 || byte == 0x7f))
-      out += "\\x" + std::string(1, "0123456789abcdef"[byte / 16]) + "0123456789abcdef"[byte % 16];
-    else
-      out += c;
+    } else if (text[i] != '\t' && (byte < 0x20 || byte == 0x7f)) {
+      out += "\\x" + hexadecimal(byte, 2);
+    } else if (const uint32_t code = short_code_point(text.substr(i)); commands_terminal(code)) {
+      out += "\\u" + hexadecimal(code, 4);
+      i += code < 0x800 ? 1 : 2;
+    } else {
+      out += text[i];
+    }
   }
   return out;
 }
@@ -126,6 +157,43 @@ std::optional<std::vector<size_t>> places_of(const std::string& answer, const st
   }
   if (places.size() != order.size()) return std::nullopt;
   return places;
+}
+
+std::filesystem::path to_rank(const StageFolder& stage) {
+  return stage.kept() / "to-rank.jsonl";
+}
+
+// <run>/stages/<stage>/artifacts/kept/to-rank.jsonl; a file that somebody copied is in no run.
+std::string how_to_go_on(const std::filesystem::path& file) {
+  std::filesystem::path run = std::filesystem::absolute(file).lexically_normal();
+  for (int up = 0; up < 5; ++up) run = run.parent_path();
+  if (!std::filesystem::exists(run / "config.yaml"))
+    return "`tenon resume` of the run that has the file goes on.";
+  return "Go on with: tenon resume " + RunFolder(run).shown();
+}
+
+size_t open_in(const std::filesystem::path& file) {
+  const std::vector<json::object> items = read_items(file);
+  return static_cast<size_t>(std::count_if(
+      items.begin(), items.end(), [](const json::object& item) { return item.at("ranking").is_null(); }));
+}
+
+// The file that waits in a run's folder. Throws UserError if there is none, or if it is not clear which.
+std::filesystem::path file_of_run(const std::filesystem::path& given) {
+  const RunFolder run(find_run(given));
+  std::vector<std::pair<std::filesystem::path, size_t>> files;  // and how many lists are open
+  for (const auto& [stage, hash] : run.hashes())
+    if (const auto file = to_rank(StageFolder(run.path(), stage, hash)); std::filesystem::exists(file))
+      files.emplace_back(file, open_in(file));
+  if (files.empty()) throw UserError(run.shown() + ": none of its stages has completions for people to rank");
+  const auto is_done = [](const auto& file) { return file.second == 0; };
+  if (!std::all_of(files.begin(), files.end(), is_done)) std::erase_if(files, is_done);
+  if (files.size() == 1) return files[0].first;
+  std::string all;
+  for (const auto& [file, open] : files)
+    all += "\n  " + (std::filesystem::path(run.shown()) / file.lexically_relative(run.path())).string() +
+           (open > 0 ? " (" + std::to_string(open) + " to rank)" : "");
+  throw UserError(run.shown() + " has several files of completions to rank; name one of them:" + all);
 }
 
 class Session {
@@ -160,7 +228,7 @@ class Session {
     const auto left = std::count_if(items_.begin(), items_.end(),
                                     [](const json::object& item) { return item.at("ranking").is_null(); });
     if (left == 0) {
-      out_ << "\nAll " << items_.size() << " are ranked. Go on with: tenon resume RUN\n";
+      out_ << "\nAll " << items_.size() << " are ranked. " << how_to_go_on(file_) << "\n";
       return kExitOk;
     }
     out_ << "\n"
@@ -197,7 +265,8 @@ class Session {
 
 }  // namespace
 
-int rank_command(const std::filesystem::path& file, std::istream& in, std::ostream& out) {
+int rank_command(const std::filesystem::path& given, std::istream& in, std::ostream& out) {
+  const std::filesystem::path file = std::filesystem::is_directory(given) ? file_of_run(given) : given;
   return Session(file, in, out).run();
 }
 

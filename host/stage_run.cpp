@@ -73,6 +73,7 @@ std::optional<Checkpoint> prepare_stage_folder(const StageFolder& folder) {
     return checkpoint;
   }
   checkpoint->verify();
+  fs::remove(folder.path() / "done.json");  // there if the stage was finished and lost its last checkpoint
   const json::object& offsets = checkpoint->manifest().at("offsets").as_object();
   for (const char* name : kRecordFiles)
     truncate_file(folder.path() / name, offsets.at(name).to_number<uint64_t>());
@@ -220,7 +221,8 @@ void StageRun::call_stage() {
 // What was done before the wait is kept: it is not done again, however often somebody looks whether there is something new.
 void StageRun::wait_for(const std::string& what) {
   if (steps_done_ > doing_->kept()) write_checkpoint(false);
-  throw RunWaits(components_->stage().title() + " waits: " + what);
+  throw RunWaits(components_->stage().title() + " waits: " + what + "; then go on with: tenon resume " +
+                 c_.run.shown());
 }
 
 // A stage that came to an end without an error may still have left its work undone; finished, it would never run again.

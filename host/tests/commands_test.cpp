@@ -67,6 +67,8 @@ TEST_F(Program, HelpNamesTheCommands) {
                               "describe [KIND/]ID  what", "explain RUN", "doctor"})
     EXPECT_THAT(help.out, HasSubstr(command));
   EXPECT_THAT(tenon("check --help").out, HasSubstr("--set PATH=VALUE"));
+  for (const char* command : {"run --help", "resume --help"})
+    EXPECT_THAT(tenon(command).out, HasSubstr("75 where a stage waits for people"));
   EXPECT_THAT(tenon("run --help").out,
               AllOf(HasSubstr("--from STAGE"), HasSubstr("renamed to <run>/set-aside/")));
   EXPECT_THAT(tenon("explain --help").out, AllOf(HasSubstr("--step N"), HasSubstr("--token T")));

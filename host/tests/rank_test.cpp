@@ -89,6 +89,77 @@ TEST_F(Rank, WhatAModelWroteDoesNotCommandTheTerminal) {
   rank("");
   EXPECT_THAT(said_, HasSubstr("\\x1b[2J"));
   EXPECT_EQ(said_.find_first_of("\x1b\x07\r"), std::string::npos);
+  // C1's CSI is one character to many terminals; an override shows "abc" as "cba".
+  write_file(
+      file_,
+      R"({"prompt":"\u009b2J\u0080","completions":["a\u202ecba\u2069\u200f","é一😀\u00a0\u061c"],"ranking":null})");
+  rank("");
+  EXPECT_THAT(said_, HasSubstr("\\u009b2J\\u0080\n"));
+  EXPECT_THAT(said_, HasSubstr("a\\u202ecba\\u2069\\u200f\n"));
+  EXPECT_THAT(said_, HasSubstr("é一😀\u00a0\\u061c\n")) << "other characters are as they were";
+}
+
+class RankInARun : public Rank {
+ protected:
+  void SetUp() override {
+    Rank::SetUp();
+    run_ = file_.parent_path() / ("tenon-rank-run-" + std::to_string(::getpid()));
+    write("config.yaml", "run: {name: x}\n");
+    write("manifest.json",
+          R"({"stages":{"first":"aaaaaaaaaaaaaaaa","second":"bbbbbbbbbbbbbbbb","train":"c"}})");
+  }
+  void TearDown() override {
+    std::filesystem::remove_all(run_);
+    Rank::TearDown();
+  }
+  void write(const std::string& name, const std::string& text) const {
+    std::filesystem::create_directories((run_ / name).parent_path());
+    write_file(run_ / name, text);
+  }
+  int rank_run(const std::string& answers) {
+    const auto file = file_;
+    file_ = run_;
+    const int code = rank(answers);
+    file_ = file;
+    return code;
+  }
+  std::string refused() {
+    try {
+      rank_run("");
+    } catch (const UserError& e) {
+      return e.what();
+    }
+    return "";
+  }
+  std::filesystem::path run_;
+};
+
+constexpr const char* kFirst = "stages/first-aaaaaaaaaaaa/artifacts/kept/to-rank.jsonl";
+constexpr const char* kSecond = "stages/second-bbbbbbbbbbbb/artifacts/kept/to-rank.jsonl";
+constexpr const char* kOpen = R"({"prompt":"x","completions":["a","b"],"ranking":null})";
+constexpr const char* kRanked = R"({"prompt":"y","completions":["a","b"],"ranking":[1,0]})";
+
+TEST_F(RankInARun, FindsTheFileThatWaits) {
+  EXPECT_THAT(refused(), HasSubstr("none of its stages has completions"));
+  write("stages/first-0123456789ab/artifacts/kept/to-rank.jsonl", kOpen);  // of another configuration
+  EXPECT_THAT(refused(), HasSubstr("none of its stages has completions"));
+  write(kFirst, kRanked);
+  EXPECT_EQ(rank_run(""), kExitOk);
+  EXPECT_THAT(said_, HasSubstr("All 1 are ranked. Go on with: tenon resume " + run_.string() + "\n"));
+  write(kSecond, kOpen);
+  EXPECT_EQ(rank_run("q\n"), kExitStopped);
+  EXPECT_THAT(said_, HasSubstr("Go on with: tenon rank " + (run_ / kSecond).string() + "\n"));
+  write(kFirst, kOpen);
+  EXPECT_THAT(refused(),
+              ::testing::AllOf(HasSubstr("several files"), HasSubstr(std::string(kFirst) + " (1 to rank)"),
+                               HasSubstr(std::string(kSecond) + " (1 to rank)")));
+  std::filesystem::remove(run_ / "config.yaml");
+  EXPECT_THAT(refused(), HasSubstr("not the folder of a run"));
+}
+
+TEST_F(Rank, AFileOutsideOfARunNamesNone) {
+  EXPECT_EQ(rank("-\n-\n"), kExitOk);
+  EXPECT_THAT(said_, HasSubstr("All 2 are ranked. `tenon resume` of the run that has the file goes on."));
 }
 
 TEST_F(Rank, FilesThatAreNone) {

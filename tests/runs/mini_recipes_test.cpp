@@ -94,17 +94,24 @@ TEST_F(MiniRecipes, PeopleRank) {
   }
   by_people.close();
   ASSERT_EQ(left_out, 2);
-  ASSERT_EQ(tenon(rlhf("by-people.yaml"), "waits.txt"), 1) << read(dir_ / "waits.txt");
-  EXPECT_NE(read(dir_ / "waits.txt").find("wait for somebody to rank them: tenon rank "), std::string::npos);
+  ASSERT_EQ(tenon(rlhf("by-people.yaml"), "waits.txt"), 75) << read(dir_ / "waits.txt");
+  EXPECT_NE(read(dir_ / "waits.txt").find("lists of completions are to be ranked, with: tenon rank "),
+            std::string::npos);
   const fs::path file = to_rank();
   ASSERT_FALSE(file.empty());
+  const std::string metrics = read(dir_ / "runs/rlhf-mini/metrics.jsonl"), waiting = read(file);
+  ASSERT_EQ(tenon("resume runs/rlhf-mini --json", "waits.txt"), 75);
+  EXPECT_NE(read(dir_ / "waits.txt").find(R"("status":"waits")"), std::string::npos)
+      << read(dir_ / "waits.txt");
+  EXPECT_EQ(read(dir_ / "runs/rlhf-mini/metrics.jsonl"), metrics) << "nothing is sampled again";
+  EXPECT_EQ(read(file), waiting);
   ASSERT_EQ(tenon("rank '" + file.string() + "' < /dev/null", "rank.txt"), 130) << read(dir_ / "rank.txt");
   std::istringstream lines(read(file));
   std::ofstream answers(dir_ / "answers.txt");
   for (std::string line; std::getline(lines, line);)
     answers << std::string("ABCD").substr(0, json::parse(line).at("completions").as_array().size()) << "\n";
   answers.close();
-  ASSERT_EQ(tenon("rank '" + file.string() + "' < answers.txt", "rank.txt"), 0) << read(dir_ / "rank.txt");
+  ASSERT_EQ(tenon("rank runs/rlhf-mini < answers.txt", "rank.txt"), 0) << read(dir_ / "rank.txt");
   ASSERT_EQ(tenon("resume runs/rlhf-mini", "out.txt"), 0) << read(dir_ / "out.txt");
   EXPECT_TRUE(result("rlhf-mini", "reward/score"));
 }

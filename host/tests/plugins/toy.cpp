@@ -280,6 +280,7 @@ struct ToyTrain {
         interrupt_every(h.i64("interrupt_every")),
         fail_at(h.i64("fail_at")),
         spoil(h.i64("spoil")),
+        wait_at(h.i64("wait_at")),
         mix_every(h.i64("mix_every")),
         data(h.get_component<Dataset>("data")),
         model(h.get_component<Model>("model")),
@@ -290,6 +291,7 @@ struct ToyTrain {
     if (critic) critic_optimizer = h.get_component<Optimizer>("critic_optimizer");
     if (h.boolean("with_reference")) reference_model = h.get_component<Model>("reference");
     if (h.boolean("announce")) announce = true;
+    if (wait_at >= 0) answer = h.str("answer");
     if (steps > 1000000) ignored = h.i64("never_read");
   }
   float* weights(const Model& m) const {
@@ -319,6 +321,8 @@ struct ToyTrain {
     io.bind("optimizer", "model", steps);
     if (critic) io.bind("critic_optimizer", "critic", steps);
     for (uint64_t step = io.first_step(); step < steps; ++step) {
+      if (static_cast<int64_t>(step) == wait_at && !std::ifstream(answer))
+        throw Error(TENON_E_WAITS, "somebody has to write " + answer);
       Timed timed(host, "work");
       one(call, step);
       if (static_cast<int64_t>(step) == fail_at) {
@@ -390,7 +394,7 @@ struct ToyTrain {
 
   Host host;
   uint64_t steps;
-  int64_t sleep_us, updates, interrupt_every, fail_at, spoil, mix_every, ignored = 0;
+  int64_t sleep_us, updates, interrupt_every, fail_at, spoil, wait_at, mix_every, ignored = 0;
   Dataset data;
   Model model;
   Optimizer optimizer;
@@ -398,6 +402,7 @@ struct ToyTrain {
   std::optional<Optimizer> critic_optimizer;
   uint64_t n_rewards;
   bool announce = false;
+  std::string answer;
   double sum = 0;
 };
 constexpr OptionTable kTrainOptions{
@@ -414,6 +419,8 @@ constexpr OptionTable kTrainOptions{
     integer("interrupt_every", "0", "Press Ctrl-C in every such step; 0: never."),
     integer("fail_at", "-1", "Fail in this step; -1: never."),
     integer("spoil", "-1", "With fail_at: damage the checkpoint after so many steps before; -1: none."),
+    integer("wait_at", "-1", "Wait before this step as long as there is no file `answer`; -1: never."),
+    text("answer", "\"\"", "With wait_at: a file's path, which need not be there."),
     integer("mix_every", "0",
             "With with_reference: mix the model into the reference after so many steps; 0: never."),
     integer("never_read", nullptr, "Nobody reads it."),

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
-#include <map>
 #include <set>
 
 #include "ranking.h"
@@ -164,32 +163,28 @@ class Collect {
     ++ranked_;
   }
 
-  // What the file says of the completions that wait. What is not in it yet is added; then somebody has to rank.
+  // What the file says of the completions that wait; where somebody has to rank yet, the run ends here.
   void take_rankings(const std::string& folder) {
     std::filesystem::create_directories(folder);
     const std::string file = folder + kFile;
-    std::map<std::pair<std::string, std::vector<std::string>>, std::vector<uint64_t>> known;
-    for (const Item& item : read_items(file))
-      if (item.ranking) known[{item.prompt, item.completions}] = *item.ranking;
-    uint64_t open = 0, undecided = 0;
-    std::vector<Item> items;
-    for (Candidates& one : waiting_) {
-      const auto at = known.find({one.item.prompt, one.item.completions});
-      if (at != known.end()) one.item.ranking = at->second;
-      open += one.item.ranking ? 0 : 1;
-      undecided += one.item.ranking && one.item.ranking->empty() ? 1 : 0;
-      items.push_back(one.item);
+    std::vector<Item*> items;
+    for (Candidates& one : waiting_) items.push_back(&one.item);
+    const Rankings found = look_up(file, items);
+    if (found.others > 0)
+      host_.warn(file + " has " + std::to_string(found.others) +
+                 (found.others == 1 ? " ranking" : " rankings") +
+                 " of completions that are not among those sampled: kept there, and not used");
+    if (found.open > 0)
+      throw Error(TENON_E_WAITS, std::to_string(found.open) + " of " + std::to_string(found.lists) +
+                                     " lists of completions are to be ranked, with: tenon rank " + file);
+    uint64_t undecided = 0;
+    for (const Candidates& one : waiting_) {
+      undecided += one.item.ranking->empty() ? 1 : 0;
+      write(one, "people");
     }
-    if (open > 0) {
-      write_items(file, items);
-      throw Error(TENON_E_STATE, std::to_string(open) + " of " + std::to_string(items.size()) +
-                                     " lists of completions wait for somebody to rank them: tenon rank " +
-                                     file + ", and then tenon resume. What is ranked is kept");
-    }
-    for (const Candidates& one : waiting_) write(one, "people");
-    host_.metric("undecided", items.empty()
+    host_.metric("undecided", waiting_.empty()
                                   ? std::nan("")
-                                  : static_cast<double>(undecided) / static_cast<double>(items.size()));
+                                  : static_cast<double>(undecided) / static_cast<double>(waiting_.size()));
   }
 
   Host host_;

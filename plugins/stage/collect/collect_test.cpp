@@ -16,9 +16,9 @@ namespace {
 
 using collect::from_line;
 using collect::Item;
-using collect::read_items;
+using collect::read_lines;
 using collect::simulated_ranking;
-using collect::write_items;
+using collect::write_lines;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 namespace fs = std::filesystem;
@@ -32,6 +32,16 @@ class CollectStage : public ::testing::Test {
   }
   void TearDown() override { fs::remove_all(folder_); }
   std::string file() const { return folder_ / "kept/to-rank.jsonl"; }
+  std::vector<Item> items() const {
+    std::vector<Item> out;
+    for (const collect::Line& line : read_lines(file())) out.push_back(line.item);
+    return out;
+  }
+  void write(const std::vector<Item>& items) const {
+    std::vector<std::string> lines;
+    for (const Item& item : items) lines.push_back(to_line(item));
+    write_lines(file(), lines);
+  }
   fs::path folder_;
 };
 
@@ -48,10 +58,12 @@ struct Lab {
     try {
       run_stage(plugin_component(), host, io);
     } catch (const Error& e) {
+      code = e.code();
       return e.what();
     }
     return "";
   }
+  int32_t code = TENON_OK;
   FakeHost host;
   FakeIo io;
   LetterTokenizer tokenizer;
@@ -114,22 +126,24 @@ TEST(SimulatedRanking, IsBradleyTerryOfEveryTwo) {
 TEST_F(CollectStage, PeopleRankAFileAndTheStageGoesOn) {
   Lab first(kPeople, folder_);
   EXPECT_THAT(first.run(),
-              HasSubstr("3 of 3 lists of completions wait for somebody to rank them: tenon rank " + file()));
-  std::vector<Item> items = read_items(file());
+              HasSubstr("3 of 3 lists of completions are to be ranked, with: tenon rank " + file()));
+  EXPECT_EQ(first.code, TENON_E_WAITS);
+  EXPECT_EQ(first.io.steps.size(), 2u) << "what was sampled is a step's end behind it";
+  std::vector<Item> items = this->items();
   ASSERT_EQ(items.size(), 3u);
   EXPECT_FALSE(items[0].ranking);
   items[0].ranking.emplace();  // cannot say
   items[1].ranking.emplace();
   for (uint64_t k = items[1].completions.size(); k-- > 0;) items[1].ranking->push_back(k);
-  write_items(file(), items);
+  write(items);
 
   Lab second(kPeople, folder_);
   EXPECT_THAT(second.run(), HasSubstr("1 of 3 lists"));
-  EXPECT_EQ(read_items(file())[1].ranking, items[1].ranking) << "what is ranked is kept";
+  EXPECT_EQ(this->items()[1].ranking, items[1].ranking) << "what is ranked is kept";
 
   items[2].ranking =
       items[1].ranking->size() == items[2].completions.size() ? items[1].ranking : items[0].ranking;
-  write_items(file(), items);
+  write(items);
   Lab third(kPeople, folder_);
   ASSERT_EQ(third.run(), "");
   const auto& rows = third.host.rows.at("ranked");
@@ -138,6 +152,34 @@ TEST_F(CollectStage, PeopleRankAFileAndTheStageGoesOn) {
   EXPECT_EQ(ranked(rows[0]), expected);
   EXPECT_THAT(rows[0].meta_json, HasSubstr(R"("by":"people")"));
   EXPECT_GT(third.io.steps.back().metric("undecided"), 0.3);
+}
+
+// Completions may come out otherwise: sampled by a plugin that was built again, or on another machine.
+TEST_F(CollectStage, WhatSomebodyRankedStaysInTheFileThoughNothingWaitsForIt) {
+  const std::string ranked_one =
+      R"({"prompt":"1+2=","completions":["x","y"],"ranking":[1,0],"note":"by Ann"})";
+  const std::string nobody = R"({"prompt":"1+2=","completions":["p","q"],"ranking":null})";
+  fs::create_directories(folder_ / "kept");
+  write_lines(file(), std::vector{ranked_one, nobody});
+  Lab first(kPeople, folder_);
+  EXPECT_THAT(first.run(), HasSubstr("3 of 3 lists"));
+  EXPECT_THAT(first.host.logs, ::testing::Contains(::testing::Pair(
+                                   TENON_LOG_WARN, HasSubstr("has 1 ranking of completions that are not"))));
+  const std::vector<collect::Line> lines = read_lines(file());
+  ASSERT_EQ(lines.size(), 4u) << "what nobody ranked and nothing waits for is left out";
+  EXPECT_EQ(lines[0].text, ranked_one) << "with fields that others wrote";
+
+  std::vector<std::string> answered;
+  for (const collect::Line& line : lines) {
+    Item item = line.item;
+    if (!item.ranking) item.ranking.emplace();
+    answered.push_back(to_line(item));
+  }
+  answered.back() = R"({"note":7,)" + to_line(lines[3].item).substr(1);
+  write_lines(file(), answered);
+  Lab second(kPeople, folder_);
+  EXPECT_THAT(second.run(), HasSubstr("1 of 3 lists"));
+  EXPECT_EQ(read_lines(file())[3].text, answered.back());
 }
 
 TEST_F(CollectStage, AFileThatIsDamagedIsNamedWithItsLine) {
@@ -176,7 +218,7 @@ TEST_F(CollectStage, GoesOnFromACheckpointWithTheSameRows) {
   for (const char* options : {kJudged, kPeople}) {
     Lab whole(options, folder_), stopped(options, folder_);
     whole.run();
-    const std::vector<Item> items = read_items(file());
+    const std::vector<Item> items = this->items();
     fs::remove(file());
     std::string state;
     {
@@ -191,11 +233,11 @@ TEST_F(CollectStage, GoesOnFromACheckpointWithTheSameRows) {
     try {
       run(again, stopped.io);
     } catch (const Error& e) {
-      EXPECT_EQ(e.code(), TENON_E_STATE);
+      EXPECT_EQ(e.code(), TENON_E_WAITS);
     }
     if (options == kPeople) {
-      ASSERT_EQ(read_items(file()).size(), items.size());
-      for (size_t k = 0; k < items.size(); ++k) EXPECT_EQ(to_line(read_items(file())[k]), to_line(items[k]));
+      ASSERT_EQ(this->items().size(), items.size());
+      for (size_t k = 0; k < items.size(); ++k) EXPECT_EQ(to_line(this->items()[k]), to_line(items[k]));
     } else {
       ASSERT_EQ(stopped.host.rows.at("ranked").size(), whole.host.rows.at("ranked").size());
       for (size_t k = 0; k < whole.host.rows.at("ranked").size(); ++k)

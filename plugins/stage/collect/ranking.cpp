@@ -8,7 +8,11 @@
 #include <cstdio>
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <numeric>
+#include <set>
+#include <string_view>
+#include <utility>
 
 #include "tenon/error.hpp"
 #include "tenon/json.hpp"
@@ -60,37 +64,73 @@ Item from_line(const std::string& line) {
   return item;
 }
 
-std::vector<Item> read_items(const std::string& file) {
-  std::vector<Item> items;
+std::vector<Line> read_lines(const std::string& file) {
+  std::vector<Line> lines;
   std::error_code none;
-  if (!fs::exists(file, none)) return items;
+  if (!fs::exists(file, none)) return lines;
   std::ifstream in(file, std::ios::binary);
   std::string line;
   for (uint64_t number = 1; std::getline(in, line); ++number) {
     if (line.empty()) continue;
     try {
-      items.push_back(from_line(line));
+      lines.push_back({from_line(line), line});
     } catch (const std::exception& e) {
       throw Error(TENON_E_INVALID, file + ":" + std::to_string(number) + ": " + e.what());
     }
   }
   if (in.bad() || !in.eof()) throw Error(TENON_E_IO, file + " cannot be read");
-  return items;
+  return lines;
 }
 
-void write_items(const std::string& file, std::span<const Item> items) {
+void write_lines(const std::string& file, std::span<const std::string> lines) {
   const std::string beside = file + ".new";
   std::FILE* out = std::fopen(beside.c_str(), "wb");
   bool is_written = out != nullptr;
-  for (const Item& item : items) {
-    const std::string line = to_line(item) + "\n";
-    is_written = is_written && std::fwrite(line.data(), 1, line.size(), out) == line.size();
-  }
+  for (const std::string& line : lines)
+    is_written = is_written && std::fwrite(line.data(), 1, line.size(), out) == line.size() &&
+                 std::fputc('\n', out) != EOF;
   is_written = is_written && std::fflush(out) == 0 && fsync(fileno(out)) == 0;
   if (out != nullptr) is_written = std::fclose(out) == 0 && is_written;
   std::error_code error;
   if (is_written) fs::rename(beside, file, error);
   if (!is_written || error) throw Error(TENON_E_IO, file + " cannot be written: is there room on the disk?");
+}
+
+Rankings look_up(const std::string& file, std::span<Item* const> waiting) {
+  using Key = std::pair<std::string_view, std::vector<std::string>>;
+  const auto key = [](const Item& item) { return Key{item.prompt, item.completions}; };
+  std::map<Key, bool> is_in_file;  // of each list that waits
+  for (const Item* item : waiting) is_in_file.emplace(key(*item), false);
+  Rankings out;
+  out.lists = is_in_file.size();
+
+  const std::vector<Line> lines = read_lines(file);
+  std::map<Key, const Item*> ranked;
+  std::vector<std::string> texts;
+  for (const Line& line : lines) {
+    const auto waits = is_in_file.find(key(line.item));
+    if (waits != is_in_file.end()) waits->second = true;
+    // What nobody has ranked and nothing waits for is left out: to rank it would be of no use.
+    if (waits == is_in_file.end() && !line.item.ranking) continue;
+    texts.push_back(line.text);
+    if (line.item.ranking) ranked[key(line.item)] = &line.item;
+    out.others += waits == is_in_file.end() ? 1 : 0;
+  }
+  const bool is_shorter = texts.size() < lines.size();
+  const size_t kept = texts.size();
+  std::set<Key> open;
+  for (Item* item : waiting) {
+    if (bool& is_there = is_in_file.at(key(*item)); !std::exchange(is_there, true))
+      texts.push_back(to_line(*item));
+    const auto at = ranked.find(key(*item));
+    if (at != ranked.end())
+      item->ranking = at->second->ranking;
+    else
+      open.insert(key(*item));
+  }
+  out.open = open.size();
+  if (out.open > 0 && (is_shorter || texts.size() > kept)) write_lines(file, texts);
+  return out;
 }
 
 std::vector<uint64_t> simulated_ranking(std::span<const double> scores, double temperature,
