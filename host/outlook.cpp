@@ -6,6 +6,7 @@
 #include <boost/json.hpp>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "host/checkpoint.h"
 #include "host/diagnostics.h"
@@ -32,27 +33,47 @@ Reason reason(Kind kind, std::string what, std::string text) {
   return {kind, std::move(what), "", "", std::move(text)};
 }
 
-// Indices of `start` and of all stages that read one of these, directly or through others.
-std::vector<bool> with_readers(const Plan& plan, size_t start) {
+// `starts` and all stages that read one of these, directly or through others.
+std::vector<bool> with_readers(const Plan& plan, const std::vector<size_t>& starts) {
   std::vector<bool> in(plan.stages.size(), false);
-  in[start] = true;
-  for (size_t i = start + 1; i < in.size(); ++i)
+  for (const size_t start : starts) in[start] = true;
+  for (size_t i = 0; i < in.size(); ++i)
     for (size_t k = 0; k < i; ++k)
       in[i] = in[i] || (in[k] && std::count(plan.stages[i].inputs.begin(), plan.stages[i].inputs.end(),
                                             plan.stages[k].name) > 0);
   return in;
 }
 
-size_t index_of(const Plan& plan, const std::string& stage, const char* option) {
+// The stages that a name on the command line means: one of that name; "loop", "loop.2": all stages of a loop, or of a round of it; "loop.rl": that of the last
+// round. No name has a point in it, but for those that a loop makes.
+std::vector<size_t> indices_of(const Plan& plan, const std::string& given, const char* option) {
   std::vector<std::string> names;
   std::string all;
+  std::vector<size_t> below, rounds;
+  const size_t point = given.find('.');
+  const std::string loop = given.substr(0, point) + ".", stage = given.substr(point + 1);
   for (size_t i = 0; i < plan.stages.size(); ++i) {
-    if (plan.stages[i].name == stage) return i;
-    names.push_back(plan.stages[i].name);
-    all += (all.empty() ? "" : ", ") + plan.stages[i].name;
+    const std::string& name = plan.stages[i].name;
+    if (name == given) return {i};
+    if (name.starts_with(given + ".")) below.push_back(i);
+    if (point != std::string::npos && name.starts_with(loop) && name.substr(name.rfind('.') + 1) == stage)
+      rounds.push_back(i);
+    names.push_back(name);
+    all += (all.empty() ? "" : ", ") + name;
   }
-  throw UserError(std::string(option) + " " + stage + ": there is no such stage." +
-                  did_you_mean(stage, names) + " The pipeline has " + all);
+  if (!rounds.empty()) return {rounds.back()};
+  if (!below.empty()) return below;
+  throw UserError(std::string(option) + " " + given + ": there is no such stage." +
+                  did_you_mean(given, names) + " The pipeline has " + all);
+}
+
+size_t only_stage(const Plan& plan, const std::string& given) {
+  const std::vector<size_t> stages = indices_of(plan, given, "--only");
+  if (stages.size() == 1) return stages[0];
+  std::string all;
+  for (const size_t i : stages) all += (all.empty() ? "" : ", ") + plan.stages[i].name;
+  throw UserError("--only " + given + ": it takes one stage, and these are " + std::to_string(stages.size()) +
+                  ": " + all + ". --from " + given + " runs them and what reads them");
 }
 
 class Outlook {
@@ -67,11 +88,15 @@ class Outlook {
     const size_t n = plan.stages.size();
     asked_.assign(n, true);
     forced_.assign(n, choice.force);
-    if (!choice.from.empty()) forced_ = with_readers(plan, index_of(plan, choice.from, "--from"));
+    if (!choice.from.empty()) {
+      const std::vector<size_t> starts = indices_of(plan, choice.from, "--from");
+      from_ = {starts.begin(), starts.end()};
+      forced_ = with_readers(plan, starts);
+    }
     if (choice.only.empty()) return;
-    const size_t only = index_of(plan, choice.only, "--only");
+    only_ = only_stage(plan, choice.only);
     asked_.assign(n, false), forced_.assign(n, false);
-    asked_[only] = true, forced_[only] = choice.force;
+    asked_[only_] = true, forced_[only_] = choice.force;
   }
 
   std::vector<StageOutlook> look() {
@@ -84,7 +109,7 @@ class Outlook {
       look_at(i, stage);
       all_.push_back(std::move(stage));
     }
-    if (!choice_.only.empty()) check_inputs(index_of(plan_, choice_.only, "--only"));
+    if (!choice_.only.empty()) check_inputs(only_);
     return std::move(all_);
   }
 
@@ -109,13 +134,15 @@ class Outlook {
       stage.set_aside = true;
       stage.why = {reason(Kind::kForced, "",
                           choice_.from.empty() ? "--force asks for it"
-                          : choice_.from == plan_.stages[i].name
-                              ? "--from asks for it"
-                              : "it reads what --from " + choice_.from + " runs again")};
+                          : from_.contains(i)  ? "--from " + choice_.from + " asks for it"
+                                               : "it reads what --from " + choice_.from + " runs again")};
     } else if (kept) {
       stage.status = Status::kGoesOn;
       stage.steps = kept->step();
-      stage.why = {reason(Kind::kInterrupted, "", "it was interrupted")};
+      stage.why = {reason(Kind::kInterrupted, "",
+                          stage.folder.lost_checkpoint()
+                              ? "it was finished, but its final checkpoint is not there any more"
+                              : "it was interrupted")};
       stage.made_otherwise = made_otherwise(kept->manifest().if_contains("made_with"), made);
     } else {
       stage.why = reasons(i, stage);
@@ -128,6 +155,9 @@ class Outlook {
   // Why there is nothing of the stage that could be kept or gone on with.
   std::vector<Reason> reasons(size_t i, const StageOutlook& stage) const {
     const std::string& name = plan_.stages[i].name;
+    if (stage.folder.lost_checkpoint())
+      return {
+          reason(Kind::kInterrupted, "", "it was finished, but its final checkpoint is not there any more")};
     if (fs::exists(stage.folder.path()))
       return {reason(Kind::kInterrupted, "", "it was interrupted before its first checkpoint")};
     const std::vector<fs::path> others = other_folders(run_, name, stage.folder);
@@ -196,10 +226,16 @@ class Outlook {
   const StageChoice& choice_;
   const std::map<std::string, std::string> last_;
   std::vector<bool> asked_, forced_;
+  std::set<size_t> from_;  // what --from names
+  size_t only_ = 0;
   std::vector<StageOutlook> all_;
 };
 
 }  // namespace
+
+std::string only_stage_name(const Plan& plan, const StageChoice& choice) {
+  return choice.only.empty() ? "" : plan.stages[only_stage(plan, choice.only)].name;
+}
 
 std::vector<StageOutlook> outlook(const Plan& plan, const fs::path& run, const StageChoice& choice) {
   return Outlook(plan, run, choice).look();

@@ -16,9 +16,10 @@
 namespace tenon::host {
 
 // Which stages to run, beside those that have to (tenon run --from, --only, --force).
+// A stage of a loop goes by its whole name ("loop.1.rl") or, that of the last round, by "loop.rl".
 struct StageChoice {
-  std::string
-      from;  // this stage and all that read it, directly or through others, run again from their beginning
+  // This stage, or all of a loop ("loop") or of one of its rounds ("loop.2"), and what reads them, directly or through others, run again from their beginning.
+  std::string from;
   std::string only;    // this stage alone
   bool force = false;  // finished stages run again: with `only` that one, else all
 };
@@ -45,6 +46,9 @@ struct StageOutlook {
 // with `only`, one whose inputs are not finished), RunError for a record that cannot be read.
 std::vector<StageOutlook> outlook(const Plan& plan, const std::filesystem::path& run,
                                   const StageChoice& choice);
+
+// The whole name of the stage that `only` means; empty if it is. Throws UserError as outlook().
+std::string only_stage_name(const Plan& plan, const StageChoice& choice);
 
 // "finished", "goes on", "runs", "left out"
 const char* status_name(StageOutlook::Status status);

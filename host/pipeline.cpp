@@ -80,6 +80,7 @@ class Pipeline {
   RunReport run(const RunOptions& options) {
     options_ = options;
     look(options.choice);
+    options_.choice.only = only_stage_name(plan_, options.choice);
     if (options.only_go_on) refuse_changes();
     RunReport report;
     find_unused(report);

@@ -71,7 +71,7 @@ std::string read_if_there(const fs::path& path) {
 StageFolder::StageFolder(const fs::path& run, const std::string& stage, const std::string& hash)
     : stage_(stage), path_(run / "stages" / (stage + "-" + hash.substr(0, 12))) {}
 
-std::optional<json::object> StageFolder::done() const {
+std::optional<json::object> StageFolder::done_record() const {
   const fs::path file = path_ / "done.json";
   if (!fs::exists(file)) return std::nullopt;
   try {
@@ -84,6 +84,20 @@ std::optional<json::object> StageFolder::done() const {
     throw RunError(file.string() + ": does not say how the stage ended: " + e.what() + ". Remove " +
                    path_.string() + " to run the stage again");
   }
+}
+
+bool StageFolder::has_checkpoint_of(const json::object& done) const {
+  return fs::exists(checkpoints() / done.at("checkpoint").as_string().c_str() / "manifest.json");
+}
+
+std::optional<json::object> StageFolder::done() const {
+  std::optional<json::object> record = done_record();
+  return record && has_checkpoint_of(*record) ? std::move(record) : std::nullopt;
+}
+
+bool StageFolder::lost_checkpoint() const {
+  const std::optional<json::object> record = done_record();
+  return record && !has_checkpoint_of(*record);
 }
 
 fs::path StageFolder::final_checkpoint() const {

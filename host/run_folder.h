@@ -29,12 +29,17 @@ class StageFolder {
   // What people have worked on for the stage: it stays when the stage starts again from its beginning.
   std::filesystem::path kept() const { return artifacts() / "kept"; }
   std::filesystem::path rows(const std::string& name) const { return path_ / "rows" / (name + ".jsonl"); }
-  // done.json, which is written last: {"stage", "hash", "steps", "sample_id", "checkpoint", "made_with"}; nothing: the stage is not finished.
+  // done.json, which is written last: {"stage", "hash", "steps", "sample_id", "checkpoint", "made_with"}; nothing: the stage is not finished, or lost_checkpoint().
   std::optional<boost::json::object> done() const;
+  // Whether the stage was finished and the checkpoint that it ended with is not there any more.
+  bool lost_checkpoint() const;
   // The final checkpoint of a finished stage; throws RunError if there is none.
   std::filesystem::path final_checkpoint() const;
 
  private:
+  std::optional<boost::json::object> done_record() const;
+  bool has_checkpoint_of(const boost::json::object& done) const;
+
   std::string stage_;
   std::filesystem::path path_;
 };

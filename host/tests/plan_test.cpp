@@ -177,7 +177,7 @@ TEST_F(PlanOfARun, FromRunsAStageAndItsReadersAgainAndSetsTheirFoldersAside) {
   const json::array now = stages(file, choice);
   EXPECT_THAT(statuses(now), ElementsAre("finished", "runs", "runs"));
   EXPECT_EQ(why(now, 1) + why(now, 2),
-            "forced: --from asks for it\nforced: it reads what --from zero runs again\n");
+            "forced: --from zero asks for it\nforced: it reads what --from zero runs again\n");
 
   std::ofstream(stage_folder(folder_, "zero") / "mine.txt") << "a note of the user's";
   const Outcome again = run_with(file, choice);
@@ -309,13 +309,35 @@ TEST_F(PlanOfARun, WhatIsGoneOfAFinishedStageIsFoundBeforeTheFirstStep) {
   EXPECT_EQ(stage_folder(folder_, "more"), "no such stage");
 
   const fs::path checkpoint = stage_folder(folder_, "base") / "checkpoints/20";
-  fs::remove_all(checkpoint);
+  write_file(checkpoint / "manifest.json", "spoilt");
   const Outcome gone =
       run(write_config(config() + more + "- {name: last, use: toy-evaluate, models: [zero, base]}\n"));
   EXPECT_EQ(gone.code, 1);
   EXPECT_THAT(gone.err, AllOf(HasSubstr((checkpoint / "manifest.json").string()),
                               HasSubstr("remove " + stage_folder(folder_, "base").string())));
   EXPECT_EQ(stage_folder(folder_, "more"), "no such stage");
+}
+
+// Deleted to make room, say. What reads the stage is as it was, and so is what the stage makes again.
+TEST_F(PlanOfARun, AFinishedStageWithoutItsLastCheckpointRunsAgain) {
+  const fs::path file = write_config(config());
+  ASSERT_EQ(run(file).code, 0);
+  const auto want = results(folder_);
+  const fs::path checkpoints = stage_folder(folder_, "base") / "checkpoints";
+  fs::remove_all(checkpoints);
+  const json::array gone = stages(file);
+  EXPECT_THAT(statuses(gone), ElementsAre("runs", "finished", "finished"));
+  EXPECT_EQ(why(gone, 0), "interrupted: it was finished, but its final checkpoint is not there any more\n");
+  EXPECT_THAT(plan(file).out, HasSubstr("why: it was finished, but its final checkpoint"));
+  ASSERT_EQ(run(file).code, 0);
+  EXPECT_EQ(results(folder_), want);
+
+  fs::remove_all(checkpoints / "20");
+  const json::array shorter = stages(file);
+  EXPECT_THAT(statuses(shorter), ElementsAre("goes on", "finished", "finished"));
+  EXPECT_EQ(why(shorter, 0), why(gone, 0));
+  ASSERT_EQ(resume(folder_).code, 0);
+  EXPECT_EQ(results(folder_), want);
 }
 
 TEST_F(PlanOfARun, RowsThatAStageHasJustNotMadeAreNamedWithTheirPlace) {
@@ -367,6 +389,39 @@ TEST_F(PlanOfARun, ALoopRunsOnceAndWhenItGrowsOnlyWhatIsNew) {
   EXPECT_THAT(statuses(stages(longer, {"loop.3.collect", "", false})),
               ElementsAre("finished", "finished", "finished", "finished", "finished", "runs", "runs", "runs",
                           "runs", "runs"));
+}
+
+TEST_F(PlanOfARun, NamesOfALoopMeanItsLastRoundARoundOrAll) {
+  const fs::path file = write_config(with_loop(config()));
+  ASSERT_EQ(run(file).code, 0);
+  const auto from = [&](const std::string& name) {
+    const json::array all = stages(file, {name, "", false});
+    std::string runs;
+    for (const json::value& stage : all)
+      if (stage.at("status") == "runs") runs += std::string(stage.at("name").as_string()) + " ";
+    return runs;
+  };
+  EXPECT_EQ(from("loop.zero"), "loop.3.zero table ");
+  EXPECT_EQ(from("loop.collect"), "loop.3.collect loop.3.zero table ");
+  EXPECT_EQ(from("loop.3"), from("loop.collect"));
+  EXPECT_EQ(from("loop"), from("loop.1.collect"));
+  EXPECT_EQ(from("loop"),
+            "loop.1.collect loop.1.zero loop.2.collect loop.2.zero loop.3.collect loop.3.zero table ");
+  EXPECT_EQ(why(stages(file, {"loop.zero", "", false}), 6), "forced: --from loop.zero asks for it\n");
+  EXPECT_EQ(why(stages(file, {"loop.zero", "", false}), 7),
+            "forced: it reads what --from loop.zero runs again\n");
+
+  const Outcome last = run_with(file, {"", "loop.zero", true});
+  EXPECT_EQ(last.code, 0) << last.err;
+  EXPECT_THAT(last.err,
+              HasSubstr("loop.3.zero runs again alone; kept as they were, from its earlier result: table"));
+  const Outcome several = plan(file, {"", "loop", false});
+  EXPECT_EQ(several.code, 2);
+  EXPECT_THAT(several.err,
+              AllOf(HasSubstr("--only loop: it takes one stage, and these are 6: loop.1.collect, "),
+                    HasSubstr("--from loop runs them")));
+  for (const char* none : {"loop.", "loo", "loop.4", "loop.4.zero", "zero", "loop.zero.", "base.zero"})
+    EXPECT_EQ(plan(file, {none, "", false}).code, 2) << none;
 }
 
 TEST_F(PlanOfARun, AnInterruptedLoopGoesOnByteForByte) {
