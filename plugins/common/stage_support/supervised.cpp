@@ -37,12 +37,16 @@ void Supervised::run(const tenon_call* call, const StageIo& io, uint64_t steps) 
   }
 }
 
-Rollout Supervised::encode(std::span<const Row> rows) const {
+Rollout Supervised::encode(std::span<const Row> rows, const Instead& instead) const {
   Timed timed(host_, "data");
   if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
   Rollout batch;
   for (const Row& row : rows) {
-    PromptAndCompletion text = about_row(row, [&] { return sequence(row); });
+    PromptAndCompletion text = about_row(row, [&] {
+      if (instead)
+        if (std::optional<PromptAndCompletion> other = instead(row)) return std::move(*other);
+      return sequence(row);
+    });
     uint64_t index = batch.size();
     batch.push(text.prompt, text.completion, {}, index, index, 0);
   }

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+#include <optional>
+
 #include "stage_support/row_text.h"
 
 namespace tenon::stages {
@@ -17,6 +20,8 @@ class Supervised {
  public:
   Supervised(const Host& host, LossOn loss_on);
 
+  const Model& model() const { return model_; }
+  const Tokenizer& tokenizer() const { return tokenizer_; }
   const Dataset& data() const { return data_; }
   const Optimizer& optimizer() const { return optimizer_; }
   uint64_t batch() const { return batch_; }
@@ -27,8 +32,10 @@ class Supervised {
   // Runs the steps [io.first_step(), steps): each takes the next `batch` rows, and ends in step_end.
   void run(const tenon_call* call, const StageIo& io, uint64_t steps) const;
 
+  // What a row is read as where it is not its text as it stands; nothing: as it stands.
+  using Instead = std::function<std::optional<PromptAndCompletion>(const Row&)>;
   // The sequences of `rows`, mask set where the loss is. Throws Error naming the row that cannot be used.
-  Rollout encode(std::span<const Row> rows) const;
+  Rollout encode(std::span<const Row> rows, const Instead& instead = {}) const;
   // Gradient of the mean over all tokens with mask 1, one optimizer step; the parameters are then `version`. Records the metrics. The numbers do not
   // depend on micro_batch_tokens.
   void step(const tenon_call* call, Rollout batch, uint64_t version) const;
