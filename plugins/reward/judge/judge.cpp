@@ -8,9 +8,9 @@
 #include <boost/json.hpp>
 
 #include "http/options.h"
+#include "judge_verdict/verdict.h"
 #include "reward_support/think_tags.h"
 #include "tenon/reward.hpp"
-#include "verdict.h"
 
 namespace {
 

@@ -7,9 +7,9 @@
 #include <set>
 
 #include "http/testing/server.h"
+#include "judge_verdict/verdict.h"
 #include "tenon/reward.hpp"
 #include "tenon/testing.hpp"
-#include "verdict.h"
 
 extern "C" const tenon_plugin* tenon_plugin_query_v1(const tenon_host_info*);
 

@@ -31,6 +31,7 @@ struct Verdict {
   std::optional<double>
       value;  // pairwise: (its score − the other's) / 9, in [−1, 1]; score: (score − 1) / 9; correct: 0 or 1
   std::string fault;
+  double points = 0;  // of a pairwise value: its score − the other's, in [−9, 9]
 };
 
 // Reads the last JSON object of the answer behind </think>: {"A": 7, "B": 4, "mark": …}, {"score": 7, "mark": …} or {"correct": true, "mark": …}; scores are

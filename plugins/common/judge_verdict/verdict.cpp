@@ -1,6 +1,6 @@
 // Questions and verdicts of a judge.
 // SPDX-License-Identifier: Apache-2.0
-#include "verdict.h"
+#include "judge_verdict/verdict.h"
 
 #include <openssl/evp.h>
 
@@ -122,7 +122,10 @@ Verdict read_verdict(string_view answer, const Question& question, string_view m
     if (const auto score = score_of(*object, "score", out.fault)) out.value = (*score - 1) / 9;
   } else {
     const auto a = score_of(*object, "A", out.fault), b = score_of(*object, "B", out.fault);
-    if (a && b) out.value = (question.is_completion_first ? *a - *b : *b - *a) / 9;
+    if (a && b) {
+      out.points = question.is_completion_first ? *a - *b : *b - *a;
+      out.value = out.points / 9;
+    }
   }
   return out;
 }
