@@ -22,4 +22,10 @@ std::string with_provenance(const std::string& meta, const std::string& fields) 
          meta.substr(begin + before->size());
 }
 
+std::string written_name(const Host& host, const std::string& path, const std::string& fallback) {
+  const std::string json = host.json(path.c_str());
+  if (!json.empty() && json.front() == '"') return *json::text_field("{\"of\":" + json + "}", "of");
+  return json::text_field(json, "of").value_or(fallback);
+}
+
 }  // namespace tenon::stages
