@@ -120,12 +120,12 @@ class Packer {
     const uint64_t row = out_.rows;
     add_rows(i, from, needed, prefix);
     for (uint64_t t = from; t < needed; ++t) {
-      const uint64_t next = offsets_[i] + t + 1;
+      const uint64_t behind = t + 1 + options_.ahead, next = offsets_[i] + behind;
       if (options_.every_row) {
         out_.heads.push_back({row + t - from, next - 1, 0});
-      } else if (t + 1 < length(i) && masked(i, t + 1)) {
+      } else if (behind < length(i) && masked(i, behind)) {
         out_.heads.push_back(
-            {row + t - from, next, in_.target != nullptr ? in_.target[next] : ids(i)[t + 1]});
+            {row + t - from, next, in_.target != nullptr ? in_.target[next] : ids(i)[behind]});
       } else if (wants_scalar() && t + 1 == length(i)) {
         out_.heads.push_back({row + t - from, next - 1, -1});
         ++out_.scalar_rows;
@@ -135,7 +135,7 @@ class Packer {
 
   void add_rows(uint64_t i, uint64_t from, uint64_t to, int64_t prefix) {
     for (uint64_t t = from; t < to; ++t) {
-      out_.ids.push_back(ids(i)[t]);
+      out_.ids.push_back(t + options_.ahead < length(i) ? ids(i)[t + options_.ahead] : 0);
       out_.positions.push_back(static_cast<int32_t>(t));
     }
     out_.rows += to - from;

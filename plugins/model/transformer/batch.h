@@ -39,8 +39,11 @@ struct Batch {
 
 struct BatchOptions {
   uint64_t vocab, max_len;
-  uint64_t chunk_rows;     // rows to a chunk, about; 0: one chunk
-  uint64_t threads;        // there is one chunk, too, where these would not share several evenly
+  uint64_t chunk_rows;  // rows to a chunk, about; 0: one chunk
+  uint64_t threads;     // there is one chunk, too, where these would not share several evenly
+  uint64_t ahead =
+      0;  // of a module: so many tokens further. A row has the id that stands so far behind its own
+          // (0 where there is none), and scores the token behind that. The rows are those of ahead 0
   bool every_row = false;  // all rows, and a head row for each of them (logits)
 };
 

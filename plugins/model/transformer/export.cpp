@@ -134,6 +134,11 @@ void Transformer::write(const std::string& folder, const std::string& dtype) con
         "export: config.json describes a language model, so the value and scalar heads are left out; "
         "checkpoints keep them");
 
+  if (mtp_depth() > 0)
+    host_.warn(
+        "export: config.json describes a model that predicts the next token, so the modules of mtp_depth are "
+        "left out; checkpoints keep them");
+
   const fs::path to = folder;
   try {
     safetensors::write((to / "model.safetensors").string(), tensors, {{"format", "pt"}});

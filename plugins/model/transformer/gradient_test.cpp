@@ -14,38 +14,6 @@ using ::testing::HasSubstr;
 
 constexpr float kTemperature = 0.7f;
 
-std::string with(const char* shape, const char* more) {
-  std::string s = shape;
-  return s.substr(0, s.size() - 1) + ", " + more + "}";
-}
-
-// The Shape behind options in JSON.
-Shape shape_of(const std::string& options) {
-  const boost::json::object o = boost::json::parse(options).as_object();
-  ShapeOptions s;
-  auto whole = [&](const char* name, std::optional<int64_t>& to) {
-    if (o.contains(name)) to = o.at(name).as_int64();
-  };
-  whole("layers", s.layers), whole("width", s.width), whole("heads", s.heads), whole("kv_heads", s.kv_heads),
-      whole("head_dim", s.head_dim);
-  whole("ffn", s.ffn), whole("max_len", s.max_len);
-  if (o.contains("family")) s.family = o.at("family").as_string().c_str();
-  if (o.contains("tie_embeddings")) s.tie_embeddings = o.at("tie_embeddings").as_bool();
-  if (o.contains("rope_theta")) s.rope_theta = o.at("rope_theta").to_number<double>();
-  return shape_from_scratch(s, kVocab);
-}
-
-// Norms, biases and the value head start at 1 and 0, where mistakes hide.
-void disturb(TestModel& m) {
-  std::mt19937 rng(11);
-  std::normal_distribution<float> normal;
-  for (auto [name, value] : m.values()) {
-    for (float& v : value) v += 0.2f * normal(rng);
-    m.set(name, value);
-  }
-  m.model().params_updated(nullptr, 1);
-}
-
 struct Scores {
   std::vector<float> logprob, entropy, value;
 };

@@ -102,6 +102,35 @@ struct BlockFunction : Function<BlockFunction> {
   }
 };
 
+// The entrance of a module, h being the hidden states of what it stands on.
+struct JoinFunction : Function<JoinFunction> {
+  static at::Tensor forward(AutogradContext* ctx, const at::Tensor& h, const PassPtr& pass, uint64_t module) {
+    const Network& net = pass->net;
+    const uint64_t rows = pass->batch.rows;
+    auto memory = c10::make_intrusive<SavedMemory>(net.arena().lend(net.join_floats(rows)));
+    at::Tensor y = new_hidden(*pass);
+    net.join(module, rows, pass->batch.ids.data(), data(h), net.lay_out_join(memory->block.data(), rows),
+             data(y));
+    ctx->save_for_backward({h});
+    keep(ctx, "pass", pass);
+    keep(ctx, "memory", memory);
+    ctx->saved_data["module"] = static_cast<int64_t>(module);
+    return y;
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list dy) {
+    const PassPtr pass = kept<Pass>(ctx, "pass");
+    const auto memory = kept<SavedMemory>(ctx, "memory");
+    const at::Tensor h = ctx->get_saved_variables()[0];
+    at::Tensor dh = new_hidden(*pass);
+    const uint64_t rows = pass->batch.rows;
+    pass->net.join_backward(static_cast<uint64_t>(ctx->saved_data.at("module").toInt()), rows,
+                            pass->batch.ids.data(), data(h),
+                            pass->net.lay_out_join(memory->block.data(), rows), data(dy[0]), data(dh));
+    memory->block = Arena::Block();
+    return {dh, at::Tensor(), at::Tensor()};
+  }
+};
+
 // Its output is the sum of all heads' outputs as far as the graph is concerned: their gradients are in the
 // pass.
 struct HeadsFunction : Function<HeadsFunction> {
@@ -128,18 +157,36 @@ struct HeadsFunction : Function<HeadsFunction> {
   }
 };
 
-// Runs the forward; the result is the end of the graph.
-at::Tensor run(const PassPtr& pass) {
-  at::AutoGradMode record(true);
+// The model's hidden states after its last block.
+at::Tensor run_blocks(const PassPtr& pass) {
   static const at::Tensor anchor = at::zeros({1}, at::kFloat).requires_grad_(true);
   at::Tensor x = EmbeddingFunction::apply(anchor, pass);
   for (uint64_t layer = 0; layer < pass->net.shape().layers; ++layer)
     x = BlockFunction::apply(x, pass, layer);
-  return HeadsFunction::apply(x, pass);
+  return x;
 }
 
-void run_backward(const at::Tensor& end) {
-  torch::autograd::backward({end}, {at::empty({1}, at::kFloat)});
+// Runs the forward; the result is the end of the graph.
+at::Tensor run(const PassPtr& pass) {
+  at::AutoGradMode record(true);
+  return HeadsFunction::apply(run_blocks(pass), pass);
+}
+
+// The same with the modules of passes 1, 2, …: an end each. Where hidden states go two ways, their gradients are added by LibTorch: of two, so in any order.
+variable_list run(const std::vector<PassPtr>& passes) {
+  at::AutoGradMode record(true);
+  at::Tensor x = run_blocks(passes[0]);
+  variable_list ends{HeadsFunction::apply(x, passes[0])};
+  for (uint64_t k = 1; k < passes.size(); ++k) {
+    x = JoinFunction::apply(x, passes[k], k);
+    x = BlockFunction::apply(x, passes[k], passes[k]->net.shape().layers + k - 1);
+    ends.push_back(HeadsFunction::apply(x, passes[k]));
+  }
+  return ends;
+}
+
+void run_backward(const variable_list& ends) {
+  torch::autograd::backward(ends, variable_list(ends.size(), at::empty({1}, at::kFloat)));
 }
 
 }  // namespace
@@ -169,7 +216,7 @@ const HeadState& Graph::outputs() const {
 
 void Graph::backward(HeadGradients gradients) {
   impl_->pass->gradients = std::move(gradients);
-  run_backward(impl_->end);
+  run_backward({impl_->end});
 }
 
 std::vector<float> accumulate(const Network& network, const Heads& heads, Batch batch, float temperature,
@@ -179,8 +226,44 @@ std::vector<float> accumulate(const Network& network, const Heads& heads, Batch 
   pass->visit = true;
   pass->wanted.logprob = want_logprob;
   pass->d_logprob = std::move(d_logprob);
-  run_backward(run(pass));
+  run_backward({run(pass)});
   return std::move(pass->state.logprob);
+}
+
+std::vector<std::vector<float>> accumulate(const Network& network, std::vector<Visit> visits,
+                                           float temperature, bool want_logprob) {
+  std::vector<PassPtr> passes;
+  for (Visit& v : visits) {
+    const auto pass = c10::make_intrusive<Pass>(network, v.heads, std::move(v.batch));
+    pass->temperature = temperature;
+    pass->visit = true;
+    pass->wanted.logprob = want_logprob;
+    pass->d_logprob = std::move(v.d_logprob);
+    passes.push_back(pass);
+  }
+  run_backward(run(passes));
+  std::vector<std::vector<float>> out;
+  for (const PassPtr& pass : passes) out.push_back(std::move(pass->state.logprob));
+  return out;
+}
+
+std::vector<std::vector<float>> modules_forward(const Network& network, const std::vector<Visit>& visits,
+                                                float temperature) {
+  const uint64_t rows = visits[0].batch.rows, floats = rows * network.shape().width;
+  Arena& arena = network.arena();
+  const Arena::Block x = arena.lend(floats), y = arena.lend(floats),
+                     joined = arena.lend(network.join_floats(rows)),
+                     saved = arena.lend(network.saved_floats(rows));
+  network.forward(visits[0].batch, x.data());
+  std::vector<std::vector<float>> out{{}};
+  for (uint64_t k = 1; k < visits.size(); ++k) {
+    const Batch& batch = visits[k].batch;
+    network.join(k, rows, batch.ids.data(), x.data(), network.lay_out_join(joined.data(), rows), y.data());
+    network.block(network.shape().layers + k - 1, batch, y.data(), network.lay_out(saved.data(), rows),
+                  x.data());
+    out.push_back(visits[k].heads.forward(batch, x.data(), temperature, Wanted{}).logprob);
+  }
+  return out;
 }
 
 void use_one_torch_thread() {

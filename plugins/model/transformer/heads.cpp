@@ -29,7 +29,7 @@ HeadState Heads::begin(const Batch& batch, const float* x, float temperature, co
     s.target[i] = batch.heads[i].target;
     if (!s.all_language && s.target[i] >= 0) s.language.push_back(i);
   }
-  tenon_rmsnorm(net_.executor(), s.n, 1, d_, s.x.data(), d_, p_.value(p_.final_norm),
+  tenon_rmsnorm(net_.executor(), s.n, 1, d_, s.x.data(), d_, p_.value(norm_),
                 static_cast<float>(net_.shape().norm_eps), s.hidden.data(), d_, s.rstd.data());
   return s;
 }
@@ -74,7 +74,7 @@ void Heads::backward(const Batch& batch, const HeadState& s, const HeadGradients
                         s.target.data(), s.lse.data(), g.entropy.empty() ? nullptr : s.entropy.data(),
                         g.logprob.empty() ? zeros.data() : g.logprob.data(),
                         g.entropy.empty() ? nullptr : g.entropy.data(), dhidden.data(), d_,
-                        p_.grad(p_.head.weight));
+                        p_.head_grad(module_));
   }
   if (!g.value.empty()) numbers_backward(batch, s, g.value, dhidden.data());
   norm_backward(batch, s, dhidden.data(), dx);
@@ -101,15 +101,15 @@ HeadState Heads::visit(const Batch& batch, const float* x, float temperature,
   const tenon_head head = language(temperature);
   tenon_head_visit(net_.executor(), &head, s.n, nullptr, s.hidden.data(), d_, s.target.data(),
                    d_logprob.data(), nullptr, want_logprob ? s.logprob.data() : nullptr, nullptr,
-                   dhidden.data(), d_, p_.grad(p_.head.weight));
+                   dhidden.data(), d_, p_.head_grad(module_));
   norm_backward(batch, s, dhidden.data(), dx);
   return s;
 }
 
 void Heads::norm_backward(const Batch& batch, const HeadState& s, const float* dhidden, float* dx) const {
   const Arena::Block gathered = net_.arena().lend(s.n * d_);
-  tenon_rmsnorm_backward(net_.executor(), s.n, 1, d_, s.x.data(), d_, p_.value(p_.final_norm), s.rstd.data(),
-                         dhidden, d_, 0, gathered.data(), d_, p_.grad(p_.final_norm));
+  tenon_rmsnorm_backward(net_.executor(), s.n, 1, d_, s.x.data(), d_, p_.value(norm_), s.rstd.data(), dhidden,
+                         d_, 0, gathered.data(), d_, p_.grad(norm_));
   tenon_zero(net_.executor(), batch.rows * d_, dx);
   for (uint64_t i = 0; i < s.n; ++i)
     std::memcpy(dx + batch.heads[i].row * d_, gathered.data() + i * d_, d_ * sizeof(float));
@@ -123,8 +123,8 @@ void Heads::logits(const Batch& batch, const float* x, float* out) const {
 
 void Heads::sample(uint64_t n, float* x, const tenon_sampling& sampling, const float* u, int32_t* token,
                    float* logprob) const {
-  tenon_rmsnorm(net_.executor(), n, 1, d_, x, d_, p_.value(p_.final_norm),
-                static_cast<float>(net_.shape().norm_eps), x, d_, nullptr);
+  tenon_rmsnorm(net_.executor(), n, 1, d_, x, d_, p_.value(norm_), static_cast<float>(net_.shape().norm_eps),
+                x, d_, nullptr);
   const tenon_head head = language(sampling.temperature);
   const float top_p = sampling.top_p > 0 ? sampling.top_p : 1.0f;
   const tenon_head_filter filter{sizeof(tenon_head_filter), sampling.top_k, top_p, sampling.min_p};

@@ -36,8 +36,14 @@ struct HeadGradients {
 
 class Heads {
  public:
-  explicit Heads(const Network& network)
-      : net_(network), p_(network.parameters()), d_(network.shape().width) {}
+  // Of the model (module 0) or of a module (from 1), which has a final norm of its own and shares the language
+  // head.
+  explicit Heads(const Network& network, uint64_t module = 0)
+      : net_(network),
+        p_(network.parameters()),
+        d_(network.shape().width),
+        module_(module),
+        norm_(module > 0 ? p_.modules[module - 1].final_norm : p_.final_norm) {}
 
   // x[rows][d]: the last block's output.
   HeadState forward(const Batch& batch, const float* x, float temperature, const Wanted& wanted) const;
@@ -65,7 +71,8 @@ class Heads {
 
   const Network& net_;
   Parameters& p_;
-  const uint64_t d_;
+  const uint64_t d_, module_;
+  const uint64_t norm_;  // offset
 };
 
 }  // namespace tenon::transformer

@@ -22,15 +22,30 @@ class NaiveDecoder {
     for (double f : checkpoint::rope_inverse_frequencies(shape)) frequencies_.push_back(static_cast<T>(f));
   }
 
+  using Rows = std::vector<std::vector<T>>;
+
   // hidden[t][width] after the final norm, of one sequence.
-  std::vector<std::vector<T>> hidden(const std::vector<int32_t>& ids) const {
-    const uint64_t n = ids.size();
-    std::vector<std::vector<T>> x(n);
-    const auto& table = p_.at("model.embed_tokens.weight");
-    for (uint64_t t = 0; t < n; ++t) x[t].assign(table.begin() + at(ids[t]), table.begin() + at(ids[t] + 1));
-    for (uint64_t i = 0; i < s_.layers; ++i) block("model.layers." + std::to_string(i) + ".", x);
-    for (auto& row : x) row = norm(row, p_.at("model.norm.weight"), 0, s_.width);
-    return x;
+  Rows hidden(const std::vector<int32_t>& ids) const { return normed(blocks(ids), "model.norm.weight"); }
+
+  // The same of modules 1 … depth (DeepSeek-V3, arXiv 2412.19437, eq. 21 to 24): of module k for the first n − k
+  // tokens, the last of which it combines with the embedding of the last token.
+  std::vector<Rows> hidden_ahead(const std::vector<int32_t>& ids, uint64_t depth) const {
+    std::vector<Rows> out;
+    Rows h = blocks(ids);
+    for (uint64_t k = 1; k <= depth; ++k) {
+      const std::string base = "model.mtp." + std::to_string(k - 1) + ".";
+      Rows joined(ids.size() - std::min(ids.size(), k));
+      for (uint64_t t = 0; t < joined.size(); ++t) {
+        std::vector<T> both = norm(h[t], p_.at(base + "hnorm.weight"), 0, s_.width);
+        const std::vector<T> e = norm(embedding(ids[t + k]), p_.at(base + "enorm.weight"), 0, s_.width);
+        both.insert(both.end(), e.begin(), e.end());
+        joined[t] = linear(both, base + "eh_proj.weight", "");
+      }
+      h = std::move(joined);
+      block(base, h);
+      out.push_back(normed(h, base + "norm.weight"));
+    }
+    return out;
   }
 
   // Logits after a hidden state.
@@ -53,6 +68,21 @@ class NaiveDecoder {
   }
 
  private:
+  std::vector<T> embedding(int32_t id) const {
+    const auto& table = p_.at("model.embed_tokens.weight");
+    return {table.begin() + at(id), table.begin() + at(id + 1)};
+  }
+  Rows blocks(const std::vector<int32_t>& ids) const {
+    Rows x;
+    for (int32_t id : ids) x.push_back(embedding(id));
+    for (uint64_t i = 0; i < s_.layers; ++i) block("model.layers." + std::to_string(i) + ".", x);
+    return x;
+  }
+  Rows normed(Rows x, const std::string& weight) const {
+    for (auto& row : x) row = norm(row, p_.at(weight), 0, s_.width);
+    return x;
+  }
+
   ptrdiff_t at(int32_t id) const { return static_cast<ptrdiff_t>(id) * static_cast<ptrdiff_t>(s_.width); }
 
   std::vector<T> linear(const std::vector<T>& x, const std::string& weight, const std::string& bias) const {

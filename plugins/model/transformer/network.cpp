@@ -121,6 +121,35 @@ void Network::embed_backward(uint64_t rows, const int32_t* ids, const float* dx)
   tenon_embedding_backward(executor_, rows, d_, ids, dx, d_, p_.lookup_grad());
 }
 
+void Network::join(uint64_t module, uint64_t rows, const int32_t* ids, const float* h, const JoinSaved& s,
+                   float* y) const {
+  const Module& m = p_.modules[module - 1];
+  const Arena::Block e = arena_.lend(rows * d_);
+  embed(executor_, rows, ids, e.data());
+  tenon_rmsnorm(executor_, rows, 1, d_, h, d_, p_.value(m.hidden_norm), eps_, s.joined, 2 * d_,
+                s.hidden_rstd);
+  tenon_rmsnorm(executor_, rows, 1, d_, e.data(), d_, p_.value(m.embedding_norm), eps_, s.joined + d_, 2 * d_,
+                s.embedding_rstd);
+  tenon_linear(executor_, rows, d_, 2 * d_, s.joined, 2 * d_, p_.packed(m.join.packed), nullptr, nullptr, 0,
+               y, d_);
+}
+
+void Network::join_backward(uint64_t module, uint64_t rows, const int32_t* ids, const float* h,
+                            const JoinSaved& s, const float* dy, float* dh) const {
+  const Module& m = p_.modules[module - 1];
+  const Arena::Block e = arena_.lend(rows * d_), djoined = arena_.lend(rows * 2 * d_);
+  embed(executor_, rows, ids, e.data());
+  tenon_linear_dx(executor_, rows, d_, 2 * d_, dy, d_, p_.value(m.join.weight), 2 * d_, 0, djoined.data(),
+                  2 * d_);
+  tenon_linear_dw(executor_, rows, d_, 2 * d_, dy, d_, s.joined, 2 * d_, p_.grad(m.join.weight), 2 * d_);
+  tenon_rmsnorm_backward(executor_, rows, 1, d_, h, d_, p_.value(m.hidden_norm), s.hidden_rstd,
+                         djoined.data(), 2 * d_, 0, dh, d_, p_.grad(m.hidden_norm));
+  const Arena::Block de = arena_.lend(rows * d_);
+  tenon_rmsnorm_backward(executor_, rows, 1, d_, e.data(), d_, p_.value(m.embedding_norm), s.embedding_rstd,
+                         djoined.data() + d_, 2 * d_, 0, de.data(), d_, p_.grad(m.embedding_norm));
+  tenon_embedding_backward(executor_, rows, d_, ids, de.data(), d_, p_.lookup_grad(module));
+}
+
 Network::Queries Network::queries(const BlockSaved& s) const {
   return shape_.qk_norm ? Queries{s.qk, s.qk + q_, q_ + kv_} : Queries{s.qkv, s.qkv + q_, q_ + 2 * kv_};
 }
@@ -174,7 +203,7 @@ void Network::block_chunk(const tenon_executor* ex, const Layer& layer, const Ch
 void Network::block(uint64_t layer, const Batch& batch, const float* x, const BlockSaved& saved,
                     float* y) const {
   for_chunks(batch, [&](const tenon_executor* ex, const Chunk& chunk) {
-    block_chunk(ex, p_.layers[layer], chunk, batch.positions.data() + chunk.row, x + chunk.row * d_,
+    block_chunk(ex, p_.block(layer), chunk, batch.positions.data() + chunk.row, x + chunk.row * d_,
                 from_row(saved, chunk.row), y + chunk.row * d_);
   });
 }
@@ -317,7 +346,7 @@ void Network::backward_weights(const Layer& layer, uint64_t rows, const float* x
 
 void Network::block_backward(uint64_t index, const Batch& batch, const float* x, const BlockSaved& saved,
                              const float* dy, float* dx) const {
-  const Layer& layer = p_.layers[index];
+  const Layer& layer = p_.block(index);
   const uint64_t rows = batch.rows, width = q_ + 2 * kv_;
   const Arena::Block memory = arena_.lend(rows * (ff_ + 5 * d_ + width + (shape_.qk_norm ? q_ + kv_ : 0)));
   float* at = memory.data();

@@ -60,7 +60,24 @@ class Network {
   void embed(const tenon_executor* ex, uint64_t rows, const int32_t* ids, float* x) const;
   void embed_backward(uint64_t rows, const int32_t* ids, const float* dx) const;
 
-  // y[rows][d] = block(x[rows][d]). y must not be x.
+  // What the backward of a module's entrance needs: 2·d + 2 floats a row.
+  struct JoinSaved {
+    float* joined;       // [rows][hidden|embedding], both normed
+    float* hidden_rstd;  // [rows]
+    float* embedding_rstd;
+  };
+  uint64_t join_floats(uint64_t rows) const { return rows * (2 * d_ + 2); }
+  JoinSaved lay_out_join(float* memory, uint64_t rows) const {
+    return {memory, memory + rows * 2 * d_, memory + rows * (2 * d_ + 1)};
+  }
+  // Module `module` (from 1): y[rows][d] = M·[norm(h[rows][d]); norm(embedding of ids[rows])], eq. 21.
+  void join(uint64_t module, uint64_t rows, const int32_t* ids, const float* h, const JoinSaved& saved,
+            float* y) const;
+  // dh[rows][d] from dy[rows][d]; gradients of the module's parameters and of its lookup are added up.
+  void join_backward(uint64_t module, uint64_t rows, const int32_t* ids, const float* h,
+                     const JoinSaved& saved, const float* dy, float* dh) const;
+
+  // y[rows][d] = block(x[rows][d]). y must not be x. Blocks behind shape().layers are those of modules.
   void block(uint64_t layer, const Batch& batch, const float* x, const BlockSaved& saved, float* y) const;
   // The embedding and all blocks, keeping nothing for a backward: x[rows][d].
   void forward(const Batch& batch, float* x) const;

@@ -35,6 +35,8 @@ void fill_normal(const Host& host, std::string_view name, double std, float* out
   }
 }
 
+constexpr const char* kModulePrefix = "model.mtp.";
+
 bool ends_with(std::string_view text, std::string_view end) {
   return text.size() >= end.size() && text.substr(text.size() - end.size()) == end;
 }
@@ -46,47 +48,13 @@ DLTensor view(float* data, Parameter& p) {
 
 }  // namespace
 
-Parameters::Parameters(const Shape& s, uint64_t usable_vocab, bool with_value_head, bool with_scalar_head)
+Parameters::Parameters(const Shape& s, uint64_t usable_vocab, bool with_value_head, bool with_scalar_head,
+                       uint64_t mtp_depth)
     : shape_(s), usable_vocab_(usable_vocab) {
-  const auto d = static_cast<int64_t>(s.width), ff = static_cast<int64_t>(s.ffn),
-             hd = static_cast<int64_t>(s.head_dim);
-  const auto q_out = static_cast<int64_t>(s.heads) * hd, kv_out = static_cast<int64_t>(s.kv_heads) * hd,
-             vocab = static_cast<int64_t>(s.vocab);
-  auto linear = [&](uint64_t weight, int64_t out, int64_t in) {
-    Linear l;
-    l.in = static_cast<uint64_t>(in), l.out = static_cast<uint64_t>(out), l.weight = weight;
-    l.packed = packed_extent_;
-    packed_extent_ += (tenon_linear_packed_size(l.out, l.in) + 15) / 16 * 16;
-    return l;
-  };
-
+  const auto d = static_cast<int64_t>(s.width), vocab = static_cast<int64_t>(s.vocab);
   embedding = add("model.embed_tokens.weight", {vocab, d}, 0);
-  layers.resize(s.layers);
-  for (uint64_t i = 0; i < s.layers; ++i) {
-    Layer& l = layers[i];
-    const std::string base = "model.layers." + std::to_string(i) + ".";
-    l.norm1 = add(base + "input_layernorm.weight", {d}, 0);
-    const uint64_t q = add(base + "self_attn.q_proj.weight", {q_out, d}, TENON_P_MATRIX);
-    add(base + "self_attn.k_proj.weight", {kv_out, d}, TENON_P_MATRIX);
-    add(base + "self_attn.v_proj.weight", {kv_out, d}, TENON_P_MATRIX);
-    l.qkv = linear(q, q_out + 2 * kv_out, d);
-    if (s.qkv_bias) {
-      l.qkv.has_bias = true;
-      l.qkv.bias = add(base + "self_attn.q_proj.bias", {q_out}, 0);
-      add(base + "self_attn.k_proj.bias", {kv_out}, 0);
-      add(base + "self_attn.v_proj.bias", {kv_out}, 0);
-    }
-    if (s.qk_norm) {
-      l.q_norm = add(base + "self_attn.q_norm.weight", {hd}, 0);
-      l.k_norm = add(base + "self_attn.k_norm.weight", {hd}, 0);
-    }
-    l.o = linear(add(base + "self_attn.o_proj.weight", {d, q_out}, TENON_P_MATRIX), d, q_out);
-    l.norm2 = add(base + "post_attention_layernorm.weight", {d}, 0);
-    const uint64_t gate = add(base + "mlp.gate_proj.weight", {ff, d}, TENON_P_MATRIX);
-    add(base + "mlp.up_proj.weight", {ff, d}, TENON_P_MATRIX);
-    l.gate_up = linear(gate, 2 * ff, d);
-    l.down = linear(add(base + "mlp.down_proj.weight", {d, ff}, TENON_P_MATRIX), d, ff);
-  }
+  for (uint64_t i = 0; i < s.layers; ++i)
+    layers.push_back(add_layer("model.layers." + std::to_string(i) + "."));
   final_norm = add("model.norm.weight", {d}, 0);
   const auto usable = static_cast<int64_t>(usable_vocab);
   head = linear(s.tied ? embedding : add("lm_head.weight", {vocab, d}, 0), usable, d);
@@ -96,10 +64,62 @@ Parameters::Parameters(const Shape& s, uint64_t usable_vocab, bool with_value_he
     value_head.bias = add("value_head.bias", {1}, 0);
   }
   if (with_scalar_head) scalar_head = linear(add("score.weight", {1, d}, 0), 1, d);
+  for (uint64_t k = 0; k < mtp_depth; ++k) add_module(k);
 
   values_ = allocate_floats(extent_);
   std::fill_n(values_.get(), extent_, 0.0f);
   for (auto& p : all_) p->value = view(values_.get() + p->offset, *p);
+}
+
+Linear Parameters::linear(uint64_t weight, int64_t out, int64_t in) {
+  Linear l;
+  l.in = static_cast<uint64_t>(in), l.out = static_cast<uint64_t>(out), l.weight = weight;
+  l.packed = packed_extent_;
+  packed_extent_ += (tenon_linear_packed_size(l.out, l.in) + 15) / 16 * 16;
+  return l;
+}
+
+Layer Parameters::add_layer(const std::string& base) {
+  const Shape& s = shape_;
+  const auto d = static_cast<int64_t>(s.width), ff = static_cast<int64_t>(s.ffn),
+             hd = static_cast<int64_t>(s.head_dim);
+  const auto q_out = static_cast<int64_t>(s.heads) * hd, kv_out = static_cast<int64_t>(s.kv_heads) * hd;
+  Layer l;
+  l.norm1 = add(base + "input_layernorm.weight", {d}, 0);
+  const uint64_t q = add(base + "self_attn.q_proj.weight", {q_out, d}, TENON_P_MATRIX);
+  add(base + "self_attn.k_proj.weight", {kv_out, d}, TENON_P_MATRIX);
+  add(base + "self_attn.v_proj.weight", {kv_out, d}, TENON_P_MATRIX);
+  l.qkv = linear(q, q_out + 2 * kv_out, d);
+  if (s.qkv_bias) {
+    l.qkv.has_bias = true;
+    l.qkv.bias = add(base + "self_attn.q_proj.bias", {q_out}, 0);
+    add(base + "self_attn.k_proj.bias", {kv_out}, 0);
+    add(base + "self_attn.v_proj.bias", {kv_out}, 0);
+  }
+  if (s.qk_norm) {
+    l.q_norm = add(base + "self_attn.q_norm.weight", {hd}, 0);
+    l.k_norm = add(base + "self_attn.k_norm.weight", {hd}, 0);
+  }
+  l.o = linear(add(base + "self_attn.o_proj.weight", {d, q_out}, TENON_P_MATRIX), d, q_out);
+  l.norm2 = add(base + "post_attention_layernorm.weight", {d}, 0);
+  const uint64_t gate = add(base + "mlp.gate_proj.weight", {ff, d}, TENON_P_MATRIX);
+  add(base + "mlp.up_proj.weight", {ff, d}, TENON_P_MATRIX);
+  l.gate_up = linear(gate, 2 * ff, d);
+  l.down = linear(add(base + "mlp.down_proj.weight", {d, ff}, TENON_P_MATRIX), d, ff);
+  return l;
+}
+
+// Names of its own parts as in DeepSeek-V3's weights.
+void Parameters::add_module(uint64_t k) {
+  const auto d = static_cast<int64_t>(shape_.width);
+  const std::string base = kModulePrefix + std::to_string(k) + ".";
+  Module m;
+  m.hidden_norm = add(base + "hnorm.weight", {d}, 0);
+  m.embedding_norm = add(base + "enorm.weight", {d}, 0);
+  m.join = linear(add(base + "eh_proj.weight", {d, 2 * d}, TENON_P_MATRIX), d, 2 * d);
+  m.block = add_layer(base);
+  m.final_norm = add(base + "norm.weight", {d}, 0);
+  modules.push_back(m);
 }
 
 uint64_t Parameters::add(std::string name, std::vector<int64_t> shape, uint32_t flags) {
@@ -123,7 +143,7 @@ const Parameter* Parameters::find(std::string_view name) const {
   return nullptr;
 }
 
-void Parameters::initialise(const Host& host, double std, bool heads_only) {
+void Parameters::initialise(const Host& host, double std, bool pretrained) {
   const double into_residual = std / std::sqrt(2.0 * static_cast<double>(shape_.layers));
   for (const auto& p : all_) {
     float* out = values_.get() + p->offset;
@@ -131,7 +151,7 @@ void Parameters::initialise(const Host& host, double std, bool heads_only) {
       std::fill_n(out, p->count, 0.0f);
     } else if (p->name == "score.weight") {
       fill_normal(host, p->name, 1.0 / std::sqrt(static_cast<double>(shape_.width + 1)), out, p->count);
-    } else if (heads_only) {
+    } else if (pretrained && !p->name.starts_with(kModulePrefix)) {
       continue;
     } else if (p->shape.size() == 2) {
       const bool residual = ends_with(p->name, "o_proj.weight") || ends_with(p->name, "down_proj.weight");
@@ -147,29 +167,49 @@ void Parameters::need_gradients() {
   if (grads_ != nullptr) return;
   grads_ = allocate_floats(extent_);
   std::memset(grads_.get(), 0, extent_ * sizeof(float));
-  if (shape_.tied) {
-    lookup_grads_ = allocate_floats(shape_.vocab * shape_.width);
-    std::memset(lookup_grads_.get(), 0, shape_.vocab * shape_.width * sizeof(float));
-  }
+  auto zeros = [](uint64_t n) {
+    Floats out = allocate_floats(n);
+    std::memset(out.get(), 0, n * sizeof(float));
+    return out;
+  };
+  if (shape_.tied) lookup_grads_ = zeros(embedding_numbers());
+  if (!modules.empty()) module_grads_ = zeros(modules.size() * 2 * embedding_numbers());
   for (auto& p : all_) p->grad = view(grads_.get() + p->offset, *p);
 }
 
 void Parameters::zero_gradients(const tenon_executor* ex) {
   if (grads_ == nullptr) return;
   tenon_zero(ex, extent_, grads_.get());
-  if (lookup_grads_ != nullptr) tenon_zero(ex, shape_.vocab * shape_.width, lookup_grads_.get());
+  if (lookup_grads_ != nullptr) tenon_zero(ex, embedding_numbers(), lookup_grads_.get());
+  if (modules_given_) tenon_zero(ex, modules.size() * 2 * embedding_numbers(), module_grads_.get());
+  modules_given_ = false;
 }
 
 void Parameters::finish_gradients(const tenon_executor* ex) {
-  if (lookup_grads_ == nullptr) return;
-  const uint64_t n = shape_.vocab * shape_.width;
-  float* to = grads_.get() + embedding;
-  tenon_add(ex, n, to, lookup_grads_.get(), to);
-  tenon_zero(ex, n, lookup_grads_.get());
+  const uint64_t n = embedding_numbers();
+  auto move = [&](float* from, uint64_t to) {
+    tenon_add(ex, n, grad(to), from, grad(to));
+    tenon_zero(ex, n, from);
+  };
+  if (lookup_grads_ != nullptr) move(lookup_grads_.get(), embedding);
+  if (!modules_given_) return;
+  for (uint64_t k = 1; k <= modules.size(); ++k)
+    move(head_grad(k), head.weight), move(lookup_grad(k), embedding);
+  modules_given_ = false;
 }
 
-float* Parameters::lookup_grad() {
-  return lookup_grads_ != nullptr ? lookup_grads_.get() : grads_.get() + embedding;
+float* Parameters::module_grad(uint64_t module, uint64_t which) {
+  modules_given_ = true;
+  return module_grads_.get() + (2 * (module - 1) + which) * embedding_numbers();
+}
+
+float* Parameters::lookup_grad(uint64_t module) {
+  if (module > 0) return module_grad(module, 0);
+  return lookup_grads_ != nullptr ? lookup_grads_.get() : grad(embedding);
+}
+
+float* Parameters::head_grad(uint64_t module) {
+  return module > 0 ? module_grad(module, 1) : grad(head.weight);
 }
 
 void Parameters::pack(const tenon_executor* ex) {
@@ -179,7 +219,11 @@ void Parameters::pack(const tenon_executor* ex) {
     if (l.in != 0)
       tenon_linear_pack(ex, l.out, l.in, 0, l.out, value(l.weight), l.in, packed_.get() + l.packed);
   };
-  for (const Layer& l : layers) pack_one(l.qkv), pack_one(l.o), pack_one(l.gate_up), pack_one(l.down);
+  for (uint64_t i = 0; i < layers.size() + modules.size(); ++i) {
+    const Layer& l = block(i);
+    pack_one(l.qkv), pack_one(l.o), pack_one(l.gate_up), pack_one(l.down);
+  }
+  for (const Module& m : modules) pack_one(m.join);
   pack_one(head), pack_one(value_head), pack_one(scalar_head);
   packed_valid_ = true;
 }

@@ -78,7 +78,7 @@ int32_t check(const tenon_host* raw, const tenon_diag* diag) {
   return guard_check(diag, [&](Findings& findings) {
     const Host host(raw);
     check_shape_options(read_shape_options(host), findings);
-    if (host.str_if("weights"))
+    if (host.str_if("weights") && host.i64("mtp_depth") == 0)
       findings.no_effect("init_std", "no matrix of a model with `weights` begins at random");
     if (host.str("device") == "cuda")
       findings.error("device", "cuda: the kernels of this version run on the CPU alone; use `device: cpu`");
@@ -125,6 +125,12 @@ constexpr OptionTable kOptions{
     boolean("value_head", "false",
             "A head that estimates the value of every position (PPO's critic). It starts at 0."),
     boolean("scalar_head", "false", "A head that gives one number per sequence (a reward model)."),
+    integer("mtp_depth", "0",
+            "Modules that predict further tokens ahead while pre-training (multi-token prediction, "
+            "DeepSeek-V3: 1; arXiv 2412.19437, §2.2). They begin at random, also with `weights`; checkpoints "
+            "keep them, sampling does not use them and exports leave them out. Stage pretrain trains them "
+            "with `mtp`. 0: none.",
+            {.min = "0", .max = "8"}),
     choice("device", kDevices, "\"cpu\"", "Where it computes. This version: cpu."),
     choice("precision", kPrecisions, "\"f32\"", "Numbers of weights and activations."),
 };

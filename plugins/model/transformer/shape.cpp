@@ -60,6 +60,7 @@ ShapeOptions read_shape_options(const Host& host) {
   o.tie_embeddings = boolean_if(host, "tie_embeddings");
   o.value_head = host.boolean("value_head");
   o.scalar_head = host.boolean("scalar_head");
+  o.mtp_depth = host.i64("mtp_depth");
   return o;
 }
 

@@ -23,6 +23,7 @@ struct ShapeOptions {
   std::optional<double> rope_theta, norm_eps;
   std::optional<bool> tie_embeddings;
   bool value_head = false, scalar_head = false;
+  int64_t mtp_depth = 0;
 };
 
 ShapeOptions read_shape_options(const Host& host);

@@ -9,6 +9,7 @@
 #include <thread>
 
 #include "part.h"
+#include "shape.h"
 #include "support/fake_host.h"
 #include "tenon/sdk.hpp"
 
@@ -104,11 +105,8 @@ class TestModel {
  private:
   static std::string with_defaults(std::string_view options) {
     boost::json::object o = boost::json::parse({options.data(), options.size()}).as_object();
-    const boost::json::object defaults{{"init_std", 0.02},
-                                       {"value_head", false},
-                                       {"scalar_head", false},
-                                       {"device", "cpu"},
-                                       {"precision", "f32"}};
+    const boost::json::object defaults{{"init_std", 0.02}, {"value_head", false}, {"scalar_head", false},
+                                       {"mtp_depth", 0},   {"device", "cpu"},     {"precision", "f32"}};
     for (const auto& [key, value] : defaults)
       if (!o.contains(key)) o[key] = value;
     return boost::json::serialize(o);
@@ -227,5 +225,38 @@ constexpr const char* kQwen2 =
     R"({"family": "qwen2", "layers": 2, "width": 24, "heads": 3, "kv_heads": 1, "ffn": 40, "max_len": 64, "init_std": 0.2, "tie_embeddings": false})";
 constexpr const char* kQwen3 =
     R"({"family": "qwen3", "layers": 2, "width": 24, "heads": 4, "kv_heads": 2, "head_dim": 16, "ffn": 40, "max_len": 64, "init_std": 0.2, "rope_theta": 1e6})";
+
+// Options with more of them.
+inline std::string with(const char* shape, const char* more) {
+  std::string s = shape;
+  return s.substr(0, s.size() - 1) + ", " + more + "}";
+}
+
+// The Shape behind options in JSON.
+inline Shape shape_of(const std::string& options) {
+  const boost::json::object o = boost::json::parse(options).as_object();
+  ShapeOptions s;
+  auto whole = [&](const char* name, std::optional<int64_t>& to) {
+    if (o.contains(name)) to = o.at(name).as_int64();
+  };
+  whole("layers", s.layers), whole("width", s.width), whole("heads", s.heads), whole("kv_heads", s.kv_heads),
+      whole("head_dim", s.head_dim);
+  whole("ffn", s.ffn), whole("max_len", s.max_len);
+  if (o.contains("family")) s.family = o.at("family").as_string().c_str();
+  if (o.contains("tie_embeddings")) s.tie_embeddings = o.at("tie_embeddings").as_bool();
+  if (o.contains("rope_theta")) s.rope_theta = o.at("rope_theta").to_number<double>();
+  return shape_from_scratch(s, kVocab);
+}
+
+// Norms, biases and the value head start at 1 and 0, where mistakes hide.
+inline void disturb(TestModel& m) {
+  std::mt19937 rng(11);
+  std::normal_distribution<float> normal;
+  for (auto [name, value] : m.values()) {
+    for (float& v : value) v += 0.2f * normal(rng);
+    m.set(name, value);
+  }
+  m.model().params_updated(nullptr, 1);
+}
 
 }  // namespace tenon::transformer

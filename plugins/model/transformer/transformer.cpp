@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "multi_token/multi_token.h"
 #include "part.h"
 
 namespace tenon::transformer {
@@ -106,11 +107,13 @@ Transformer::Transformer(Host host)
     shape = shape_from_scratch(options_, ids);
   }
   max_len_ = static_cast<uint64_t>(options_.max_len.value_or(static_cast<int64_t>(shape.context)));
-  parameters_ = std::make_unique<Parameters>(shape, ids, options_.value_head, options_.scalar_head);
+  parameters_ = std::make_unique<Parameters>(shape, ids, options_.value_head, options_.scalar_head,
+                                             static_cast<uint64_t>(options_.mtp_depth));
   parameters_->initialise(host, std, pretrained.has_value());
   if (pretrained) read_weights(*pretrained, *parameters_);
   network_ = std::make_unique<Network>(*parameters_, arena_, &executor_, max_len_);
   heads_ = std::make_unique<Heads>(*network_);
+  for (uint64_t k = 1; k <= mtp_depth(); ++k) module_heads_.emplace_back(*network_, k);
 }
 
 void Transformer::info(tenon_model_info& out) const {
@@ -138,10 +141,10 @@ void Transformer::param(uint64_t i, tenon_param& out) {
   out.grad = &p.grad;
 }
 
-Batch Transformer::make(const tenon_tokens& tokens, bool every_row) const {
+Batch Transformer::make(const tenon_tokens& tokens, bool every_row, uint64_t ahead) const {
   uint64_t n = tokens.ids.n == 0 ? 0 : tokens.ids.offsets[tokens.ids.n];
-  return make_batch(
-      tokens, {parameters_->usable_vocab(), max_len_, network_->chunk_rows(n), executor_.threads, every_row});
+  return make_batch(tokens, {parameters_->usable_vocab(), max_len_, network_->chunk_rows(n),
+                             executor_.threads, ahead, every_row});
 }
 
 void Transformer::check_heads(const tenon_tokens& tokens, const tenon_score_out& out) const {
@@ -259,6 +262,39 @@ void Transformer::accumulate(const tenon_call* call, const tenon_tokens& tokens,
   for (uint64_t i = 0; i < found.size(); ++i) logprob[heads[i].column] = found[i];
 }
 
+// Without gradients of modules it is `accumulate`, and their log-probabilities, if wanted, are a forward of their own.
+void Transformer::accumulate_ahead(const tenon_call* call, const tenon_tokens& tokens, const float* d_logprob,
+                                   float* logprob) {
+  const uint64_t n = tokens.ids.n == 0 ? 0 : tokens.ids.offsets[tokens.ids.n],
+                 columns = (mtp_depth() + 1) * n;
+  const bool trains_modules =
+      d_logprob != nullptr && std::any_of(d_logprob + n, d_logprob + columns, [](float d) { return d != 0; });
+  tenon_tokens apart = tokens;
+  apart.head = TENON_HEAD_LANGUAGE;
+  apart.group_id = nullptr;
+  if (logprob != nullptr) std::fill_n(logprob, columns, 0.0f);
+  if (!trains_modules) accumulate(call, apart, d_logprob, logprob);
+  if (!trains_modules && logprob == nullptr) return;
+
+  parameters_->pack(&executor_);
+  std::vector<Visit> visits;
+  std::vector<std::vector<HeadRow>> rows;
+  for (uint64_t k = 0; k <= mtp_depth(); ++k) {
+    Visit v{k == 0 ? *heads_ : module_heads_[k - 1], make(apart, false, k), {}};
+    rows.push_back(v.batch.heads);
+    if (trains_modules)
+      for (const HeadRow& row : v.batch.heads) v.d_logprob.push_back(d_logprob[k * n + row.column]);
+    visits.push_back(std::move(v));
+  }
+  if (visits[0].batch.rows == 0) return;
+  if (trains_modules) parameters_->need_gradients();
+  const auto found = trains_modules ? transformer::accumulate(*network_, std::move(visits),
+                                                              tokens.temperature, logprob != nullptr)
+                                    : modules_forward(*network_, visits, tokens.temperature);
+  for (uint64_t k = 0; k < found.size() && logprob != nullptr; ++k)
+    for (uint64_t i = 0; i < found[k].size(); ++i) logprob[k * n + rows[k][i].column] = found[k][i];
+}
+
 void Transformer::zero_grad(const tenon_call*) {
   parameters_->zero_gradients(&executor_);
 }
@@ -342,12 +378,20 @@ constexpr tenon_logits kLogits{
       return guard(err, [&] { of(self).logits(*tokens, out); });
     }};
 
+constexpr tenon_multi_token kMultiToken{
+    sizeof(tenon_multi_token), 0, [](void* self) { return of(self).mtp_depth(); },
+    [](void* self, const tenon_call* call, const tenon_tokens* tokens, const float* d_logprob, float* logprob,
+       tenon_error* err) {
+      return guard(err, [&] { of(self).accumulate_ahead(call, *tokens, d_logprob, logprob); });
+    }};
+
 }  // namespace
 
 const void* Transformer::extension(std::string_view id) {
   if (id == TENON_EXT_STATE_TENSORS) return &kStateTensors;
   if (id == TENON_EXT_EXPORT) return &kExport;
   if (id == TENON_EXT_LOGITS) return &kLogits;
+  if (id == TENON_EXT_MULTI_TOKEN) return &kMultiToken;
   return nullptr;
 }
 

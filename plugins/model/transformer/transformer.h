@@ -23,6 +23,10 @@ class Transformer {
                 const float* d_value);
   void drop_tape(uint64_t tape);
   void accumulate(const tenon_call* call, const tenon_tokens& tokens, const float* d_logprob, float* logprob);
+  // tenon_multi_token.
+  uint64_t mtp_depth() const { return parameters_->modules.size(); }
+  void accumulate_ahead(const tenon_call* call, const tenon_tokens& tokens, const float* d_logprob,
+                        float* logprob);
   void zero_grad(const tenon_call* call);
   void finish_grad(const tenon_call* call);
   void params_updated(const tenon_call* call, uint64_t version);
@@ -46,7 +50,7 @@ class Transformer {
     Graph graph;
     uint64_t version;  // of the parameters it was recorded with
   };
-  Batch make(const tenon_tokens& tokens, bool every_row = false) const;
+  Batch make(const tenon_tokens& tokens, bool every_row = false, uint64_t ahead = 0) const;
   void check_heads(const tenon_tokens& tokens, const tenon_score_out& out) const;
   Session& session(uint64_t handle);
 
@@ -59,6 +63,7 @@ class Transformer {
   std::unique_ptr<Parameters> parameters_;
   std::unique_ptr<Network> network_;
   std::unique_ptr<Heads> heads_;
+  std::vector<Heads> module_heads_;
   uint64_t version_ = 0, changes_ = 0, next_handle_ = 1;
   std::map<uint64_t, Tape> tapes_;
   std::map<uint64_t, Session> sessions_;
