@@ -85,7 +85,10 @@ void Supervised::step(const tenon_call* call, Rollout batch, uint64_t version) c
       Rollout part = batch.select(rows);
       std::vector<float> d_logprob(part.tokens()), logprob(part.tokens());
       for (uint64_t t = 0; t < part.tokens(); ++t) d_logprob[t] = static_cast<float>(-part.weight[t]);
-      model_.accumulate(call, part.tokens_for_model(1.0f), d_logprob.data(), logprob.data());
+      if (accumulate_)
+        accumulate_(call, part, d_logprob.data(), logprob.data());
+      else
+        model_.accumulate(call, part.tokens_for_model(1.0f), d_logprob.data(), logprob.data());
       for (uint64_t t = 0; t < part.tokens(); ++t)
         if (part.mask[t] != 0) loss -= part.weight[t] * static_cast<double>(logprob[t]), ++tokens;
     }

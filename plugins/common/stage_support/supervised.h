@@ -36,6 +36,11 @@ class Supervised {
   using Instead = std::function<std::optional<PromptAndCompletion>(const Row&)>;
   // The sequences of `rows`, mask set where the loss is. Throws Error naming the row that cannot be used.
   Rollout encode(std::span<const Row> rows, const Instead& instead = {}) const;
+  // What a step does where it would call the model's `accumulate`, with that function's arguments.
+  using Accumulate = std::function<void(const tenon_call* call, const Rollout& part, const float* d_logprob,
+                                        float* logprob)>;
+  // From now on; for a stage's constructor.
+  void accumulate_by(Accumulate accumulate) { accumulate_ = std::move(accumulate); }
   // Gradient of the mean over all tokens with mask 1, one optimizer step; the parameters are then `version`. Records the metrics. The numbers do not
   // depend on micro_batch_tokens.
   void step(const tenon_call* call, Rollout batch, uint64_t version) const;
@@ -50,6 +55,7 @@ class Supervised {
   Dataset data_;
   Optimizer optimizer_;
   uint64_t batch_, micro_batch_tokens_, max_len_;
+  Accumulate accumulate_;
 };
 
 // Options that pretrain and sft have in common.

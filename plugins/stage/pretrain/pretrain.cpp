@@ -3,6 +3,7 @@
 #include <atomic>
 
 #include "fim.h"
+#include "mtp.h"
 #include "stage_support/row_check.h"
 #include "stage_support/step.h"
 #include "stage_support/supervised.h"
@@ -17,13 +18,21 @@ class Pretrain {
   explicit Pretrain(Host host)
       : host_(host),
         training_(host, host.str("loss_on") == "all" ? stages::LossOn::kAll : stages::LossOn::kCompletion),
+        mtp_(MultiToken::of(host, training_.model())),
         fim_(FillInMiddle::of(host, training_.tokenizer(), training_.model().info().max_len)),
         steps_(static_cast<uint64_t>(host.i64("steps"))) {
     training_.check_steps(steps_);
     if (fim_) require_document();
+    if (mtp_)
+      training_.accumulate_by([this](const tenon_call* call, const Rollout& part, const float* d, float* lp) {
+        mtp_->accumulate(call, part, d, lp);
+      });
   }
 
-  static void check(Host host, Findings& findings) { FillInMiddle::check(host, findings); }
+  static void check(Host host, Findings& findings) {
+    FillInMiddle::check(host, findings);
+    MultiToken::check(host, findings);
+  }
 
   void run(const tenon_call* call, const StageIo& io) {
     io.begin(steps_);
@@ -67,6 +76,7 @@ class Pretrain {
 
   Host host_;
   stages::Supervised training_;
+  std::optional<MultiToken> mtp_;
   std::optional<FillInMiddle> fim_;
   uint64_t steps_;
   bool left_one_ = false;
@@ -85,4 +95,4 @@ TENON_STAGE_PLUGIN(
     tenon::choice("loss_on", tenon::pretrain::kLossOn, "\"completion\"",
                   "completion: the loss is on the completion, and on the whole text of rows "
                   "without one; all: on every token but the first."),
-    tenon::pretrain::kFimRate, tenon::pretrain::kFimTokensOption)
+    tenon::pretrain::kFimRate, tenon::pretrain::kFimTokensOption, tenon::pretrain::kMtpOption)
