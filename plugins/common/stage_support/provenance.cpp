@@ -23,7 +23,9 @@ std::string with_provenance(const std::string& meta, const std::string& fields) 
 }
 
 std::string written_name(const Host& host, const std::string& path, const std::string& fallback) {
-  const std::string json = host.json(path.c_str());
+  tenon_str written{};
+  if (host.raw()->get_json(host.raw(), path.c_str(), &written) != TENON_OK) return fallback;
+  const std::string json(view(written));
   if (!json.empty() && json.front() == '"') return *json::text_field("{\"of\":" + json + "}", "of");
   return json::text_field(json, "of").value_or(fallback);
 }

@@ -70,8 +70,8 @@ std::string Sampled::to_json(uint64_t i) const {
       ",\"group\":" + std::to_string(rollout.group_id[i]) + ",\"prompt\":" + quote_utf8(text_of(prompts, i)) +
       ",\"completion\":" + quote_utf8(text_of(completions, i)) +
       ",\"finish\":" + (rollout.finish[i] == TENON_FINISH_STOP ? "\"stop\"" : "\"length\"") +
-      ",\"tokens\":" +
-      (completion_len(i) == kUnknownTokens ? "null" : std::to_string(completion_len(i))) + ",\"reward\":" +
+      ",\"tokens\":" + (completion_len(i) == kUnknownTokens ? "null" : std::to_string(completion_len(i))) +
+      ",\"reward\":" +
       (rollout.valid[i] != 0 ? number_json(earned.empty() ? rollout.total_reward(i) : earned[i]) : "null");
   if (!terms.empty()) out += ",\"rewards\":" + rewards_json(i);
   if (!rollout.advantage.empty())
@@ -155,7 +155,8 @@ CompletionSampler::CompletionSampler(const Host& host, const std::string& elemen
 }
 
 void CompletionSampler::check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
-                                      const std::string& tokenizer_slot, uint64_t most) const {
+                                      const std::string& tokenizer_slot, uint64_t most,
+                                      const std::function<Row(const Row&)>& asked) const {
   require_next_token(model);
   const uint64_t max_len = model.info().max_len;
   if (max_new_tokens_ >= max_len)
@@ -163,7 +164,7 @@ void CompletionSampler::check_prompts(const std::string& data, const Model& mode
                " is never reached: prompt and completion share the context of model " + model.ref()->name +
                ", max_len = " + std::to_string(max_len) + " tokens, and are cut there");
   check_rows(host_, data, tokenizer_slot, most,
-             [&](const Row& row) { fitting_prompt(row, tokenizer, max_len); });
+             [&](const Row& row) { fitting_prompt(asked ? asked(row) : row, tokenizer, max_len); });
 }
 
 Sampled CompletionSampler::sample(const tenon_call* call, const Model& model, const Tokenizer& tokenizer,

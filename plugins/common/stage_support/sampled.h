@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
+
 #include "stage_support/row_text.h"
 
 namespace tenon::stages {
@@ -66,9 +68,10 @@ class CompletionSampler {
   float temperature() const { return sampling_.temperature; }
   const std::vector<std::string>& reward_names() const { return rewards_.names(); }
   // Before the first step: tries the rows [0, most) of slot `data` as prompts for `model` (row_check.h), and warns if completions can only end where the
-  // model's context does. `tokenizer_slot`: the slot of `tokenizer`.
+  // model's context does. `tokenizer_slot`: the slot of `tokenizer`. `asked`: a row as it will be sampled from; empty: as it is.
   void check_prompts(const std::string& data, const Model& model, const Tokenizer& tokenizer,
-                     const std::string& tokenizer_slot, uint64_t most) const;
+                     const std::string& tokenizer_slot, uint64_t most,
+                     const std::function<Row(const Row&)>& asked = {}) const;
   // per_row completions of each row, neighbours in one group, with their rewards; sample i has the id first_id + i. Rewards judge whole groups: with
   // overlap_rewards while other groups are still generated, without it all of them in one call. Records the timings `rollout` and `reward`, the wait for
   // rewards behind it. Throws Error naming a row that cannot be used.

@@ -1,4 +1,4 @@
-// The stage `rejection-sample`: several completions of each prompt, of which the good ones become rows to train on.
+// The stage `rejection-sample`: several completions of each prompt, by a model of this process or behind a server, of which the good ones become rows to train on.
 // SPDX-License-Identifier: Apache-2.0
 //
 // DeepSeek-R1 (arXiv 2501.12948v2, §2.3.3): from the checkpoint of reasoning RL, several completions a prompt; those that are right are kept, and of these not what
@@ -8,7 +8,9 @@
 #include <map>
 #include <set>
 
+#include "chat_server/sampled.h"
 #include "pattern/pattern.h"
+#include "rewriting.h"
 #include "stage_support/prompt_range.h"
 #include "stage_support/provenance.h"
 #include "stage_support/sampled.h"
@@ -21,7 +23,8 @@ namespace {
 constexpr const char* kChoices[] = {"first", "shortest", nullptr};
 constexpr const char* kKept = "kept";
 constexpr const char* kRejected = "rejected";
-constexpr std::string_view kReserved[] = {"cut", "not_judged", "paragraph", "repeated", "surplus"};
+constexpr const char* kIntos[] = {"completion", "prompt", nullptr};
+constexpr std::string_view kReserved[] = {"cut", "not_judged", "paragraph", "empty", "repeated", "surplus"};
 
 // The most bytes between two empty lines.
 size_t longest_paragraph(std::string_view text) {
@@ -37,9 +40,8 @@ class RejectionSample {
  public:
   explicit RejectionSample(Host host)
       : host_(host),
-        sampler_(host),
-        model_(host.get_component<Model>("model")),
-        tokenizer_(host.get_component<Tokenizer>("model.tokenizer")),
+        rewards_(host),
+        rewriting_(host),
         range_(host, host.get_component<Dataset>("data")),
         drop_(pattern::read_patterns(host, "drop")),
         samples_(static_cast<uint64_t>(host.i64("samples"))),
@@ -47,15 +49,24 @@ class RejectionSample {
         max_paragraph_(static_cast<uint64_t>(host.i64("max_paragraph"))),
         shortest_(host.str("choose") == "shortest"),
         records_rejected_(host.boolean("record_rejected")) {
+    if (host.str_if("server.url"))
+      server_.emplace(host);
+    else
+      own_.emplace(host);
     for (uint64_t i = 0; i < host.count("rewards"); ++i) {
       const std::string path = "rewards." + std::to_string(i) + ".min";
       min_.push_back(host.f64_if(path.c_str()).value_or(i == 0 ? 1.0 : -INFINITY));
     }
-    sampler_.check_prompts("data", model_, tokenizer_, "model.tokenizer", range_.end());
+    model_name_ = server_ ? server_->model() : stages::written_name(host, "model", own_->model.ref()->name);
+    if (own_)
+      own_->sampler.check_prompts("data", own_->model, own_->tokenizer, "model.tokenizer", range_.end(),
+                                  [&](const Row& row) { return rewriting_.asked(row); });
   }
 
   static void check(Host host, Findings& findings) {
     pattern::check_patterns(host, "drop", kReserved, "this stage has reasons", findings);
+    Rewriting::check(host, findings);
+    check_server(host, findings);
     if (host.f64("temperature") == 0) {
       for (const char* filter : {"top_k", "top_p", "min_p"})
         findings.no_effect(filter, "with temperature: 0 the most likely token is always taken");
@@ -74,7 +85,7 @@ class RejectionSample {
     io.begin(steps);
     for (uint64_t step = io.first_step(); step < steps; ++step) {
       const tenon_call now = stages::at_step(call, step);
-      one_step(&now, step);
+      one_step(&now, step, io.folder());
       io.step_end(step);
     }
     if (kept_ == 0)
@@ -94,13 +105,51 @@ class RejectionSample {
   }
 
  private:
-  void one_step(const tenon_call* call, uint64_t step) {
+  // A model of this process, and what draws its completions.
+  struct Own {
+    explicit Own(const Host& host)
+        : sampler(host),
+          model(host.get_component<Model>("model")),
+          tokenizer(host.get_component<Tokenizer>("model.tokenizer")) {}
+    stages::CompletionSampler sampler;
+    Model model;
+    Tokenizer tokenizer;
+  };
+
+  static void check_server(const Host& host, Findings& findings) {
+    tenon_str written{};
+    const bool has_model = host.raw()->get_json(host.raw(), "model", &written) == TENON_OK;
+    if (has_model == host.str_if("server.url").has_value())
+      findings.error("model", has_model
+                                  ? "give a model (`from` gives one, too) or a `server`, not both"
+                                  : "is missing: give `from`, an earlier stage, or `model`, or a `server`");
+    if (!host.str_if("server.url")) return;
+    chat_server::ChatServer::check(host, findings);
+    for (const char* option : {"sampler", "overlap_rewards", "top_k", "min_p"})
+      findings.no_effect(option, "a server draws its completions itself");
+  }
+
+  // Completions of the rows as they are asked. What a server answered is kept, for a run that is interrupted.
+  stages::Sampled sample(const tenon_call* call, const std::vector<Row>& rows, const std::string& folder) {
+    std::vector<Row> asked;
+    for (const Row& row : rows)
+      asked.push_back(stages::about_row(row, [&] { return rewriting_.asked(row); }));
+    const uint64_t first_id = host_.raw()->sample_ids(host_.raw(), rows.size() * samples_);
+    if (own_) return own_->sampler.sample(call, own_->model, own_->tokenizer, asked, samples_, first_id, 0);
+    if (!kept_answers_) kept_answers_.emplace(folder + "/kept/answers.jsonl");
+    const chat_server::Asking asking{host_.f64("temperature"), host_.f64("top_p"),
+                                     host_.i64("max_new_tokens")};
+    return chat_server::sample(host_, call, *server_, asked, samples_, first_id, asking, rewards_,
+                               &*kept_answers_);
+  }
+
+  void one_step(const tenon_call* call, uint64_t step, const std::string& folder) {
     const std::vector<Row> rows = range_.rows(call, step);
     const uint64_t n = rows.size();
-    const uint64_t first_id = host_.raw()->sample_ids(host_.raw(), n * samples_);
-    const stages::Sampled batch = sampler_.sample(call, model_, tokenizer_, rows, samples_, first_id, 0);
+    const stages::Sampled batch = sample(call, rows, folder);
     std::map<std::string, double> rejected;
     for (const char* reason : {"cut", "not_judged", "repeated"}) rejected[reason] = 0;
+    if (host_.str("into") == "prompt") rejected["empty"] = 0;
     if (keep_ > 0) rejected["surplus"] = 0;
     if (max_paragraph_ > 0) rejected["paragraph"] = 0;
     for (size_t r = 0; r < min_.size(); ++r)
@@ -128,6 +177,7 @@ class RejectionSample {
     std::set<std::string_view> seen;
     for (uint64_t i = begin; i < begin + samples_; ++i) {
       std::string reason = fault(batch, i);
+      if (reason.empty() && !rewriting_.rewritten(row, text(batch, i))) reason = "empty";
       if (reason.empty() && !seen.insert(text(batch, i)).second) reason = "repeated";
       if (reason.empty())
         good.push_back(i);
@@ -135,9 +185,8 @@ class RejectionSample {
         bad.emplace_back(i, reason);
     }
     if (shortest_)
-      std::stable_sort(good.begin(), good.end(), [&](uint64_t a, uint64_t b) {
-        return batch.rollout.completion_len(a) < batch.rollout.completion_len(b);
-      });
+      std::stable_sort(good.begin(), good.end(),
+                       [&](uint64_t a, uint64_t b) { return length(batch, a) < length(batch, b); });
     if (keep_ > 0)
       for (; good.size() > keep_; good.pop_back()) bad.emplace_back(good.back(), "surplus");
     for (const uint64_t i : good) write(kKept, row, batch, i, "");
@@ -165,23 +214,34 @@ class RejectionSample {
     return {batch.completions[i].data(), batch.completions[i].size()};
   }
 
+  // In tokens; where a server does not count them, in bytes.
+  static uint64_t length(const stages::Sampled& batch, uint64_t i) {
+    const uint64_t tokens = batch.completion_len(i);
+    return tokens == stages::Sampled::kUnknownTokens ? batch.completions[i].size() : tokens;
+  }
+
   void write(const char* name, const Row& from, const stages::Sampled& batch, uint64_t i,
              const std::string& reason) const {
-    std::string fields = "\"model\":" + json::quote(model_.ref()->name) +
+    std::string fields = "\"model\":" + json::quote(model_name_) +
                          ",\"sample\":" + std::to_string(batch.rollout.sample_id[i]) +
                          ",\"row\":" + std::to_string(from.index) + ",\"rewards\":" + batch.rewards_json(i);
     if (!from.source.empty()) fields += ",\"place\":" + json::quote(utf8::repaired(from.source));
     if (!reason.empty()) fields += ",\"rejected\":" + json::quote(reason);
-    Row row = from;
-    row.completion = text(batch, i);
+    const std::string_view completion = text(batch, i);
+    std::optional<Row> rewritten = rewriting_.rewritten(from, completion);
+    Row row = rewritten ? std::move(*rewritten) : from;
+    if (!rewritten) row.completion = completion;
     row.meta_json = stages::with_provenance(from.meta_json, fields);
     row_out(host_, name, row);
   }
 
   Host host_;
-  stages::CompletionSampler sampler_;
-  Model model_;
-  Tokenizer tokenizer_;
+  stages::RewardList rewards_;
+  Rewriting rewriting_;
+  std::optional<Own> own_;
+  std::optional<chat_server::ChatServer> server_;  // one of the two
+  std::optional<chat_server::KeptAnswers> kept_answers_;
+  std::string model_name_;
   stages::PromptRange range_;
   std::vector<pattern::NamedPattern> drop_;
   std::vector<double> min_;  // of each reward; -infinity: any value will do
@@ -207,15 +267,23 @@ static_assert(std::size(kRules.items) == 6);
 }  // namespace tenon::rejection
 
 TENON_STAGE_PLUGIN(
-    tenon::rejection::RejectionSample, "rejection-sample", "0.1.0",
+    tenon::rejection::RejectionSample, "rejection-sample", "0.2.0",
     "Samples several completions of each prompt and keeps the good ones as rows to train on.",
-    tenon::reference("model", "model", nullptr, "What completes the prompts; `from` fills it in.",
-                     {.flags = TENON_O_REQUIRED}),
+    tenon::reference("model", "model", nullptr, "What completes the prompts; `from` fills it in."),
+    tenon::object("server", tenon::chat_server::kServerChildren,
+                  "In its place: a model behind an OpenAI-compatible server, such as a teacher."),
     tenon::reference("data", "dataset", nullptr, "Prompts, in the order of the data set.",
                      {.flags = TENON_O_REQUIRED}),
-    tenon::reference("rewards", "reward", nullptr, "What a completion must earn to be kept.",
-                     {.flags = TENON_O_REQUIRED | TENON_O_LIST}, tenon::rejection::kFilterChildren),
+    tenon::reference("rewards", "reward", nullptr,
+                     "What a completion must earn to be kept. Left out: all that end are.",
+                     {.flags = TENON_O_LIST}, tenon::rejection::kFilterChildren),
     tenon::stages::kSamplerOption,
+    tenon::text("template", nullptr,
+                "The model is asked this instead of the row's question: {question}, {completion} and {field} "
+                "of its meta stand for the row's parts; {{ and }} are braces."),
+    tenon::choice("into", tenon::rejection::kIntos, "\"completion\"",
+                  "Of template, where the answer goes: the row's completion, or its question (without "
+                  "thought), whose completion and meta stay."),
     tenon::integer("problems", "1024", "How many prompts; 0: all of the data set.",
                    {.min = "0", .max = "1000000000", .unit = "prompts"}),
     tenon::stages::kFirstOption,

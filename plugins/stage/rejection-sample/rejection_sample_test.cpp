@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <filesystem>
 #include <set>
 
+#include "http/testing/server.h"
 #include "support/fake_components.h"
 
 namespace tenon::test {
@@ -20,6 +23,7 @@ struct Lab {
     host.slot("model.tokenizer", tokenizer.ref());
     host.slot("data", data.ref("sums"));
     host.slot("sampler", sampler.ref());
+    if (options.find("rewards") == std::string::npos) return;
     host.slot("rewards/0", even.ref("even"));
     host.slot("rewards/1", size.ref("size"));
   }
@@ -198,8 +202,9 @@ TEST(RejectionSample, BeginsWhereItIsTold) {
 
 TEST(RejectionSample, OptionsThatContradictEachOther) {
   auto findings = [](const std::string& options) {
-    return check_findings(plugin_component(),
-                          FakeHost(plugin_component(), R"({"rewards": ["a"], )" + options + "}"));
+    return check_findings(
+        plugin_component(),
+        FakeHost(plugin_component(), R"({"model": "m", "rewards": ["a"], )" + options + "}"));
   };
   EXPECT_THAT(findings(R"("temperature": 0)"), ElementsAre(HasSubstr("samples: with temperature: 0")));
   EXPECT_THAT(findings(R"("keep": 0, "choose": "shortest")"), ElementsAre(HasSubstr("choose: ")));
@@ -207,6 +212,155 @@ TEST(RejectionSample, OptionsThatContradictEachOther) {
               ElementsAre(HasSubstr("drop.0.name: ")));
   EXPECT_THAT(findings(R"("drop": [{"name": "a", "regex": "("}])"), ElementsAre(HasSubstr("drop.0.regex: ")));
   EXPECT_THAT(findings(R"("keep": 2)"), IsEmpty());
+  EXPECT_THAT(findings(R"("template": "Say")"), ElementsAre(HasSubstr("template: names nothing of the row")));
+  EXPECT_THAT(findings(R"("template": "Say {question")"), ElementsAre(HasSubstr("template: ")));
+  EXPECT_THAT(findings(R"("into": "prompt")"), ElementsAre(HasSubstr("into: without a `template`")));
+  EXPECT_THAT(findings(R"("server": {"url": "http://a/v1", "model": "m"})"),
+              ElementsAre(HasSubstr("model: give a model (`from` gives one, too) or a `server`, not both")));
+}
+
+TEST(RejectionSample, WithoutAModelOrAServerItSaysSo) {
+  EXPECT_THAT(check_findings(plugin_component(), FakeHost(plugin_component(), R"({"rewards": ["a"]})")),
+              ElementsAre(HasSubstr("model: is missing: give `from`")));
+  EXPECT_THAT(check_findings(plugin_component(),
+                             FakeHost(plugin_component(),
+                                      R"({"server": {"url": "http://a/v1", "model": "m"}, "min_p": 0.1})")),
+              ElementsAre(HasSubstr("min_p: a server draws its completions itself")));
+}
+
+TEST(RejectionSample, WithoutRewardsWhatEndsIsKept) {
+  Lab lab(
+      R"({"data": "sums", "problems": 3, "samples": 20, "keep": 0, "max_new_tokens": 12, "record_rejected": true})");
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_GT(lab.kept().size(), 10u);
+  EXPECT_EQ(lab.kept().size() + lab.rejected().size(), 60u);
+  for (const Row& row : lab.rejected())
+    EXPECT_THAT(provenance(row, "rejected"), ::testing::AnyOf("cut", "repeated"));
+}
+
+class FromAServer : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() / ("tenon-teacher-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(folder_);
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  // The stage's folder is the test's; no slot has a model.
+  struct Asked {
+    Asked(const std::string& options, const http::testing::Server& server, std::vector<Row> rows,
+          const std::filesystem::path& folder)
+        : host(plugin_component(),
+               "{" + options + R"(, "data": "sums", "server": {"url": ")" + server.url("/v1") +
+                   R"(", "model": "r1", "probe": false, "backoff": "0s", "attempts": 1}})"),
+          io(host, folder.string()),
+          data(std::move(rows)) {
+      host.slot("data", data.ref("sums"));
+      if (options.find("rewards") != std::string::npos) host.slot("rewards/0", right.ref("right"));
+    }
+    std::string run() {
+      try {
+        run_stage(plugin_component(), host, io);
+      } catch (const Error& e) {
+        return e.what();
+      }
+      return "";
+    }
+    FakeHost host;
+    FakeIo io;
+    RowSet data;
+    LambdaReward right{[](const Sample& s) { return s.completion.ends_with("4") ? 1.0 : 0.0; }};
+  };
+  std::filesystem::path folder_;
+};
+
+const std::vector<Row> kSums{
+    {"1+3=", "", "", R"({"answer":"4"})"},
+    {"", R"([{"role":"system","content":"s"},{"role":"user","content":"2+2="}])", "four", "{}"}};
+
+TEST_F(FromAServer, ThoughtAndAnswerBecomeTraces) {
+  std::atomic<int> n{0};
+  http::testing::Server server([&](const http::testing::Seen&) -> http::testing::Answer {
+    return {200,
+            R"({"choices":[{"message":{"reasoning_content":"well )" + std::to_string(n++) +
+                R"(","content":"4"},"finish_reason":"stop"}]})",
+            {}};
+  });
+  Asked lab(R"("rewards": ["right"], "samples": 3, "keep": 2, "choose": "shortest")", server, kSums, folder_);
+  ASSERT_EQ(lab.run(), "");
+  const auto& kept = lab.host.rows.at("kept");
+  ASSERT_EQ(kept.size(), 4u);
+  EXPECT_THAT(kept[0].completion, ::testing::MatchesRegex("<think>well [0-9]</think>4"));
+  EXPECT_EQ(kept[0].meta("answer"), "4");
+  EXPECT_EQ(provenance(kept[0], "model"), "r1");
+  EXPECT_EQ(kept[2].messages_json, kSums[1].messages_json);
+  EXPECT_NEAR(lab.io.steps[0].metric("rejected/surplus"), 2.0 / 6, 1e-12);
+}
+
+TEST_F(FromAServer, WhatWasAnsweredIsNotAskedAgain) {
+  std::atomic<int> n{0};
+  std::atomic<bool> is_down{true};
+  http::testing::Server server([&](const http::testing::Seen&) -> http::testing::Answer {
+    if (is_down && ++n > 3) return {402, "no money", {}};
+    return {200, R"({"choices":[{"message":{"content":"is 4"},"finish_reason":"stop"}]})", {}};
+  });
+  const char* options = R"("samples": 4, "prompts": 1, "keep": 0)";
+  Asked first(options, server, kSums, folder_);
+  const std::string why = first.run();
+  EXPECT_THAT(why, HasSubstr("of 4 completions could not be had from the server"));
+  EXPECT_THAT(why, HasSubstr("no money"));
+  is_down = false;
+  const int before = server.requests();
+  Asked again(options, server, kSums, folder_);
+  ASSERT_EQ(again.run(), "");
+  EXPECT_EQ(server.requests() - before, 8 - 3);
+  EXPECT_EQ(again.host.rows.at("kept").size(), 2u) << "the same text for the same prompt counts once";
+}
+
+TEST_F(FromAServer, RewritesRows) {
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    const boost::json::value asked = boost::json::parse(seen.body).at("messages");
+    const std::string text = boost::json::value_to<std::string>(asked.at(0).at("content"));
+    EXPECT_EQ(asked.as_array().size(), 1u);
+    const std::string said = text == "In other words: 1+3="   ? "<think>hm</think>\n one and three?\n"
+                             : text == "In other words: 2+2=" ? "two and two?"
+                                                              : "?" + text;
+    return {200,
+            boost::json::serialize(boost::json::object{
+                {"choices",
+                 boost::json::array{boost::json::object{{"message", boost::json::object{{"content", said}}},
+                                                        {"finish_reason", "stop"}}}}}),
+            {}};
+  });
+  Asked lab(R"("samples": 1, "template": "In other words: {question}", "into": "prompt")", server, kSums,
+            folder_);
+  ASSERT_EQ(lab.run(), "");
+  const auto& kept = lab.host.rows.at("kept");
+  ASSERT_EQ(kept.size(), 2u);
+  EXPECT_EQ(kept[0].prompt, "one and three?");
+  EXPECT_EQ(kept[0].completion, "");
+  EXPECT_EQ(kept[0].meta("answer"), "4");
+  EXPECT_EQ(kept[1].messages_json,
+            R"([{"role":"system","content":"s"},{"role":"user","content":"two and two?"}])");
+  EXPECT_EQ(kept[1].completion, "four") << "what it was";
+
+  Asked back(R"("samples": 1, "template": "{answer}!")", server, {kSums[0]}, folder_ / "b");
+  ASSERT_EQ(back.run(), "");
+  EXPECT_EQ(back.host.rows.at("kept")[0].prompt, "1+3=");
+  EXPECT_EQ(back.host.rows.at("kept")[0].completion, "?4!");
+  Asked missing(R"("samples": 1, "template": "{completion}")", server, kSums, folder_ / "c");
+  EXPECT_THAT(missing.run(), HasSubstr("the row \"1+3=\": it has no completion, which `template` names"));
+}
+
+TEST_F(FromAServer, AQuestionThatIsNoneIsRejected) {
+  http::testing::Server server([&](const http::testing::Seen&) -> http::testing::Answer {
+    return {200, R"({"choices":[{"message":{"reasoning_content":"hm","content":" \n"}}]})", {}};
+  });
+  Asked lab(R"("samples": 1, "template": "{question}", "into": "prompt", "record_rejected": true)", server,
+            kSums, folder_);
+  EXPECT_THAT(lab.run(), HasSubstr("none of 2 completions was kept"));
+  EXPECT_EQ(lab.io.steps.size(), 0u + 1);
+  EXPECT_EQ(lab.io.steps[0].metric("rejected/empty"), 1);
+  EXPECT_EQ(provenance(lab.host.rows.at("rejected")[0], "rejected"), "empty");
 }
 
 }  // namespace
