@@ -20,9 +20,9 @@ class BertMini : public InAFolder {
     set("run.runs=runs"), set("run.name=" + name);
     set("pipeline.reading.steps=" + std::to_string(steps)), set("pipeline.reading.batch=16");
     set("pipeline.reading.optimizer={use: adamw, learning_rate: 2e-3}");
-    set("pipeline.reading.checkpoint_every=10"), set("pipeline.reading.held_out_rows=17");
+    set("pipeline.reading.checkpoint_every=10"), set("pipeline.reading.held_out.rows=17");
     for (const std::string stage : {"taste", "taste-alone"}) {
-      set("pipeline." + stage + ".epochs=2"), set("pipeline." + stage + ".held_out_rows=8");
+      set("pipeline." + stage + ".epochs=2"), set("pipeline." + stage + ".held_out.rows=8");
       set("pipeline." + stage + ".optimizer={use: adamw, learning_rate: 1e-3}");
     }
     return arguments;

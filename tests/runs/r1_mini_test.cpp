@@ -37,7 +37,7 @@ class R1Mini : public tenon::runs::InAFolder {
       set("pipeline." + std::string(stage) + ".problems=4");
       set("pipeline." + std::string(stage) + ".samples=2");
     }
-    set("pipeline.taste.held_out_rows=8");
+    set("pipeline.taste.held_out.rows=8");
     return arguments;
   }
 };

@@ -21,20 +21,48 @@ Supervised::Supervised(const Host& host, LossOn loss_on)
       max_len_(model_.info().max_len) {
   require_next_token(model_);
   check_rows(host, "data", "model.tokenizer", UINT64_MAX, [this](const Row& row) { sequence(row); });
+  held_out_ = HeldOutRows::of(
+      host, model_, HeldOutRows::By::kLoss, [this](const Row& row) { sequence(row); },
+      [this](const tenon_call* call, const Dataset& data, uint64_t n) { return judge(call, data, n); });
 }
 
 void Supervised::check_steps(uint64_t steps) const {
   check_optimizer_steps(optimizer_, steps);
 }
 
-void Supervised::run(const tenon_call* call, const StageIo& io, uint64_t steps) const {
+void Supervised::run(const tenon_call* call, const StageIo& io, uint64_t steps, const Batch& batch) {
   io.begin(steps);
   io.bind("optimizer", "model", steps);
-  for (uint64_t s = io.first_step(); s < steps; ++s) {
-    tenon_call now = at_step(call, s);
-    step(&now, encode(data_.next(&now, batch_)), s + 1);
-    io.step_end(s);
+  train(call, io, steps, held_out_, [&](const tenon_call* now, uint64_t s) {
+    step(now, batch ? batch(now, s) : encode(data_.next(now, batch_)), s + 1);
+    return s + 1;
+  });
+}
+
+void Supervised::save(Writer& w) const {
+  if (held_out_) held_out_->save(w);
+}
+
+void Supervised::load(Reader& r) {
+  if (held_out_) held_out_->load(r);
+}
+
+HeldOutNumbers Supervised::judge(const tenon_call* call, const Dataset& data, uint64_t n) const {
+  double loss = 0, tokens = 0;
+  for (uint64_t begin = 0; begin < n; begin += batch_) {
+    const Rollout batch = encode(data.read(call, begin, std::min(batch_, n - begin)));
+    for (const auto& rows : batch.micro_batches(micro_batch_tokens_)) {
+      host_.throw_if_cancelled(call);
+      const Rollout part = batch.select(rows);
+      std::vector<float> logprob(part.tokens());
+      model_.score(call, part.tokens_for_model(1.0f), logprob.data(), nullptr, nullptr, nullptr);
+      for (uint64_t t = 0; t < part.tokens(); ++t)
+        if (part.mask[t] != 0) loss -= static_cast<double>(logprob[t]), ++tokens;
+    }
   }
+  HeldOutNumbers out;
+  out.measured("loss", loss / tokens);
+  return out;
 }
 
 Rollout Supervised::encode(std::span<const Row> rows, const Instead& instead) const {

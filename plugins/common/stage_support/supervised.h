@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "stage_support/held_out_rows.h"
 #include "stage_support/row_text.h"
 
 namespace tenon::stages {
@@ -15,10 +16,11 @@ enum class LossOn {
   kAnswer       // as kCompletion; a row without one is an error
 };
 
-// What a supervised stage is made of. Reads the options and slots model, data, optimizer, batch and micro_batch_tokens, and tries the rows (row_check.h).
+// What a supervised stage is made of. Reads the options and slots model, data, optimizer, batch, micro_batch_tokens and held_out, and tries the rows (row_check.h).
 class Supervised {
  public:
   Supervised(const Host& host, LossOn loss_on);
+  Supervised(const Supervised&) = delete;
 
   const Model& model() const { return model_; }
   const Tokenizer& tokenizer() const { return tokenizer_; }
@@ -29,16 +31,23 @@ class Supervised {
   // For a stage's constructor: throws if the optimizer would refuse so many steps.
   void check_steps(uint64_t steps) const;
 
-  // Runs the steps [io.first_step(), steps): each takes the next `batch` rows, and ends in step_end.
-  void run(const tenon_call* call, const StageIo& io, uint64_t steps) const;
+  // The sequences of step `step`.
+  using Batch = std::function<Rollout(const tenon_call* call, uint64_t step)>;
+  // Runs the steps [io.first_step(), steps): each takes what `batch` gives, or without it the next rows as `encode` reads them, and ends in step_end.
+  void run(const tenon_call* call, const StageIo& io, uint64_t steps, const Batch& batch = {});
+  // Rules between the options of evaluation, for a stage's `check`.
+  static void check(const Host& host, Findings& findings) { HeldOutRows::check(host, findings); }
+  // Of what `run` has seen, for a stage's own.
+  void save(Writer& w) const;
+  void load(Reader& r);
 
   // What a row is read as where it is not its text as it stands; nothing: as it stands.
   using Instead = std::function<std::optional<PromptAndCompletion>(const Row&)>;
   // The sequences of `rows`, mask set where the loss is. Throws Error naming the row that cannot be used.
   Rollout encode(std::span<const Row> rows, const Instead& instead = {}) const;
   // What a step does where it would call the model's `accumulate`, with that function's arguments.
-  using Accumulate = std::function<void(const tenon_call* call, const Rollout& part, const float* d_logprob,
-                                        float* logprob)>;
+  using Accumulate =
+      std::function<void(const tenon_call* call, const Rollout& part, const float* d_logprob, float* logprob)>;
   // From now on; for a stage's constructor.
   void accumulate_by(Accumulate accumulate) { accumulate_ = std::move(accumulate); }
   // Gradient of the mean over all tokens with mask 1, one optimizer step; the parameters are then `version`. Records the metrics. The numbers do not
@@ -47,6 +56,7 @@ class Supervised {
 
  private:
   PromptAndCompletion sequence(const Row& row) const;
+  HeldOutNumbers judge(const tenon_call* call, const Dataset& data, uint64_t n) const;
 
   Host host_;
   LossOn loss_on_;
@@ -56,6 +66,7 @@ class Supervised {
   Optimizer optimizer_;
   uint64_t batch_, micro_batch_tokens_, max_len_;
   Accumulate accumulate_;
+  std::optional<HeldOutRows> held_out_;
 };
 
 // Options that pretrain and sft have in common.

@@ -50,19 +50,10 @@ class Distill {
   void run(const tenon_call* call, const tenon::StageIo& io) {
     io.begin(steps_);
     io.bind("optimizer", "model", steps_);
-    bool ends = held_out_ && held_out_->has_ended();
-    if (ends) io.begin(io.first_step());
-    for (uint64_t s = io.first_step(); s < steps_ && !ends; ++s) {
-      const tenon_call now = tenon::stages::at_step(call, s);
-      one_step(&now, s);
-      if (held_out_) {
-        ends = held_out_->after(&now, s, steps_);
-        if (ends) io.begin(s + 1);
-        uint64_t version = s + 1;
-        if (ends || s + 1 == steps_) held_out_->finish(&now, version);
-      }
-      io.step_end(s);
-    }
+    tenon::stages::train(call, io, steps_, held_out_, [&](const tenon_call* now, uint64_t step) {
+      one_step(now, step);
+      return step + 1;
+    });
   }
 
   void save(tenon::Writer& w) const {
@@ -171,7 +162,7 @@ class Distill {
 }  // namespace
 
 TENON_STAGE_PLUGIN(
-    Distill, "distill", "0.1.0",
+    Distill, "distill", "0.2.0",
     "On-policy distillation: the student writes, and learns from the teacher's log-probabilities of it.",
     tenon::reference("model", "model", nullptr, "The student, which is trained; `from` fills it in.",
                      {.flags = TENON_O_REQUIRED}),

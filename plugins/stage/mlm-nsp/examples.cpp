@@ -86,9 +86,12 @@ Example make_pair(std::span<const Document> documents, size_t i, const ExampleRu
   const size_t most = rules.segment_sentences == 0 ? SIZE_MAX : rules.segment_sentences;
   const size_t split = 1 + draws.below(own.size() - 1);
   Example e;
-  e.next = draws.share() < 0.5 ? 0 : 1;
-  const size_t drawn = draws.below(documents.size() - 1);
-  const Document& other = e.next == 0 ? own : documents[drawn + (drawn >= i ? 1 : 0)];
+  std::vector<size_t> others;
+  for (size_t k = 0; k < documents.size(); ++k)
+    if (documents[k] != own) others.push_back(k);
+  e.next = draws.share() < 0.5 || others.empty() ? 0 : 1;
+  const size_t drawn = draws.below(std::max<size_t>(1, others.size()));
+  const Document& other = e.next == 0 ? own : documents[others[drawn]];
   const size_t from = e.next == 0 ? split : draws.below(other.size());
   std::vector<int32_t> a = joined(own, split - std::min(split, most), split),
                        b = joined(other, from, from + std::min(other.size() - from, most));
@@ -105,24 +108,33 @@ Example make_pair(std::span<const Document> documents, size_t i, const ExampleRu
   return e;
 }
 
+std::vector<int32_t> ordinary_ids(const Tokenizer& tokenizer, const tenon_masked_lm_info& model) {
+  std::vector<int32_t> out;
+  for (uint64_t v = 0; v < std::min<uint64_t>(model.vocab, tokenizer.size()); ++v) {
+    const auto id = static_cast<int32_t>(v);
+    if (id == model.cls || id == model.sep || id == model.mask) continue;
+    if (!tokenizer.decode(std::vector{id}).empty()) out.push_back(id);
+  }
+  return out;
+}
+
 void mask_tokens(const ExampleRules& rules, Draws& draws, Example& example) {
-  const tenon_masked_lm_info& m = rules.model;
-  auto is_special = [&](int32_t id) { return id == m.cls || id == m.sep || id == m.mask; };
+  const auto is_ordinary = [&](int32_t id) {
+    return std::binary_search(rules.ordinary.begin(), rules.ordinary.end(), id);
+  };
   std::vector<size_t> places;
   for (size_t t = 0; t < example.ids.size(); ++t)
-    if (!is_special(example.ids[t])) places.push_back(t);
+    if (is_ordinary(example.ids[t])) places.push_back(t);
   const auto wanted = static_cast<size_t>(std::lround(rules.mask_rate * static_cast<double>(places.size())));
   for (size_t k = 0; k < std::min(places.size(), std::max<size_t>(1, wanted)); ++k) {
     std::swap(places[k], places[k + draws.below(places.size() - k)]);
     int32_t& id = example.ids[places[k]];
     example.target[places[k]] = id;
     const double how = draws.share();
-    if (how < 0.8) {
-      id = m.mask;
-    } else if (how < 0.9) {
-      do id = static_cast<int32_t>(draws.below(m.vocab));
-      while (is_special(id));
-    }
+    if (how < 0.8)
+      id = rules.model.mask;
+    else if (how < 0.9)
+      id = rules.ordinary[draws.below(rules.ordinary.size())];
   }
 }
 

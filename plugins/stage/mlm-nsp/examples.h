@@ -46,12 +46,17 @@ struct Example {
 };
 
 struct ExampleRules {
-  tenon_masked_lm_info model;  // ids of special tokens, vocabulary, length
-  uint64_t segment_sentences;  // most sentences of a segment; 0: as many as there are
-  double mask_rate;            // share of the tokens that are masked
+  tenon_masked_lm_info model;     // ids of special tokens, vocabulary, length
+  uint64_t segment_sentences;     // most sentences of a segment; 0: as many as there are
+  double mask_rate;               // share of the tokens that are masked
+  std::vector<int32_t> ordinary;  // ids that are not special, rising
 };
 
-// a: the sentences before a place drawn in documents[i]; b: with probability ½ those behind it, else those from a place drawn in another document on. Where
+// The ids below `model`'s vocabulary that `tokenizer` writes as text: without the model's special tokens and its own ([PAD], [UNK], an end).
+std::vector<int32_t> ordinary_ids(const Tokenizer& tokenizer, const tenon_masked_lm_info& model);
+
+// a: the sentences before a place drawn in documents[i]; b: with probability ½ those behind it, else those from a place drawn in another document on, which is
+// none that is the same as documents[i]; where all are the same, b follows a. Where
 // both are longer than the model reads, the longer one loses tokens, a at its beginning and b at its end, so that the two still meet.
 // documents: at least two.
 Example make_pair(std::span<const Document> documents, size_t i, const ExampleRules& rules, Draws& draws);

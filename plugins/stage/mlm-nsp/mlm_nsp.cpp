@@ -10,6 +10,9 @@
 namespace tenon::mlm_nsp {
 namespace {
 
+using stages::HeldOutNumbers;
+using stages::HeldOutRows;
+
 // The model's extension.
 class MaskedModel {
  public:
@@ -77,49 +80,62 @@ class MlmNsp {
         model_(host),
         tokenizer_(host.get_component<Tokenizer>("model.tokenizer")),
         data_(host.get_component<Dataset>("data")),
-        held_out_(host.get_component_if<Dataset>("held_out")),
         optimizer_(host.get_component<Optimizer>("optimizer")),
         separator_(host.str("separator")),
-        rules_{model_.info(), static_cast<uint64_t>(host.i64("segment_sentences")), host.f64("mask_rate")},
+        rules_{model_.info(), static_cast<uint64_t>(host.i64("segment_sentences")), host.f64("mask_rate"),
+               ordinary_ids(tokenizer_, model_.info())},
         steps_(static_cast<uint64_t>(host.i64("steps"))),
         batch_(static_cast<uint64_t>(host.i64("batch"))),
-        held_out_rows_(static_cast<uint64_t>(host.i64("held_out_rows"))),
         micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))) {
     if (rules_.model.max_len < 5)
       throw Error(TENON_E_INVALID, "model: its max_len of " + std::to_string(rules_.model.max_len) +
                                        " leaves no room for two segments and three special tokens");
-    if (rules_.model.vocab <= 3)
+    if (rules_.ordinary.empty())
       throw Error(TENON_E_INVALID, "model.tokenizer: it has no tokens but the special ones");
     stages::check_optimizer_steps(optimizer_, steps_);
     auto try_row = [this](const Row& row) { read_document(row, tokenizer_, separator_); };
     stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, try_row);
-    if (!held_out_) return;
-    stages::check_rows(host, "held_out", "model.tokenizer", held_out_rows_, try_row);
-    if (held_out_->count() < 2)
-      throw Error(TENON_E_INVALID, "held_out: it has one row, and a pair may need two documents");
+    require_two(data_, "data");
+    held_out_ = HeldOutRows::of(
+        host, model_.model(), HeldOutRows::By::kLoss, try_row,
+        [this](const tenon_call* call, const Dataset& data, uint64_t n) { return judge(call, data, n); });
+    if (held_out_) require_two(held_out_->data(), "held_out.data");
   }
 
   static void check(Host host, Findings& findings) {
     if (host.str("separator").empty())
       findings.error("separator", "is empty: give the text that parts sentences, such as \"\\n\"");
-    if (tenon_str written{}; host.raw()->get_json(host.raw(), "held_out", &written) == TENON_END)
-      findings.no_effect("held_out_rows", "there is no data set `held_out`");
+    HeldOutRows::check(host, findings);
+    if (stages::has_held_out(host) && host.i64("held_out.rows") < 2)
+      findings.error("held_out.rows", "a pair may need two documents: give 2 at least");
   }
 
   void run(const tenon_call* call, const StageIo& io) {
     io.begin(steps_);
     io.bind("optimizer", "model", steps_);
-    for (uint64_t s = io.first_step(); s < steps_; ++s) {
-      const tenon_call now = stages::at_step(call, s);
-      step(&now, s);
-      if (held_out_ && s + 1 == steps_) evaluate(&now, io);
-      io.step_end(s);
-    }
+    stages::train(call, io, steps_, held_out_, [&](const tenon_call* now, uint64_t s) {
+      step(now, s);
+      return s + 1;
+    });
+  }
+
+  void save(Writer& w) const {
+    if (held_out_) held_out_->save(w);
+  }
+  void load(Reader& r, uint32_t) {
+    if (held_out_) held_out_->load(r);
   }
 
  private:
   // Streams of random numbers: one a step, and behind them one a batch of the data set `held_out`.
   static constexpr uint64_t kHeldOutStream = uint64_t{1} << 63;
+
+  static void require_two(const Dataset& data, const std::string& option) {
+    if (data.count() < 2)
+      throw Error(TENON_E_INVALID, option + ": it has " + std::to_string(data.count()) +
+                                       (data.count() == 1 ? " row" : " rows") +
+                                       ", and a pair may need two documents");
+  }
 
   std::vector<Example> examples(const std::vector<Row>& rows, uint64_t stream) const {
     if (rows.size() < 2)
@@ -211,46 +227,41 @@ class MlmNsp {
     host_.timing("tokens_per_second", tally.tokens / watch.seconds());
   }
 
-  void evaluate(const tenon_call* call, const StageIo& io) const {
-    const Timed timed(host_, "held_out");
-    const uint64_t n = std::min(held_out_rows_, held_out_->count());
+  HeldOutNumbers judge(const tenon_call* call, const Dataset& data, uint64_t n) const {
     Tally tally;
     // The last batch reaches back where one row alone would be left: it would have no other document.
     for (uint64_t begin = 0; begin < n; begin += batch_) {
       const uint64_t left = n - begin, first = left == 1 ? begin - 1 : begin;
       const auto batch =
-          examples(held_out_->read(call, first, std::min(batch_, n - first)), kHeldOutStream + begin);
+          examples(data.read(call, first, std::min(batch_, n - first)), kHeldOutStream + begin);
       for_parts(call, std::span(batch).subspan(begin - first),
                 [&](const Packed& part) { pass(call, part, 0, 0, tally); });
     }
-    const std::string model = model_.model().ref()->name;
-    host_.metric("held_out/mlm_loss", tally.mlm_loss());
-    host_.metric("held_out/mlm_accuracy", tally.mlm_accuracy());
-    host_.metric("held_out/nsp_loss", tally.nsp_loss());
-    host_.metric("held_out/nsp_accuracy", tally.nsp_accuracy());
-    io.result(model, "held-out", "mlm_loss", tally.mlm_loss());
-    io.result(model, "held-out", "mlm_accuracy", tally.mlm_accuracy());
-    io.result(model, "held-out", "nsp_loss", tally.nsp_loss());
-    io.result(model, "held-out", "nsp_accuracy", tally.nsp_accuracy());
-    io.result(model, "held-out", "rows", tally.pairs);
+    HeldOutNumbers out;
+    out.measured("loss", tally.mlm_loss() + tally.nsp_loss());
+    out.measured("mlm_loss", tally.mlm_loss());
+    out.measured("mlm_accuracy", tally.mlm_accuracy());
+    out.measured("nsp_loss", tally.nsp_loss());
+    out.measured("nsp_accuracy", tally.nsp_accuracy());
+    return out;
   }
 
   Host host_;
   MaskedModel model_;
   Tokenizer tokenizer_;
   Dataset data_;
-  std::optional<Dataset> held_out_;
   Optimizer optimizer_;
   std::string separator_;
   ExampleRules rules_;
-  uint64_t steps_, batch_, held_out_rows_, micro_batch_tokens_;
+  uint64_t steps_, batch_, micro_batch_tokens_;
+  std::optional<HeldOutRows> held_out_;
 };
 
 }  // namespace
 }  // namespace tenon::mlm_nsp
 
 TENON_STAGE_PLUGIN(
-    tenon::mlm_nsp::MlmNsp, "mlm-nsp", "0.1.0", "BERT's pre-training: masked tokens and next sentences.",
+    tenon::mlm_nsp::MlmNsp, "mlm-nsp", "0.2.0", "BERT's pre-training: masked tokens and next sentences.",
     tenon::reference("model", "model", nullptr,
                      "What is trained; it reads in both directions (`encoder`). `from` fills it in.",
                      {.flags = TENON_O_REQUIRED}),
@@ -265,7 +276,4 @@ TENON_STAGE_PLUGIN(
                    {.min = "0", .max = "1000000", .unit = "sentences"}),
     tenon::number("mask_rate", "0.15", "Share of the tokens that are masked; at least one of each pair is.",
                   {.min = "0.001", .max = "1"}),
-    tenon::reference("held_out", "dataset", nullptr,
-                     "Documents that are judged at the end, for the table of results."),
-    tenon::integer("held_out_rows", "1024", "How many of them, from the beginning.",
-                   {.min = "2", .max = "1000000000", .unit = "documents"}))
+    tenon::stages::kHeldOutByLossOption)

@@ -32,7 +32,12 @@ std::vector<Document> documents(int32_t n, int32_t sentences) {
   return out;
 }
 ExampleRules rules(uint64_t max_len = 64, uint64_t sentences = 0, double rate = 0.15) {
-  return {{sizeof(tenon_masked_lm_info), kCls, kSep, kMask, 1000, max_len}, sentences, rate};
+  static const std::vector<int32_t> ordinary = [] {
+    std::vector<int32_t> ids;
+    for (int32_t id = kMask + 1; id < 1000; ++id) ids.push_back(id);
+    return ids;
+  }();
+  return {{sizeof(tenon_masked_lm_info), kCls, kSep, kMask, 1000, max_len}, sentences, rate, ordinary};
 }
 // The tokens of one segment, without the special ones.
 std::vector<int32_t> segment(const Example& e, int which) {
@@ -103,6 +108,27 @@ TEST(Pairs, HalfAreTrueAndTheOthersOfAnotherDocument) {
   EXPECT_EQ(others.size(), 16u) << "every sentence of every other document";
 }
 
+// At the seam of two epochs a batch may hold a document twice: it is no other document.
+TEST(Pairs, ACopyOfTheDocumentIsNotAnotherOne) {
+  const FakeHost host;
+  auto docs = documents(3, 4);
+  docs.push_back(docs[0]);
+  int others = 0;
+  for (uint64_t k = 0; k < 400; ++k) {
+    Draws draws{Host(host.raw()), 8, k};
+    const Example e = mlm_nsp::make_pair(docs, 0, rules(), draws);
+    if (e.next == 0) continue;
+    ++others;
+    EXPECT_NE(segment(e, 1).front() / 100, 1);
+  }
+  EXPECT_GT(others, 150);
+  const std::vector<Document> copies(3, docs[0]);
+  for (uint64_t k = 0; k < 50; ++k) {
+    Draws draws{Host(host.raw()), 9, k};
+    EXPECT_EQ(mlm_nsp::make_pair(copies, 0, rules(), draws).next, 0);
+  }
+}
+
 TEST(Pairs, SegmentsMeetWhereTheyAreCut) {
   const FakeHost host;
   const auto docs = documents(2, 20);
@@ -166,6 +192,35 @@ TEST(Masks, AreEightyTenTen) {
     EXPECT_NEAR(count / masked, share, 4 * std::sqrt(share * (1 - share) / masked));
   };
   near(as_mask, 0.8), near(random, 0.1), near(kept, 0.1);
+}
+
+TEST(Masks, NoSpecialTokenOfTheTokenizerIsDrawn) {
+  struct Padded : LetterTokenizer {
+    std::string decode(std::span<const int32_t> ids, uint32_t flags) const {
+      if (ids.size() == 1 && ids[0] == 5 && (flags & TENON_DECODE_SPECIAL) == 0) return "";  // its [PAD]
+      return LetterTokenizer::decode(ids, flags);
+    }
+  } padded;
+  const Tokenizer tokenizer(ref_to<TokenizerShim<Padded>>(padded, "padded"));
+  ExampleRules some = rules(1000, 0, 0.5);
+  some.model.cls = 20, some.model.sep = 21, some.model.mask = 22;
+  some.model.vocab = padded.size() + 8;  // a matrix that is larger than the vocabulary
+  some.ordinary = mlm_nsp::ordinary_ids(tokenizer, some.model);
+  const FakeHost host;
+  const std::vector<Document> docs{{{1, 2, 3, 4, 6, 7}, {8, 9, 10, 11}}, {{12, 13, 14}, {15, 16, 17}}};
+  std::set<int32_t> drawn;
+  for (uint64_t k = 0; k < 2000; ++k) {
+    Draws draws{Host(host.raw()), 5, k};
+    Example e = mlm_nsp::make_pair(docs, 0, some, draws);
+    const Example before = e;
+    mlm_nsp::mask_tokens(some, draws, e);
+    for (size_t t = 0; t < e.ids.size(); ++t)
+      if (e.ids[t] != before.ids[t] && e.ids[t] != some.model.mask) drawn.insert(e.ids[t]);
+  }
+  std::set<int32_t> all;
+  for (int32_t id = 1; id < 20; ++id)
+    if (id != 5) all.insert(id);  // 0 is the end
+  EXPECT_EQ(drawn, all);
 }
 
 TEST(Masks, AtLeastOneToken) {
@@ -331,26 +386,30 @@ TEST(MlmNsp, EveryStepMasksAnew) {
   EXPECT_GT(of_first_row.size(), 4u);
 }
 
-TEST(MlmNsp, HeldOutDocumentsAreJudgedAtTheEnd) {
-  Lab lab(R"({"steps": 20, "batch": 4, "held_out_rows": 5})");
-  std::vector<Row> rows(5, plain("777\n888"));
-  RowSet held_out(rows);
-  lab.host.slot("held_out", held_out.ref("held-out"));
+TEST(MlmNsp, HeldOutDocumentsAreJudgedBeforeAndAtTheEnd) {
+  Lab lab(R"({"steps": 20, "batch": 4, "held_out": {"data": "held-out", "rows": 5}})");
+  RowSet held_out(
+      {plain("777\n888"), plain("1\n2"), plain("3\n4"), plain("5\n6"), plain("7\n8"), plain("9\n0")});
+  lab.host.slot("held_out/data", held_out.ref("held-out"));
   lab.sgd.learning_rate = 1;
   lab.run();
-  const size_t trained = 20 * 4;
+  const size_t trained = 5 + 20 * 4;
   EXPECT_EQ(lab.io.results.at("reader/held-out/rows"), 5);
   ASSERT_EQ(lab.model.seen.size(), trained + 5) << "each once, though one was left for the last batch";
   double loss = 0, right = 0, pairs = 0;
   const double b = static_cast<double>(lab.model.weight[Unigram::kVocab]);
   for (size_t i = trained; i < lab.model.next.size(); ++i) {
+    EXPECT_EQ(lab.model.next[i], lab.model.next[i - trained]) << "the same pairs each time";
     const double at = lab.model.next[i] == 1 ? b : -b;
     loss += std::log(1 + std::exp(-at)) / 5, right += at > 0 ? 1 : 0, ++pairs;
   }
   EXPECT_NEAR(lab.io.results.at("reader/held-out/nsp_loss"), loss, 1e-5);
   EXPECT_NEAR(lab.io.results.at("reader/held-out/nsp_accuracy"), right / pairs, 1e-12);
-  EXPECT_NEAR(lab.io.steps.back().metric("held_out/mlm_loss"), lab.io.results.at("reader/held-out/mlm_loss"),
-              0);
+  EXPECT_NEAR(lab.io.steps.front().metric("held_out/loss"), std::log(46.0), 1e-6) << "before training";
+  const FakeIo::Step& last = lab.io.steps.back();
+  EXPECT_EQ(last.metric("held_out/mlm_loss"), lab.io.results.at("reader/held-out/mlm_loss"));
+  EXPECT_EQ(last.metric("held_out/loss"),
+            last.metric("held_out/mlm_loss") + last.metric("held_out/nsp_loss"));
 }
 
 std::string error_of(Lab& lab) {
@@ -371,6 +430,10 @@ TEST(MlmNsp, MistakesAreFoundBeforeTheFirstStep) {
   single.host.slot("data", rows.ref("texts"));
   EXPECT_THAT(error_of(single),
               HasSubstr("row 1, \"333\": it has 1 sentence, and a pair needs two: is `separator`"));
+  Lab alone(R"({"steps": 1})");
+  RowSet one({plain("1\n2")});
+  alone.host.slot("data", one.ref("texts"));
+  EXPECT_THAT(error_of(alone), HasSubstr("data: it has 1 row, and a pair may need two documents"));
   Lab tight(R"({"steps": 1})");
   tight.model.max_len = 4;
   EXPECT_THAT(error_of(tight), HasSubstr("leaves no room for two segments"));
@@ -382,7 +445,8 @@ TEST(MlmNsp, OptionsThatSayNothing) {
   };
   EXPECT_THAT(findings(R"({"steps": 1, "separator": ""})"),
               ::testing::Contains(HasSubstr("separator: is empty")));
-  EXPECT_THAT(findings(R"({"steps": 1, "held_out_rows": 5})"), ElementsAre(HasSubstr("held_out_rows: ")));
+  EXPECT_THAT(findings(R"({"steps": 1, "held_out": {"data": "x", "rows": 1}})"),
+              ElementsAre(HasSubstr("held_out.rows: ")));
 }
 
 }  // namespace

@@ -17,6 +17,8 @@ namespace {
 using tenon::Error;
 using tenon::Rollout;
 using tenon::Row;
+using tenon::stages::HeldOutNumbers;
+using tenon::stages::HeldOutRows;
 
 class Preference {
  public:
@@ -25,14 +27,12 @@ class Preference {
         model_(host.get_component<tenon::Model>("model")),
         tokenizer_(host.get_component<tenon::Tokenizer>("model.tokenizer")),
         data_(host.get_component<tenon::Dataset>("data")),
-        held_out_(host.get_component_if<tenon::Dataset>("held_out")),
         algorithm_(host.get_component<tenon::Algorithm>("algorithm")),
         optimizer_(host.get_component<tenon::Optimizer>("optimizer")),
         info_(algorithm_.info()),
         rejected_(host.str("rejected")),
         ranked_(host.str("ranked")),
         batch_(static_cast<uint64_t>(host.i64("batch"))),
-        held_out_rows_(static_cast<uint64_t>(host.i64("held_out_rows"))),
         micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
         max_len_(model_.info().max_len),
         length_(host, data_, optimizer_, batch_) {
@@ -41,26 +41,32 @@ class Preference {
     if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<tenon::Model>("reference");
     const auto can_be_used = [this](const Row& row) { sequences(row); };
     tenon::stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, can_be_used);
-    if (held_out_)
-      tenon::stages::check_rows(host, "held_out", "model.tokenizer", held_out_rows_, can_be_used);
+    held_out_ = HeldOutRows::of(host, model_, HeldOutRows::By::kOption, can_be_used,
+                                [this](const tenon_call* call, const tenon::Dataset& data, uint64_t n) {
+                                  return judge(call, data, n);
+                                });
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
     tenon::stages::TrainingLength::check(host, findings);
-    if (tenon_str written{}; host.raw()->get_json(host.raw(), "held_out", &written) == TENON_END)
-      findings.no_effect("held_out_rows", "there is no data set `held_out`");
+    HeldOutRows::check(host, findings);
   }
 
-  void run(const tenon_call* call, const tenon::StageIo& io) const {
+  void run(const tenon_call* call, const tenon::StageIo& io) {
     const uint64_t steps = length_.total_steps();
     io.begin(steps);
     io.bind("optimizer", "model", steps);
-    for (uint64_t s = io.first_step(); s < steps; ++s) {
-      const tenon_call now = tenon::stages::at_step(call, s);
-      step(&now, data_.next(&now, batch_), s + 1);
-      if (s + 1 == steps && held_out_) judge_held_out(&now, io);
-      io.step_end(s);
-    }
+    tenon::stages::train(call, io, steps, held_out_, [&](const tenon_call* now, uint64_t s) {
+      step(now, data_.next(now, batch_), s + 1);
+      return s + 1;
+    });
+  }
+
+  void save(tenon::Writer& w) const {
+    if (held_out_) held_out_->save(w);
+  }
+  void load(tenon::Reader& r, uint32_t) {
+    if (held_out_) held_out_->load(r);
   }
 
  private:
@@ -170,45 +176,56 @@ class Preference {
     host_.timing("tokens_per_second", static_cast<double>(batch.tokens()) / watch.seconds());
   }
 
-  void judge_held_out(const tenon_call* call, const tenon::StageIo& io) const {
-    const tenon::Timed timed(host_, "held_out");
-    const uint64_t n = std::min(held_out_rows_, held_out_->count());
+  // Adds the pairs of the groups in `part`, whose completions stand best first: a pair is right where the policy has made the better one more likely than the
+  // worse one, against the reference if there is one. A tie is wrong.
+  static void count_pairs(const Rollout& part, double& right, double& pairs) {
+    std::vector<double> ratio(part.size());
+    for (uint64_t i = 0; i < part.size(); ++i)
+      for (uint64_t t = part.ids.offsets[i]; t < part.ids.offsets[i + 1]; ++t)
+        if (part.mask[t] != 0)
+          ratio[i] += static_cast<double>(part.lp_new[t]) -
+                      (part.lp_ref.empty() ? 0 : static_cast<double>(part.lp_ref[t]));
+    for (uint64_t i = 0; i < part.size(); ++i)
+      for (uint64_t k = i + 1; k < part.size() && part.group_id[k] == part.group_id[i]; ++k)
+        right += ratio[i] > ratio[k] ? 1 : 0, ++pairs;
+  }
+
+  HeldOutNumbers judge(const tenon_call* call, const tenon::Dataset& data, uint64_t n) const {
     tenon::Algorithm::Metrics metrics;
-    double loss = 0, samples = 0;
+    double loss = 0, samples = 0, right = 0, pairs = 0;
     for (uint64_t begin = 0; begin < n; begin += batch_) {
-      const Rollout batch = encode(call, held_out_->read(call, begin, std::min(batch_, n - begin)));
-      loss += static_cast<double>(batch.size()) * for_parts(call, batch, metrics, [](const auto&...) {});
+      const Rollout batch = encode(call, data.read(call, begin, std::min(batch_, n - begin)));
+      loss += static_cast<double>(batch.size()) *
+              for_parts(call, batch, metrics,
+                        [&](const Rollout& part, const auto&...) { count_pairs(part, right, pairs); });
       samples += static_cast<double>(batch.size());
     }
-    const std::string model = model_.ref()->name;
-    host_.metric("held_out/loss", loss / samples);
-    io.result(model, "held-out", "loss", loss / samples);
-    for (const auto& [name, sum] : metrics.sums) {
-      if (sum.second == 0) continue;
-      host_.metric(("held_out/" + name).c_str(), sum.first / sum.second);
-      io.result(model, "held-out", name.c_str(), sum.first / sum.second);
-    }
-    io.result(model, "held-out", "rows", static_cast<double>(n));
+    HeldOutNumbers out;
+    out.measured("loss", loss / samples);
+    out.measured("accuracy", right / pairs);
+    for (const auto& [name, sum] : metrics.sums)
+      if (sum.second != 0) out.measured(name, sum.first / sum.second);
+    return out;
   }
 
   tenon::Host host_;
   tenon::Model model_;
   tenon::Tokenizer tokenizer_;
   tenon::Dataset data_;
-  std::optional<tenon::Dataset> held_out_;
   tenon::Algorithm algorithm_;
   tenon::Optimizer optimizer_;
   tenon_algorithm_info info_;
   std::optional<tenon::Model> reference_;
   std::string rejected_, ranked_;
-  uint64_t batch_, held_out_rows_, micro_batch_tokens_, max_len_;
+  uint64_t batch_, micro_batch_tokens_, max_len_;
   tenon::stages::TrainingLength length_;
+  std::optional<HeldOutRows> held_out_;
 };
 
 }  // namespace
 
 TENON_STAGE_PLUGIN(
-    Preference, "preference", "0.1.0",
+    Preference, "preference", "0.2.0",
     "Trains a policy on completions that people prefer to others, with the loss of an algorithm (dpo).",
     tenon::stages::kModelOption, tenon::stages::kTrainDataOption,
     tenon::reference("algorithm", "algorithm", nullptr, "Makes a loss of preferences: dpo.",
@@ -216,7 +233,4 @@ TENON_STAGE_PLUGIN(
     tenon::stages::kOptimizerOption, tenon::stages::kEpochsOption, tenon::stages::kStepsOption,
     tenon::integer("batch", "32", "Rows per optimizer step.", {.min = "1", .max = "1048576", .unit = "rows"}),
     tenon::stages::kMicroBatchOption, tenon::stages::kRejectedOption, tenon::stages::kRankedOption,
-    tenon::reference("held_out", "dataset", nullptr,
-                     "Rows that are judged at the end, for the table of results."),
-    tenon::integer("held_out_rows", "1024", "How many of them, from the beginning.",
-                   {.min = "1", .max = "1000000000", .unit = "rows"}))
+    tenon::stages::kHeldOutByOption)

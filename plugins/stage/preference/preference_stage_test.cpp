@@ -121,10 +121,10 @@ TEST(PreferenceStage, AStepGoesDownTheLossOfTheRows) {
 }
 
 TEST(PreferenceStage, LearnsWhatIsPreferred) {
-  Lab lab(R"({"epochs": 40, "batch": 2, "held_out_rows": 1})");
+  Lab lab(R"({"epochs": 40, "batch": 2, "held_out": {"data": "held-out", "rows": 1}})");
   lab.sgd.learning_rate = 0.5;
   RowSet held_out({{"1+2=", "", "4", R"({"rejected":"3"})"}, {"1+2=", "", "3", R"({"rejected":"4"})"}});
-  lab.host.slot("held_out", held_out.ref("held-out"));
+  lab.host.slot("held_out/data", held_out.ref("held-out"));
   run_stage(plugin_component(), lab.host, lab.io);
   EXPECT_EQ(lab.io.total_steps, 40u);
   EXPECT_GT(lab.margin("1+2=", "3", "4"), 1);
@@ -132,8 +132,43 @@ TEST(PreferenceStage, LearnsWhatIsPreferred) {
   EXPECT_NEAR(lab.io.results.at("policy/held-out/margin"), lab.margin("1+2=", "4", "3"), 1e-4);
   EXPECT_NEAR(lab.io.results.at("policy/held-out/loss"), -std::log(sigma(lab.margin("1+2=", "4", "3"))),
               1e-4);
+  EXPECT_EQ(lab.io.results.at("policy/held-out/accuracy"), 0) << "it was taught the opposite";
   EXPECT_EQ(lab.io.results.at("policy/held-out/rows"), 1);
   EXPECT_EQ(lab.model.open_tapes(), 0u);
+}
+
+// Of a pair and of the three pairs of a list, against the reference.
+TEST(PreferenceStage, AccuracyIsTheShareOfPairsThatThePolicyTurned) {
+  Lab lab(R"({"steps": 2, "batch": 2, "held_out": {"data": "held-out", "every": 1}})");
+  lab.host.slot("held_out/data", lab.data.ref("held-out"));
+  double right = 0;
+  const std::vector<std::string> pairs[] = {
+      {"1+2=", "3", "4"}, {"7=", "7", "8"}, {"7=", "7", "99"}, {"7=", "8", "99"}};
+  for (const auto& p : pairs) right += lab.margin(p[0], p[1], p[2]) > 0 ? 1 : 0;
+  const double loss = lab.loss();
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_NEAR(lab.io.steps[0].metric("held_out/loss"), loss, 1e-5) << "of the model as the stage got it";
+  EXPECT_EQ(lab.io.steps[0].metric("held_out/accuracy"), right / 4);
+  EXPECT_NEAR(lab.io.steps[1].metric("held_out/loss"), lab.loss(), 1e-5);
+}
+
+// The rows held out say the opposite of those it learns: by either number the model before training is the best.
+TEST(PreferenceStage, EndsWhereItOnlyGetsWorseAndKeepsTheBest) {
+  for (const std::string by : {"loss", "accuracy"}) {
+    Lab lab(
+        R"({"steps": 40, "batch": 2, "held_out": {"data": "held-out", "every": 2, "stop_after": 2, "keep": "best", "by": ")" +
+        by + "\"}}");
+    lab.sgd.learning_rate = 0.5;
+    RowSet held_out({{"1+2=", "", "4", R"({"rejected":"3"})"}, {"7=", "", "99", R"({"rejected":"8"})"}});
+    lab.host.slot("held_out/data", held_out.ref("held-out"));
+    const std::vector<float> before = lab.model.weight;
+    run_stage(plugin_component(), lab.host, lab.io);
+    EXPECT_EQ(lab.io.steps.size(), 4u) << by;
+    EXPECT_EQ(lab.io.total_steps, 4u) << by;
+    EXPECT_EQ(lab.model.weight, before) << by;
+    EXPECT_EQ(lab.io.results.at("policy/held-out/" + by), lab.io.steps[0].metric("held_out/" + by))
+        << "results are of the parameters that the stage ends with";
+  }
 }
 
 TEST(PreferenceStage, MicroBatchesChangeNoBitAndKeepGroupsWhole) {
@@ -190,7 +225,8 @@ TEST(PreferenceStage, OptionsThatContradictEachOther) {
   };
   EXPECT_THAT(findings("{}"), ElementsAre(HasSubstr("steps: give `steps` or `epochs`")));
   EXPECT_THAT(findings(R"({"steps": 1, "epochs": 1})"), ElementsAre(HasSubstr("epochs: ")));
-  EXPECT_THAT(findings(R"({"steps": 1, "held_out_rows": 5})"), ElementsAre(HasSubstr("held_out_rows: ")));
+  EXPECT_THAT(findings(R"({"steps": 1, "held_out": {"data": "x", "min_improvement": 5}})"),
+              ElementsAre(HasSubstr("held_out.min_improvement: ")));
 }
 
 }  // namespace

@@ -32,17 +32,15 @@ class Pretrain {
   static void check(Host host, Findings& findings) {
     FillInMiddle::check(host, findings);
     MultiToken::check(host, findings);
+    stages::Supervised::check(host, findings);
   }
 
   void run(const tenon_call* call, const StageIo& io) {
-    io.begin(steps_);
-    io.bind("optimizer", "model", steps_);
-    for (uint64_t s = io.first_step(); s < steps_; ++s) {
-      const tenon_call now = stages::at_step(call, s);
-      training_.step(&now, batch(&now, s), s + 1);
-      io.step_end(s);
-    }
+    training_.run(call, io, steps_,
+                  [this](const tenon_call* now, uint64_t step) { return batch(now, step); });
   }
+  void save(Writer& w) const { training_.save(w); }
+  void load(Reader& r, uint32_t) { training_.load(r); }
 
  private:
   // Throws if none of the rows that can be looked at now is one that fill in the middle may choose.
@@ -95,4 +93,5 @@ TENON_STAGE_PLUGIN(
     tenon::choice("loss_on", tenon::pretrain::kLossOn, "\"completion\"",
                   "completion: the loss is on the completion, and on the whole text of rows "
                   "without one; all: on every token but the first."),
-    tenon::pretrain::kFimRate, tenon::pretrain::kFimTokensOption, tenon::pretrain::kMtpOption)
+    tenon::stages::kHeldOutByLossOption, tenon::pretrain::kFimRate, tenon::pretrain::kFimTokensOption,
+    tenon::pretrain::kMtpOption)

@@ -13,6 +13,9 @@
 namespace tenon::reward_model {
 namespace {
 
+using stages::HeldOutNumbers;
+using stages::HeldOutRows;
+
 // A row as the model reads it.
 struct Example {
   std::vector<std::vector<int32_t>> texts;
@@ -30,7 +33,6 @@ class RewardModel {
       : host_(host),
         reader_(host),
         data_(host.get_component<Dataset>("data")),
-        held_out_(host.get_component_if<Dataset>("held_out")),
         optimizer_(host.get_component<Optimizer>("optimizer")),
         rejected_(host.str("rejected")),
         ranked_(host.str("ranked")),
@@ -38,31 +40,35 @@ class RewardModel {
         margin_(host.str_if("margin")),
         center_(host.f64("center")),
         batch_(static_cast<uint64_t>(host.i64("batch"))),
-        held_out_rows_(static_cast<uint64_t>(host.i64("held_out_rows"))),
         micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
         length_(host, data_, optimizer_, batch_) {
-    stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, [this](const Row& row) { example(row); });
-    if (held_out_)
-      stages::check_rows(host, "held_out", "model.tokenizer", held_out_rows_,
-                         [this](const Row& row) { example(row); });
+    const auto can_be_used = [this](const Row& row) { example(row); };
+    stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, can_be_used);
+    held_out_ = HeldOutRows::of(
+        host, reader_.model(), HeldOutRows::By::kOption, can_be_used,
+        [this](const tenon_call* call, const Dataset& data, uint64_t n) { return judge(call, data, n); });
   }
 
   static void check(Host host, Findings& findings) {
     stages::TrainingLength::check(host, findings);
-    if (tenon_str written{}; host.raw()->get_json(host.raw(), "held_out", &written) == TENON_END)
-      findings.no_effect("held_out_rows", "there is no data set `held_out`");
+    HeldOutRows::check(host, findings);
   }
 
   void run(const tenon_call* call, const StageIo& io) {
     const uint64_t steps = length_.total_steps();
     io.begin(steps);
     io.bind("optimizer", "model", steps);
-    for (uint64_t s = io.first_step(); s < steps; ++s) {
-      const tenon_call now = stages::at_step(call, s);
-      step(&now, data_.next(&now, batch_), s + 1);
-      if (held_out_ && s + 1 == steps) evaluate(&now, io);
-      io.step_end(s);
-    }
+    stages::train(call, io, steps, held_out_, [&](const tenon_call* now, uint64_t s) {
+      step(now, data_.next(now, batch_), s + 1);
+      return s + 1;
+    });
+  }
+
+  void save(Writer& w) const {
+    if (held_out_) held_out_->save(w);
+  }
+  void load(Reader& r, uint32_t) {
+    if (held_out_) held_out_->load(r);
   }
 
  private:
@@ -188,12 +194,10 @@ class RewardModel {
     host_.timing("tokens_per_second", tokens / watch.seconds());
   }
 
-  void evaluate(const tenon_call* call, const StageIo& io) const {
-    const Timed timed(host_, "held_out");
-    const uint64_t n = std::min(held_out_rows_, held_out_->count());
+  HeldOutNumbers judge(const tenon_call* call, const Dataset& data, uint64_t n) const {
     Tally tally;
     for (uint64_t begin = 0; begin < n; begin += batch_)
-      for_parts(call, held_out_->read(call, begin, std::min(batch_, n - begin)), false,
+      for_parts(call, data.read(call, begin, std::min(batch_, n - begin)), false,
                 [&](const std::vector<Example>& part, const std::vector<std::vector<int32_t>>&,
                     const std::vector<float>& scores, uint64_t) {
                   size_t at = 0;
@@ -203,31 +207,29 @@ class RewardModel {
                     at += one.texts.size();
                   }
                 });
-    host_.metric("held_out/loss", tally.loss / static_cast<double>(n));
-    host_.metric("held_out/accuracy", tally.right / tally.judged);
-    const std::string model = reader_.model().ref()->name;
-    io.result(model, "held-out", "loss", tally.loss / static_cast<double>(n));
-    io.result(model, "held-out", "accuracy", tally.right / tally.judged);
-    io.result(model, "held-out", "rows", static_cast<double>(n));
+    HeldOutNumbers out;
+    out.measured("loss", tally.loss / static_cast<double>(n));
+    out.measured("accuracy", tally.right / tally.judged);
+    return out;
   }
 
   Host host_;
   scalar_reading::Reader reader_;
   Dataset data_;
-  std::optional<Dataset> held_out_;
   Optimizer optimizer_;
   std::string rejected_, ranked_, label_;
   std::optional<std::string> margin_;
   double center_;
-  uint64_t batch_, held_out_rows_, micro_batch_tokens_;
+  uint64_t batch_, micro_batch_tokens_;
   stages::TrainingLength length_;
+  std::optional<HeldOutRows> held_out_;
 };
 
 }  // namespace
 }  // namespace tenon::reward_model
 
 TENON_STAGE_PLUGIN(
-    tenon::reward_model::RewardModel, "reward-model", "0.1.0",
+    tenon::reward_model::RewardModel, "reward-model", "0.2.0",
     "Trains a scalar head on pairs, rankings or labels of completions.",
     tenon::reference("model", "model", nullptr, "What is trained; it has a scalar head. `from` fills it in.",
                      {.flags = TENON_O_REQUIRED}),
@@ -242,9 +244,5 @@ TENON_STAGE_PLUGIN(
                   "Factor of the squared sum of a pair's scores in the loss, which keeps scores near 0; TRL "
                   "recommends 0.01.",
                   {.min = "0", .max = "1000"}),
-    tenon::reference("held_out", "dataset", nullptr,
-                     "Rows that are judged at the end, for the table of results."),
-    tenon::integer("held_out_rows", "1024", "How many of them, from the beginning.",
-                   {.min = "1", .max = "1000000000", .unit = "rows"}),
-    tenon::scalar_reading::kFormatOption, tenon::scalar_reading::kRegionOption,
-    tenon::scalar_reading::kQuestionOption)
+    tenon::stages::kHeldOutByOption, tenon::scalar_reading::kFormatOption,
+    tenon::scalar_reading::kRegionOption, tenon::scalar_reading::kQuestionOption)

@@ -158,15 +158,17 @@ TEST(RewardModelStage, OneStepIsOneStepDownTheMeanLoss) {
 }
 
 TEST(RewardModelStage, LearnsWhatIsPreferred) {
-  Lab lab(R"({"steps": 60, "batch": 3, "held_out_rows": 2})");
+  Lab lab(R"({"steps": 60, "batch": 3, "held_out": {"data": "held-out", "rows": 2}})");
   lab.sgd.learning_rate = 1;
   RowSet held_out({{"9=", "", "3", R"({"rejected":"4"})"}, {"9=", "", "4", R"({"rejected":"3"})"}});
-  lab.host.slot("held_out", held_out.ref("held-out"));
+  lab.host.slot("held_out/data", held_out.ref("held-out"));
   run_stage(plugin_component(), lab.host, lab.io);
   EXPECT_EQ(lab.io.steps.back().metric("accuracy"), 1);
   EXPECT_GT(lab.io.steps.back().metric("margin"), 1);
   EXPECT_LT(lab.io.steps.back().metric("loss"), 0.3);
   EXPECT_EQ(lab.io.results.at("judge/held-out/accuracy"), 0.5);
+  EXPECT_EQ(lab.io.steps.back().metric("held_out/accuracy"), 0.5);
+  EXPECT_NEAR(lab.io.steps.front().metric("held_out/loss"), std::log(2.0), 1e-6) << "before training";
 }
 
 // A bag that reads pairs of segments.
@@ -230,7 +232,8 @@ TEST(RewardModelStage, OptionsThatContradictEachOther) {
   };
   EXPECT_THAT(findings("{}"), ElementsAre(HasSubstr("steps: give `steps` or `epochs`")));
   EXPECT_THAT(findings(R"({"steps": 1, "epochs": 1})"), ElementsAre(HasSubstr("epochs: ")));
-  EXPECT_THAT(findings(R"({"steps": 1, "held_out_rows": 5})"), ElementsAre(HasSubstr("held_out_rows: ")));
+  EXPECT_THAT(findings(R"({"steps": 1, "held_out": {"data": "x", "min_improvement": 5}})"),
+              ElementsAre(HasSubstr("held_out.min_improvement: ")));
 }
 
 }  // namespace

@@ -53,7 +53,7 @@ TEST(HeldOut, EvaluationChangesNothingOfTheTraining) {
   HeldOutLab with(options(R"("every": 2)"));
   with.run();
   EXPECT_EQ(with.model.weight, HeldOutLab::weights_after(6));
-  EXPECT_THAT(with.evaluated(), ElementsAre(1, 3, 5));
+  EXPECT_THAT(with.evaluated(), ElementsAre(0, 1, 3, 5)) << "in the record of the first step: before it";
   EXPECT_EQ(with.io.steps[1].metric("held_out/accuracy"), 0.5);
   EXPECT_GT(with.io.steps[1].metric("held_out/length"), 0);
   EXPECT_EQ(with.others.taken, 0u) << "rows are read from the beginning, not taken";
@@ -62,7 +62,7 @@ TEST(HeldOut, EvaluationChangesNothingOfTheTraining) {
 TEST(HeldOut, TheLastStepIsEvaluatedWhateverTheInterval) {
   HeldOutLab lab(options(R"("every": 4)"));
   lab.run();
-  EXPECT_THAT(lab.evaluated(), ElementsAre(3, 5));
+  EXPECT_THAT(lab.evaluated(), ElementsAre(0, 3, 5));
 }
 
 TEST(HeldOut, TrainingEndsWhereNothingRisesAndStaysEnded) {
@@ -82,13 +82,30 @@ TEST(HeldOut, SmallRisesAddUp) {
 }
 
 TEST(HeldOut, TheBestParametersAreKept) {
-  HeldOutLab lab(options(R"("every": 2, "keep": "best")"), {0.5, 0.9, 0.7});
+  HeldOutLab lab(options(R"("every": 2, "keep": "best")"), {0.5, 0.6, 0.9, 0.7});
   lab.run();
   EXPECT_EQ(lab.model.weight, HeldOutLab::weights_after(4));
   EXPECT_GT(lab.model.version, 6u) << "what was put back is announced";
-  HeldOutLab rising(options(R"("every": 2, "keep": "best")"), {0.5, 0.7, 0.9});
+  HeldOutLab rising(options(R"("every": 2, "keep": "best")"), {0.5, 0.6, 0.7, 0.9});
   rising.run();
   EXPECT_EQ(rising.model.weight, HeldOutLab::weights_after(6));
+}
+
+TEST(HeldOut, AModelThatTrainingOnlyMakesWorseStaysAsItWas) {
+  HeldOutLab lab(options(R"("every": 2, "keep": "best", "stop_after": 2)", 20), {0.9, 0.5, 0.6});
+  const std::vector<float> before = lab.model.weight;
+  lab.run();
+  EXPECT_EQ(lab.io.steps.size(), 4u) << "neither evaluation was better than the one before training";
+  EXPECT_EQ(lab.io.steps[0].metric("held_out/accuracy"), 0.9);
+  EXPECT_EQ(lab.model.weight, before);
+  EXPECT_NE(before, HeldOutLab::weights_after(4));
+}
+
+TEST(HeldOut, AStageOfOneStepRecordsWhatItMade) {
+  HeldOutLab lab(options(R"("keep": "best")", 1), {0.5, 0.7});
+  lab.run();
+  EXPECT_EQ(lab.io.steps[0].metric("held_out/accuracy"), 0.7);
+  EXPECT_EQ(lab.model.weight, HeldOutLab::weights_after(1));
 }
 
 // Stopped in the middle and gone on with from what was saved, it ends as if it had not been.
@@ -115,7 +132,7 @@ TEST(HeldOut, AResumedRunKeepsTheSameBest) {
       EXPECT_THROW(run(first), Error);
       state = first.save();
     }
-    parts.io.stop_after.reset(), parts.io.set_first_step(stop + 1);
+    parts.io.stop_after.reset(), parts.io.set_first_step(stop + 1), parts.sgd.params.clear();
     Instance second(plugin_component(), parts.host);
     second.load(state);
     run(second);

@@ -8,43 +8,39 @@ void Rl::run(const tenon_call* call, const StageIo& io) {
   io.begin(options_.steps);
   io.bind("optimizer", "model", updates_in(options_.steps - options_.critic_warmup));
   if (critic_optimizer_) io.bind("critic_optimizer", "critic", updates_in(options_.steps));
-  bool ends = held_out_ && held_out_->has_ended();
-  if (ends) io.begin(io.first_step());
-  for (uint64_t step = io.first_step(); step < options_.steps && !ends; ++step) {
-    stages::Stopwatch watch;
-    tenon_call now = stages::at_step(call, step);
-    UpdateStats stats;
-    Drawn drawn;
+  stages::train(call, io, options_.steps, held_out_, [&](const tenon_call* now, uint64_t step) {
+    one_step(now, io, step);
+    return version_;
+  });
+}
 
-    stages::Sampled batch = sample_and_score(&now, drawn);
-    Rollout& rollout = batch.rollout;
-    stats.dropped_groups = drop_small_groups(rollout);
-    complete_columns(&now, rollout, stats);
-    algorithm_.advantages(&now, rollout, stats.metrics);  // of whole groups, before they are shuffled apart
-    check_finite(rollout, rollout.advantage, "advantage", "the algorithm");
-    if (!rollout.value_target.empty())
-      check_finite(rollout, rollout.value_target, "value_target", "the algorithm");
-    Rollout trained = what_is_trained(rollout, drawn, stats);
-    trace_ = Trace::of_step(host_, options_, io, &now, batch, trained, stats.importance.weight);
+void Rl::one_step(const tenon_call* now, const StageIo& io, uint64_t step) {
+  const stages::Stopwatch watch;
+  UpdateStats stats;
+  Drawn drawn;
 
-    uint64_t sampled_by = version_;
-    for (uint64_t epoch = 0; epoch < options_.epochs; ++epoch)
-      for (const auto& rows : mini_batches(rollout, step * options_.epochs + epoch))
-        update(&now, trained.select(rows), rows, version_ == sampled_by, stats);
+  stages::Sampled batch = sample_and_score(now, drawn);
+  Rollout& rollout = batch.rollout;
+  stats.dropped_groups = drop_small_groups(rollout);
+  complete_columns(now, rollout, stats);
+  algorithm_.advantages(now, rollout, stats.metrics);  // of whole groups, before they are shuffled apart
+  check_finite(rollout, rollout.advantage, "advantage", "the algorithm");
+  if (!rollout.value_target.empty())
+    check_finite(rollout, rollout.value_target, "value_target", "the algorithm");
+  Rollout trained = what_is_trained(rollout, drawn, stats);
+  trace_ = Trace::of_step(host_, options_, io, now, batch, trained, stats.importance.weight);
 
-    if (controller_ && stats.kl && trains_policy(&now))
-      controller_->update(*stats.kl, static_cast<double>(rollout.size()));
-    if (trace_) trace_->write(host_);
-    report(batch, trained, drawn, stats, watch.seconds());
-    if (held_out_) {
-      ends = held_out_->after(&now, step, options_.steps);
-      if (ends) io.begin(step + 1);
-      if (ends || step + 1 == options_.steps) held_out_->finish(&now, version_);
-    }
-    warn_of_skipped(rollout, stats, step + 1);
-    warn_of_missing_token_rewards(rollout);
-    io.step_end(step);
-  }
+  uint64_t sampled_by = version_;
+  for (uint64_t epoch = 0; epoch < options_.epochs; ++epoch)
+    for (const auto& rows : mini_batches(rollout, step * options_.epochs + epoch))
+      update(now, trained.select(rows), rows, version_ == sampled_by, stats);
+
+  if (controller_ && stats.kl && trains_policy(now))
+    controller_->update(*stats.kl, static_cast<double>(rollout.size()));
+  if (trace_) trace_->write(host_);
+  report(batch, trained, drawn, stats, watch.seconds());
+  warn_of_skipped(rollout, stats, step + 1);
+  warn_of_missing_token_rewards(rollout);
 }
 
 void Rl::save(Writer& w) const {
@@ -66,6 +62,6 @@ void Rl::load(Reader& r, uint32_t version) {
 
 namespace {
 constexpr tenon_component kRl = tenon::component<tenon::rl::Rl, tenon::StageShim<tenon::rl::Rl>>(
-    "rl", "0.2.0", "Reinforcement learning on prompts with verifiable rewards.", tenon::rl::kOptions);
+    "rl", "0.3.0", "Reinforcement learning on prompts with verifiable rewards.", tenon::rl::kOptions);
 }
-TENON_PLUGIN("rl", "0.2.0", &kRl)
+TENON_PLUGIN("rl", "0.3.0", &kRl)

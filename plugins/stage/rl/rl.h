@@ -57,6 +57,8 @@ class Rl {
   // The model whose value head is trained; null: the algorithm needs none. It may be the policy.
   const Model* critic() const { return !needs(TENON_NEEDS_VALUE) ? nullptr : critic_ ? &*critic_ : &model_; }
 
+  void one_step(const tenon_call* now, const StageIo& io, uint64_t step);
+
   // setup.cpp
   void check_algorithm() const;
   void set_up_critic();

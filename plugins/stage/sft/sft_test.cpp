@@ -93,6 +93,96 @@ TEST(Sft, ARowWithoutAnAnswerIsAnError) {
               HasSubstr("must be a JSON list"));
 }
 
+// On rows that say something else than those it learns, the loss falls for a while (the model learns what answers look like) and then rises.
+struct HeldOutLab : Lab {
+  explicit HeldOutLab(const std::string& held_out, int steps = 60)
+      : Lab(R"({"steps": )" + std::to_string(steps) + R"(, "batch": 2, "held_out": {"data": "others")" +
+                held_out + "}}",
+            {{"1+2=", "", "3", "{}"}, {"2+2=", "", "4", "{}"}}) {
+    host.slot("held_out/data", others.ref("others"));
+  }
+  // Mean negative log-probability of the answers held out.
+  double loss() const {
+    double sum = 0;
+    for (const std::string answer : {"33$", "5$"}) {
+      std::vector<int32_t> ids = tokenizer.encode("1+2=", 0);
+      for (const int32_t id : tokenizer.encode(answer, 0)) {
+        sum -= model.distribution(ids, 1)[static_cast<size_t>(id)] / 5;
+        ids.push_back(id);
+      }
+    }
+    return sum;
+  }
+  RowSet others{{{"1+2=", "", "33", "{}"}, {"1+2=", "", "5", "{}"}, {"7=", "", "9", "{}"}}};
+};
+
+TEST(Sft, TheLossOnRowsHeldOutIsTheirTokensMean) {
+  HeldOutLab lab(R"(, "rows": 2, "every": 20)"), without(R"(, "rows": 2, "every": 20)");
+  const double before = lab.loss();
+  lab.run();
+  EXPECT_NEAR(lab.io.steps[0].metric("held_out/loss"), before, 1e-6);
+  EXPECT_NEAR(lab.io.steps[59].metric("held_out/loss"), lab.loss(), 1e-6);
+  EXPECT_NEAR(lab.io.results.at("model/held-out/loss"), lab.loss(), 1e-6);
+  EXPECT_EQ(lab.io.results.at("model/held-out/rows"), 2);
+  std::vector<uint64_t> evaluated;
+  for (const auto& step : lab.io.steps)
+    if (step.metrics.count("held_out/loss") != 0) evaluated.push_back(step.step);
+  EXPECT_EQ(evaluated, (std::vector<uint64_t>{0, 19, 39, 59}));
+  EXPECT_EQ(lab.others.taken, 0u) << "rows are read from the beginning, not taken";
+  Lab plain(R"({"steps": 60, "batch": 2})", {{"1+2=", "", "3", "{}"}, {"2+2=", "", "4", "{}"}});
+  plain.run();
+  EXPECT_EQ(lab.model.weight, plain.model.weight) << "evaluation changes nothing of the training";
+}
+
+// Stopped anywhere and gone on with from what was saved, it ends with the same parameters after the same steps.
+TEST(Sft, EndsWhereTheLossRisesWithTheBestParametersAlsoResumed) {
+  const std::string how = R"(, "rows": 2, "every": 2, "stop_after": 3, "keep": "best")";
+  HeldOutLab whole(how);
+  whole.sgd.learning_rate = 2;
+  whole.run();
+  const size_t steps = whole.io.steps.size();
+  ASSERT_LT(steps, 60u);
+  ASSERT_EQ(whole.io.total_steps, steps) << "the host is told";
+  double best = 1e9;
+  for (const auto& step : whole.io.steps)
+    if (step.metrics.count("held_out/loss") != 0) best = std::min(best, step.metric("held_out/loss"));
+  EXPECT_NEAR(whole.loss(), best, 1e-6);
+  EXPECT_GT(whole.io.steps.back().metric("held_out/loss"), best);
+  EXPECT_EQ(whole.io.results.at("model/held-out/loss"), best);
+  for (const uint64_t stop : {uint64_t{0}, uint64_t{3}, uint64_t{steps - 2}}) {
+    HeldOutLab parts(how);
+    parts.sgd.learning_rate = 2;
+    const auto run = [&](const Instance& instance) {
+      const tenon_call call = cpu_call();
+      ErrorBuffer err;
+      err.check(static_cast<const tenon_stage_vt*>(plugin_component().vt)
+                    ->run(instance.self(), &call, parts.io.raw(), err));
+    };
+    std::string state;
+    {
+      Instance first(plugin_component(), parts.host);
+      parts.io.stop_after = stop;
+      EXPECT_THROW(run(first), Error);
+      state = first.save();
+    }
+    parts.io.stop_after.reset(), parts.io.set_first_step(stop + 1), parts.sgd.params.clear();
+    Instance second(plugin_component(), parts.host);
+    second.load(state);
+    run(second);
+    EXPECT_EQ(parts.model.weight, whole.model.weight) << stop;
+    EXPECT_EQ(parts.io.steps.size(), steps) << stop;
+    EXPECT_EQ(parts.io.results, whole.io.results) << stop;
+  }
+}
+
+TEST(Sft, ARowHeldOutThatCannotBeUsedIsAnErrorBeforeTheFirstStep) {
+  HeldOutLab lab("");
+  RowSet bad({{"1=", "", "", "{}"}});
+  lab.host.slot("held_out/data", bad.ref("others"));
+  EXPECT_THAT(lab.run_and_fail(), HasSubstr("held_out/data: "));
+  EXPECT_EQ(lab.data.taken, 0u);
+}
+
 TEST(Sft, StepsOrEpochs) {
   EXPECT_THAT(check_findings(plugin_component(), FakeHost(plugin_component(), "{}")).at(0),
               HasSubstr("steps: give"));
