@@ -25,14 +25,32 @@ std::optional<double> number(const json::object& row, const std::string& key) {
   return v->to_number<double>();
 }
 
-// A line of timings.jsonl of each benchmark, in their order.
-std::vector<json::object> timings_of(const std::filesystem::path& run) {
+struct Seconds {
+  double sampling = 0, judging = 0;
+};
+
+// The lines of a record file that are of the stage, in their order.
+std::vector<json::object> lines_of(const std::filesystem::path& file, const std::string& stage) {
   std::vector<json::object> out;
-  std::istringstream lines(read_file(run / "timings.jsonl"));
+  std::istringstream lines(read_file(file));
   for (std::string line; std::getline(lines, line);) {
     json::object values = json::parse(line).as_object();
-    if (values.at("stage") == kEvalStage) out.push_back(std::move(values));
+    if (values.at("stage").as_string() == stage) out.push_back(std::move(values));
   }
+  return out;
+}
+
+// Of each benchmark, in their order: of its steps, of which the last one has its numbers.
+std::vector<Seconds> seconds_of(const std::filesystem::path& run, const std::string& stage) {
+  const std::vector<json::object> metrics = lines_of(run / "metrics.jsonl", stage),
+                                  timings = lines_of(run / "timings.jsonl", stage);
+  std::vector<Seconds> out(1);
+  for (size_t step = 0; step < std::min(metrics.size(), timings.size()); ++step) {
+    out.back().sampling += number(timings[step], "rollout").value_or(0);
+    out.back().judging += number(timings[step], "reward").value_or(0);
+    if (metrics[step].contains("samples")) out.emplace_back();
+  }
+  out.pop_back();
   return out;
 }
 
@@ -63,8 +81,9 @@ std::string cell(std::optional<double> value, int decimals) {
   return value ? fmt::format("{:.{}f}", *value, decimals) : "-";
 }
 
-std::string interval(const json::object& row, const std::string& metric) {
-  return cell(number(row, metric + "_low"), 3) + " – " + cell(number(row, metric + "_high"), 3);
+// part: "/algebra", or none.
+std::string interval(const json::object& row, const std::string& metric, const std::string& part = "") {
+  return cell(number(row, metric + "_low" + part), 3) + " – " + cell(number(row, metric + "_high" + part), 3);
 }
 
 bool has(const json::array& results, const std::string& key) {
@@ -79,7 +98,7 @@ std::vector<std::string> shares(const json::array& results) {
     for (const json::value& r : results)
       for (const auto& metric : r.as_object()) {
         const std::string key(metric.key());
-        if (key.starts_with(kind) && !key.ends_with("_low") && !key.ends_with("_high") &&
+        if (key.starts_with(kind) && key.find('_') == std::string::npos &&
             std::find(out.begin(), out.end(), key) == out.end())
           out.push_back(key);
       }
@@ -92,32 +111,29 @@ std::string domains(const json::object& row) {
       {std::string(row.at("benchmark").as_string()), "accuracy", "95 % interval"}};
   for (const auto& metric : row) {
     const std::string key(metric.key());
-    if (key.starts_with(kPrefix) && row.contains(key + "_low"))
-      rows.push_back({key.substr(kPrefix.size()), cell(number(row, key), 3), interval(row, key)});
+    if (!key.starts_with(kPrefix)) continue;
+    const std::string part = key.substr(kPrefix.size() - 1);
+    rows.push_back({part.substr(1), cell(number(row, key), 3), interval(row, "accuracy", part)});
   }
   return rows.size() == 1 ? "" : "\n" + table(rows);
 }
 
 }  // namespace
 
-json::object eval_report(const std::filesystem::path& run, const std::string& model) {
+json::object eval_report(const std::filesystem::path& run, const std::string& stage,
+                         const std::string& model) {
   const json::object all = json::parse(read_file(run / "eval.json")).as_object();
-  const std::vector<json::object> timings = timings_of(run);
+  const std::vector<Seconds> seconds = seconds_of(run, stage);
   json::array results;
-  size_t step = 0;
-  for (const auto& [benchmark, metrics] : all.at(kEvalStage).as_object().at(model).as_object()) {
+  for (const auto& [benchmark, metrics] : all.at(stage).as_object().at(model).as_object()) {
     json::object row{{"benchmark", benchmark}};
     for (const auto& [key, value] : metrics.as_object()) row[key] = value;
-    if (step < timings.size()) {
-      const json::object& t = timings[step];
-      const double rollout = number(t, "rollout").value_or(0),
-                   seconds = rollout + number(t, "reward").value_or(0);
-      row["seconds"] = seconds;
-      if (rollout > 0)
-        row["tokens_per_second"] =
-            number(row, "length").value_or(0) * number(row, "samples").value_or(0) / rollout;
+    if (results.size() < seconds.size()) {
+      const Seconds& of = seconds[results.size()];
+      row["seconds"] = of.sampling + of.judging;
+      const auto length = number(row, "length"), samples = number(row, "samples");
+      if (length && samples && of.sampling > 0) row["tokens_per_second"] = *length * *samples / of.sampling;
     }
-    ++step;
     results.push_back(std::move(row));
   }
   return {{"run", run.string()}, {"model", model}, {"results", std::move(results)}};
@@ -140,11 +156,15 @@ std::string eval_table(const json::object& report) {
   const std::vector<std::string> measured = shares(results);
   for (const std::string& metric : measured) rows[0].push_back(metric), rows[0].push_back("95 % interval");
   for (const Column& c : columns) rows[0].push_back(c.heading);
-  std::string below;
+  std::string below, notes;
   for (const json::value& r : results) {
     const json::object& row = r.as_object();
     rows.push_back({std::string(row.at("benchmark").as_string())});
     for (const std::string& metric : measured) {
+      if (const auto problems = number(row, metric + "_problems"))
+        notes +=
+            fmt::format("\n{} of {}: over {:.0f} problems, for which there are enough judged completions\n",
+                        metric, row.at("benchmark").as_string().c_str(), *problems);
       const bool is_there = number(row, metric).has_value();
       rows.back().push_back(cell(number(row, metric), 3));
       rows.back().push_back(is_there ? interval(row, metric) : "-");
@@ -152,7 +172,7 @@ std::string eval_table(const json::object& report) {
     for (const Column& c : columns) rows.back().push_back(cell(number(row, c.key), c.decimals));
     below += domains(row);
   }
-  return table(rows) + below;
+  return table(rows) + notes + below;
 }
 
 }  // namespace tenon::host

@@ -91,6 +91,7 @@ class Pipeline {
       return report;
     }
     for (size_t i = 0; i < plan_.stages.size(); ++i) {
+      if (outlook_[i].status == Status::kKept) outlook_[i].folder.results();  // told now, not in the end
       if (!will_run(outlook_[i])) continue;
       check_inputs(plan_.stages[i].spec);
       try_stage(i);
@@ -142,11 +143,11 @@ class Pipeline {
   std::vector<StageResults> results() const {
     std::vector<StageResults> all;
     for (size_t i = 0; i < outlook_.size(); ++i) {
-      const fs::path file = outlook_[i].folder.path() / "eval.json";
-      if (!fs::exists(file) || !outlook_[i].folder.done()) continue;
+      if (!outlook_[i].folder.done()) continue;
+      const std::optional<json::object> read = outlook_[i].folder.results();
+      if (!read) continue;
       StageResults stage{plan_.stages[i].name, {}};
-      const json::value read = json::parse(read_file(file));
-      for (const auto& [model, benchmarks] : read.as_object())
+      for (const auto& [model, benchmarks] : *read)
         stage.results[whole_name(plan_.stages[i], model)] = benchmarks;
       all.push_back(std::move(stage));
     }

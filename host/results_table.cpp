@@ -101,7 +101,9 @@ class Benchmark {
   bool has_interval(const std::string& metric) const {
     return is_there(metric + "_low") && is_there(metric + "_high");
   }
+  // Not of a part, "accuracy/x_low": that is what the part is called.
   bool is_end_of_interval(const std::string& metric) const {
+    if (metric.find('/') != std::string::npos) return false;
     for (const char* end : {"_low", "_high"})
       if (metric.ends_with(end)) {
         const std::string of = metric.substr(0, metric.rfind('_'));
@@ -117,11 +119,12 @@ class Benchmark {
   }
   // A table of this metric in the parts of the benchmark; empty if it has none.
   std::string parts(const std::string& metric) const {
+    if (metric.find('/') != std::string::npos || is_end_of_interval(metric)) return "";
     const std::string prefix = metric + "/";
     Column parts{name_ + ": " + metric, {}};
     std::vector<std::string> names;
     for (const std::string& other : metrics_)
-      if (other.starts_with(prefix) && !is_end_of_interval(other)) {
+      if (other.starts_with(prefix)) {
         parts.cells.push_back(other.substr(prefix.size()));
         names.push_back(other);
       }

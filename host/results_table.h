@@ -12,7 +12,8 @@ namespace tenon::host {
 // results: model → benchmark → metric → number. A table per benchmark, an empty line between two; its first line is headed by the benchmark's name. A row per
 // model, a column per metric, in the order in which they came; "-" where a model has no such number. The metrics m_low and m_high of a metric m are the ends of
 // its 95 % interval and make one column, behind it. A column of whole numbers of which one is above 1 is printed as such, others with three decimals, from 10 on
-// with one. Metrics m/x of a metric m are m in a part x of the benchmark: a table of their own below, a row a part and a column a model. Lines end in newlines.
+// with one. Metrics m/x of a metric m are m in a part x of the benchmark: a table of their own below, a row a part and a column a model (m_low/x and m_high/x, the ends of its interval, are not shown).
+// Lines end in newlines.
 std::string results_table(const boost::json::object& results);
 
 // A benchmark of one stage, for overview_table.

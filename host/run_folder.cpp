@@ -100,6 +100,30 @@ bool StageFolder::lost_checkpoint() const {
   return record && !has_checkpoint_of(*record);
 }
 
+std::optional<json::object> StageFolder::results() const {
+  const fs::path file = path_ / "eval.json";
+  if (!fs::exists(file)) return std::nullopt;
+  std::string why;
+  boost::system::error_code error;
+  const json::value read = json::parse(read_file(file), error);
+  if (error) {
+    why = error.message();
+  } else {
+    try {
+      for (const auto& model : read.as_object())
+        for (const auto& benchmark : model.value().as_object())
+          for (const auto& metric : benchmark.value().as_object())
+            if (!metric.value().is_null()) metric.value().to_number<double>();
+      return read.as_object();
+    } catch (const std::exception& e) {
+      why = e.what();
+    }
+  }
+  throw RunError(file.string() + " is damaged: " + why +
+                 ". The stage's last checkpoint has the same numbers: remove " +
+                 (path_ / "done.json").string() + ", and the next run writes both files again");
+}
+
 fs::path StageFolder::final_checkpoint() const {
   const std::optional<json::object> d = done();
   if (!d) throw RunError("stage " + stage_ + " has no final checkpoint in " + path_.string());
@@ -235,9 +259,10 @@ void RunFolder::assemble(const std::vector<StageFolder>& stages, const std::vect
     if (!fs::exists(path_ / name) || read_file(path_ / name) != all) write_file(path_ / name, all);
   }
   json::object results;
-  for (size_t i = 0; i < stages.size(); ++i)
-    if (const std::string text = read_if_there(stages[i].path() / "eval.json"); !text.empty())
-      results[names[i]] = json::parse(text);
+  for (size_t i = 0; i < stages.size(); ++i) {
+    if (!stages[i].done()) continue;
+    if (std::optional<json::object> of_stage = stages[i].results()) results[names[i]] = std::move(*of_stage);
+  }
   const std::string text = json_pretty(results);
   if (read_if_there(path_ / "eval.json") != text) write_file(path_ / "eval.json", text);
 }

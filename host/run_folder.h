@@ -33,6 +33,8 @@ class StageFolder {
   std::optional<boost::json::object> done() const;
   // Whether the stage was finished and the checkpoint that it ended with is not there any more.
   bool lost_checkpoint() const;
+  // eval.json: model → benchmark → metric → number or null; nothing: there is none. Throws RunError that names a damaged one.
+  std::optional<boost::json::object> results() const;
   // The final checkpoint of a finished stage; throws RunError if there is none.
   std::filesystem::path final_checkpoint() const;
 

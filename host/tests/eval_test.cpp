@@ -180,12 +180,19 @@ TEST_F(Eval, TheTableHasARowABenchmark) {
       R"({"eval": {"m": {"gsm8k": {"accuracy": 0.5, "accuracy_low": 0.25, "accuracy_high": 0.75, "pass@4": 0.8,
     "pass@4_low": 0.7, "pass@4_high": 0.9, "length": 100, "truncated": 0.125, "samples": 40, "not_judged": 2},
     "mgsm": {"accuracy": 0.1, "accuracy_low": 0, "accuracy_high": 0.2, "length": 10, "truncated": 0, "samples": 10,
-    "accuracy/de": 0.2, "accuracy/de_low": 0.1, "accuracy/de_high": 0.3}}}})");
+    "pass@4": 0.3, "pass@4_low": 0.2, "pass@4_high": 0.4, "pass@4_problems": 9,
+    "accuracy/de": 0.2, "accuracy_low/de": 0.1, "accuracy_high/de": 0.3}}}})");
   write("timings.jsonl",
         "{\"stage\":\"base\",\"step\":0,\"rollout\":9}\n"
-        "{\"stage\":\"eval\",\"step\":0,\"rollout\":8,\"reward\":2}\n"
-        "{\"stage\":\"eval\",\"step\":1,\"rollout\":2,\"reward\":0}\n");
-  const json::object report = eval_report(dir_, "m");
+        "{\"stage\":\"eval\",\"step\":0,\"rollout\":5,\"reward\":1}\n"
+        "{\"stage\":\"eval\",\"step\":1,\"rollout\":3,\"reward\":1}\n"
+        "{\"stage\":\"eval\",\"step\":2,\"rollout\":2,\"reward\":0}\n");
+  write("metrics.jsonl",
+        "{\"stage\":\"base\",\"step\":0,\"samples\":9}\n"
+        "{\"stage\":\"eval\",\"step\":0}\n"
+        "{\"stage\":\"eval\",\"step\":1,\"samples\":40}\n"
+        "{\"stage\":\"eval\",\"step\":2,\"samples\":10}\n");
+  const json::object report = eval_report(dir_, "eval", "m");
   EXPECT_EQ(report.at("results").at(0).at("tokens_per_second"), 500.0);
   EXPECT_EQ(report.at("results").at(0).at("seconds"), 10.0);
   EXPECT_EQ(eval_table(report),
@@ -193,8 +200,10 @@ TEST_F(Eval, TheTableHasARowABenchmark) {
             "seconds  tokens/s\n"
             "gsm8k     0.500  0.250 – 0.750   0.800  0.700 – 0.900       40   100.0      0.125           2   "
             "  10.0     500.0\n"
-            "mgsm      0.100  0.000 – 0.200       -              -       10    10.0      0.000           -   "
+            "mgsm      0.100  0.000 – 0.200   0.300  0.200 – 0.400       10    10.0      0.000           -   "
             "   2.0      50.0\n"
+            "\n"
+            "pass@4 of mgsm: over 9 problems, for which there are enough judged completions\n"
             "\n"
             "mgsm  accuracy  95 % interval\n"
             "de       0.200  0.100 – 0.300\n");

@@ -53,16 +53,16 @@ TEST(ResultsTable, OnlyBothEndsMakeAnInterval) {
 TEST(ResultsTable, PartsOfABenchmarkAreATableBelow) {
   EXPECT_EQ(
       table(
-          R"({"a": {"x": {"accuracy": 0.5, "accuracy/algebra": 0.25, "accuracy/algebra_low": 0.1, "accuracy/algebra_high": 0.4,
+          R"({"a": {"x": {"accuracy": 0.5, "accuracy_low": 0.25, "accuracy_high": 0.75, "accuracy/algebra": 0.25, "accuracy_low/algebra": 0.1, "accuracy_high/algebra": 0.4,
                                   "reward/language": 1, "samples": 8}},
-                      "other": {"x": {"accuracy": 1, "accuracy/geometry": 0.75}}})"),
-      "x      accuracy  reward/language  samples\n"
-      "a         0.500            1.000        8\n"
-      "other     1.000                -        -\n"
+                      "other": {"x": {"accuracy": 1, "accuracy/algebra_low": 0.75}}})"),
+      "x      accuracy  95 % interval  reward/language  samples\n"
+      "a         0.500  0.250 – 0.750            1.000        8\n"
+      "other     1.000          - – -                -        -\n"
       "\n"
       "x: accuracy      a  other\n"
       "algebra      0.250      -\n"
-      "geometry         -  0.750\n");
+      "algebra_low      -  0.750\n");
 }
 
 std::vector<tenon::host::StageResults> all(const char* results) {

@@ -116,6 +116,32 @@ TEST_F(Run, AChangedLaterStageRunsAgainAlone) {
   EXPECT_EQ(read_file(folder / "eval.json"), before.at("eval.json"));
 }
 
+TEST_F(Run, DamagedResultsAreNamedBeforeAnyStageRunsAndWrittenAgainAsTold) {
+  const fs::path folder = dir_ / "runs/toy";
+  ASSERT_EQ(run(write_config(config())).code, 0);
+  const fs::path results = stage_folder(folder, "table") / "eval.json",
+                 done = stage_folder(folder, "table") / "done.json";
+  const std::string whole = read_file(results), of_run = read_file(folder / "eval.json");
+  const std::string more =
+      config() + "- {name: more, use: toy-train, from: zero, data: {use: toy-data, rows: 10}, steps: 2}\n";
+  for (const std::string& damaged : {whole.substr(0, whole.size() / 2), std::string(), std::string("[]"),
+                                     std::string(R"({"model 0": {"weights": {"first": "x"}}})")}) {
+    write_file(results, damaged);
+    for (const std::string& text : {config(), more}) {
+      const Outcome outcome = run(write_config(text));
+      EXPECT_EQ(outcome.code, 1);
+      EXPECT_THAT(outcome.err,
+                  AllOf(HasSubstr(results.string() + " is damaged: "), HasSubstr("remove " + done.string())));
+    }
+  }
+  EXPECT_THAT(read_file(dir_ / "sink.txt"), testing::Not(HasSubstr("more"))) << "found before it ran";
+  fs::remove(done);
+  const Outcome mended = run(write_config(config()));
+  ASSERT_EQ(mended.code, 0) << mended.err;
+  EXPECT_EQ(read_file(results), whole);
+  EXPECT_EQ(read_file(folder / "eval.json"), of_run);
+}
+
 TEST_F(Run, FoldersOfEarlierConfigurationsAreNamedAndCanBeDeletedAsToldWithoutLoss) {
   const fs::path folder = dir_ / "runs/toy";
   const Outcome first = run(write_config(config()));

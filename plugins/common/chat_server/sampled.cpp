@@ -18,15 +18,20 @@ std::string completion_of(const Reply& reply) {
   return reply.thought.empty() ? reply.text : "<think>" + reply.thought + "</think>" + reply.text;
 }
 
-void throw_if_missing(const std::vector<Answered>& answers) {
+void throw_if_missing(const std::vector<Answered>& answers, bool are_kept) {
   size_t missing = 0;
   const Answered* first = nullptr;
   for (const Answered& one : answers)
     if (one.failure != http::Failure::kNone && ++missing == 1) first = &one;
-  if (missing > 0)
-    throw Error(TENON_E_TRANSIENT, std::to_string(missing) + " of " + std::to_string(answers.size()) +
-                                       " completions could not be had from the server, first: " + first->why +
-                                       ". Go on with `tenon resume` when it is well");
+  if (missing == 0) return;
+  const size_t had = are_kept ? answers.size() - missing : 0;
+  throw Error(
+      TENON_E_TRANSIENT,
+      std::to_string(missing) + " of " + std::to_string(answers.size()) +
+          " completions could not be had from the server, first: " + first->why + ". " +
+          (had == 0 ? std::string()
+                    : "The " + std::to_string(had) + " that came are kept and not asked for again. ") +
+          "Go on with `tenon resume` when it is well");
 }
 
 }  // namespace
@@ -42,7 +47,7 @@ stages::Sampled sample(const Host& host, const tenon_call* call, const ChatServe
   {
     Timed timed(host, "rollout");
     const std::vector<Answered> answers = server.ask(call, questions, asking, kept);
-    throw_if_missing(answers);
+    throw_if_missing(answers, kept != nullptr);
     for (size_t i = 0; i < answers.size(); ++i) {
       const Reply& reply = answers[i].reply;
       const Row& row = rows[i / per_row];

@@ -93,6 +93,7 @@ Benchmark::Benchmark(const Host& host, const std::string& at)
 void Benchmark::fit() {
   const uint64_t count = data.count();
   if (count != TENON_COUNT_UNBOUNDED) problems = problems == 0 ? count : std::min(problems, count);
+  if (problems == 0) throw Error(TENON_E_INVALID, "benchmark " + name + ": its data set has no rows");
 }
 
 void check_benchmark(const Host& host, const std::string& at, Findings& findings) {
@@ -114,7 +115,14 @@ void check_benchmark(const Host& host, const std::string& at, Findings& findings
   else
     for (const tenon_option& option : answer_votes::kVoteChildren.items)
       findings.no_effect((at + "vote." + option.name).c_str(), "only cons_at counts votes");
-  pattern::check_patterns(host, (at + "patterns").c_str(), kReserved, "the results have a number", findings);
+  std::vector<std::string> estimates;
+  for (const char* kind : {"pass", "cons"})
+    for (const uint64_t k : numbers(host, at + kind + "_at"))
+      for (const char* end : {"", "_low", "_high", "_problems"})
+        estimates.push_back(std::string(kind) + "@" + std::to_string(k) + end);
+  std::vector<std::string_view> reserved(std::begin(kReserved), std::end(kReserved));
+  reserved.insert(reserved.end(), estimates.begin(), estimates.end());
+  pattern::check_patterns(host, (at + "patterns").c_str(), reserved, "the results have a number", findings);
 }
 
 }  // namespace tenon::evaluate

@@ -29,7 +29,7 @@ struct Benchmark {
   std::vector<pattern::NamedPattern> patterns;
   bool several_rewards;
 
-  // The number of problems, once the data set has its rows.
+  // The number of problems, once the data set has its rows. Throws Error if it has none.
   void fit();
 };
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "benchmark.h"
-#include "server.h"
+#include "chat_server/sampled.h"
 #include "stage_support/step.h"
 #include "tally.h"
 
@@ -50,6 +50,7 @@ class Evaluate {
       throw Error(TENON_E_INVALID, "models." + std::to_string(i) + ": " + repeated_model(names[i]));
 
     samples_per_model_ = static_cast<uint64_t>(host.i64("samples_per_model"));
+    completions_per_step_ = static_cast<uint64_t>(host.i64("completions_per_step"));
     all_samples_ = host.boolean("all_samples");
     for (const std::string& element : elements_of(host)) {
       benchmarks_.emplace_back(host, element);
@@ -88,34 +89,54 @@ class Evaluate {
   }
 
   void run(const tenon_call* call, const StageIo& io) {
-    io.begin(models_.size() * benchmarks_.size());
-    // The same sample ids for all models, which are so compared on the same random numbers; taken again after a resume they are the same.
-    uint64_t n = 0;
-    std::vector<uint64_t> first_ids;
-    for (Benchmark& benchmark : benchmarks_) {
-      benchmark.fit();
-      first_ids.push_back(n);
-      n += benchmark.problems * benchmark.samples;
+    const std::vector<Part> parts = plan();
+    uint64_t steps = 0;
+    for (const Part& part : parts) steps += part.steps;
+    io.begin(steps);
+    if (server_) kept_.emplace(io.folder() + "/kept/answers.jsonl");
+    if (io.first_step() == 0) {
+      uint64_t ids = 0;
+      for (const Benchmark& benchmark : benchmarks_) ids += benchmark.problems * benchmark.samples;
+      first_id_ = host_.raw()->sample_ids(host_.raw(), ids);
     }
-    if (io.first_step() == 0) first_id_ = host_.raw()->sample_ids(host_.raw(), n);
-    for (uint64_t step = io.first_step(); step < models_.size() * benchmarks_.size(); ++step) {
-      tenon_call now = stages::at_step(call, step);
-      const size_t b = step % benchmarks_.size();
-      one(&now, io, models_[step / benchmarks_.size()], b, first_id_ + first_ids[b]);
-      io.step_end(step);
+    uint64_t first = 0;  // step of the part
+    for (const Part& part : parts) {
+      for (uint64_t step = std::max(first, io.first_step()); step < first + part.steps; ++step) {
+        const tenon_call now = stages::at_step(call, step);
+        batch(&now, io, part, step - first);
+        io.step_end(step);
+      }
+      first += part.steps;
     }
   }
 
-  void save(Writer& w) const { w.value(first_id_); }
-  void load(Reader& r, uint32_t) { first_id_ = r.value<uint64_t>(); }
+  void save(Writer& w) const {
+    w.value(first_id_);
+    w.value(uint8_t{tally_.has_value()});
+    if (!tally_) return;
+    w.value(uint64_t{tallied_});
+    tally_->save(w);
+  }
+  void load(Reader& r, uint32_t) {
+    first_id_ = r.value<uint64_t>();
+    if (r.value<uint8_t>() == 0) return;
+    begin_tally(r.value<uint64_t>());
+    tally_->load(r);
+  }
 
  private:
+  static constexpr uint64_t kSpread = 1024;  // completions among which those that are written are chosen
+
   struct Named {
     std::string name;
     std::optional<Model> model;  // none: the server's
     std::optional<Tokenizer> tokenizer;
   };
-  static constexpr uint64_t kSamplesAtOnce = 1024;
+  // A model on a benchmark, in steps of so many problems.
+  struct Part {
+    size_t model, benchmark;
+    uint64_t first_id, at_once, steps;
+  };
 
   // Either a list of benchmarks, or the stage's own data and rewards.
   static void check_lists(Host host, Findings& findings) {
@@ -148,7 +169,7 @@ class Evaluate {
       findings.error("models", has_server ? "give `models` or `server`, not both"
                                           : "is missing: a list of models, or a `server`");
     if (!has_server) return;
-    Server::check(host, findings);
+    chat_server::ChatServer::check(host, findings);
     for (const char* option : {"sampler", "overlap_rewards", "top_k", "min_p"})
       findings.no_effect(option, "a server draws its completions itself");
     for (uint64_t b = 0; b < host.count("benchmarks"); ++b)
@@ -175,50 +196,83 @@ class Evaluate {
   }
 
   stages::Sampled sample(const tenon_call* call, const Named& named, size_t b, const std::vector<Row>& rows,
-                         uint64_t first_id) const {
+                         uint64_t first_id) {
     const Benchmark& benchmark = benchmarks_[b];
     if (named.model)
       return samplers_[b].sample(call, *named.model, *named.tokenizer, rows, benchmark.samples, first_id, 0);
-    const Asking asking{stages::number_of(host_, benchmark.element, "temperature"),
-                        stages::number_of(host_, benchmark.element, "top_p"),
-                        stages::integer_of(host_, benchmark.element, "max_new_tokens")};
-    return server_->sample(call, rows, benchmark.samples, first_id, asking, rewards_[b]);
+    const chat_server::Asking asking{stages::number_of(host_, benchmark.element, "temperature"),
+                                     stages::number_of(host_, benchmark.element, "top_p"),
+                                     stages::integer_of(host_, benchmark.element, "max_new_tokens")};
+    return chat_server::sample(host_, call, *server_, rows, benchmark.samples, first_id, asking, rewards_[b],
+                               &*kept_);
   }
 
-  void one(const tenon_call* call, const StageIo& io, const Named& named, size_t b, uint64_t first_id) const {
-    const Benchmark& benchmark = benchmarks_[b];
-    Tally tally(benchmark, judging_);
-    const uint64_t at_once = std::max<uint64_t>(1, kSamplesAtOnce / benchmark.samples);
-    for (uint64_t begin = 0; begin < benchmark.problems; begin += at_once) {
-      const uint64_t n = std::min(at_once, benchmark.problems - begin);
-      const std::vector<Row> rows = benchmark.data.read(call, begin, n);
-      const stages::Sampled batch = sample(call, named, b, rows, first_id + begin * benchmark.samples);
-      const std::vector<std::string> answers = tally.add(batch);
-      const uint64_t written = all_samples_ ? batch.rollout.size()
-                               : begin == 0 ? std::min(samples_per_model_, batch.rollout.size())
-                                            : 0;
-      for (uint64_t k = 0; k < written; ++k) {
-        const uint64_t i = k * batch.rollout.size() / written;
-        sample_out(host_, sample_json(batch, i, named.name, benchmark, answers[i]));
+  // All parts in their order, once the data sets have their rows. The same sample ids for all models, which are so compared on the same random numbers.
+  std::vector<Part> plan() {
+    for (Benchmark& benchmark : benchmarks_) benchmark.fit();
+    std::vector<Part> parts;
+    for (size_t m = 0; m < models_.size(); ++m) {
+      uint64_t first_id = 0;
+      for (size_t b = 0; b < benchmarks_.size(); ++b) {
+        const Benchmark& benchmark = benchmarks_[b];
+        const uint64_t at_once = std::max<uint64_t>(1, completions_per_step_ / benchmark.samples);
+        parts.push_back({m, b, first_id, at_once, (benchmark.problems + at_once - 1) / at_once});
+        first_id += benchmark.problems * benchmark.samples;
       }
-      const std::string what = benchmarks_.size() == 1 ? named.name : named.name + " on " + benchmark.name;
-      host_.progress(static_cast<double>(begin + n), static_cast<double>(benchmark.problems), what.c_str());
     }
-    tally.report(named.name, [&](const std::string& metric, double value) {
+    return parts;
+  }
+
+  void begin_tally(size_t benchmark) {
+    tally_.emplace(benchmarks_.at(benchmark), judging_);
+    tallied_ = benchmark;
+  }
+
+  // The completions of some problems; with the last of them the results.
+  void batch(const tenon_call* call, const StageIo& io, const Part& part, uint64_t number) {
+    const Named& named = models_[part.model];
+    const Benchmark& benchmark = benchmarks_[part.benchmark];
+    const uint64_t begin = number * part.at_once, n = std::min(part.at_once, benchmark.problems - begin);
+    const std::string what = benchmarks_.size() == 1 ? named.name : named.name + " on " + benchmark.name;
+    host_.progress(static_cast<double>(begin), static_cast<double>(benchmark.problems), what.c_str());
+    if (number == 0) begin_tally(part.benchmark);
+    const std::vector<Row> rows = benchmark.data.read(call, begin, n);
+    const stages::Sampled samples =
+        sample(call, named, part.benchmark, rows, first_id_ + part.first_id + begin * benchmark.samples);
+    record(samples, tally_->add(samples), begin * benchmark.samples, named.name, benchmark);
+    if (number + 1 < part.steps) return;
+    tally_->report(named.name, [&](const std::string& metric, double value) {
       io.result(named.name, benchmark.name, metric.c_str(), value);
       host_.metric(metric.c_str(), value);
     });
+    tally_.reset();
+  }
+
+  // Into samples.jsonl: all of them, or some, evenly spread over the first of the benchmark. `begin`: the number of the first of these in the benchmark.
+  void record(const stages::Sampled& samples, const std::vector<std::string>& answers, uint64_t begin,
+              const std::string& model, const Benchmark& benchmark) const {
+    const uint64_t first =
+        std::min(std::max<uint64_t>(1, kSpread / benchmark.samples), benchmark.problems) * benchmark.samples;
+    const uint64_t written = all_samples_ ? samples.rollout.size() : std::min(samples_per_model_, first);
+    for (uint64_t k = 0; k < written; ++k) {
+      const uint64_t i = all_samples_ ? begin + k : k * first / written;
+      if (i >= begin && i < begin + samples.rollout.size())
+        sample_out(host_, sample_json(samples, i - begin, model, benchmark, answers[i - begin]));
+    }
   }
 
   Host host_;
   Judging judging_;
-  std::optional<Server> server_;
+  std::optional<chat_server::ChatServer> server_;
   std::vector<Named> models_;
   std::vector<Benchmark> benchmarks_;
   std::vector<stages::CompletionSampler> samplers_;  // by benchmark
   std::vector<stages::RewardList> rewards_;
-  uint64_t samples_per_model_ = 0, first_id_ = 0;
+  uint64_t samples_per_model_ = 0, completions_per_step_ = 0, first_id_ = 0;
   bool all_samples_ = false;
+  std::optional<chat_server::KeptAnswers> kept_;  // of the server: not paid for again
+  std::optional<Tally> tally_;                    // in the middle of a benchmark
+  size_t tallied_ = 0;                            // which one
 };
 
 constexpr OptionTable kPriceChildren{
@@ -229,12 +283,12 @@ constexpr OptionTable kPriceChildren{
 }  // namespace tenon::evaluate
 
 TENON_STAGE_PLUGIN(
-    tenon::evaluate::Evaluate, "evaluate", "0.2.0",
+    tenon::evaluate::Evaluate, "evaluate", "0.3.0",
     "Compares models on held-out problems: accuracy, pass@k and cons@k with 95 % intervals, length, "
     "patterns.",
     tenon::reference("models", "model", nullptr, "Models to compare, most often earlier stages.",
                      {.flags = TENON_O_LIST}),
-    tenon::object("server", tenon::evaluate::kServerChildren,
+    tenon::object("server", tenon::chat_server::kServerChildren,
                   "A model behind an OpenAI-compatible server, in place of `models`: a baseline that the "
                   "same code judges."),
     tenon::reference("data", "dataset", nullptr,
@@ -264,6 +318,11 @@ TENON_STAGE_PLUGIN(
     tenon::stages::kTopKOption, tenon::stages::kTopPOption, tenon::stages::kMinPOption,
     tenon::stages::kMaxNewTokensOption, tenon::stages::kOverlapRewardsOption,
     tenon::evaluate::kPatternsOption,
+    tenon::integer(
+        "completions_per_step", "64",
+        "Completions of a step, whole problems: what Ctrl-C waits for and a resume begins again. More keep "
+        "a large `slots` of the sampler busy; no number depends on it.",
+        {.min = "1", .max = "1000000", .unit = "completions"}),
     tenon::integer("samples_per_model", "4",
                    "Completions of each model and benchmark written to samples.jsonl; 0: none.",
                    {.min = "0", .max = "65536", .unit = "completions"}),

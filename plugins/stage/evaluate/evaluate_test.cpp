@@ -3,6 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <unistd.h>
+
+#include <atomic>
+#include <cmath>
+#include <filesystem>
 #include <mutex>
 #include <set>
 
@@ -169,6 +174,9 @@ TEST(Evaluate, NoResultTakesThePlaceOfAnother) {
     EXPECT_THAT(
         findings(std::string(R"("models": ["m"], "patterns": [{"name": ")") + name + R"(", "regex": "a"}])"),
         ::testing::ElementsAre(HasSubstr("patterns.0.name: the results have a number called ")));
+  EXPECT_THAT(findings(R"("models": ["m"], "samples": 4, "pass_at": [4],
+                         "patterns": [{"name": "pass@4_low", "regex": "a"}, {"name": "pass@2", "regex": "a"}])"),
+              ::testing::ElementsAre(HasSubstr("patterns.0.name: the results have a number called ")));
   EXPECT_THAT(findings(R"("models": ["m"], "patterns": [{"name": "p", "regex": "a(b"}])"),
               ::testing::ElementsAre(HasSubstr("patterns.0.regex: ")));
   EXPECT_THAT(
@@ -276,6 +284,134 @@ TEST(Evaluate, SeveralBenchmarksAreARowEach) {
   EXPECT_EQ(half.io.steps[0].metrics, lab.io.steps[3].metrics);
 }
 
+// Two benchmarks whose first has three problems, one a step, and the second two; a vote, domains and rewards that fail.
+struct Steps : Lab {
+  explicit Steps(int per_step = 2)
+      : Lab(R"({"models": ["base", "zero"], "samples": 2, "completions_per_step": )" +
+            std::to_string(per_step) +
+            R"(, "benchmarks": [
+    {"name": "one", "data": "sums", "rewards": ["even", "size"], "problems": 3, "domain": "kind", "pass_at": [1, 2], "cons_at": [2],
+     "vote": {"by": "text", "extract": "whole"}, "patterns": [{"name": "digit", "regex": "\\d"}]},
+    {"data": {"of": "more"}, "rewards": ["even"], "problems": 2, "samples": 1}]})") {
+    host.slot("benchmarks/0/data", kinds.ref("sums"));
+    host.slot("benchmarks/0/rewards/0", reward.ref("even"));
+    host.slot("benchmarks/0/rewards/1", size.ref("size"));
+    host.slot("benchmarks/1/data", data.ref("more"));
+    host.slot("benchmarks/1/rewards/0", reward.ref("even"));
+  }
+  RowSet kinds{{{"1+2=", "", "", R"({"kind": "a"})"},
+                {"7=", "", "", R"({"kind": "b"})"},
+                {"1+2-3=", "", "", R"({"other": 1})"}}};
+  LambdaReward size{[](const Sample& s) {
+    if (s.completion.size() % 3 == 0) refuse("by three");
+    return static_cast<double>(s.completion.size()) / 7;
+  }};
+};
+
+std::vector<std::string> samples_of(const FakeIo& io) {
+  std::vector<std::string> all;
+  for (const FakeIo::Step& step : io.steps) all.insert(all.end(), step.samples.begin(), step.samples.end());
+  return all;
+}
+
+TEST(Evaluate, AStepIsAPartOfABenchmarkAndNoNumberDependsOnItsSize) {
+  Steps small, whole(64);
+  run_stage(plugin_component(), small.host, small.io);
+  run_stage(plugin_component(), whole.host, whole.io);
+  EXPECT_EQ(small.io.total_steps, 8u);
+  ASSERT_EQ(small.io.steps.size(), 8u);
+  ASSERT_EQ(whole.io.steps.size(), 4u);
+  EXPECT_EQ(small.io.results, whole.io.results);
+  EXPECT_EQ(samples_of(small.io), samples_of(whole.io));
+  EXPECT_EQ(small.seen, whole.seen);
+  for (const size_t step : {0u, 1u, 4u, 5u})
+    EXPECT_EQ(small.io.steps[step].metrics.count("accuracy"), 0u) << "the results come with the last step";
+  EXPECT_EQ(small.io.steps[2].metrics, whole.io.steps[0].metrics);
+  EXPECT_EQ(small.io.steps[7].metrics, whole.io.steps[3].metrics);
+}
+
+TEST(Evaluate, StoppedAfterAnyStepItGoesOnToTheSameNumbers) {
+  const auto run = [](const Instance& stage, const Steps& lab) {
+    const tenon_call call = cpu_call();
+    ErrorBuffer err;
+    return static_cast<const tenon_stage_vt*>(plugin_component().vt)
+        ->run(stage.self(), &call, lab.io.raw(), err);
+  };
+  Steps whole;
+  {
+    Instance stage(plugin_component(), whole.host);
+    ASSERT_EQ(run(stage, whole), TENON_OK);
+  }
+  for (uint64_t last = 0; last + 1 < whole.io.steps.size(); ++last) {
+    Steps before, after;
+    std::string state;
+    {
+      Instance stage(plugin_component(), before.host);
+      before.io.stop_after = last;
+      ASSERT_EQ(run(stage, before), TENON_E_CANCELLED);
+      state = stage.save();
+    }
+    Instance stage(plugin_component(), after.host);
+    stage.load(state);
+    after.io.set_first_step(last + 1);
+    ASSERT_EQ(run(stage, after), TENON_OK);
+    auto results = before.io.results;
+    results.merge(after.io.results);
+    EXPECT_EQ(results, whole.io.results) << "stopped after step " << last;
+    auto samples = samples_of(before.io);
+    for (const std::string& sample : samples_of(after.io)) samples.push_back(sample);
+    EXPECT_EQ(samples, samples_of(whole.io)) << "stopped after step " << last;
+  }
+}
+
+TEST(Evaluate, ProblemsThatAnEstimateLacksSamplesOfAreTold) {
+  Lab lab(
+      R"({"models": ["base", "zero"], "data": "sums", "rewards": ["even"], "problems": 3, "samples": 4, "max_new_tokens": 9,
+    "pass_at": [1, 3], "cons_at": [4], "vote": {"by": "text", "extract": "whole"}})");
+  int n = 0;
+  lab.reward.f = [&](const Sample& s) -> double {  // of the second problem two samples are judged
+    if (s.prompt == "7=" && n++ % 2 == 0) refuse("unclear");
+    return 1.0;
+  };
+  run_stage(plugin_component(), lab.host, lab.io);
+  EXPECT_EQ(lab.io.results.at("base/sums/not_judged"), 2);
+  EXPECT_EQ(lab.io.results.at("base/sums/pass@3_problems"), 2);
+  EXPECT_EQ(lab.io.results.at("base/sums/cons@4_problems"), 2);
+  EXPECT_EQ(lab.io.results.count("base/sums/pass@1_problems"), 0u) << "all three have one";
+}
+
+TEST(Evaluate, NoDomainIsTakenForAnotherOrForAnInterval) {
+  Lab lab(
+      R"({"models": ["base", "zero"], "data": "sums", "rewards": ["even"], "problems": 5, "domain": "kind"})");
+  RowSet kinds{{{"1+2=", "", "", R"({"kind": "x"})"},
+                {"7=", "", "", R"({"kind": "x_high"})"},
+                {"1+2-3=", "", "", R"x({"kind": "(none)"})x"},
+                {"1+1=", "", "", "{}"},
+                {"2=", "", "", R"({"kind": 3})"}}};
+  lab.host.slot("data", kinds.ref("sums"));
+  lab.reward.f = [](const Sample& s) { return s.prompt == "7=" || s.prompt == "1+1=" ? 1.0 : 0.0; };
+  run_stage(plugin_component(), lab.host, lab.io);
+  const std::map<std::string, double> expected{
+      {"/x", 0}, {"/x_high", 1}, {"/\"(none)\"", 0}, {"/(none)", 1}, {"/3", 0}};
+  for (const auto& [part, accuracy] : expected) {
+    EXPECT_EQ(lab.io.results.at("base/sums/accuracy" + part), accuracy) << part;
+    EXPECT_LE(lab.io.results.at("base/sums/accuracy_low" + part), accuracy) << part;
+    EXPECT_GE(lab.io.results.at("base/sums/accuracy_high" + part), accuracy) << part;
+  }
+}
+
+TEST(Evaluate, ADataSetWithoutRowsIsAnError) {
+  Lab lab(R"({"models": ["base", "zero"], "data": "sums", "problems": 0})");
+  RowSet nothing{{}};
+  lab.host.slot("data", nothing.ref("sums"));
+  try {
+    run_stage(plugin_component(), lab.host, lab.io);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(e.what(), HasSubstr("benchmark sums: its data set has no rows"));
+  }
+}
+
 TEST(Evaluate, IntervalsByBootstrapAndWhatItCosts) {
   Lab lab(
       R"({"models": ["base", "zero"], "data": "sums", "rewards": ["even"], "problems": 3, "samples": 5, "max_new_tokens": 9,
@@ -359,7 +495,8 @@ TEST(Evaluate, AServerIsJudgedByTheSameCode) {
       R"({"server": {"url": ")" + server.url("/v1") +
           R"(", "model": "big", "backoff": "0s"}, "data": "sums", "rewards": ["right"], "problems": 3,
       "samples": 2, "temperature": 0.6, "max_new_tokens": 50, "pass_at": [2], "all_samples": true, "price": {"output": 1e6}})");
-  FakeIo io(host);
+  const std::string folder = ::testing::TempDir() + "tenon-evaluate-" + std::to_string(::getpid());
+  FakeIo io(host, folder);
   RowSet data{{{"1+2=", "", "", "{}"},
                {"", R"([{"role": "user", "content": "7="}])", "", "{}"},
                {"1+2-3=", "", "", "{}"}}};
@@ -390,28 +527,76 @@ TEST(Evaluate, AServerIsJudgedByTheSameCode) {
   }
   EXPECT_EQ(seeds.size(), 6u);
   EXPECT_THAT(io.steps[0].samples[4], HasSubstr("\"tokens\":3"));
+  std::filesystem::remove_all(folder);
 }
 
-TEST(Evaluate, AServerThatGivesNoAnswerEndsIt) {
-  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
-    return {seen.method == "GET" ? 200u : 400u, "{}", {}};
-  });
-  FakeHost host(plugin_component(),
-                R"({"server": {"url": ")" + server.url("/v1") +
-                    R"(", "model": "big"}, "data": "sums", "rewards": ["right"], "problems": 1})");
-  FakeIo io(host);
-  RowSet data{{{"1+2=", "", "", "{}"}}};
-  NaiveSampler sampler;
-  LambdaReward right{[](const Sample&) { return 1.0; }};
-  host.slot("data", data.ref("sums")), host.slot("sampler", sampler.ref()),
-      host.slot("rewards/0", right.ref("right"));
-  try {
+class EvaluateServer : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = std::filesystem::temp_directory_path() /
+              ("tenon-evaluate-" + std::to_string(::getpid()) + "-" +
+               ::testing::UnitTest::GetInstance()->current_test_info()->name());
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+  // Three problems, two completions each, one problem a step.
+  std::map<std::string, double> evaluate(const http::testing::Server& server) {
+    FakeHost host(plugin_component(), R"({"server": {"url": ")" + server.url("/v1") +
+                                          R"(", "model": "big", "backoff": "0s"}, "data": "sums",
+      "rewards": ["right"], "problems": 3, "samples": 2, "completions_per_step": 2, "price": {"output": 1e6}})");
+    FakeIo io(host, folder_.string());
+    RowSet data{{{"1+2=", "", "", "{}"}, {"7=", "", "", "{}"}, {"1+2-3=", "", "", "{}"}}};
+    NaiveSampler sampler;
+    LambdaReward right{[](const Sample& s) { return s.completion == "4" ? 1.0 : 0.0; }};
+    host.slot("data", data.ref("sums")), host.slot("sampler", sampler.ref()),
+        host.slot("rewards/0", right.ref("right"));
     run_stage(plugin_component(), host, io);
+    return io.results;
+  }
+  std::filesystem::path folder_;
+};
+
+TEST_F(EvaluateServer, WhatItAnsweredIsNotPaidForTwice) {
+  std::atomic<int> asked{0};
+  std::atomic<bool> is_ill{true};
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    if (seen.method == "GET") return {200, "{}", {}};
+    ++asked;
+    const auto body = boost::json::parse(seen.body).as_object();
+    if (is_ill && body.at("messages").at(0).at("content") == "7=" && body.at("seed") == 3)
+      return {400, "ill", {}};
+    return {
+        200,
+        R"({"choices": [{"message": {"content": "4"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 2}})",
+        {}};
+  });
+  try {
+    evaluate(server);
     FAIL() << "no error";
   } catch (const Error& e) {
-    EXPECT_THAT(e.what(), HasSubstr("1 of 1 completions could not be had from the server, first: "));
+    EXPECT_THAT(e.what(), HasSubstr("1 of 2 completions could not be had from the server, first: "));
     EXPECT_THAT(e.what(), HasSubstr("400"));
+    EXPECT_THAT(e.what(), HasSubstr("The 1 that came are kept and not asked for again"));
   }
+  EXPECT_EQ(asked, 4);
+  is_ill = false;
+  const auto results = evaluate(server);
+  EXPECT_EQ(asked, 7) << "from its beginning, and asked for is what was not there yet";
+  EXPECT_EQ(results.at("big/sums/accuracy"), 1);
+  EXPECT_EQ(results.at("big/sums/cost"), 12);
+}
+
+TEST_F(EvaluateServer, OneThatDoesNotCountTokensIsMeasuredAllTheSame) {
+  std::atomic<int> asked{0};
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    if (seen.method != "GET") ++asked;
+    return {200, R"({"choices": [{"message": {"content": "4"}, "finish_reason": "length"}]})", {}};
+  });
+  const auto results = evaluate(server);
+  EXPECT_EQ(asked, 6) << "an answer without usage is an answer";
+  EXPECT_EQ(results.at("big/sums/accuracy"), 1);
+  EXPECT_EQ(results.at("big/sums/truncated"), 1);
+  EXPECT_TRUE(std::isnan(results.at("big/sums/length")));
+  EXPECT_TRUE(std::isnan(results.at("big/sums/cost")));
 }
 
 TEST(Evaluate, FindsOptionsWithoutEffect) {
