@@ -15,6 +15,7 @@
 #include "host/commands_eval.h"
 #include "host/commands_explain.h"
 #include "host/commands_plan.h"
+#include "host/commands_plot.h"
 #include "host/commands_plugins.h"
 #include "host/commands_rank.h"
 #include "host/commands_run.h"
@@ -258,6 +259,13 @@ int eval(const po::variables_map& map) {
   return eval_command(a);
 }
 
+int plot(const po::variables_map& map) {
+  PlotArguments a{operand(map), comma_separated(map, "metrics"), comma_separated(map, "right"), "", ""};
+  if (map.count("stage")) a.stage = map["stage"].as<std::string>();
+  if (map.count("out")) a.file = map["out"].as<std::string>();
+  return plot_command(a, std::cout);
+}
+
 int doctor(const po::variables_map& map) {
   return doctor_command({plugin_path(map), flag(map, "json")});
 }
@@ -406,6 +414,20 @@ const std::vector<Command>& commands() {
        "The configuration is written to runs/<name>/eval.yaml, and completions to samples.jsonl beside it. "
        "The same command again\n"
        "goes on where it was stopped, or shows what there is."},
+      {"plot", "RUN", true, "metrics of a run over its steps, as a picture",
+       [](po::options_description_easy_init&& add) {
+         add("metrics", po::value<Strings>()->composing()->value_name("NAME,NAME"),
+             "what is drawn, by the scale at the left; without it, an error lists what there is")(
+             "right", po::value<Strings>()->composing()->value_name("NAME,NAME"),
+             "what is drawn by a scale of its own at the right, dashed")(
+             "stage", po::value<std::string>()->value_name("NAME"), "the stage, where several have them")(
+             "out", po::value<std::string>()->value_name("FILE.svg"), "instead of stdout");
+       },
+       plot,
+       "A reward model's score beside what it stands for, over the steps of a stage with `held_out`:\n"
+       "  tenon plot runs/rlhf-mini --stage ppo --metrics held_out/accuracy --right "
+       "held_out/reward/score/mean --out ppo.svg\n"
+       "A run that goes on can be plotted, too."},
       {"rank", "RUN", true,
        "put completions in an order by hand, in a run whose stage `collect` waits, or in its FILE",
        no_options, rank,
