@@ -19,10 +19,10 @@ std::string question_of(const Row& row) {
   return row.messages_json.empty() ? "p" + row.prompt : "m" + row.messages_json;
 }
 
+// None: a model that ended at once, or a row that is only a question.
 std::vector<std::string> completions_of(const Row& row) {
   if (auto several = stages::best_first(row, "rejected", "ranked")) return *several;
-  if (row.completion.empty())
-    throw Error(TENON_E_INVALID, "it has no completion, and no list of them in a field \"ranked\"");
+  if (row.completion.empty()) return {};
   return {row.completion};
 }
 
@@ -65,26 +65,49 @@ void Candidates::settle(const tenon_call* call) {
   std::unordered_map<std::string, size_t> known;
   std::vector<size_t> completions;  // of each question
   for (uint32_t s = 0; s < sources_.size(); ++s) {
-    const uint64_t count = sources_[s].data.count();
+    const Source& source = sources_[s];
+    const uint64_t count = source.data.count();
+    uint64_t without = 0;
     for (uint64_t begin = 0; begin < count; begin += kRowsAtOnce) {
-      const std::vector<Row> rows = sources_[s].data.read(call, begin, std::min(kRowsAtOnce, count - begin));
+      const std::vector<Row> rows = source.data.read(call, begin, std::min(kRowsAtOnce, count - begin));
       for (uint64_t k = 0; k < rows.size(); ++k) {
+        const size_t n = stages::about_row(rows[k], [&] { return completions_of(rows[k]).size(); });
+        if (n == 0) {
+          ++without;
+          continue;
+        }
         const auto [at, is_new] = known.try_emplace(question_of(rows[k]), asked_.size());
         if (is_new) asked_.emplace_back(), completions.push_back(0);
-        completions[at->second] += stages::about_row(rows[k], [&] { return completions_of(rows[k]).size(); });
+        completions[at->second] += n;
         asked_[at->second].push_back({s, begin + k});
-        const std::string model = model_of(sources_[s], rows[k]);
+        const std::string model = model_of(source, rows[k]);
         if (std::find(models_.begin(), models_.end(), model) == models_.end()) models_.push_back(model);
       }
     }
+    tell_without(source.name, without, count);
   }
-  size_t kept = 0;
-  for (size_t q = 0; q < asked_.size(); ++q)
-    if (completions[q] > 1) std::swap(asked_[kept++], asked_[q]);
-  if (kept < asked_.size())
-    host_.info(std::to_string(asked_.size() - kept) + " of " + std::to_string(asked_.size()) +
-               " questions have one completion, which nothing can be compared with: they are left out");
+  leave_lone_ones_out(completions);
+}
+
+// Rows whose completion is empty: some are models that ended at once, all are another kind of rows.
+void Candidates::tell_without(const std::string& name, uint64_t without, uint64_t count) const {
+  if (without == 0) return;
+  if (without == count)
+    throw Error(TENON_E_INVALID, "data: no row of " + name +
+                                     " has a completion, or a list of them in a field \"ranked\": there is "
+                                     "nothing to compare");
+  host_.warn(std::to_string(without) + " of " + std::to_string(count) + " rows of " + name +
+             " have an empty completion, and are not compared");
+}
+
+void Candidates::leave_lone_ones_out(const std::vector<size_t>& completions) {
   const size_t all = asked_.size();
+  size_t kept = 0;
+  for (size_t q = 0; q < all; ++q)
+    if (completions[q] > 1) std::swap(asked_[kept++], asked_[q]);
+  if (kept < all)
+    host_.info(std::to_string(all - kept) + " of " + std::to_string(all) +
+               " questions have one completion, which nothing can be compared with: they are left out");
   asked_.resize(problems_ == 0 ? kept : std::min<size_t>(kept, problems_));
   if (asked_.empty())
     throw Error(TENON_E_INVALID, "none of " + std::to_string(all) +

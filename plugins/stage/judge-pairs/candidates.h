@@ -29,8 +29,8 @@ class Candidates {
   explicit Candidates(const Host& host);
   static void check(const Host& host, Findings& findings);
 
-  // When the stage runs: finds which rows ask the same, by `prompt` or `messages`. A row gives its completion, and the one in its field `rejected`, or the list in its field `ranked`. Throws Error that names
-  // a row with none of them, and where no question has two completions.
+  // When the stage runs: finds which rows ask the same, by `prompt` or `messages`. A row gives its completion, and the one in its field `rejected`, or the list in its field `ranked`. One with none of them is
+  // left out, with a warning. Throws Error where a data set has no other rows, and where no question has two completions.
   void settle(const tenon_call* call);
   uint64_t steps() const { return (asked_.size() + prompts_ - 1) / prompts_; }
   uint64_t questions() const { return asked_.size(); }
@@ -48,6 +48,8 @@ class Candidates {
     uint32_t source;
     uint64_t row;
   };
+  void tell_without(const std::string& name, uint64_t without, uint64_t count) const;
+  void leave_lone_ones_out(const std::vector<size_t>& completions);
   static std::string model_of(const Source& source, const Row& row);
   Asked read(const tenon_call* call, uint64_t index) const;
   void draw(Asked& asked) const;

@@ -261,7 +261,6 @@ class JudgePairs {
   std::string origin(const Candidate& one) const {
     std::string out = "{\"model\":" + json::quote(candidates_.models()[one.model]) +
                       ",\"of\":" + json::quote(one.of) + ",\"row\":" + std::to_string(one.row.index);
-    if (!one.row.source.empty()) out += ",\"place\":" + json::quote(utf8::repaired(one.row.source));
     if (const auto before = json::raw_field(one.row.meta_json, "provenance"))
       out += ",\"before\":" + std::string(*before);
     return out + "}";

@@ -315,7 +315,10 @@ TEST_F(JudgePairs, RowsThatCannotBeCompared) {
     return lab.run();
   };
   EXPECT_THAT(why({row("p", "x")}, {row("q", "y")}), HasSubstr("none of 2 questions has two completions"));
-  EXPECT_THAT(why({row("p", "")}, {row("p", "y")}), HasSubstr("it has no completion, and no list"));
+  EXPECT_THAT(
+      why({row("p", "")}, {row("p", "y")}),
+      HasSubstr("data: no row of left.kept has a completion, or a list of them in a field \"ranked\""));
+  EXPECT_THAT(why({row("p", ""), row("p", "x")}, {row("p", "y")}), HasSubstr("of 1 pairs that were judged"));
   EXPECT_THAT(why({row("p", "x")}, {row("p", "y")}), HasSubstr("none has a gap above min_gap = 1"));
 }
 
