@@ -1,9 +1,10 @@
-// The pipelines of configs/r1-zero-mini.yaml and configs/rlhf-mini.yaml, each stage a few steps long; people rank in place of the judge.
+// The pipelines of configs/r1-zero-mini.yaml, rlhf-mini.yaml and rlhf-loop-mini.yaml, each stage a few steps long; people rank in place of the judge.
 // SPDX-License-Identifier: Apache-2.0
 #include <gtest/gtest.h>
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <sstream>
 
 #include "small_run.h"
@@ -79,6 +80,47 @@ TEST_F(MiniRecipes, RlhfRuns) {
        {"held_out/accuracy", "held_out/reward/score/mean", "dpo/accuracy", "value/loss", "collected"})
     EXPECT_NE(metrics.find(std::string("\"") + name + "\":"), std::string::npos) << name;
   EXPECT_TRUE(result("rlhf-mini", "reward/score"));
+}
+
+// Each round samples from what the round before trained; a round more runs that one alone.
+TEST_F(MiniRecipes, RlhfLoopRunsAndGrows) {
+  std::vector<std::string> settings = {"base.steps=2",
+                                       "sft.steps=2",
+                                       "before.problems=4",
+                                       "before.samples=2",
+                                       "loop.stages.comparisons.problems=6",
+                                       "loop.stages.comparisons.prompts=4",
+                                       "loop.stages.rl.steps=2",
+                                       "loop.stages.rl.prompts=4",
+                                       "loop.stages.rl.critic_warmup=1",
+                                       "loop.stages.rl.held_out.problems=2",
+                                       "loop.stages.rl.held_out.every=2",
+                                       "loop.stages.table.problems=4",
+                                       "loop.stages.table.samples=2"};
+  for (const char* stage : {"base", "sft", "loop.stages.taste", "loop.stages.rl"})
+    settings.push_back(std::string(stage) + ".optimizer={use: adamw, learning_rate: 1e-3}");
+  const std::string command =
+      shortened(TENON_CONFIGS "/rlhf-loop-mini.yaml", settings) + " --set pipeline.loop.repeat=";
+  ASSERT_EQ(tenon(command + "2", "out.txt"), 0) << read(dir_ / "out.txt");
+  const fs::path records = dir_ / "runs/rlhf-loop-mini/metrics.jsonl";
+  const std::string two = read(records);
+  for (const char* stage :
+       {"loop.1.comparisons", "loop.1.taste", "loop.2.comparisons", "loop.2.taste", "loop.2.rl"})
+    EXPECT_NE(two.find(std::string("\"") + stage + "\""), std::string::npos) << stage;
+  for (const char* round : {"loop.1.table", "loop.2.table"})
+    EXPECT_TRUE(result("rlhf-loop-mini", round)) << round;
+  ASSERT_EQ(tenon(command + "3", "out.txt"), 0) << read(dir_ / "out.txt");
+  EXPECT_EQ(read(records).substr(0, two.size()), two);
+  EXPECT_TRUE(result("rlhf-loop-mini", "loop.3.table"));
+  ASSERT_EQ(tenon("plan" + command.substr(std::string("run").size()) + "3 --json", "plan.txt"), 0);
+  const json::value planned = json::parse(read(dir_ / "plan.txt"));
+  std::map<std::string, std::string> model;  // that a stage gets
+  for (const json::value& stage : planned.at("stages").as_array())
+    if (const json::value* from = stage.at("inputs").as_object().if_contains("model"))
+      model[stage.at("name").as_string().c_str()] = from->as_string().c_str();
+  EXPECT_EQ(model["loop.1.comparisons"], "sft");
+  EXPECT_EQ(model["loop.3.comparisons"], "loop.2.rl");
+  EXPECT_EQ(model["loop.3.rl"], "loop.2.rl");
 }
 
 // The run stops where people are to rank, keeps what they said, and goes on.
