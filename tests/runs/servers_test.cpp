@@ -1,4 +1,4 @@
-// Whole runs with a model behind a server, as teacher and as judge: killed in the middle they go on with the same files, and no answer is paid for twice.
+// Whole runs with a model behind a server, as teacher, as judge and to reword questions: killed in the middle they go on with the same files, and no answer is paid for twice.
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
@@ -59,6 +59,9 @@ class Oracle {
     boost::json::object message;
     if (question.find("RESPONSE A") != std::string::npos) {
       message["content"] = verdict(question);
+    } else if (question.starts_with("Reword: ")) {
+      message["reasoning_content"] = "Hm.";
+      message["content"] = " 0+" + question.substr(8) + "\n";
     } else {
       message["reasoning_content"] = question.substr(0, question.size() - 1);
       message["content"] = sum(question);
@@ -93,7 +96,11 @@ pipeline:
      server: {url: ")" << oracle.url()
                                << R"(", model: teacher, concurrency: 2}}
   - {name: student, use: sft, from: base, data: traces.kept, epochs: 1, batch: 8, optimizer: adamw}
-  - {name: left, use: rejection-sample, from: base, data: sums, problems: 12, samples: 2, keep: 0, max_new_tokens: 16, record_rejected: true}
+  - {name: reworded, use: rejection-sample, data: {of: sums, split: train}, problems: 10, samples: 2, keep: 0, template: "Reword: {question}", into: prompt,
+     server: {url: ")" << oracle.url()
+                               << R"(", model: teacher, concurrency: 2}}
+  - {name: varied, use: sft, from: student, data: reworded.kept, steps: 2, batch: 4, optimizer: adamw}
+  - {name: left, use: rejection-sample, from: base, template: "0+{question}", data: sums, problems: 12, samples: 2, keep: 0, max_new_tokens: 16, record_rejected: true}
   - {name: right, use: rejection-sample, from: student, data: sums, problems: 12, samples: 2, keep: 0, max_new_tokens: 16, record_rejected: true}
   - {name: preferred, use: judge-pairs, data: [left.kept, left.rejected, right.kept, right.rejected], prompts: 2, pairs: 2, rounds: 1, region: whole, checkpoint_every: 1,
      server: {url: ")" << oracle.url()
@@ -118,6 +125,10 @@ TEST_F(Servers, TeachAndJudgeAndArePaidOnce) {
   EXPECT_EQ(std::count(traces.begin(), traces.end(), '\n'), 20);
   EXPECT_THAT(traces, HasSubstr(R"("completion":"<think>)"));
   EXPECT_THAT(traces, HasSubstr(R"("provenance":{"model":"teacher")"));
+  const std::string reworded = file("whole", "reworded", "rows/kept.jsonl");
+  EXPECT_EQ(std::count(reworded.begin(), reworded.end(), '\n'), 10) << "both samples are the same";
+  EXPECT_THAT(reworded, ::testing::StartsWith(R"({"prompt":"0+)"));
+  EXPECT_THAT(reworded, HasSubstr(R"("answer":)"));
   const std::string pairs = file("whole", "preferred", "rows/pairs.jsonl");
   EXPECT_THAT(pairs, HasSubstr(R"("rejected":)"));
   EXPECT_THAT(pairs, HasSubstr(R"("judge":"judge")"));
