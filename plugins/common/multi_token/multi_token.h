@@ -13,8 +13,8 @@ extern "C" {
 
 typedef struct tenon_multi_token {
   uint32_t struct_size, _pad;
-  /* [call] How many modules the model has besides itself; 0: none. Module k (1 … depth) gives log p(x_t | x_<t-k) by its own way, through the
-   * model's hidden state after x_(t-k-1) and the embeddings of the k tokens that follow it. */
+  /* [call] How many modules the model has besides itself; 0: none. Module k (1 … depth) gives log p(x_t | x_<t) by a way of its own: from the
+   * model's hidden states up to that after x_(t-k-1), and the embeddings of the tokens that follow these. */
   uint64_t(TENON_CALL *depth)(void *self);
   /* [call] tenon_model_vt.accumulate for the model and all of its modules in one visit. Both arrays are [depth + 1][tokens], the model's own column first;
    * entries where the mask is 0 are not read and given as 0, and so are those of module k at the first k + 1 tokens of a sequence. logprob may be NULL. A
