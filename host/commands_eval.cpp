@@ -98,7 +98,7 @@ int eval_command(const EvalArguments& a) {
   run.config = file, run.set = a.set, run.plugin_path = a.plugin_path, run.threads = a.threads;
   run.json = a.json, run.silent = true, run.is_resolved = config.taken.has_value();
   if (const int code = run_command(run); code != kExitOk) return code;
-  const json::object report = eval_report(folder, kEvalStage, config.model);
+  const json::object report = eval_report(folder, config.stage, config.model);
   if (a.json)
     std::cout << json_text(report) << '\n';
   else

@@ -9,6 +9,7 @@
 #include "host/config.h"
 #include "host/files.h"
 #include "host/option_values.h"
+#include "host/repeat.h"
 #include "host/run_folder.h"
 
 namespace tenon::host {
@@ -146,31 +147,72 @@ void drop_unused(json::object& yaml) {
   all = std::move(kept);
 }
 
-// The run's configuration up to the stage.
+std::string name_of(const StageEntry& entry) {
+  const Value* name = entry.value.find("name");
+  return entry.prefix + (name != nullptr ? name->text : "");
+}
+
+// The stage that is called so, or, as "loop.rl", that of the last round of a loop; all.size(): there is none.
+size_t find_stage(const std::vector<StageEntry>& all, const std::string& given) {
+  size_t of_last_round = all.size();
+  const size_t point = given.find('.');
+  for (size_t i = 0; i < all.size(); ++i) {
+    const std::string name = name_of(all[i]);
+    if (name == given) return i;
+    const bool is_of_loop = point != std::string::npos && all[i].loop != kNoLoop &&
+                            all[i].prefix.starts_with(given.substr(0, point + 1)) &&
+                            name == all[i].prefix + given.substr(point + 1);
+    if (is_of_loop) of_last_round = i;
+  }
+  return of_last_round;
+}
+
+// The run's configuration up to the stage; of a loop, up to the end of its round.
 void add_run_model(const EvalArguments& a, const fs::path& run, const std::string& stage, EvalConfig& out) {
   if (a.max_len) throw UserError("--max-len: the model of " + a.model + " has its context from its run");
   const fs::path file = run / "config.yaml";
-  out.yaml = to_json(parse_yaml(file.string(), read_file(file))).as_object();
+  const Value root = parse_yaml(file.string(), read_file(file));
+  const Value* pipeline = root.find("pipeline");
+  Diagnostics diagnostics;
+  const ExpandedPipeline expanded =
+      pipeline != nullptr ? expand_pipeline(*pipeline, diagnostics) : ExpandedPipeline();
+  if (diagnostics.has_errors()) {
+    const Diagnostic first = diagnostics.sorted().front();
+    throw UserError(first.mark, first.path + ": " + first.message);
+  }
+  const std::vector<StageEntry>& all = expanded.stages;
+  const size_t found = find_stage(all, stage);
+  if (found == all.size()) {
+    std::vector<std::string> names;
+    std::string text;
+    for (const StageEntry& entry : all) {
+      names.push_back(name_of(entry));
+      text += (text.empty() ? "" : ", ") + names.back();
+    }
+    throw UserError(a.model + ": " + run.string() + " has no such stage." + did_you_mean(stage, names) +
+                    " It has: " + text);
+  }
+  const StageEntry& entry = all[found];
+  out.model = name_of(entry);
   out.taken = TakenRun{fs::absolute(run).lexically_normal(), {}};
-  json::array kept;
-  std::vector<std::string> all;
-  bool found = false;
-  for (const json::value& value : out.yaml.at("pipeline").as_array()) {
-    const std::string name(value.as_object().at("name").as_string());
-    all.push_back(name);
-    if (found) continue;
-    kept.push_back(value), out.taken->stages.push_back(name);
-    found = name == stage;
-  }
-  if (!found) {
-    std::string names;
-    for (const std::string& name : all) names += (names.empty() ? "" : ", ") + name;
-    throw UserError(a.model + ": " + run.string() + " has no such stage." + did_you_mean(stage, all) +
-                    " It has: " + names);
-  }
-  out.yaml["pipeline"] = std::move(kept);
+  const bool is_in_loop = entry.loop != kNoLoop;
+  for (size_t i = 0; i < all.size(); ++i)
+    if (i <= found || (is_in_loop && all[i].prefix == entry.prefix))
+      out.taken->stages.push_back(name_of(all[i]));
+
+  out.yaml = to_json(root).as_object();
+  json::array& kept = out.yaml.at("pipeline").as_array();
+  kept.resize((is_in_loop ? expanded.loops[entry.loop].number : entry.number) + 1);
+  if (is_in_loop) kept.back().as_object()["repeat"] = entry.round;
   drop_unused(out.yaml);
-  out.model = stage;
+}
+
+// A name that no stage, loop or component has.
+std::string unused_stage(const json::object& yaml, std::string name) {
+  std::set<std::string> texts;
+  collect_texts(yaml.at("pipeline"), texts);
+  while (texts.contains(name) || yaml.at("components").as_object().contains(name)) name += "-bench";
+  return name;
 }
 
 json::object reward_of(const json::value& reward) {
@@ -236,7 +278,8 @@ EvalConfig make_eval_config(const EvalArguments& a, const std::vector<BenchmarkF
     add_file_model(a, benchmarks, out);
   std::string names;
   for (const BenchmarkFile& b : benchmarks) names += "-" + as_name(b.name);
-  const std::string of = of_run ? model_name(of_run->first.string()) + "-" + out.model : as_name(out.model);
+  const std::string of =
+      of_run ? model_name(of_run->first.string()) + "-" + as_name(out.model) : as_name(out.model);
   out.run = a.name.empty() ? "eval-" + of + names : a.name;
 
   json::object& components = out.yaml["components"].as_object();
@@ -248,7 +291,8 @@ EvalConfig make_eval_config(const EvalArguments& a, const std::vector<BenchmarkF
   run["name"] = out.run, run["runs"] = fs::absolute(a.runs).lexically_normal().string();
   if (!of_run) run["seed"] = a.seed.value_or(1);
   if (of_run && a.seed) throw UserError("--seed: the seed of " + a.model + " is that of its run");
-  json::object stage{{"name", kEvalStage},
+  out.stage = unused_stage(out.yaml, "eval");
+  json::object stage{{"name", out.stage},
                      {"use", "evaluate"},
                      {"models", json::array{out.model}},
                      {"all_samples", true},

@@ -15,7 +15,7 @@ namespace tenon::host {
 
 struct EvalArguments {
   std::string
-      model;  // a GGUF file, a folder with safetensors and tokenizer, RUN:STAGE, or with `server` the model's name there
+      model;  // a GGUF file, a folder with safetensors and tokenizer, RUN:STAGE (of a loop RUN:loop.2.rl, or RUN:loop.rl for that of its last round), or with `server` the model's name there
   std::string server;                       // URL; empty: none
   std::string token_env;                    // of the server; empty: none
   std::vector<std::string> bench;           // names or files
@@ -43,12 +43,10 @@ struct TakenRun {
 struct EvalConfig {
   std::string run;    // its name
   std::string model;  // its name in the results
+  std::string stage;  // the name of the stage that evaluates
   boost::json::object yaml;
   std::optional<TakenRun> taken;
 };
-
-// The name of the stage that evaluates.
-inline constexpr const char* kEvalStage = "eval";
 
 // Throws UserError: no such model, a run's stage that is not there or not finished, a benchmark's option that cannot be.
 EvalConfig make_eval_config(const EvalArguments& arguments, const std::vector<BenchmarkFile>& benchmarks);

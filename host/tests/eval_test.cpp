@@ -174,6 +174,46 @@ TEST_F(Eval, WhatCannotBeIsSaid) {
   EXPECT_THAT(error({one}), HasSubstr("is a checkpoint in the middle of its stage"));
 }
 
+TEST_F(Eval, AStageOfALoopIsTakenUpToItsRoundAndNoNameIsTakenTwice) {
+  write("run/config.yaml", R"(run: {name: x}
+components: {eval: {use: running-sum}, policy: {use: transformer}}
+pipeline:
+  - {name: base, use: pretrain, data: eval, model: policy}
+  - repeat: 3
+    name: loop
+    stages:
+      - {name: b, use: sft, from: {first: base, then: b}, data: eval}
+      - {name: eval-bench, use: evaluate, models: [b], data: eval}
+  - {name: last, use: sft, from: loop.b, data: eval}
+)");
+  fs::create_directories(dir_ / "run/stages");
+  const BenchmarkFile one = bench("one");
+  const auto config = [&](const std::string& stage) {
+    EvalArguments a;
+    a.model = (dir_ / "run").string() + ":" + stage;
+    return make_eval_config(a, {one});
+  };
+  const EvalConfig second = config("loop.2.b");
+  EXPECT_EQ(second.model, "loop.2.b");
+  EXPECT_EQ(second.run, "eval-run-loop-2-b-one");
+  EXPECT_EQ(second.stage, "eval-bench-bench") << "a component and a stage have the names before it";
+  EXPECT_THAT(second.taken->stages, ::testing::ElementsAre("base", "loop.1.b", "loop.1.eval-bench",
+                                                           "loop.2.b", "loop.2.eval-bench"));
+  const json::array& pipeline = second.yaml.at("pipeline").as_array();
+  ASSERT_EQ(pipeline.size(), 3u);
+  EXPECT_EQ(pipeline[1].at("repeat"), 2);
+  EXPECT_EQ(pipeline[2].at("name"), "eval-bench-bench");
+  EXPECT_EQ(pipeline[2].at("models"), json::value({"loop.2.b"}));
+
+  EXPECT_EQ(config("loop.b").model, "loop.3.b");
+  EXPECT_EQ(config("base").taken->stages.size(), 1u);
+  EXPECT_EQ(config("last").yaml.at("pipeline").at(1).at("repeat"), 3);
+  EXPECT_THAT(error_of([&] { config("loop.4.b"); }),
+              HasSubstr("has no such stage. Did you mean \"loop.1.b\"? It has: base, loop.1.b, "));
+  EXPECT_THAT(error_of([&] { config("loop"); }), HasSubstr("has no such stage."));
+  EXPECT_THAT(error_of([&] { config("b"); }), HasSubstr("has no such stage."));
+}
+
 TEST_F(Eval, TheTableHasARowABenchmark) {
   write(
       "eval.json",

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <gmock/gmock.h>
 
+#include <map>
+#include <set>
+
 #include "small_run.h"
 
 namespace tenon::runs {
@@ -81,6 +84,31 @@ TEST_F(EvalCommand, GivesTheNumbersOfTheRunAndLeavesItAlone) {
   EXPECT_EQ(tenon("eval runs/small:more --bench exam.yaml", "bad.txt"), 2);
   EXPECT_THAT(read(dir_ / "bad.txt"), HasSubstr("stage more of "));
   EXPECT_THAT(read(dir_ / "bad.txt"), HasSubstr("is not finished"));
+}
+
+TEST_F(EvalCommand, TakesAStageOfALoopAndRunsWithAStageThatIsCalledEval) {
+  write("loop.yaml", R"(run: {name: loop, seed: 3}
+components:
+  sums: {use: running-sum, operands: 3, step_by_step: 0}
+  policy: {use: transformer, layers: 1, width: 16, heads: 2, max_len: 64, tokenizer: {use: char, alphabet: "0123456789+-=<>,", eos: "$"}}
+  adam: {use: adamw, learning_rate: 4e-3}
+pipeline:
+  - {name: eval, use: pretrain, model: policy, data: sums, steps: 3, batch: 4, optimizer: adam}
+  - repeat: 2
+    name: loop
+    stages: [{name: b, use: pretrain, from: {first: eval, then: b}, data: sums, steps: 20, optimizer: adam}]
+)");
+  ASSERT_EQ(tenon("run loop.yaml", "run.txt"), 0) << read(dir_ / "run.txt");
+  std::set<std::string> samples;
+  const std::map<std::string, std::string> models{
+      {"eval", "eval"}, {"loop.1.b", "loop-1-b"}, {"loop.b", "loop-2-b"}};
+  for (const auto& [stage, model] : models) {
+    ASSERT_EQ(tenon("eval runs/loop:" + stage + " --bench exam.yaml", "eval.txt"), 0)
+        << read(dir_ / "eval.txt");
+    EXPECT_THAT(read(dir_ / "eval.txt"), HasSubstr("\nexam "));
+    samples.insert(read(dir_ / "runs" / ("eval-loop-" + model + "-exam") / "samples.jsonl"));
+  }
+  EXPECT_EQ(samples.size(), 3u) << "three models";
 }
 
 // Two models on two benchmarks, in steps of four completions.
