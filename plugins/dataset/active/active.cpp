@@ -3,6 +3,7 @@
 //
 // Query by committee with the samples of one model as the committee: vote entropy (Dagan and Engelson 1995).
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <map>
 
@@ -87,8 +88,9 @@ class Active {
     if (!text || text->empty() || text->find_first_not_of("0123456789") != std::string::npos)
       throw Error("samples: " + place + ": its meta does not say which row of " + data_.name() +
                   " it is of (" + row_field_ + ")");
-    const uint64_t row = std::stoull(*text);
-    if (row >= *data_.rows()) {
+    uint64_t row = 0;
+    const auto read = std::from_chars(text->data(), text->data() + text->size(), row);
+    if (read.ec != std::errc() || row >= *data_.rows()) {  // of so many digits that it fits no 64 bits, too
       ++beyond_;
       return;
     }

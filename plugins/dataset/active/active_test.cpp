@@ -94,6 +94,9 @@ TEST(Active, WhatCannotBeIsNamed) {
   Row other = sample(0, "1");
   other.prompt = "another";
   EXPECT_THAT(error_of({other}), HasSubstr("row 0 of k is of another question than row 0 of d"));
+  Row far = sample(0, "1");
+  far.meta_json = R"({"provenance":{"row":123456789012345678901234567890}})";
+  EXPECT_THAT(error_of({far}), AllOf(HasSubstr("no row is left"), ::testing::Not(HasSubstr("stoull"))));
   EXPECT_THAT(error_of({sample(0, "1"), sample(0, "1")}), HasSubstr("no row is left: of 1"));
   auto findings = [](const std::string& options) {
     return check_findings(plugin_component(),

@@ -115,7 +115,7 @@ constexpr tenon::OptionTable kPoolChildren{
 }  // namespace
 
 TENON_DATASET_PLUGIN(
-    Curriculum, "curriculum", "1.0.0",
+    Curriculum, "curriculum", "1.0.1",
     "Rows of another data set from easy to hard, or by how often the policy solves them.",
     tenon::reference("data", "dataset", nullptr, "The data set whose rows are chosen.",
                      {.flags = TENON_O_REQUIRED}),

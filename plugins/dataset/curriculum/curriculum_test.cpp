@@ -83,6 +83,24 @@ struct Lab {
   const tenon_curriculum* table = nullptr;
 };
 
+// Of two rows out of ten, all open, each of the 45 pairs is as likely: what is drawn after a row that is taken leans to no neighbour of it.
+TEST(Curriculum, RowsOfABatchAreDrawnEvenlyFromThoseLeft) {
+  const Lab lab(R"({"data": "graded", "by": "length", "start": 1, "full_after": 1})", 10);
+  constexpr int kBatches = 9000;
+  std::map<std::set<uint64_t>, int> pairs;
+  for (int k = 0; k < kBatches; ++k) {
+    const std::vector<uint64_t> two = lab.choose(2);
+    ++pairs[{two[0], two[1]}];
+  }
+  ASSERT_EQ(pairs.size(), 45u);
+  const double expected = kBatches / 45.0;
+  double chi2 = 0;
+  for (const auto& [pair, n] : pairs) chi2 += (n - expected) * (n - expected) / expected;
+  EXPECT_LT(chi2, 44 + 5 * std::sqrt(2 * 44.0)) << "44 degrees of freedom";
+  const std::vector<uint64_t> all = lab.choose(10);
+  EXPECT_EQ(std::set<uint64_t>(all.begin(), all.end()).size(), 10u);
+}
+
 std::string error_of(const std::string& options, uint64_t n = 10) {
   try {
     Lab lab(options, n);

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <unordered_set>
+#include <unordered_map>
 
 namespace tenon::curriculum {
 
@@ -59,14 +59,20 @@ uint64_t Schedule::open(uint64_t t) const {
 }
 
 void Schedule::choose(const Host& host, uint64_t t, uint64_t n, uint64_t* index) const {
-  std::unordered_set<uint64_t> taken;
+  // Fisher and Yates from the front, of the places 0, 1, …: those in `moved` hold another row than their own.
+  std::unordered_map<uint64_t, uint64_t> moved;
+  const auto row_at = [&](uint64_t place) {
+    const auto found = moved.find(place);
+    return found == moved.end() ? place : found->second;
+  };
+  uint64_t taken = 0;
   for (uint64_t i = 0; i < n; ++i) {
     const uint64_t open_now = open(t + i);
-    if (taken.size() >= open_now) taken.clear();
+    if (taken >= open_now) moved.clear(), taken = 0;
     support::Draws draws(host, host.seed(), t + i);
-    uint64_t row = draws.below(open_now);
-    while (!taken.insert(row).second) row = (row + 1) % open_now;
-    index[i] = rows_[row];
+    const uint64_t place = taken + draws.below(open_now - taken);
+    index[i] = rows_[row_at(place)];
+    moved[place] = row_at(taken++);
   }
 }
 
