@@ -182,6 +182,11 @@ class Collect {
       undecided += one.item.ranking->empty() ? 1 : 0;
       write(one, "people");
     }
+    if (undecided > 0 && undecided == waiting_.size())
+      throw Error(TENON_E_INVALID,
+                  "nobody could put any of the " + std::to_string(undecided) +
+                      " lists of completions in an order: each \"ranking\" in " + file +
+                      " is []. Make it null where tenon rank is to ask again, or collect more `problems`");
     host_.metric("undecided", waiting_.empty()
                                   ? std::nan("")
                                   : static_cast<double>(undecided) / static_cast<double>(waiting_.size()));

@@ -182,6 +182,17 @@ TEST_F(CollectStage, WhatSomebodyRankedStaysInTheFileThoughNothingWaitsForIt) {
   EXPECT_EQ(read_lines(file())[3].text, answered.back());
 }
 
+TEST_F(CollectStage, WhereNobodyCanSayItNamesTheFileAndWhatToDo) {
+  Lab first(kPeople, folder_);
+  first.run();
+  std::vector<Item> undecided = items();
+  for (Item& item : undecided) item.ranking.emplace();
+  write(undecided);
+  Lab second(kPeople, folder_);
+  EXPECT_THAT(second.run(), ::testing::AllOf(HasSubstr("any of the 3 lists"), HasSubstr(file()),
+                                             HasSubstr("Make it null")));
+}
+
 TEST_F(CollectStage, AFileThatIsDamagedIsNamedWithItsLine) {
   Lab first(kPeople, folder_);
   first.run();
