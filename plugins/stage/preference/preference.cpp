@@ -3,7 +3,9 @@
 //
 // A row is a group of the algorithm: its completions are the samples, and the place from the end of the list is a sample's reward, so that a better one has the higher.
 // Nothing is sampled: this is DPO as published (arXiv 2305.18290), where the stage `rl` with the same algorithm is DPO on the policy's own samples.
+#include <atomic>
 #include <cmath>
+#include <mutex>
 
 #include "stage_support/preferred.h"
 #include "stage_support/row_check.h"
@@ -20,6 +22,40 @@ using tenon::Row;
 using tenon::stages::HeldOutNumbers;
 using tenon::stages::HeldOutRows;
 
+// Two completions of a row are the same to the model: no loss can compare them.
+class SameCompletions : public Error {
+ public:
+  SameCompletions() : Error(TENON_E_INVALID, "two of its completions are the same to the model") {}
+};
+
+// Rows that are left out. `note` and `note_other` may be called from several threads.
+class LeftOut {
+ public:
+  void note(const Row& row) {
+    const std::lock_guard lock(mutex_);
+    if (rows_++ == 0 || row.index < first_.index) first_ = row;
+  }
+  void note_other() { ++others_; }
+  // Throws where there are more than `allowed`, or nothing else; warns where there are any. option: whose rows they are.
+  void check(const tenon::Host& host, const std::string& option, uint64_t allowed) const {
+    if (rows_ == 0) return;
+    const std::string which =
+        option + ": rows with two completions that are the same to the model: " + std::to_string(rows_) +
+        ", the first of them " + tenon::stages::place_of(first_);
+    if (rows_ > allowed)
+      throw Error(TENON_E_INVALID, which + "; max_skipped is " + std::to_string(allowed) +
+                                       ". Nothing was trained: raise max_skipped to leave them out");
+    if (others_ == 0) throw Error(TENON_E_INVALID, which + ". No other row is left");
+    host.warn(which + ". They are left out (max_skipped: " + std::to_string(allowed) + ")");
+  }
+
+ private:
+  std::mutex mutex_;
+  uint64_t rows_ = 0;
+  std::atomic<uint64_t> others_ = 0;
+  Row first_;
+};
+
 class Preference {
  public:
   explicit Preference(tenon::Host host)
@@ -35,16 +71,21 @@ class Preference {
         batch_(static_cast<uint64_t>(host.i64("batch"))),
         micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
         max_len_(model_.info().max_len),
+        max_skipped_(static_cast<uint64_t>(host.i64("max_skipped"))),
         length_(host, data_, optimizer_, batch_) {
     tenon::stages::require_next_token(model_);
     check_algorithm();
     if (needs(TENON_NEEDS_REFERENCE)) reference_ = host.get_component<tenon::Model>("reference");
-    const auto can_be_used = [this](const Row& row) { sequences(row); };
-    tenon::stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX, can_be_used);
-    held_out_ = HeldOutRows::of(host, model_, HeldOutRows::By::kOption, can_be_used,
-                                [this](const tenon_call* call, const tenon::Dataset& data, uint64_t n) {
-                                  return judge(call, data, n);
-                                });
+    LeftOut of_data, of_held_out;
+    tenon::stages::check_rows(host, "data", "model.tokenizer", UINT64_MAX,
+                              [&](const Row& row) { try_row(row, of_data); });
+    of_data.check(host, "data", max_skipped_);
+    held_out_ = HeldOutRows::of(
+        host, model_, HeldOutRows::By::kOption, [&](const Row& row) { try_row(row, of_held_out); },
+        [this](const tenon_call* call, const tenon::Dataset& data, uint64_t n) {
+          return judge(call, data, n);
+        });
+    of_held_out.check(host, "held_out.data", max_skipped_);
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
@@ -57,7 +98,7 @@ class Preference {
     io.begin(steps);
     io.bind("optimizer", "model", steps);
     tenon::stages::train(call, io, steps, held_out_, [&](const tenon_call* now, uint64_t s) {
-      step(now, data_.next(now, batch_), s + 1);
+      step(now, s + 1);
       return s + 1;
     });
   }
@@ -103,22 +144,43 @@ class Preference {
                     std::to_string(length) + " tokens, and the model's context is max_len = " +
                         std::to_string(max_len_) + ": leave such rows out, or raise the model's max_len");
       for (size_t k = 0; k + 1 < out.size(); ++k)
-        if (out[k].completion == out.back().completion)
-          throw Error(TENON_E_INVALID, "two of its completions are the same to the model");
+        if (out[k].completion == out.back().completion) throw SameCompletions();
     }
     return out;
   }
 
-  Rollout encode(const tenon_call* call, std::span<const Row> rows) const {
+  void try_row(const Row& row, LeftOut& left_out) const {
+    try {
+      sequences(row);
+      left_out.note_other();
+    } catch (const SameCompletions&) {
+      left_out.note(row);
+    }
+  }
+
+  // The sequences of a row; none of one that is left out.
+  std::vector<tenon::stages::PromptAndCompletion> texts_of(const Row& row) const {
+    try {
+      return sequences(row);
+    } catch (const SameCompletions&) {
+      if (max_skipped_ == 0) throw;
+      return {};
+    }
+  }
+
+  // Without the rows that are left out; they are added to `skipped`.
+  Rollout encode(const tenon_call* call, std::span<const Row> rows, uint64_t& skipped) const {
     if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
     Rollout batch;
     for (size_t g = 0; g < rows.size(); ++g) {
-      const auto texts = tenon::stages::about_row(rows[g], [&] { return sequences(rows[g]); });
+      const auto texts = tenon::stages::about_row(rows[g], [&] { return texts_of(rows[g]); });
+      if (texts.empty()) ++skipped;
       for (size_t k = 0; k < texts.size(); ++k) {
         batch.push(texts[k].prompt, texts[k].completion, {}, g, batch.size(), TENON_FINISH_STOP);
         batch.reward.back() = static_cast<double>(texts.size() - 1 - k);
       }
     }
+    if (batch.size() == 0) return batch;
     tenon::loss_weights(host_, info_, batch);
     tenon::Algorithm::Metrics
         unused;  // of groups that are always whole: what the algorithm tells of them is known
@@ -154,10 +216,13 @@ class Preference {
     return loss;
   }
 
-  void step(const tenon_call* call, const std::vector<Row>& rows, uint64_t version) const {
+  void step(const tenon_call* call, uint64_t version) const {
     const tenon::stages::Stopwatch watch;
     tenon::Algorithm::Metrics metrics;
-    const Rollout batch = encode(call, rows);
+    uint64_t skipped = 0;
+    Rollout batch = encode(call, data_.next(call, batch_), skipped);
+    while (batch.size() == 0) batch = encode(call, data_.next(call, batch_), skipped);
+    if (max_skipped_ > 0) host_.metric("skipped", static_cast<double>(skipped));
     {
       const tenon::Timed timed(host_, "update");
       model_.zero_grad(call);
@@ -193,8 +258,10 @@ class Preference {
   HeldOutNumbers judge(const tenon_call* call, const tenon::Dataset& data, uint64_t n) const {
     tenon::Algorithm::Metrics metrics;
     double loss = 0, samples = 0, right = 0, pairs = 0;
+    uint64_t skipped = 0;
     for (uint64_t begin = 0; begin < n; begin += batch_) {
-      const Rollout batch = encode(call, data.read(call, begin, std::min(batch_, n - begin)));
+      const Rollout batch = encode(call, data.read(call, begin, std::min(batch_, n - begin)), skipped);
+      if (batch.size() == 0) continue;
       loss += static_cast<double>(batch.size()) *
               for_parts(call, batch, metrics,
                         [&](const Rollout& part, const auto&...) { count_pairs(part, right, pairs); });
@@ -217,7 +284,7 @@ class Preference {
   tenon_algorithm_info info_;
   std::optional<tenon::Model> reference_;
   std::string rejected_, ranked_;
-  uint64_t batch_, micro_batch_tokens_, max_len_;
+  uint64_t batch_, micro_batch_tokens_, max_len_, max_skipped_;
   tenon::stages::TrainingLength length_;
   std::optional<HeldOutRows> held_out_;
 };
@@ -233,4 +300,9 @@ TENON_STAGE_PLUGIN(
     tenon::stages::kOptimizerOption, tenon::stages::kEpochsOption, tenon::stages::kStepsOption,
     tenon::integer("batch", "32", "Rows per optimizer step.", {.min = "1", .max = "1048576", .unit = "rows"}),
     tenon::stages::kMicroBatchOption, tenon::stages::kRejectedOption, tenon::stages::kRankedOption,
+    tenon::integer(
+        "max_skipped", "0",
+        "Most rows of a data set that are left out, as two of their completions are the same to the "
+        "model; more are an error.",
+        {.min = "0", .max = "1000000000", .unit = "rows"}),
     tenon::stages::kHeldOutByOption)

@@ -10,6 +10,7 @@
 namespace tenon::test {
 namespace {
 
+using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
@@ -194,6 +195,42 @@ TEST(PreferenceStage, RowsThatSayNothingAreNamedBeforeTheFirstStep) {
     Lab lab(R"({"steps": 1})");
     RowSet data({row});
     lab.host.slot("data", data.ref("pairs"));
+    try {
+      Instance(plugin_component(), lab.host);
+      FAIL() << reason;
+    } catch (const Error& e) {
+      EXPECT_THAT(e.what(), HasSubstr(reason));
+    }
+  }
+}
+
+TEST(PreferenceStage, RowsThatSayNothingAreLeftOutAndCountedWhereThatIsAllowed) {
+  const Row same{"1=", "", "3", R"({"rejected":"3"})", "pairs.jsonl:7"};
+  Lab plain(R"({"steps": 4, "batch": 2})"), with(R"({"steps": 4, "batch": 3, "max_skipped": 2})");
+  const Row pair{"1+2=", "", "3", R"({"rejected":"4"})"}, list{"7=", "", "", R"({"ranked":["7","8","99"]})"};
+  RowSet data({pair, same, list});
+  with.host.slot("data", data.ref("pairs"));
+  run_stage(plugin_component(), plain.host, plain.io);
+  run_stage(plugin_component(), with.host, with.io);
+  EXPECT_EQ(with.model.weight, plain.model.weight) << "as if it were not there";
+  for (const auto& step : with.io.steps) EXPECT_EQ(step.metric("skipped"), 1);
+  ASSERT_FALSE(with.host.logs.empty());
+  EXPECT_THAT(with.host.logs[0].second, AllOf(HasSubstr("data: rows with two completions that are the same "
+                                                        "to the model: 1, the first of them pairs.jsonl:7"),
+                                              HasSubstr("left out (max_skipped: 2)")));
+
+  Lab alone(R"({"steps": 5, "batch": 1, "max_skipped": 1})");
+  RowSet two({same, pair});
+  alone.host.slot("data", two.ref("pairs"));
+  run_stage(plugin_component(), alone.host, alone.io);
+  EXPECT_EQ(alone.io.steps.size(), 5u) << "a batch that would be empty takes the next rows";
+
+  const std::pair<std::vector<Row>, const char*> bad[] = {{{pair, same, same}, "max_skipped is 1"},
+                                                          {{same}, "No other row is left"}};
+  for (const auto& [rows, reason] : bad) {
+    Lab lab(R"({"steps": 1, "max_skipped": 1})");
+    RowSet set(rows);
+    lab.host.slot("data", set.ref("pairs"));
     try {
       Instance(plugin_component(), lab.host);
       FAIL() << reason;
