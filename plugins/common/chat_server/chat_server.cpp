@@ -124,12 +124,13 @@ std::vector<Answered> ChatServer::ask(const tenon_call* call, std::span<const Qu
   for (size_t k = 0; k < results.size(); ++k) {
     Answered& one = out[of_request[k]];
     one.failure = results[k].failure, one.why = results[k].why;
-    const bool counts = one.reply.prompt_tokens && one.reply.completion_tokens;
-    if (one.failure != http::Failure::kNone || counts || warned_) continue;
-    host_.warn("the server's answers have no `usage`: nobody knows how many tokens they are");
-    warned_ = true;
   }
   return out;
+}
+
+void ChatServer::warn_of_uncounted() const {
+  if (!warned_) host_.warn("the server's answers have no `usage`: nobody knows how many tokens they are");
+  warned_ = true;
 }
 
 }  // namespace tenon::chat_server

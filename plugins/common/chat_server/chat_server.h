@@ -50,9 +50,11 @@ class ChatServer {
 
   const std::string& model() const { return model_; }
   // Answers to all questions, in their order. With `kept`: those that it has are not asked again, and each answer is added to it as it comes. The run's stop is asked for all the time;
-  // throws TENON_E_CANCELLED then. Warns once if a server does not count tokens.
+  // throws TENON_E_CANCELLED then.
   std::vector<Answered> ask(const tenon_call* call, std::span<const Question> questions, const Asking& asking,
                             KeptAnswers* kept = nullptr) const;
+  // For whoever counts tokens, of an answer that does not say them. The first time only.
+  void warn_of_uncounted() const;
 
  private:
   std::string body_of(const Question& question, const Asking& asking) const;

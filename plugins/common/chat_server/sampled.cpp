@@ -51,6 +51,7 @@ stages::Sampled sample(const Host& host, const tenon_call* call, const ChatServe
     for (size_t i = 0; i < answers.size(); ++i) {
       const Reply& reply = answers[i].reply;
       const Row& row = rows[i / per_row];
+      if (!reply.prompt_tokens || !reply.completion_tokens) server.warn_of_uncounted();
       out.rollout.push({}, {}, {}, first_id + i / per_row * per_row, first_id + i, reply.finish);
       out.prompts.push(shown_prompt(row)), out.completions.push(completion_of(reply));
       out.meta.push(row.meta_json), out.row_index.push_back(row.index);
