@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host/commands_eval.h"
 
+#include <algorithm>
 #include <iostream>
+#include <map>
+#include <sstream>
 
 #include "host/check.h"
 #include "host/command_line.h"
@@ -75,6 +78,52 @@ std::string head(const EvalConfig& config, const fs::path& folder) {
                        : std::string("`tenon run` with this file repeats it.\n"));
 }
 
+// The lines of eval.yaml that an option of the command line set, or could mend, end with its name: messages show the line that is wrong.
+class OptionNotes {
+ public:
+  OptionNotes(const EvalArguments& a, const std::vector<BenchmarkFile>& benchmarks, std::string stage)
+      : stage_(std::move(stage)) {
+    const auto note = [&](bool is_given, const char* key, const char* option) {
+      if (is_given) of_stage_[key] = option;
+    };
+    note(a.problems.has_value(), "problems", "--problems");
+    note(a.samples.has_value(), "samples", "--samples");
+    note(a.temperature.has_value(), "temperature", "--temperature");
+    note(a.top_p.has_value(), "top_p", "--top-p");
+    note(a.max_new_tokens.has_value(), "max_new_tokens", "--max-new-tokens");
+    note(!a.pass_at.empty(), "pass_at", "--pass-at");
+    note(!a.cons_at.empty(), "cons_at", "--cons-at");
+    note(!a.interval.empty(), "interval", "--interval");
+    note(a.price.has_value(), "price", "--price");
+    const bool has_chats = std::any_of(benchmarks.begin(), benchmarks.end(), [](const BenchmarkFile& b) {
+      return b.data.contains("as") && b.data.at("as") == "messages";
+    });
+    note(has_chats && a.server.empty() && !a.is_text, "data", "a model without a chat template needs --text");
+    if (!a.name.empty()) before_["  name"] = "--name";
+    if (a.seed) before_["  seed"] = "--seed";
+    if (a.max_len) before_["    max_len"] = "--max-len";
+  }
+
+  std::string on(const std::string& yaml) const {
+    std::istringstream lines(yaml);
+    std::string out;
+    bool is_in_stage = false;
+    for (std::string line; std::getline(lines, line);) {
+      is_in_stage = is_in_stage || line == "  - name: " + stage_;
+      std::string key = line.substr(0, line.find(':'));
+      if (is_in_stage) key.erase(0, key.find_first_not_of(" -"));
+      const auto& notes = is_in_stage ? of_stage_ : before_;
+      const auto found = notes.find(key);
+      out += line + (found != notes.end() ? "  # " + found->second : "") + "\n";
+    }
+    return out;
+  }
+
+ private:
+  std::string stage_;
+  std::map<std::string, std::string> before_, of_stage_;  // by key; before the stage with its indentation
+};
+
 }  // namespace
 
 int eval_command(const EvalArguments& a) {
@@ -91,7 +140,7 @@ int eval_command(const EvalArguments& a) {
   const EvalConfig config = make_eval_config(a, benchmarks);
   const fs::path folder = fs::absolute(a.runs / config.run).lexically_normal(), file = folder / "eval.yaml";
   make_folder(folder);
-  write_file(file, head(config, folder) + to_yaml(config.yaml));
+  write_file(file, head(config, folder) + OptionNotes(a, benchmarks, config.stage).on(to_yaml(config.yaml)));
   if (config.taken) take_stages(config, a, file, folder);
 
   RunArguments run;

@@ -80,6 +80,21 @@ TEST_F(EvalCommand, GivesTheNumbersOfTheRunAndLeavesItAlone) {
   EXPECT_EQ(tenon("eval runs/small:base --bench exam.yaml --samples 2 --pass-at 4", "bad.txt"), 2);
   EXPECT_THAT(read(dir_ / "bad.txt"),
               HasSubstr("4 completions of a problem are looked at, and there are samples: 2"));
+  EXPECT_THAT(read(dir_ / "bad.txt"), HasSubstr("pass_at: [4]  # --pass-at\n"));
+  EXPECT_EQ(tenon("eval runs/small:base --bench exam.yaml --name a.b", "bad.txt"), 2);
+  EXPECT_THAT(read(dir_ / "bad.txt"), HasSubstr("name: a.b  # --name\n"));
+  std::ofstream(dir_ / "rows.jsonl") << R"({"q": "1+1=", "answer": "2"})" << '\n';
+  write("chat.yaml", R"(about: sums
+source: made here
+licence: none needed
+data: {use: jsonl, file: rows.jsonl, template: "{q}", as: messages}
+rewards: [{use: answer, extract: after-tag}]
+)");
+  EXPECT_EQ(tenon("eval runs/small:base --bench chat.yaml", "bad.txt"), 2);
+  EXPECT_THAT(read(dir_ / "bad.txt"), HasSubstr("has no chat template"));
+  EXPECT_THAT(read(dir_ / "bad.txt"),
+              HasSubstr("data: chat  # a model without a chat template needs --text\n"));
+  EXPECT_EQ(tenon("eval runs/small:base --bench chat.yaml --text", "text.txt"), 0) << read(dir_ / "text.txt");
   std::filesystem::remove(dir_ / "runs/small/stages" / stage_folder("more") / "done.json");
   EXPECT_EQ(tenon("eval runs/small:more --bench exam.yaml", "bad.txt"), 2);
   EXPECT_THAT(read(dir_ / "bad.txt"), HasSubstr("stage more of "));

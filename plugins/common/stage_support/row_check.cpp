@@ -92,7 +92,7 @@ void check_rows(const Host& host, const std::string& data_slot, const std::strin
   if (bad.count > 0)
     throw Error(TENON_E_INVALID,
                 data_slot + ": " + std::to_string(bad.count) + " of " + which +
-                    " cannot be used (rows are counted from 0), and nothing was trained:" + bad.lines +
+                    " cannot be used (rows are counted from 0); no step was taken:" + bad.lines +
                     (bad.count > kShown ? "\n  and " + std::to_string(bad.count - kShown) + " more" : ""));
   if (bounded && checked < std::min(most, count))
     host.info(

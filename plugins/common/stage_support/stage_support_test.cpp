@@ -144,8 +144,8 @@ TEST(RowCheck, TriesEveryRowOfABoundedSetOnce) {
 TEST(RowCheck, ReportsTheFirstBadRowsTogether) {
   Checked check(3000);
   EXPECT_EQ(check.run(UINT64_MAX, [](uint64_t i) { return i % 400 == 17; }),
-            "data: 8 of the 3000 rows of numbers cannot be used (rows are counted from 0), and nothing was "
-            "trained:\n"
+            "data: 8 of the 3000 rows of numbers cannot be used (rows are counted from 0); no step was "
+            "taken:\n"
             "  row 17, n.jsonl:18 (\"17=\"): it is bad\n  row 417, n.jsonl:418 (\"417=\"): it is bad\n"
             "  row 817, n.jsonl:818 (\"817=\"): it is bad\n  row 1217, n.jsonl:1218 (\"1217=\"): it is bad\n"
             "  row 1617, n.jsonl:1618 (\"1617=\"): it is bad\n  and 3 more");
