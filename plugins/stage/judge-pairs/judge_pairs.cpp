@@ -29,6 +29,12 @@ std::string number_text(double v) {
   std::snprintf(text, sizeof text, "%.17g", v);
   return text;
 }
+// For messages.
+std::string short_text(double v) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", v);
+  return text;
+}
 std::string numbers_json(const std::vector<double>& numbers, double sign) {
   std::string out;
   for (const double v : numbers) out += (out.empty() ? "" : ",") + number_text(v * sign);
@@ -227,16 +233,18 @@ class JudgePairs {
     if (unjudged_ == 0 || (asked_ < kFewPairs && !is_last)) return;
     const double share = static_cast<double>(unjudged_) / static_cast<double>(asked_);
     if (share > max_unjudged_)
-      throw Error(TENON_E_INVALID, "the judge gave no verdict on " + std::to_string(unjudged_) + " of " +
-                                       std::to_string(asked_) + " pairs, more than max_unjudged allows (" +
-                                       number_text(max_unjudged_) + "), first: " + first_fault_);
+      throw Error(TENON_E_INVALID,
+                  "the judge gave no verdict on " + std::to_string(unjudged_) + " of " +
+                      std::to_string(asked_) + " pairs, more than max_unjudged allows (" +
+                      short_text(max_unjudged_) + "), first: " + first_fault_ +
+                      ". Raise attempts, max_new_tokens or max_unjudged, or take another judge");
   }
 
   void finish(const StageIo& io) {
     if (kept_ == 0)
       throw Error(TENON_E_INVALID, "of " + std::to_string(asked_) +
                                        " pairs that were judged none has a gap above min_gap = " +
-                                       number_text(min_gap_) + ": the metrics rejected/… and gap say why");
+                                       short_text(min_gap_) + ": the metrics rejected/… and gap say why");
     const std::vector<std::string>& models = candidates_.models();
     if (models.size() < 2) return;
     const std::vector<size_t> component = components(models.size(), games_);

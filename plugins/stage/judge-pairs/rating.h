@@ -27,7 +27,8 @@ struct Rating {
   uint64_t games;
 };
 
-// The ratings of n models, with percentile intervals of the bootstrap as Chatbot Arena's (arXiv 2403.04132, §4), in which whole questions are drawn with replacement. The same seed gives the same intervals. resamples ≥ 100.
+// The ratings of n models. Their intervals are percentiles of the bootstrap, as on Chatbot Arena's leaderboard (arXiv 2403.04132); whole questions are drawn with replacement. The same seed gives the same
+// intervals. resamples ≥ 100.
 std::vector<Rating> rate(size_t n, std::span<const Game> games, double prior, uint64_t resamples,
                          uint64_t seed);
 

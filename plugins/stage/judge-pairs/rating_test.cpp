@@ -38,8 +38,8 @@ TEST(BradleyTerry, ThePriorIsTiesWithAnAverageModel) {
   }
 }
 
-// Seven baseball teams of the American League's east, 1987, each pair 13 games: A. Agresti, "Categorical data analysis", 2nd ed. (2002), §10.6: wins of the row over the column, and the fitted strengths
-// less that of the last team (table 10.11 to two decimals; four as R's package BradleyTerry2 gives them for the same data).
+// Seven baseball teams of the American League's east in 1987, each pair 13 games: the example of A. Agresti, "Categorical data analysis" (2nd ed., 2002) for this model. Wins of the row over the column;
+// the fitted strengths less that of the last team, four decimals as R's package BradleyTerry2 (H. Turner, D. Firth, J. Stat. Softw. 48(9), 2012) gives them for the same data.
 TEST(BradleyTerry, GivesAPublishedTable) {
   const std::vector<double> wins{0,  7, 9, 7,  7, 9, 11, 6, 0, 7, 5,  11, 9, 9, 4, 6, 0,
                                  7,  7, 8, 12, 6, 8, 6,  0, 6, 7, 10, 6,  2, 6, 7, 0, 7,

@@ -10,7 +10,7 @@
 
 namespace tenon::rejection {
 
-// The options `template` and `into`. Paraphrase, back-translation of questions out of answers (Li et al., arXiv 2308.06259), solutions in other words (DeepSeek-R1's cold start, arXiv 2501.12948v2, B.3).
+// The options `template` and `into`. Paraphrase, back-translation of questions out of answers (Li et al., arXiv 2308.06259), solutions in other words (DeepSeek-R1's cold start, arXiv 2501.12948v2, appendix B).
 class Rewriting {
  public:
   explicit Rewriting(const Host& host);
