@@ -18,7 +18,8 @@ Supervised::Supervised(const Host& host, LossOn loss_on)
       optimizer_(host.get_component<Optimizer>("optimizer")),
       batch_(static_cast<uint64_t>(host.i64("batch"))),
       micro_batch_tokens_(static_cast<uint64_t>(host.i64("micro_batch_tokens"))),
-      max_len_(model_.info().max_len) {
+      max_len_(model_.info().max_len),
+      domain_(host.str_if("domain").value_or("")) {
   require_next_token(model_);
   check_rows(host, "data", "model.tokenizer", UINT64_MAX, [this](const Row& row) { sequence(row); });
   held_out_ = HeldOutRows::of(
@@ -50,7 +51,7 @@ void Supervised::load(Reader& r) {
 HeldOutNumbers Supervised::judge(const tenon_call* call, const Dataset& data, uint64_t n) const {
   double loss = 0, tokens = 0;
   for (uint64_t begin = 0; begin < n; begin += batch_) {
-    const Rollout batch = encode(data.read(call, begin, std::min(batch_, n - begin)));
+    const Rollout batch = encode(data.read(call, begin, std::min(batch_, n - begin))).rollout;
     for (const auto& rows : batch.micro_batches(micro_batch_tokens_)) {
       host_.throw_if_cancelled(call);
       const Rollout part = batch.select(rows);
@@ -65,10 +66,11 @@ HeldOutNumbers Supervised::judge(const tenon_call* call, const Dataset& data, ui
   return out;
 }
 
-Rollout Supervised::encode(std::span<const Row> rows, const Instead& instead) const {
+Encoded Supervised::encode(std::span<const Row> rows, const Instead& instead) const {
   Timed timed(host_, "data");
   if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
-  Rollout batch;
+  Encoded out;
+  Rollout& batch = out.rollout;
   for (const Row& row : rows) {
     PromptAndCompletion text = about_row(row, [&] {
       if (instead)
@@ -77,8 +79,9 @@ Rollout Supervised::encode(std::span<const Row> rows, const Instead& instead) co
     });
     uint64_t index = batch.size();
     batch.push(text.prompt, text.completion, {}, index, index, 0);
+    if (!domain_.empty()) out.domains.push_back(domain_of(row.meta_json, domain_));
   }
-  return batch;
+  return out;
 }
 
 PromptAndCompletion Supervised::sequence(const Row& row) const {
@@ -100,8 +103,10 @@ PromptAndCompletion Supervised::sequence(const Row& row) const {
   return text;
 }
 
-void Supervised::step(const tenon_call* call, Rollout batch, uint64_t version) const {
+void Supervised::step(const tenon_call* call, Encoded encoded, uint64_t version) const {
   Stopwatch watch;
+  Rollout& batch = encoded.rollout;
+  DomainMeans by_domain;
   tenon_algorithm_info info{sizeof info, 0, TENON_TOKEN_MEAN, 0, 0};
   loss_weights(host_, info, batch);
   double loss = 0, tokens = 0;
@@ -119,6 +124,9 @@ void Supervised::step(const tenon_call* call, Rollout batch, uint64_t version) c
         model_.accumulate(call, part.tokens_for_model(1.0f), d_logprob.data(), logprob.data());
       for (uint64_t t = 0; t < part.tokens(); ++t)
         if (part.mask[t] != 0) loss -= part.weight[t] * static_cast<double>(logprob[t]), ++tokens;
+      for (uint64_t i = 0; i < part.size() && !encoded.domains.empty(); ++i)
+        for (uint64_t t = part.ids.offsets[i]; t < part.ids.offsets[i + 1]; ++t)
+          if (part.mask[t] != 0) by_domain.add(encoded.domains[rows[i]], -static_cast<double>(logprob[t]), 1);
     }
     if (tokens == 0)
       throw Error(TENON_E_INVALID, "none of the " + std::to_string(batch.size()) +
@@ -128,6 +136,7 @@ void Supervised::step(const tenon_call* call, Rollout batch, uint64_t version) c
     host_.metric("learning_rate", stats.learning_rate);
   }
   host_.metric("loss", loss);
+  by_domain.record(host_, "loss");
   host_.metric("perplexity", std::exp(loss));
   host_.metric("tokens", tokens);
   host_.timing("tokens_per_second", static_cast<double>(batch.tokens()) / watch.seconds());

@@ -5,6 +5,7 @@
 #include <functional>
 #include <optional>
 
+#include "stage_support/domains.h"
 #include "stage_support/held_out_rows.h"
 #include "stage_support/row_text.h"
 
@@ -16,7 +17,13 @@ enum class LossOn {
   kAnswer       // as kCompletion; a row without one is an error
 };
 
-// What a supervised stage is made of. Reads the options and slots model, data, optimizer, batch, micro_batch_tokens and held_out, and tries the rows (row_check.h).
+// Sequences of rows.
+struct Encoded {
+  Rollout rollout;
+  std::vector<std::string> domains;  // of each sequence; empty without the option `domain`
+};
+
+// What a supervised stage is made of. Reads the options and slots model, data, optimizer, batch, micro_batch_tokens, domain and held_out, and tries the rows (row_check.h).
 class Supervised {
  public:
   Supervised(const Host& host, LossOn loss_on);
@@ -32,7 +39,7 @@ class Supervised {
   void check_steps(uint64_t steps) const;
 
   // The sequences of step `step`.
-  using Batch = std::function<Rollout(const tenon_call* call, uint64_t step)>;
+  using Batch = std::function<Encoded(const tenon_call* call, uint64_t step)>;
   // Runs the steps [io.first_step(), steps): each takes what `batch` gives, or without it the next rows as `encode` reads them, and ends in step_end.
   void run(const tenon_call* call, const StageIo& io, uint64_t steps, const Batch& batch = {});
   // Rules between the options of evaluation, for a stage's `check`.
@@ -44,7 +51,7 @@ class Supervised {
   // What a row is read as where it is not its text as it stands; nothing: as it stands.
   using Instead = std::function<std::optional<PromptAndCompletion>(const Row&)>;
   // The sequences of `rows`, mask set where the loss is. Throws Error naming the row that cannot be used.
-  Rollout encode(std::span<const Row> rows, const Instead& instead = {}) const;
+  Encoded encode(std::span<const Row> rows, const Instead& instead = {}) const;
   // What a step does where it would call the model's `accumulate`, with that function's arguments.
   using Accumulate =
       std::function<void(const tenon_call* call, const Rollout& part, const float* d_logprob, float* logprob)>;
@@ -52,7 +59,7 @@ class Supervised {
   void accumulate_by(Accumulate accumulate) { accumulate_ = std::move(accumulate); }
   // Gradient of the mean over all tokens with mask 1, one optimizer step; the parameters are then `version`. Records the metrics. The numbers do not
   // depend on micro_batch_tokens.
-  void step(const tenon_call* call, Rollout batch, uint64_t version) const;
+  void step(const tenon_call* call, Encoded encoded, uint64_t version) const;
 
  private:
   PromptAndCompletion sequence(const Row& row) const;
@@ -65,6 +72,7 @@ class Supervised {
   Dataset data_;
   Optimizer optimizer_;
   uint64_t batch_, micro_batch_tokens_, max_len_;
+  std::string domain_;  // a field of the meta; empty: none
   Accumulate accumulate_;
   std::optional<HeldOutRows> held_out_;
 };

@@ -56,11 +56,12 @@ class Pretrain {
                   "filled in the middle: give rows that are a text alone (data set text), or set it to 0");
   }
 
-  Rollout batch(const tenon_call* call, uint64_t step) {
+  stages::Encoded batch(const tenon_call* call, uint64_t step) {
     const std::vector<Row> rows = training_.data().next(call, training_.batch());
     if (!fim_) return training_.encode(rows);
     FillInMiddle::Tally tally;
-    Rollout out = training_.encode(rows, [&](const Row& row) { return fim_->apply(row, step, tally); });
+    stages::Encoded out =
+        training_.encode(rows, [&](const Row& row) { return fim_->apply(row, step, tally); });
     host_.metric("fim/rows", static_cast<double>(tally.filled));
     host_.metric("fim/left", static_cast<double>(tally.left));
     if (tally.left > 0 && !left_one_) {
@@ -93,5 +94,5 @@ TENON_STAGE_PLUGIN(
     tenon::choice("loss_on", tenon::pretrain::kLossOn, "\"completion\"",
                   "completion: the loss is on the completion, and on the whole text of rows "
                   "without one; all: on every token but the first."),
-    tenon::stages::kHeldOutByLossOption, tenon::pretrain::kFimRate, tenon::pretrain::kFimTokensOption,
-    tenon::pretrain::kMtpOption)
+    tenon::stages::kDomainOption, tenon::stages::kHeldOutByLossOption, tenon::pretrain::kFimRate,
+    tenon::pretrain::kFimTokensOption, tenon::pretrain::kMtpOption)

@@ -588,5 +588,32 @@ TEST(RlTrace, IsLeftOutWhereItWouldBeTooLarge) {
   EXPECT_THAT(lab.host.logs.back().second, HasSubstr("step 0 is not traced"));
 }
 
+TEST(Rl, RewardsOfEachPartOfAMixture) {
+  const std::vector<Row> rows = {{"1+2=", "", "", R"({"source":"sums"})"},
+                                 {"7=", "", "", R"({"source":"names"})"},
+                                 {"1+2-3=", "", "", R"({"source":"sums"})"},
+                                 {"9-9=", "", "", "{}"}};
+  Lab with(
+      R"({"steps": 1, "prompts": 3, "group_size": 4, "max_new_tokens": 10, "domain": "source", "samples_per_step": 12})"),
+      plain;
+  RowSet data(rows), same(rows);
+  with.host.slot("data", data.ref("mix"));
+  plain.host.slot("data", same.ref("mix"));
+  with.run(), plain.run();
+  const FakeIo::Step& step = with.io.steps.at(0);
+  double sums = 0, names = 0;
+  for (const std::string& sample : step.samples) {
+    const double reward = *json::number_field(sample, "reward");
+    (*json::text_field(sample, "prompt") == "7=" ? names : sums) += reward;
+  }
+  ASSERT_EQ(step.samples.size(), 12u);
+  EXPECT_NEAR(step.metric("reward/mean/sums"), sums / 8, 1e-9);
+  EXPECT_NEAR(step.metric("reward/mean/names"), names / 4, 1e-9);
+  EXPECT_EQ(step.metric("accuracy/names"), step.metric("reward/mean/names")) << "there is one reward";
+  EXPECT_EQ(step.metrics.count("accuracy/(none)"), 0u) << "nothing of rows that the step has not";
+  EXPECT_EQ(with.model.weight, plain.model.weight);
+  EXPECT_EQ(plain.io.steps[0].metrics.count("accuracy/sums"), 0u);
+}
+
 }  // namespace
 }  // namespace tenon::test

@@ -68,6 +68,7 @@ Options::Options(const Host& host)
       reference_mix(host.f64("reference_mix")),
       kl_horizon(host.f64("kl_horizon")),
       kl_target(host.f64_if("kl_target")),
+      domain(host.str_if("domain").value_or("")),
       importance(read_importance(host.str("importance"))) {
   importance.min = host.f64("importance_min"), importance.max = host.f64("importance_max");
   host.boolean("allow_truncation");  // a matter of `check` alone

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "importance.h"
+#include "stage_support/domains.h"
 #include "stage_support/held_out.h"
 #include "stage_support/sampled.h"
 
@@ -104,6 +105,7 @@ inline constexpr OptionTable kOptions{
            {.min = "0", .unit = "nats"}),
     integer("samples_per_step", "4", "Completions of a step written to samples.jsonl; 0: none.",
             {.min = "0", .max = "65536", .unit = "completions"}),
+    stages::kDomainOption,
     stages::kHeldOutOption,
     integer("trace_interval", "10",
             "Every so many steps, and at the last, all numbers of a rollout and its updates are written to "
@@ -122,6 +124,7 @@ struct Options {
   bool refill_by_accuracy, mask_overlong, normalize_rewards;
   double max_logprob_diff, reference_mix, kl_horizon;
   std::optional<double> kl_target;
+  std::string domain;  // empty: none
   Importance importance;
 };
 

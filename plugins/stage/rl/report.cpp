@@ -56,6 +56,8 @@ void Rl::report(const stages::Sampled& batch, const Rollout& trained, const Draw
   host_.metric("reward/mean", moments(drawn.rewards).mean);
   host_.metric("reward/std", moments(drawn.rewards).std);
   host_.metric("accuracy", moments(drawn.accuracy).mean);
+  drawn.reward_by_domain.record(host_, "reward/mean");
+  drawn.accuracy_by_domain.record(host_, "accuracy");
   host_.metric("completion/length_mean", tokens / n);
   host_.metric("completion/length_min", least(drawn.lengths));
   host_.metric("completion/length_max", most(drawn.lengths));

@@ -7,6 +7,7 @@
 #include "kl_controller.h"
 #include "normalize.h"
 #include "options.h"
+#include "stage_support/domains.h"
 #include "stage_support/held_out.h"
 #include "stage_support/step.h"
 #include "trace.h"
@@ -23,7 +24,8 @@ struct Drawn {
   uint64_t prompts = 0, rounds = 0,
            thrown_away = 0;  // prompts sampled; refill rounds; groups thrown away by them
   bool none_kept = false;    // no group was worth keeping after the last round
-  void add(const stages::Sampled& batch);
+  stages::DomainMeans reward_by_domain, accuracy_by_domain;  // as `rewards` and `accuracy`
+  void add(const stages::Sampled& batch, const std::string& domain);
 };
 
 // What the updates of one rollout add up to.

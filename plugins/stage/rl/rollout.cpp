@@ -33,13 +33,18 @@ void for_groups(const Rollout& r, F&& f) {
 
 }  // namespace
 
-void Drawn::add(const stages::Sampled& batch) {
+// domain: a field of the rows' meta; empty: none.
+void Drawn::add(const stages::Sampled& batch, const std::string& domain) {
   const Rollout& r = batch.rollout;
   for (uint64_t i = 0; i < r.size(); ++i) {
     if (r.valid[i] != 0) rewards.push_back(r.total_reward(i));
     if (std::isfinite(batch.first[i])) accuracy.push_back(batch.first[i]);
     lengths.push_back(static_cast<double>(r.completion_len(i)));
     if (r.finish[i] == TENON_FINISH_STOP) terminated.push_back(lengths.back());
+    if (domain.empty()) continue;
+    const std::string of = stages::domain_of({batch.meta[i].data(), batch.meta[i].size()}, domain);
+    if (r.valid[i] != 0) reward_by_domain.add(of, r.total_reward(i), 1);
+    if (std::isfinite(batch.first[i])) accuracy_by_domain.add(of, batch.first[i], 1);
   }
   for (uint64_t t = 0; t < r.tokens(); ++t)
     if (r.mask[t] != 0) surprise -= double{r.lp_sample[t]};
@@ -52,7 +57,7 @@ stages::Sampled Rl::draw(const tenon_call* call, uint64_t prompts, Drawn& drawn)
   stages::Sampled batch =
       sampler_.sample(call, model_, tokenizer_, rows, options_.group_size, first_id, version_);
   drawn.prompts += prompts;
-  drawn.add(batch);
+  drawn.add(batch, options_.domain);
   if (options_.normalize_rewards) normalize_rewards(batch.rollout, batch.terms, sum_terms_);
   tell_curriculum(call, batch);
   return batch;

@@ -34,4 +34,4 @@ TENON_STAGE_PLUGIN(Sft, "sft", "0.2.0",
                    tenon::stages::kModelOption, tenon::stages::kTrainDataOption,
                    tenon::stages::kOptimizerOption, tenon::stages::kEpochsOption, tenon::stages::kStepsOption,
                    tenon::stages::kBatchOption, tenon::stages::kMicroBatchOption,
-                   tenon::stages::kHeldOutByLossOption)
+                   tenon::stages::kDomainOption, tenon::stages::kHeldOutByLossOption)

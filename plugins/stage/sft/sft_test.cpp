@@ -63,6 +63,29 @@ TEST(Sft, EpochsAreCounted) {
   EXPECT_EQ(lab.data.taken, 12u);
 }
 
+TEST(Sft, LossOfEachPartOfAMixture) {
+  const std::vector<Row> rows = {{"1+2=", "", "33", R"({"source":"sums"})"},
+                                 {"7=", "", "9", R"({"source":"names"})"},
+                                 {"2+2=", "", "4", R"({"source":"sums"})"},
+                                 {"a=", "", "b", "{}"}};
+  Lab all(R"({"steps": 1, "batch": 4, "domain": "source"})", rows),
+      sums(R"({"steps": 1, "batch": 2})", {rows[0], rows[2]}),
+      micro(R"({"steps": 1, "batch": 4, "domain": "source", "micro_batch_tokens": 1})", rows),
+      without(R"({"steps": 1, "batch": 4})", rows),
+      names(R"({"steps": 2, "batch": 1, "domain": "source"})", {rows[1], rows[0]});
+  for (Lab* lab : {&all, &sums, &micro, &without, &names}) lab->run();
+  const FakeIo::Step& step = all.io.steps.at(0);
+  EXPECT_NEAR(step.metric("loss/sums"), sums.io.steps.at(0).metric("loss"), 1e-6)
+      << "the mean over its tokens";
+  const double others = step.metric("loss/names") * 2 + step.metric("loss/(none)") * 2;
+  EXPECT_NEAR(step.metric("loss"), (step.metric("loss/sums") * 5 + others) / 9, 1e-6);
+  EXPECT_EQ(micro.io.steps[0].metric("loss/sums"), step.metric("loss/sums"));
+  EXPECT_EQ(without.model.weight, all.model.weight) << "it changes nothing of the training";
+  EXPECT_EQ(names.io.steps[0].metrics.count("loss/sums"), 0u)
+      << "nothing of a part that the step has no row of";
+  EXPECT_EQ(names.io.steps[1].metrics.count("loss/sums"), 1u);
+}
+
 TEST(Sft, AnEndlessDataSetHasNoEpochs) {
   Lab lab(R"({"epochs": 2})", {Row{"1+2=", "", "3", "{}"}});
   static const auto* bounded = static_cast<const tenon_dataset_vt*>(lab.data.ref().vt);
