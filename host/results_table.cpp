@@ -63,7 +63,8 @@ std::string number_text(std::optional<double> v, bool is_count) {
 std::optional<double> number_at(const json::object& metrics, const std::string& name) {
   const json::value* v = metrics.if_contains(name);
   if (v == nullptr || v->is_null()) return std::nullopt;
-  return v->to_number<double>();
+  const auto number = v->to_number<double>();
+  return std::isfinite(number) ? std::optional(number) : std::nullopt;
 }
 
 // The results of one benchmark; models without it have none.

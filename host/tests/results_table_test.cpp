@@ -7,6 +7,7 @@
 #include <boost/json/parse.hpp>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,16 @@ TEST(ResultsTable, EachBenchmarkHasATable) {
             "\n"
             "long name  accuracy  count\n"
             "a             1.000     12\n");
+}
+
+// Written to a file it is null; of the stage that has just ended it is still there.
+TEST(ResultsTable, WhatIsNoNumberIsMissing) {
+  boost::json::object results =
+      boost::json::parse(R"({"a": {"x": {"accuracy": 0.5, "cost": 0}}})").as_object();
+  results["a"].as_object()["x"].as_object()["cost"] = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_EQ(results_table(results),
+            "x  accuracy  cost\n"
+            "a     0.500     -\n");
 }
 
 TEST(ResultsTable, OnlyBothEndsMakeAnInterval) {
