@@ -158,5 +158,37 @@ TEST_F(Servers, TeachAndJudgeAndArePaidOnce) {
   EXPECT_LE(second.asked(), oracle.asked() + 4);
 }
 
+TEST_F(Servers, AreEvaluatedAndPaidOnceAlsoWhereTheFirstStepWasCutOff) {
+  const auto evaluation = [&](const std::string& runs, const Oracle& oracle) {
+    std::ofstream(dir_ / (runs + ".yaml")) << "run: {name: x, runs: " << runs << R"(, seed: 5}
+components:
+  sums: {use: running-sum, operands: 3, step_by_step: 0}
+pipeline:
+  - {name: exam, use: evaluate, data: sums, rewards: [{use: answer, extract: last-number}], problems: 40, samples: 2, pass_at: [1, 2], all_samples: true,
+     price: {input: 1, output: 1}, server: {url: ")"
+                                           << oracle.url() << R"(", model: teacher, concurrency: 2}}
+)";
+  };
+  Oracle first, second;
+  evaluation("whole", first), evaluation("killed", second);
+  ASSERT_EQ(tenon("run whole.yaml", "whole.txt"), 0) << read(dir_ / "whole.txt");
+  EXPECT_EQ(first.asked(), 80);
+  const auto row = boost::json::parse(read(dir_ / "whole/x/eval.json")).at("exam").at("teacher").at("sums");
+  EXPECT_EQ(row.at("accuracy"), 1);
+  EXPECT_TRUE(row.at("length").is_null() && row.at("cost").is_null()) << "the server counts no tokens";
+  EXPECT_THAT(read(dir_ / "whole.txt"), HasSubstr("have no `usage`"));
+  for (const int lines : {20, 70})  // in the first step, of 64, and in the second
+    EXPECT_NE(tenon_until("KILL",
+                          "test $(cat killed/x/stages/exam-*/artifacts/kept/answers.jsonl | wc -l) -ge " +
+                              std::to_string(lines),
+                          "run killed.yaml", "killed.txt"),
+              0)
+        << read(dir_ / "killed.txt");
+  ASSERT_EQ(tenon("run killed.yaml", "killed.txt"), 0) << read(dir_ / "killed.txt");
+  for (const char* name : {"metrics.jsonl", "samples.jsonl", "eval.json"})
+    EXPECT_EQ(read(dir_ / "whole/x" / name), read(dir_ / "killed/x" / name)) << name;
+  EXPECT_LE(second.asked(), 84) << "two are on their way when it is killed";
+}
+
 }  // namespace
 }  // namespace tenon::runs
