@@ -123,6 +123,14 @@ void check_benchmark(const Host& host, const std::string& at, Findings& findings
   std::vector<std::string_view> reserved(std::begin(kReserved), std::end(kReserved));
   reserved.insert(reserved.end(), estimates.begin(), estimates.end());
   pattern::check_patterns(host, (at + "patterns").c_str(), reserved, "the results have a number", findings);
+  for (uint64_t i = 0; i < host.count((at + "patterns").c_str()); ++i) {
+    const std::string option = at + "patterns." + std::to_string(i) + ".name",
+                      name = host.str(option.c_str());
+    for (const char* parts : {"accuracy/", "accuracy_low/", "accuracy_high/", "reward/"})
+      if (name.starts_with(parts))
+        findings.error(option.c_str(), "numbers of domains and rewards begin with " + std::string(parts) +
+                                           ": give it another name");
+  }
 }
 
 }  // namespace tenon::evaluate

@@ -177,6 +177,9 @@ TEST(Evaluate, NoResultTakesThePlaceOfAnother) {
   EXPECT_THAT(findings(R"("models": ["m"], "samples": 4, "pass_at": [4],
                          "patterns": [{"name": "pass@4_low", "regex": "a"}, {"name": "pass@2", "regex": "a"}])"),
               ::testing::ElementsAre(HasSubstr("patterns.0.name: the results have a number called ")));
+  EXPECT_THAT(
+      findings(R"("models": ["m"], "patterns": [{"name": "accuracy/x", "regex": "a"}])"),
+      ::testing::ElementsAre(HasSubstr("patterns.0.name: numbers of domains and rewards begin with ")));
   EXPECT_THAT(findings(R"("models": ["m"], "patterns": [{"name": "p", "regex": "a(b"}])"),
               ::testing::ElementsAre(HasSubstr("patterns.0.regex: ")));
   EXPECT_THAT(
