@@ -260,7 +260,8 @@ int eval(const po::variables_map& map) {
 }
 
 int plot(const po::variables_map& map) {
-  PlotArguments a{operand(map), comma_separated(map, "metrics"), comma_separated(map, "right"), "", ""};
+  PlotArguments a{operand(map), comma_separated(map, "metrics"), comma_separated(map, "right"), "", "",
+                  flag(map, "json")};
   if (map.count("stage")) a.stage = map["stage"].as<std::string>();
   if (map.count("out")) a.file = map["out"].as<std::string>();
   return plot_command(a, std::cout);

@@ -10,6 +10,7 @@
 #include "host/command_line.h"
 #include "host/diagnostics.h"
 #include "host/files.h"
+#include "host/json_text.h"
 #include "host/line_chart.h"
 #include "host/run_folder.h"
 
@@ -92,6 +93,17 @@ const StageMetrics& choose(const std::vector<StageMetrics>& stages, const PlotAr
   return *chosen;
 }
 
+std::string numbers(const std::string& stage, const LineChart& chart) {
+  json::object metrics;
+  for (const LineChart::Series& one : chart.series) {
+    json::array points;
+    for (const auto& [step, value] : one.points)
+      points.push_back(json::array{static_cast<int64_t>(step), value});
+    metrics[one.name] = std::move(points);
+  }
+  return json_text(json::object{{"stage", stage}, {"metrics", std::move(metrics)}}) + "\n";
+}
+
 }  // namespace
 
 int plot_command(const PlotArguments& a, std::ostream& out) {
@@ -106,10 +118,11 @@ int plot_command(const PlotArguments& a, std::ostream& out) {
   LineChart chart{run.filename().string() + ": " + stage.stage, "step", {}};
   for (size_t k = 0; k < wanted.size(); ++k)
     chart.series.push_back({wanted[k], stage.metrics.at(wanted[k]), k >= a.metrics.size()});
+  const std::string answer = a.json ? numbers(stage.stage, chart) : svg(chart);
   if (a.file.empty())
-    out << svg(chart);
+    out << answer;
   else
-    write_file(a.file, svg(chart));
+    write_file(a.file, answer);
   return kExitOk;
 }
 

@@ -71,13 +71,13 @@ class Plot : public ::testing::Test {
   std::string plot(std::vector<std::string> metrics, std::vector<std::string> right = {},
                    const std::string& stage = "") {
     std::ostringstream out;
-    EXPECT_EQ(plot_command({run_, std::move(metrics), std::move(right), stage, {}}, out), kExitOk);
+    EXPECT_EQ(plot_command({run_, std::move(metrics), std::move(right), stage, {}, false}, out), kExitOk);
     return out.str();
   }
   std::string error(std::vector<std::string> metrics, const std::string& stage = "") {
     try {
       std::ostringstream out;
-      plot_command({run_, std::move(metrics), {}, stage, {}}, out);
+      plot_command({run_, std::move(metrics), {}, stage, {}, false}, out);
     } catch (const UserError& e) {
       return e.what();
     }
@@ -100,9 +100,17 @@ TEST_F(Plot, NullAndALineThatIsBeingWrittenAreNoPoints) {
 TEST_F(Plot, TheFileHoldsWhatIsOtherwisePrinted) {
   const std::filesystem::path file = run_ / "a.svg";
   std::ostringstream out;
-  EXPECT_EQ(plot_command({run_, {"held_out/accuracy"}, {}, "", file}, out), kExitOk);
+  EXPECT_EQ(plot_command({run_, {"held_out/accuracy"}, {}, "", file, false}, out), kExitOk);
   EXPECT_EQ(out.str(), "");
   EXPECT_EQ(read_file(file), plot({"held_out/accuracy"}));
+}
+
+TEST_F(Plot, TheSameNumbersAsJson) {
+  std::ostringstream out;
+  EXPECT_EQ(plot_command({run_, {"loss"}, {"held_out/accuracy"}, "ppo", {}, true}, out), kExitOk);
+  EXPECT_EQ(out.str(),
+            "{\"stage\":\"ppo\",\"metrics\":{\"loss\":[[0,0.1],[2,0.2]],\"held_out/"
+            "accuracy\":[[0,0.94],[2,0.85]]}}\n");
 }
 
 TEST_F(Plot, ErrorsNameWhatThereIs) {

@@ -99,5 +99,33 @@ TEST_F(HeldOutRun, FineTuningEndsEarlyWithTheBestParametersAlsoKilled) {
   EXPECT_EQ(read(dir_ / "runs/killed/metrics.jsonl"), metrics) << "finished: nothing to do";
 }
 
+// What is held out says the opposite of what is learnt: no evaluation is better than the one before training, so that the stage hands on what it got.
+TEST_F(HeldOutRun, PreferencesThatOnlyMakeItWorseLeaveTheModelAsItWas) {
+  const auto pairs = [&](const std::string& name, const std::string& better, const std::string& worse) {
+    std::ofstream file(dir_ / name);
+    for (const char* prompt : {"1+2+3=", "2+2+2=", "9-1-1=", "5+0+1="})
+      file << R"({"prompt":")" << prompt << R"(","completion":")" << better << R"(","rejected":")" << worse
+           << "\"}\n";
+  };
+  pairs("pairs.jsonl", "6", "7"), pairs("others.jsonl", "7", "6");
+  std::ofstream(dir_ / "worse.yaml") << R"(run: {name: worse, runs: runs, seed: 5}
+components:
+  sums: {use: running-sum, operands: 3, step_by_step: 0}
+  letters: {use: char, alphabet: "0123456789+-=<>,", eos: "$"}
+  policy: {use: transformer, layers: 1, width: 16, heads: 2, max_len: 40, tokenizer: letters}
+pipeline:
+  - {name: base, use: pretrain, model: policy, data: sums, steps: 20, batch: 16, optimizer: {use: adamw, learning_rate: 0.01}}
+  - {name: liked, use: preference, from: base, data: {use: jsonl, file: pairs.jsonl, prompt: prompt, completion: completion, rejected: rejected}, algorithm: {use: dpo}, steps: 50, batch: 4,
+     held_out: {data: {use: jsonl, file: others.jsonl, prompt: prompt, completion: completion, rejected: rejected}, every: 2, stop_after: 2, keep: best, by: loss}, optimizer: {use: adamw, learning_rate: 0.01}}
+  - {name: after, use: evaluate, models: [liked], data: {of: sums, split: test}, rewards: [{use: answer}], problems: 4, max_new_tokens: 6}
+)";
+  ASSERT_EQ(tenon("run worse.yaml", "worse.txt"), 0) << read(dir_ / "worse.txt");
+  EXPECT_EQ(lines("worse", "liked").size(), 4u);
+  EXPECT_THAT(read(dir_ / "runs/worse/log.txt"),
+              HasSubstr("the parameters of the model before training are kept"));
+  EXPECT_EQ(model_of("worse", "liked"), model_of("worse", "base"));
+  EXPECT_EQ(lines("worse", "after").size(), 1u);
+}
+
 }  // namespace
 }  // namespace tenon::runs
