@@ -108,6 +108,7 @@ class JudgePairs {
 
   void save(Writer& w) const {
     w.value(kept_), w.value(asked_), w.value(unjudged_);
+    w.value(bias_), w.value(verdicts_), w.value(flips_), w.value(judged_);
     w.string(first_fault_);
     w.value(uint64_t{games_.size()});
     for (const Game& game : games_)
@@ -115,6 +116,8 @@ class JudgePairs {
   }
   void load(Reader& r, uint32_t) {
     kept_ = r.value<uint64_t>(), asked_ = r.value<uint64_t>(), unjudged_ = r.value<uint64_t>();
+    bias_ = r.value<double>(), verdicts_ = r.value<double>();
+    flips_ = r.value<double>(), judged_ = r.value<double>();
     first_fault_ = r.string();
     games_.resize(r.value<uint64_t>());
     for (Game& game : games_) {
@@ -197,7 +200,7 @@ class JudgePairs {
                       pair.asked->index});
   }
 
-  void record(const std::vector<Pair>& pairs) const {
+  void record(const std::vector<Pair>& pairs) {
     std::map<std::string, double> rejected;
     for (const char* reason : {"empty", "equal", "unjudged", "close"}) rejected[reason] = 0;
     if (max_length_ratio_ > 0) rejected["length"] = 0;
@@ -227,6 +230,7 @@ class JudgePairs {
     if (!judge_->has_order()) return;
     host_.metric("position_bias", verdicts > 0 ? bias / verdicts : std::nan(""));
     host_.metric("order_flips", judged > 0 ? flips / judged : std::nan(""));
+    bias_ += bias, verdicts_ += verdicts, flips_ += flips, judged_ += judged;
   }
 
   void check_unjudged(bool is_last) const {
@@ -245,6 +249,11 @@ class JudgePairs {
       throw Error(TENON_E_INVALID, "of " + std::to_string(asked_) +
                                        " pairs that were judged none has a gap above min_gap = " +
                                        short_text(min_gap_) + ": the metrics rejected/… and gap say why");
+    const auto count = [](double n) { return std::to_string(static_cast<uint64_t>(n)); };
+    if (verdicts_ > 0)
+      host_.info("standing first was worth " + short_text(bias_ / verdicts_) + " points over " +
+                 count(verdicts_) + " verdicts; in " + count(flips_) + " of " + count(judged_) +
+                 " pairs the two orders prefer different completions");
     const std::vector<std::string>& models = candidates_.models();
     if (models.size() < 2) return;
     const std::vector<size_t> component = components(models.size(), games_);
@@ -321,7 +330,8 @@ class JudgePairs {
   bool whole_, records_rejected_;
   std::string benchmark_;
   // State.
-  uint64_t kept_ = 0, asked_ = 0, unjudged_ = 0;  // pairs
+  uint64_t kept_ = 0, asked_ = 0, unjudged_ = 0;             // pairs
+  double bias_ = 0, verdicts_ = 0, flips_ = 0, judged_ = 0;  // sums of what record() makes means of
   std::string first_fault_;
   std::vector<Game> games_;
 };

@@ -135,6 +135,8 @@ TEST_F(JudgePairs, BothOrdersAreAveragedAndClearOnesKept) {
   EXPECT_NEAR(step.metric("gap"), 3.25, 1e-12);
   EXPECT_EQ(step.metric("order_flips"), 0.5) << "a half point between them, one for the place";
   EXPECT_THAT(step.samples.at(0), HasSubstr("Well."));
+  EXPECT_THAT(lab.host.logs.back().second,
+              HasSubstr("standing first was worth 1 points over 8 verdicts; in 1 of 2 pairs the two orders"));
   // Strong won twice and was once its equal.
   EXPECT_EQ(lab.io.results.at("strong/judge/games"), 3);
   EXPECT_NEAR(lab.io.results.at("strong/judge/win_rate"), 2.5 / 3, 1e-12);
