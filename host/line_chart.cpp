@@ -111,7 +111,7 @@ std::vector<double> ticks(double low, double high) {
     const double around = low == 0 ? 1 : std::abs(low) / 10;
     low -= around, high += around;
   }
-  const double rough = (high - low) / 5, power = std::pow(10, std::floor(std::log10(rough)));
+  const double rough = (high - low) / 7, power = std::pow(10, std::floor(std::log10(rough)));
   const double step = power * (rough / power <= 1 ? 1 : rough / power <= 2 ? 2 : rough / power <= 5 ? 5 : 10);
   std::vector<double> out;
   const double first = std::floor(low / step);

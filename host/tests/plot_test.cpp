@@ -29,14 +29,15 @@ size_t count(const std::string& text, const std::string& part) {
 
 TEST(Ticks, AreRoundAndHoldWhatTheyMeasure) {
   EXPECT_THAT(ticks(0, 100), ElementsAre(0, 20, 40, 60, 80, 100));
-  EXPECT_THAT(ticks(-3, 3), ElementsAre(-4, -2, 0, 2, 4));
+  EXPECT_THAT(ticks(0, 119), ElementsAre(0, 20, 40, 60, 80, 100, 120)) << "little is left empty";
+  EXPECT_THAT(ticks(-3, 3), ElementsAre(-3, -2, -1, 0, 1, 2, 3));
   EXPECT_THAT(ticks(5, 5), ::testing::SizeIs(::testing::Ge(2u))) << "a constant has a scale, too";
   for (const auto& [low, high] : std::vector<std::pair<double, double>>{
            {0.031, 0.0391}, {-1e-7, 2e-7}, {0, 0}, {-2.5, -2.4}, {1, 12345678}, {0.1, 0.3}, {119, 120}}) {
     const std::vector<double> t = ticks(low, high);
     EXPECT_LE(t.front(), low);
     EXPECT_GE(t.back(), high);
-    EXPECT_GE(t.size(), 3u);
+    EXPECT_GE(t.size(), 4u);
     EXPECT_LE(t.size(), 10u);
     for (size_t k = 2; k < t.size(); ++k) EXPECT_NEAR((t[k] - t[k - 1]) / (t[1] - t[0]), 1, 1e-6);
   }
