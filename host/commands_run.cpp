@@ -21,6 +21,7 @@
 #include "host/run_changes.h"
 #include "host/run_error.h"
 #include "host/run_folder.h"
+#include "host/shown_text.h"
 #include "host/signals.h"
 #include "host/stdout_keeper.h"
 
@@ -190,13 +191,13 @@ int check_and_run(const fs::path& config, bool is_resolved, const std::vector<st
     (is_checked ? late : diagnostics).print(std::cerr);
     return fail(kExitUser, "invalid", e.what());
   } catch (const RunStopped& e) {
-    std::cerr << e.what() << '\n';
+    std::cerr << shown_text(e.what()) << '\n';
     return fail(kExitStopped, "stopped", e.what());
   } catch (const RunWaits& e) {
-    std::cerr << e.what() << '\n';
+    std::cerr << shown_text(e.what()) << '\n';
     return fail(kExitWaits, "waits", e.what());
   } catch (const std::exception& e) {
-    std::cerr << "error: " << e.what() << '\n';
+    std::cerr << "error: " << shown_text(e.what()) << '\n';
     return fail(kExitFailed, "failed", e.what());
   }
 }
@@ -234,7 +235,7 @@ int resume_command(const ResumeArguments& a) {
   try {
     folder = find_run(a.run);
   } catch (const UserError& e) {
-    std::cerr << "error: " << e.what() << '\n';
+    std::cerr << "error: " << shown_text(e.what()) << '\n';
     return kExitUser;
   }
   return check_and_run(folder / "config.yaml", true, {}, a.plugin_path, a.threads, a.json, false, {{}, true},

@@ -8,6 +8,8 @@
 
 #include <boost/json/object.hpp>
 
+#include "host/shown_text.h"
+
 namespace tenon::host {
 
 namespace {
@@ -88,7 +90,7 @@ void Diagnostics::print(std::ostream& out) const {
     }
     out << word(d.severity) << ": ";
     if (!d.path.empty()) out << d.path << ": ";
-    out << d.message << '\n';
+    out << shown_text(d.message) << '\n';
 
     auto source = sources_.find(d.mark.file);
     if (source == sources_.end() || d.mark.line < 1) continue;

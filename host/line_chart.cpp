@@ -107,8 +107,12 @@ std::string drawn(const LineChart::Series& series, const Scale& x, const Scale& 
 }  // namespace
 
 std::vector<double> ticks(double low, double high) {
-  if (low == high) {  // a scale needs a length
-    const double around = low == 0 ? 1 : std::abs(low) / 10;
+  constexpr double kLeast = 1e-300, kMost = 1e300;  // beyond them steps and lengths are no numbers any more
+  low = std::clamp(low, -kMost, kMost), high = std::clamp(high, -kMost, kMost);
+  const double most = std::max(std::abs(low), std::abs(high));
+  if (high - low <=
+      std::max(1e-9 * most, kLeast)) {  // a scale needs a length, whose steps a double can tell apart
+    const double around = most <= kLeast ? 1 : most / 10;
     low -= around, high += around;
   }
   const double rough = (high - low) / 7, power = std::pow(10, std::floor(std::log10(rough)));

@@ -16,6 +16,7 @@
 #include "host/diagnostics.h"
 #include "host/option_values.h"
 #include "host/run_error.h"
+#include "host/shown_text.h"
 #include "host/signals.h"
 #include "host/stage_run.h"
 
@@ -110,10 +111,10 @@ class Pipeline {
     } catch (const UserError& e) {
       throw RunError(place_text(e.mark()) + e.what());
     } catch (const RunError& e) {
-      services_.log->log(spdlog::source_loc{}, spdlog::level::info, std::string("failed: ") + e.what());
+      services_.log->log(spdlog::source_loc{}, spdlog::level::info, "failed: " + shown_text(e.what()));
       throw;
     } catch (const RunWaits& e) {
-      services_.log->log(spdlog::source_loc{}, spdlog::level::info, std::string(e.what()));
+      services_.log->log(spdlog::source_loc{}, spdlog::level::info, shown_text(e.what()));
       throw;
     }
     return report;

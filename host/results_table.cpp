@@ -11,6 +11,8 @@
 #include <optional>
 #include <vector>
 
+#include "host/shown_text.h"
+
 namespace tenon::host {
 
 namespace json = boost::json;
@@ -39,7 +41,10 @@ size_t column_width(const Column& column) {
 }
 
 // The first column flush left, the others flush right.
-std::string written(const Column& first, const std::vector<Column>& columns) {
+std::string written(Column first, std::vector<Column> columns) {
+  for (std::string& name : first.cells) name = shown_text(name);
+  first.heading = shown_text(first.heading);
+  for (Column& c : columns) c.heading = shown_text(c.heading);
   const size_t w = column_width(first);
   std::string out = first.heading + padding(first.heading, w);
   for (const Column& c : columns) out += "  " + padding(c.heading, column_width(c)) + c.heading;

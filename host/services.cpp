@@ -10,6 +10,7 @@
 #include "host/loss_weights.h"
 #include "host/monotonic.h"
 #include "host/run_error.h"
+#include "host/shown_text.h"
 #include "tenon/error.hpp"
 #include "tenon/philox.h"
 
@@ -33,7 +34,7 @@ void log(const tenon_host* host, int32_t level, const char* text, uint64_t n) {
   guard(nullptr, [&] {
     Instance& instance = of(host);
     if (instance.services().log)
-      instance.services().log->log(to, "{}: {}", instance.place(), std::string_view(text, n));
+      instance.services().log->log(to, "{}: {}", instance.place(), shown_text({text, n}));
   });
 }
 void metric(const tenon_host* host, const char* name, double value) {

@@ -178,6 +178,9 @@ tenon_stage_io StageRun::make_io() {
   io.result = [](void* ctx, const char* model, const char* benchmark, const char* metric, double value,
                  tenon_error* err) -> int32_t {
     return guard(err, [&] {
+      for (const char* name : {model, benchmark, metric})
+        if (const std::string fault = name_fault(name); !fault.empty())
+          throw Error(TENON_E_INVALID, "result: the name " + json_quote(name) + " " + fault);
       auto object_at = [](json::object& o, const char* key) -> json::object& {
         return o.contains(key) ? o[key].as_object()
                                : o.emplace(key, json::object()).first->value().as_object();

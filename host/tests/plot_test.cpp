@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cmath>
 #include <filesystem>
+#include <limits>
 #include <sstream>
 
 #include "host/command_line.h"
@@ -40,6 +42,23 @@ TEST(Ticks, AreRoundAndHoldWhatTheyMeasure) {
     EXPECT_GE(t.size(), 4u);
     EXPECT_LE(t.size(), 10u);
     for (size_t k = 2; k < t.size(); ++k) EXPECT_NEAR((t[k] - t[k - 1]) / (t[1] - t[0]), 1, 1e-6);
+  }
+}
+
+// Steps that a double cannot tell apart, or that are no numbers, would be added for ever.
+TEST(Ticks, OfNumbersThatAreNearlyTheSameOrVeryLarge) {
+  const double most = std::numeric_limits<double>::max(), least = std::numeric_limits<double>::denorm_min();
+  for (const auto& [low, high] : std::vector<std::pair<double, double>>{{0.7, std::nextafter(0.7, 1)},
+                                                                        {1e17, 1e17 + 16},
+                                                                        {1, 1 + 1e-9},
+                                                                        {-most, most},
+                                                                        {most, most},
+                                                                        {0, least},
+                                                                        {-least, 0}}) {
+    const std::vector<double> t = ticks(low, high);
+    EXPECT_GE(t.size(), 2u) << low;
+    EXPECT_LE(t.size(), 12u) << low;
+    for (size_t k = 1; k < t.size(); ++k) EXPECT_LT(t[k - 1], t[k]) << low;
   }
 }
 

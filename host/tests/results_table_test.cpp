@@ -19,6 +19,14 @@ std::string table(const char* results) {
   return results_table(boost::json::parse(results).as_object());
 }
 
+TEST(ResultsTable, NamesDoNotCommandTheTerminal) {
+  const std::string printed =
+      table(R"({"m\u001b[31m\u202e": {"b\u0007": {"accuracy": 0.5, "accuracy/\u009bx\u007f": 1}}})");
+  EXPECT_NE(printed.find("m\\x1b[31m\\u202e"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("b\\x07"), std::string::npos) << printed;
+  EXPECT_NE(printed.find("\\u009bx\\x7f"), std::string::npos) << printed;
+}
+
 TEST(ResultsTable, ReadmeShowsWhatIsPrinted) {
   const std::string printed = table(R"({
       "base": {"sums": {"accuracy": 0.48779296875, "accuracy_low": 0.4608314553742797, "accuracy_high": 0.5148257006850208, "length": 21.49755859375,

@@ -45,11 +45,8 @@ Reply read_reply(std::string_view body) {
                                                                                       : TENON_FINISH_STOP;
   const auto usage = json::raw_field(body, "usage");
   if (!usage || !usage->starts_with('{')) return out;
-  const auto count = [&](const char* field) -> std::optional<uint64_t> {
-    const auto n = json::number_field(*usage, field);
-    return n && *n >= 0 ? std::optional(static_cast<uint64_t>(*n)) : std::nullopt;
-  };
-  out.prompt_tokens = count("prompt_tokens"), out.completion_tokens = count("completion_tokens");
+  out.prompt_tokens = count_in(*usage, "prompt_tokens");
+  out.completion_tokens = count_in(*usage, "completion_tokens");
   return out;
 }
 

@@ -53,7 +53,9 @@ TEST(Reply, HasTextThoughtAndTokensAsFarAsTheServerSays) {
     EXPECT_EQ(thinking.finish, TENON_FINISH_LENGTH);
     EXPECT_FALSE(thinking.prompt_tokens);
   }
-  for (const char* usage : {"null", "{}", R"({"prompt_tokens":-1})"})
+  for (const char* usage : {"null", "{}", R"({"prompt_tokens":-1})", R"({"prompt_tokens":1e300})",
+                            R"({"prompt_tokens":1.5})", R"({"prompt_tokens":18446744073709551616})",
+                            R"({"prompt_tokens":"many"})", R"({"prompt_tokens":[7]})"})
     EXPECT_FALSE(read_reply(R"({"choices":[{"message":{"content":"x"}}],"usage":)" + std::string(usage) + "}")
                      .prompt_tokens)
         << usage;

@@ -9,6 +9,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 
@@ -39,11 +41,6 @@ std::string to_line(const std::string& hash, const Reply& reply) {
   return out + "}\n";
 }
 
-std::optional<uint64_t> count_in(std::string_view line, const char* field) {
-  const auto n = json::number_field(line, field);
-  return n ? std::optional(static_cast<uint64_t>(*n)) : std::nullopt;
-}
-
 Reply from_line(std::string_view line) {
   Reply out;
   out.thought = json::text_field(line, "thought").value_or("");
@@ -63,6 +60,16 @@ std::string hash_in(std::string_view line) {
 }
 
 }  // namespace
+
+std::optional<uint64_t> count_in(std::string_view object, const char* field) {
+  constexpr double kMost = 0x1p53;  // what JSON's numbers surely tell apart
+  const auto text = json::text_field(object, field);
+  if (!text) return std::nullopt;
+  char* end = nullptr;
+  const double n = std::strtod(text->c_str(), &end);
+  const bool is_count = !text->empty() && *end == '\0' && n >= 0 && n <= kMost && n == std::floor(n);
+  return is_count ? std::optional(static_cast<uint64_t>(n)) : std::nullopt;
+}
 
 KeptAnswers::KeptAnswers(std::string path) : path_(std::move(path)) {
   std::error_code error;

@@ -20,6 +20,9 @@ struct Reply {
       completion_tokens;  // as the server counts (`usage`); nothing: it does not say
 };
 
+// Field `field` of a JSON object as a number of tokens; nothing if it is absent or no whole number up to 2^53.
+std::optional<uint64_t> count_in(std::string_view object, const char* field);
+
 // One line per answer, appended when it is there: {"asked": hash of the request, "thought": …, "text": …, "finish": "stop", …}. The text of an answer is read from the file when it is asked for;
 // memory holds some 50 bytes of each. [one thread]
 class KeptAnswers {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -13,12 +14,14 @@
 
 namespace tenon::stages {
 
+// A text out of data as a part of a metric's name or a result's, which have no control characters and not any length: it stands in quotes where it has some,
+// and one of more than 100 bytes is its beginning and a hash of the whole. Different texts have different names.
+std::string name_part(std::string_view text);
+
 // The row's domain, as metrics call it: the text of its field; "(none)" without the field. A text that has "(none)" in it is written in quotes.
+std::string domain_name(const std::optional<std::string>& value);
 inline std::string domain_of(std::string_view meta_json, const std::string& field) {
-  constexpr const char* kNone = "(none)";
-  const auto value = json::text_field(meta_json, field);
-  if (!value) return kNone;
-  return value->find(kNone) == std::string::npos ? *value : json::quote(*value);
+  return domain_name(json::text_field(meta_json, field));
 }
 
 class DomainMeans {

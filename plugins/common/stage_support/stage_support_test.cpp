@@ -8,6 +8,7 @@
 #include <chrono>
 #include <thread>
 
+#include "stage_support/domains.h"
 #include "stage_support/background.h"
 #include "stage_support/row_check.h"
 #include "stage_support/sampled.h"
@@ -418,6 +419,20 @@ TEST(Sampled, TextsThatAreNotUtf8BecomeJsonAllTheSame) {
   EXPECT_EQ(sample.at("prompt").as_string(), "café 水 🙂");
   EXPECT_EQ(sample.at("completion").as_string(), "\uFFFD\uFFFD \uFFFD\uFFFD \uFFFD\uFFFD\uFFFD \uFFFD");
   EXPECT_EQ(sample.at("finish").as_string(), "length");
+}
+
+// What stands in data becomes a part of a name that the host takes, and different texts stay apart.
+TEST(Domains, NamesAreWithoutControlCharactersAndBounded) {
+  EXPECT_EQ(domain_name(std::nullopt), "(none)");
+  EXPECT_EQ(domain_name("algebra"), "algebra");
+  EXPECT_EQ(domain_name("(none)"), "\"(none)\"");
+  EXPECT_EQ(domain_name(""), "\"\"");
+  EXPECT_EQ(domain_name("a\x1b\x7f"), "\"a\\u001b\\u007f\"");
+  EXPECT_EQ(domain_name("\"a\\u001b\""), R"("\"a\\u001b\"")");
+  const std::string one = name_part(std::string(500, 'x') + "1"), other = name_part(std::string(500, 'x') + "2");
+  EXPECT_NE(one, other);
+  EXPECT_LT(one.size(), 110u);
+  EXPECT_EQ(name_part(std::string(100, 'x')), std::string(100, 'x'));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "evaluation_metrics/pass_at_k.h"
+#include "stage_support/domains.h"
 
 namespace tenon::evaluate {
 namespace {
@@ -25,13 +26,6 @@ bool any(const std::vector<std::vector<double>>& problems) {
 // NaN: nobody knows.
 double number_of_tokens(uint64_t n) {
   return n == stages::Sampled::kUnknownTokens ? std::nan("") : static_cast<double>(n);
-}
-
-// The part of a metric's name behind "accuracy/". No value is called as the rows without one are, or as another value is: one that looks like it is quoted.
-std::string name_of(const std::optional<std::string>& domain) {
-  constexpr const char* kNone = "(none)";
-  if (!domain) return kNone;
-  return domain->find(kNone) == std::string::npos ? *domain : json::quote(*domain);
 }
 
 void write(Writer& w, const std::vector<double>& numbers) {
@@ -177,7 +171,7 @@ void Tally::report(const std::string& model, const Put& put) const {
     put("cost", (prompt_tokens_ * judging_.price_in + tokens_ * judging_.price_out) / 1e6);
   }
   for (const auto& [domain, problems] : domains_)
-    put_interval("accuracy", "/" + name_of(domain), problems, put);
+    put_interval("accuracy", "/" + stages::domain_name(domain), problems, put);
 }
 
 void Tally::save(Writer& w) const {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "stage_support/domains.h"
 #include "stage_support/preferred.h"
 #include "stage_support/provenance.h"
 #include "stage_support/row_check.h"
@@ -28,8 +29,9 @@ std::vector<std::string> completions_of(const Row& row) {
 
 std::string model_in(const Row& row) {
   const auto provenance = json::raw_field(row.meta_json, "provenance");
-  return provenance && provenance->starts_with('{') ? json::text_field(*provenance, "model").value_or("")
-                                                    : "";
+  const std::string name =
+      provenance && provenance->starts_with('{') ? json::text_field(*provenance, "model").value_or("") : "";
+  return name.empty() ? name : stages::name_part(name);
 }
 
 }  // namespace
