@@ -36,9 +36,9 @@ class NaiveDecoder {
       const std::string base = "model.mtp." + std::to_string(k - 1) + ".";
       Rows joined(ids.size() - std::min(ids.size(), k));
       for (uint64_t t = 0; t < joined.size(); ++t) {
-        std::vector<T> both = norm(h[t], p_.at(base + "hnorm.weight"), 0, s_.width);
-        const std::vector<T> e = norm(embedding(ids[t + k]), p_.at(base + "enorm.weight"), 0, s_.width);
-        both.insert(both.end(), e.begin(), e.end());
+        std::vector<T> both = norm(embedding(ids[t + k]), p_.at(base + "enorm.weight"), 0, s_.width);
+        const std::vector<T> hidden = norm(h[t], p_.at(base + "hnorm.weight"), 0, s_.width);
+        both.insert(both.end(), hidden.begin(), hidden.end());
         joined[t] = linear(both, base + "eh_proj.weight", "");
       }
       h = std::move(joined);

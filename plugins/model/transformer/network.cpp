@@ -126,10 +126,10 @@ void Network::join(uint64_t module, uint64_t rows, const int32_t* ids, const flo
   const Module& m = p_.modules[module - 1];
   const Arena::Block e = arena_.lend(rows * d_);
   embed(executor_, rows, ids, e.data());
-  tenon_rmsnorm(executor_, rows, 1, d_, h, d_, p_.value(m.hidden_norm), eps_, s.joined, 2 * d_,
-                s.hidden_rstd);
-  tenon_rmsnorm(executor_, rows, 1, d_, e.data(), d_, p_.value(m.embedding_norm), eps_, s.joined + d_, 2 * d_,
+  tenon_rmsnorm(executor_, rows, 1, d_, e.data(), d_, p_.value(m.embedding_norm), eps_, s.joined, 2 * d_,
                 s.embedding_rstd);
+  tenon_rmsnorm(executor_, rows, 1, d_, h, d_, p_.value(m.hidden_norm), eps_, s.joined + d_, 2 * d_,
+                s.hidden_rstd);
   tenon_linear(executor_, rows, d_, 2 * d_, s.joined, 2 * d_, p_.packed(m.join.packed), nullptr, nullptr, 0,
                y, d_);
 }
@@ -143,10 +143,10 @@ void Network::join_backward(uint64_t module, uint64_t rows, const int32_t* ids, 
                   2 * d_);
   tenon_linear_dw(executor_, rows, d_, 2 * d_, dy, d_, s.joined, 2 * d_, p_.grad(m.join.weight), 2 * d_);
   tenon_rmsnorm_backward(executor_, rows, 1, d_, h, d_, p_.value(m.hidden_norm), s.hidden_rstd,
-                         djoined.data(), 2 * d_, 0, dh, d_, p_.grad(m.hidden_norm));
+                         djoined.data() + d_, 2 * d_, 0, dh, d_, p_.grad(m.hidden_norm));
   const Arena::Block de = arena_.lend(rows * d_);
   tenon_rmsnorm_backward(executor_, rows, 1, d_, e.data(), d_, p_.value(m.embedding_norm), s.embedding_rstd,
-                         djoined.data() + d_, 2 * d_, 0, de.data(), d_, p_.grad(m.embedding_norm));
+                         djoined.data(), 2 * d_, 0, de.data(), d_, p_.grad(m.embedding_norm));
   tenon_embedding_backward(executor_, rows, d_, ids, de.data(), d_, p_.lookup_grad(module));
 }
 

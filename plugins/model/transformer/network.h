@@ -62,7 +62,7 @@ class Network {
 
   // What the backward of a module's entrance needs: 2·d + 2 floats a row.
   struct JoinSaved {
-    float* joined;       // [rows][hidden|embedding], both normed
+    float* joined;       // [rows][embedding|hidden], both normed
     float* hidden_rstd;  // [rows]
     float* embedding_rstd;
   };
@@ -70,7 +70,8 @@ class Network {
   JoinSaved lay_out_join(float* memory, uint64_t rows) const {
     return {memory, memory + rows * 2 * d_, memory + rows * (2 * d_ + 1)};
   }
-  // Module `module` (from 1): y[rows][d] = M·[norm(h[rows][d]); norm(embedding of ids[rows])], eq. 21.
+  // Module `module` (from 1): y[rows][d] = M·[norm(embedding of ids[rows]); norm(h[rows][d])]: eq. 21 with M's halves
+  // the other way round, as DeepSeek-V3's released weights have them.
   void join(uint64_t module, uint64_t rows, const int32_t* ids, const float* h, const JoinSaved& saved,
             float* y) const;
   // dh[rows][d] from dy[rows][d]; gradients of the module's parameters and of its lookup are added up.

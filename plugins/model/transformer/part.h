@@ -11,7 +11,7 @@ typedef struct tenon_transformer_part {
   const tenon_model_vt* vt;
 } tenon_transformer_part;
 
-#define TENON_TRANSFORMER_VERSION "0.1.0"
+#define TENON_TRANSFORMER_VERSION "0.2.0"
 #define TENON_TRANSFORMER_PART_ENTRY "tenon_transformer_part_v1"
 
 extern "C" TENON_EXPORT const tenon_transformer_part* tenon_transformer_part_v1(void);
