@@ -34,6 +34,7 @@ std::vector<std::string> components_of(const fs::path& file) {
     if (parts[3] == "held_out_rows.cpp") return {"mlm-nsp", "preference", "pretrain", "reward-model", "sft"};
     return {"pretrain", "sft"};
   }
+  if (parts[1] == "common" && parts[2] == "chat_server") return {"evaluate", "rejection-sample"};
   if (parts[1] == "common" && parts[2] == "algorithm_support") {  // who links what writes
     if (parts[3] == "value_loss.h") return {"ppo"};
     if (parts[3] == "whitening.h") return {"ppo", "reinforce++"};

@@ -33,9 +33,14 @@ struct Answered {
   std::string why;
   Reply reply;
   bool was_kept = false;  // it was had from `kept`, not from the server
+  uint32_t status = 0;    // of the last attempt; 0: no answer came
+
+  // Whether it is the question that has no answer (too long, not allowed, all answers of no use), not the server that is not well.
+  bool is_unanswerable() const;
 };
 
-// Reads the body of an answer: the first of `choices`. Throws Error for what is no chat completion. One without `usage` is one whose tokens are not known.
+// Reads the body of an answer: the first of `choices`. Throws Error for what is no chat completion, has neither a text nor a thought, or ended for another reason than that the model was through or
+// cut (content_filter, tool_calls). One without `usage` is one whose tokens are not known.
 Reply read_reply(std::string_view body);
 
 // A row's chat; its prompt as one turn of the user.
@@ -49,15 +54,18 @@ class ChatServer {
   static void check(const Host& host, Findings& findings, const std::string& at = "server.");
 
   const std::string& model() const { return model_; }
-  // Answers to all questions, in their order. With `kept`: those that it has are not asked again, and each answer is added to it as it comes. The run's stop is asked for all the time;
-  // throws TENON_E_CANCELLED then.
+  // Answers to all questions, in their order; equal ones are asked once. One whose answer is of no use is asked again with another seed, `attempts` times in all. With `kept`: those that it has are
+  // not asked again, and each answer is added to it as it comes. Throws TENON_E_CANCELLED where the call is cancelled; a Ctrl-C is not that before the step ends (abi.h).
   std::vector<Answered> ask(const tenon_call* call, std::span<const Question> questions, const Asking& asking,
                             KeptAnswers* kept = nullptr) const;
   // For whoever counts tokens, of an answer that does not say them. The first time only.
   void warn_of_uncounted() const;
 
  private:
-  std::string body_of(const Question& question, const Asking& asking) const;
+  std::string body_of(const Question& question, const Asking& asking, uint32_t attempt) const;
+  void ask_once(const tenon_call* call, std::span<const Question> questions, const Asking& asking,
+                uint32_t attempt, std::span<const size_t> open, std::vector<Answered>& out,
+                KeptAnswers* kept) const;
 
   Host host_;
   std::string at_;

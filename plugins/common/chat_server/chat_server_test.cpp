@@ -8,6 +8,7 @@
 #include <atomic>
 #include <filesystem>
 #include <fstream>
+#include <set>
 
 #include "http/testing/server.h"
 #include "support/fake_components.h"
@@ -59,6 +60,26 @@ TEST(Reply, HasTextThoughtAndTokensAsFarAsTheServerSays) {
     EXPECT_FALSE(read_reply(R"({"choices":[{"message":{"content":"x"}}],"usage":)" + std::string(usage) + "}")
                      .prompt_tokens)
         << usage;
+}
+
+TEST(Reply, WithoutTextOrCutForAnotherReasonIsNone) {
+  const auto reply = [](const std::string& message, const char* finish) {
+    return read_reply(R"({"choices":[{"message":)" + message + R"(,"finish_reason":)" + finish + "}]}");
+  };
+  for (const char* finish : {"\"stop\"", "null", "\"\""}) {
+    EXPECT_EQ(reply(R"({"content":""})", finish).text, "") << "a model may say nothing";
+    EXPECT_EQ(reply(R"({"content":null,"reasoning":"hm"})", finish).finish, TENON_FINISH_STOP);
+    for (const char* message : {"{}", R"({"content":null})", R"({"content":null,"tool_calls":[{}]})",
+                                R"({"content":[{"type":"text","text":"4"}]})"})
+      EXPECT_THROW(reply(message, finish), Error) << message;
+  }
+  EXPECT_THROW(reply(R"({"content":null})", "\"length\""), Error);
+  for (const char* finish : {"content_filter", "tool_calls", "function_call", "abort"}) try {
+      reply(R"({"content":"4"})", ("\"" + std::string(finish) + "\"").c_str());
+      FAIL() << finish;
+    } catch (const Error& e) {
+      EXPECT_THAT(e.what(), HasSubstr(finish));
+    }
 }
 
 TEST(Reply, ThatIsNone) {
@@ -165,7 +186,9 @@ TEST_F(Asked, NothingIsAskedTwice) {
 
 TEST_F(Asked, WhatIsOfNoUseIsAskedAgainAndNotKept) {
   std::atomic<int> n{0};
-  http::testing::Server server([&](const http::testing::Seen&) -> http::testing::Answer {
+  std::set<std::string> bodies;  // one question: one at a time
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    bodies.insert(seen.body);
     return {200, ++n < 3 ? R"({"choices":[{"message":{"content":"well"}}]})" : kFour, {}};
   });
   Lab lab(server);
@@ -177,13 +200,48 @@ TEST_F(Asked, WhatIsOfNoUseIsAskedAgainAndNotKept) {
   KeptAnswers kept(file());
   EXPECT_EQ(lab.asker.ask(&call, std::span(&one, 1), {1, 0, 5}, &kept)[0].reply.text, "4é");
   EXPECT_EQ(server.requests(), 3);
+  EXPECT_EQ(bodies.size(), 3u) << "each time with another seed";
   EXPECT_EQ(kept.size(), 1u);
+  EXPECT_TRUE(lab.asker.ask(&call, std::span(&one, 1), {1, 0, 5}, &kept)[0].was_kept)
+      << "under the question as it was first asked";
   n = -10;
   one.seed = 2;
   const auto never = lab.asker.ask(&call, std::span(&one, 1), {1, 0, 5}, &kept);
   EXPECT_EQ(never[0].failure, http::Failure::kUseless);
-  EXPECT_THAT(never[0].why, HasSubstr("no number"));
+  EXPECT_THAT(never[0].why, HasSubstr("no number (3 attempts)"));
+  EXPECT_TRUE(never[0].is_unanswerable());
   EXPECT_EQ(kept.size(), 1u);
+}
+
+TEST_F(Asked, EqualQuestionsAreAskedOnce) {
+  std::atomic<int> n{0};
+  http::testing::Server server([&](const http::testing::Seen&) -> http::testing::Answer {
+    return {200, R"({"choices":[{"message":{"content":")" + std::to_string(n++) + R"("}}]})", {}};
+  });
+  Lab lab(server);
+  const tenon_call call = test::cpu_call();
+  const std::vector<Question> questions{question("a", 1), question("b", 1), question("a", 1),
+                                        question("a", 2)};
+  const auto answers = lab.asker.ask(&call, questions, {1, 0, 5});
+  EXPECT_EQ(server.requests(), 3);
+  EXPECT_EQ(answers[0].reply.text, answers[2].reply.text);
+  EXPECT_NE(answers[0].reply.text, answers[3].reply.text);
+}
+
+TEST_F(Asked, WhoeverIsNotWellIsToldFromAQuestionThatHasNoAnswer) {
+  const std::pair<unsigned, bool> statuses[] = {{400, true},  {413, true},  {422, true}, {401, false},
+                                                {402, false}, {404, false}, {503, false}};
+  for (const auto& [status, is_of_the_question] : statuses) {
+    http::testing::Server server([status = status](const http::testing::Seen&) -> http::testing::Answer {
+      return {status, "no", {}};
+    });
+    Lab lab(server);
+    const tenon_call call = test::cpu_call();
+    const Question one = question("a", 1);
+    const auto answers = lab.asker.ask(&call, std::span(&one, 1), {1, 0, 5});
+    EXPECT_NE(answers[0].failure, http::Failure::kNone);
+    EXPECT_EQ(answers[0].is_unanswerable(), is_of_the_question) << status;
+  }
 }
 
 }  // namespace

@@ -295,7 +295,7 @@ class Batch {
     if (status >= 200 && status < 300) {
       if (!request.fault) return std::nullopt;
       const auto why = request.fault(response);
-      return why ? std::optional(Fault{Failure::kUseless, *why}) : std::nullopt;
+      return why ? std::optional(Fault{Failure::kUseless, *why, !request.repeats_useless}) : std::nullopt;
     }
     std::string why =
         "status " + std::to_string(status) + " of " + request.target.substr(0, request.target.find('?'));

@@ -45,6 +45,7 @@ struct Request {
   std::string body;
   // Why an answer of status 2xx is of no use, so that the request is tried again; nothing: it is fine. May be empty. It is called on the thread of `run`.
   std::function<std::optional<std::string>(const Response&)> fault;
+  bool repeats_useless = true;  // false: an answer with a fault is the last one
 };
 
 enum class Failure { kNone, kTimedOut, kRefused, kFailed, kUseless, kStopped };

@@ -74,8 +74,11 @@ class Filter {
   Reason* reason_against(uint64_t index, const tenon::Row& row) {
     for (size_t i = 0; i < rules_.size(); ++i)
       if (!rules_[i].holds(row)) return &reasons_[i];
-    if (!is_new(row)) return &reasons_.back();
-    return is_near(index, row) ? &reasons_[rules_.size()] : nullptr;
+    const std::optional<uint64_t> words = words_of_unique(row);
+    if (words && seen_.contains(*words)) return &reasons_.back();
+    if (is_near(index, row)) return &reasons_[rules_.size()];
+    if (words) seen_.insert(*words);
+    return nullptr;
   }
 
   // The sets of a row's parts for `near`, as one: a run of words does not go from one part to the next.
@@ -101,16 +104,16 @@ class Filter {
     return false;
   }
 
-  // Whether no row before has the same words in all parts of `unique`. By a hash of 64 bits.
-  bool is_new(const tenon::Row& row) {
-    if (unique_.empty()) return true;
+  // A hash of the words in all parts of `unique`; nothing without that option.
+  std::optional<uint64_t> words_of_unique(const tenon::Row& row) const {
+    if (unique_.empty()) return std::nullopt;
     std::vector<tenon::normal_words::Word> words;
     for (const std::string& part : unique_) {
       for (const auto& word : tenon::normal_words::words_of(support::part_of(row, part).value_or("")))
         words.push_back(word);
       words.push_back({1, 0, 0});  // where a part ends
     }
-    return seen_.insert(tenon::normal_words::hash_of(words)).second;
+    return tenon::normal_words::hash_of(words);
   }
 
   void report(const tenon::Host& host) {
@@ -134,7 +137,7 @@ class Filter {
   uint64_t words_ = 0;
   std::optional<tenon::filter::NearTexts> near_;
   std::vector<Reason> reasons_;  // of each rule, of rows that are near others, of rows that are repeated
-  std::unordered_set<uint64_t> seen_;
+  std::unordered_set<uint64_t> seen_;  // words_of_unique of the rows that stay
 };
 
 constexpr tenon::OptionTable kNearChildren{

@@ -90,5 +90,20 @@ TEST(NearTexts, OfTheFilterTheFirstStays) {
   EXPECT_THAT(host.logs[0].second, ::testing::HasSubstr("near 2 (the first is row 2 of all); repeated 2"));
 }
 
+// A row that is left out for one reason is no reason to leave out another.
+TEST(NearTexts, OneThatIsLeftOutMakesNoOtherRepeated) {
+  const std::string words = "one two three four five six seven eight nine ten eleven twelve ";
+  test::RowSet data({Row{words + "apples", "", "x", "{}", ""}, Row{words + "pears", "", "other", "{}", ""},
+                     Row{"new", "", "other", "{}", ""}});
+  test::FakeHost host(
+      test::plugin_component(),
+      R"({"data": "all", "unique": ["completion"], "near": {"parts": ["prompt"], "similarity": 0.8}})");
+  host.slot("data", data.ref("all"));
+  const test::Instance instance(test::plugin_component(), host);
+  const Dataset left(instance.ref());
+  ASSERT_EQ(left.count(), 2u);
+  EXPECT_EQ(left.read(nullptr, 1, 1)[0].prompt, "new");
+}
+
 }  // namespace
 }  // namespace tenon::filter

@@ -35,7 +35,7 @@ std::string sample_json(const stages::Sampled& batch, uint64_t i, const std::str
 class Evaluate {
  public:
   explicit Evaluate(Host host) : host_(host), judging_(read_judging(host)) {
-    if (host.str_if("server.url")) server_.emplace(host);
+    if (host.str_if("server.url")) server_.emplace(host), unanswered_.emplace(host);
     for (uint64_t i = 0; i < host.count("models"); ++i) {
       std::string slot = "models/" + std::to_string(i), option = "models." + std::to_string(i);
       Model model = host.get_component<Model>(slot);
@@ -93,7 +93,12 @@ class Evaluate {
     uint64_t steps = 0;
     for (const Part& part : parts) steps += part.steps;
     io.begin(steps);
-    if (server_) kept_.emplace(io.folder() + "/kept/answers.jsonl");
+    if (server_) {
+      kept_.emplace(io.folder() + "/kept/answers.jsonl");
+      uint64_t questions = 0;
+      for (const Benchmark& benchmark : benchmarks_) questions += benchmark.problems * benchmark.samples;
+      unanswered_->of(questions);
+    }
     if (io.first_step() == 0) {
       uint64_t ids = 0;
       for (const Benchmark& benchmark : benchmarks_) ids += benchmark.problems * benchmark.samples;
@@ -112,6 +117,7 @@ class Evaluate {
 
   void save(Writer& w) const {
     w.value(first_id_);
+    if (unanswered_) unanswered_->save(w);
     w.value(uint8_t{tally_.has_value()});
     if (!tally_) return;
     w.value(uint64_t{tallied_});
@@ -119,6 +125,7 @@ class Evaluate {
   }
   void load(Reader& r, uint32_t) {
     first_id_ = r.value<uint64_t>();
+    if (unanswered_) unanswered_->load(r);
     if (r.value<uint8_t>() == 0) return;
     begin_tally(r.value<uint64_t>());
     tally_->load(r);
@@ -168,7 +175,10 @@ class Evaluate {
     if (has_server == (host.count("models") > 0))
       findings.error("models", has_server ? "give `models` or `server`, not both"
                                           : "is missing: a list of models, or a `server`");
-    if (!has_server) return;
+    if (!has_server) {
+      findings.no_effect("max_unanswered", "no server is asked");
+      return;
+    }
     chat_server::ChatServer::check(host, findings);
     for (const char* option : {"sampler", "overlap_rewards", "top_k", "min_p"})
       findings.no_effect(option, "a server draws its completions itself");
@@ -204,7 +214,7 @@ class Evaluate {
                                      stages::number_of(host_, benchmark.element, "top_p"),
                                      stages::integer_of(host_, benchmark.element, "max_new_tokens")};
     return chat_server::sample(host_, call, *server_, rows, benchmark.samples, first_id, asking, rewards_[b],
-                               &*kept_);
+                               *unanswered_, &*kept_);
   }
 
   // All parts in their order, once the data sets have their rows. The same sample ids for all models, which are so compared on the same random numbers.
@@ -264,6 +274,7 @@ class Evaluate {
   Host host_;
   Judging judging_;
   std::optional<chat_server::ChatServer> server_;
+  std::optional<chat_server::Unanswered> unanswered_;  // by the server
   std::vector<Named> models_;
   std::vector<Benchmark> benchmarks_;
   std::vector<stages::CompletionSampler> samplers_;  // by benchmark
@@ -283,7 +294,7 @@ constexpr OptionTable kPriceChildren{
 }  // namespace tenon::evaluate
 
 TENON_STAGE_PLUGIN(
-    tenon::evaluate::Evaluate, "evaluate", "0.3.0",
+    tenon::evaluate::Evaluate, "evaluate", "0.4.0",
     "Compares models on held-out problems: accuracy, pass@k and cons@k with 95 % intervals, length, "
     "patterns.",
     tenon::reference("models", "model", nullptr, "Models to compare, most often earlier stages.",
@@ -317,7 +328,7 @@ TENON_STAGE_PLUGIN(
                   {.min = "0", .max = "100"}),
     tenon::stages::kTopKOption, tenon::stages::kTopPOption, tenon::stages::kMinPOption,
     tenon::stages::kMaxNewTokensOption, tenon::stages::kOverlapRewardsOption,
-    tenon::evaluate::kPatternsOption,
+    tenon::evaluate::kPatternsOption, tenon::chat_server::kMaxUnansweredOption,
     tenon::integer(
         "completions_per_step", "64",
         "Completions of a step, whole problems: what Ctrl-C waits for and a resume begins again. More keep "

@@ -528,7 +528,7 @@ TEST(Evaluate, AServerIsJudgedByTheSameCode) {
     EXPECT_FALSE(body.contains("top_p"));
     seeds.insert(body.at("seed").to_number<int64_t>());
   }
-  EXPECT_EQ(seeds.size(), 6u);
+  EXPECT_EQ(seeds.size(), 7u) << "asked for again, with another seed";
   EXPECT_THAT(io.steps[0].samples[4], HasSubstr("\"tokens\":3"));
   std::filesystem::remove_all(folder);
 }
@@ -542,8 +542,9 @@ class EvaluateServer : public ::testing::Test {
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
   // Three problems, two completions each, one problem a step.
-  std::map<std::string, double> evaluate(const http::testing::Server& server) {
-    FakeHost host(plugin_component(), R"({"server": {"url": ")" + server.url("/v1") +
+  std::map<std::string, double> evaluate(const http::testing::Server& server,
+                                         const std::string& options = "") {
+    FakeHost host(plugin_component(), "{" + options + R"("server": {"url": ")" + server.url("/v1") +
                                           R"(", "model": "big", "backoff": "0s"}, "data": "sums",
       "rewards": ["right"], "problems": 3, "samples": 2, "completions_per_step": 2, "price": {"output": 1e6}})");
     FakeIo io(host, folder_.string());
@@ -566,7 +567,7 @@ TEST_F(EvaluateServer, WhatItAnsweredIsNotPaidForTwice) {
     ++asked;
     const auto body = boost::json::parse(seen.body).as_object();
     if (is_ill && body.at("messages").at(0).at("content") == "7=" && body.at("seed") == 3)
-      return {400, "ill", {}};
+      return {402, "no money", {}};
     return {
         200,
         R"({"choices": [{"message": {"content": "4"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 2}})",
@@ -577,7 +578,7 @@ TEST_F(EvaluateServer, WhatItAnsweredIsNotPaidForTwice) {
     FAIL() << "no error";
   } catch (const Error& e) {
     EXPECT_THAT(e.what(), HasSubstr("1 of 2 completions could not be had from the server, first: "));
-    EXPECT_THAT(e.what(), HasSubstr("400"));
+    EXPECT_THAT(e.what(), HasSubstr("402"));
     EXPECT_THAT(e.what(), HasSubstr("The 1 that came are kept and not asked for again"));
   }
   EXPECT_EQ(asked, 4);
@@ -586,6 +587,33 @@ TEST_F(EvaluateServer, WhatItAnsweredIsNotPaidForTwice) {
   EXPECT_EQ(asked, 7) << "from its beginning, and asked for is what was not there yet";
   EXPECT_EQ(results.at("big/sums/accuracy"), 1);
   EXPECT_EQ(results.at("big/sums/cost"), 12);
+}
+
+TEST_F(EvaluateServer, AQuestionThatItRefusesIsNeitherRightNorWrong) {
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    if (seen.method == "GET") return {200, "{}", {}};
+    if (boost::json::parse(seen.body).at("messages").at(0).at("content") == "7=")
+      return {400, "too long", {}};
+    return {
+        200,
+        R"({"choices": [{"message": {"content": "4"}}], "usage": {"prompt_tokens": 1, "completion_tokens": 2}})",
+        {}};
+  });
+  try {
+    evaluate(server);
+    FAIL() << "no error";
+  } catch (const Error& e) {
+    EXPECT_THAT(
+        e.what(),
+        HasSubstr("2 of 6 questions have no answer from the server; of this step 2, first: row \"7=\""));
+    EXPECT_THAT(e.what(), HasSubstr("status 400"));
+    EXPECT_THAT(e.what(), HasSubstr("more than max_unanswered = 0.1"));
+  }
+  const auto results = evaluate(server, R"("max_unanswered": 0.34,)");
+  EXPECT_EQ(results.at("big/sums/accuracy"), 1);
+  EXPECT_EQ(results.at("big/sums/not_judged"), 2);
+  EXPECT_EQ(results.at("big/sums/samples"), 6);
+  EXPECT_EQ(results.at("big/sums/cost"), 8) << "nothing was paid for those";
 }
 
 TEST_F(EvaluateServer, OneThatDoesNotCountTokensIsMeasuredAllTheSame) {

@@ -176,13 +176,13 @@ TEST_F(JudgePairs, AnswersOutliveAnError) {
   std::atomic<int> n{0};
   std::atomic<bool> is_down{true};
   http::testing::Server server([&](const Seen& seen) -> Answer {
-    if (is_down && ++n > 5) return {400, "no money", {}};
+    if (is_down && ++n > 5) return {402, "no money", {}};
     const std::string question = question_of(seen);
     return rules(question, taste(part(question, "RESPONSE A")), taste(part(question, "RESPONSE B")));
   });
   Lab first("\"prompts\": 16", &server, kLeft, kRight, folder_);
   const std::string why = first.run();
-  EXPECT_THAT(why, HasSubstr("a verdict could not be had from the server: status 400"));
+  EXPECT_THAT(why, HasSubstr("a verdict could not be had from the server: status 402"));
   EXPECT_THAT(why, HasSubstr("no money"));
   EXPECT_THAT(why, HasSubstr("tenon resume"));
   is_down = false;

@@ -103,7 +103,7 @@ class ServerJudge : public AskedJudge {
     std::vector<Opinion> out(contests.size());
     for (size_t k = 0; k < puts.size(); ++k) {
       const chat_server::Answered& answer = answers[k];
-      if (answer.failure == http::Failure::kUseless)
+      if (answer.is_unanswerable())
         out[puts[k].contest].why = answer.why;
       else if (answer.failure != http::Failure::kNone)
         throw Error(TENON_E_TRANSIENT, "a verdict could not be had from the server: " + answer.why +

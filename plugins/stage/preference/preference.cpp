@@ -6,6 +6,7 @@
 #include <atomic>
 #include <cmath>
 #include <mutex>
+#include <set>
 
 #include "stage_support/preferred.h"
 #include "stage_support/row_check.h"
@@ -104,9 +105,12 @@ class Preference {
   }
 
   void save(tenon::Writer& w) const {
+    w.value(uint64_t{skipped_.size()});
+    for (const uint64_t index : skipped_) w.value(index);
     if (held_out_) held_out_->save(w);
   }
   void load(tenon::Reader& r, uint32_t) {
+    for (auto n = r.value<uint64_t>(); n > 0; --n) skipped_.insert(r.value<uint64_t>());
     if (held_out_) held_out_->load(r);
   }
 
@@ -158,23 +162,29 @@ class Preference {
     }
   }
 
-  // The sequences of a row; none of one that is left out.
-  std::vector<tenon::stages::PromptAndCompletion> texts_of(const Row& row) const {
+  // The sequences of a row; none of one that is left out, which is added to `skipped`.
+  std::vector<tenon::stages::PromptAndCompletion> texts_of(const Row& row,
+                                                           std::set<uint64_t>& skipped) const {
     try {
       return sequences(row);
-    } catch (const SameCompletions&) {
-      if (max_skipped_ == 0) throw;
-      return {};
+    } catch (const SameCompletions& e) {
+      skipped.insert(row.index);
+      if (skipped.size() <= max_skipped_) return {};
+      throw Error(
+          TENON_E_INVALID,
+          std::string(e.what()) +
+              (max_skipped_ == 0 ? ""
+                                 : ", as are those of " + std::to_string(max_skipped_) + " rows before it") +
+              ": raise max_skipped, which is " + std::to_string(max_skipped_) + ", to leave it out");
     }
   }
 
-  // Without the rows that are left out; they are added to `skipped`.
-  Rollout encode(const tenon_call* call, std::span<const Row> rows, uint64_t& skipped) const {
+  // Without the rows that are left out; their indices are added to `skipped`.
+  Rollout encode(const tenon_call* call, std::span<const Row> rows, std::set<uint64_t>& skipped) const {
     if (rows.empty()) throw Error(TENON_E_INVALID, "the data set gave no rows");
     Rollout batch;
     for (size_t g = 0; g < rows.size(); ++g) {
-      const auto texts = tenon::stages::about_row(rows[g], [&] { return texts_of(rows[g]); });
-      if (texts.empty()) ++skipped;
+      const auto texts = tenon::stages::about_row(rows[g], [&] { return texts_of(rows[g], skipped); });
       for (size_t k = 0; k < texts.size(); ++k) {
         batch.push(texts[k].prompt, texts[k].completion, {}, g, batch.size(), TENON_FINISH_STOP);
         batch.reward.back() = static_cast<double>(texts.size() - 1 - k);
@@ -216,13 +226,12 @@ class Preference {
     return loss;
   }
 
-  void step(const tenon_call* call, uint64_t version) const {
+  void step(const tenon_call* call, uint64_t version) {
     const tenon::stages::Stopwatch watch;
     tenon::Algorithm::Metrics metrics;
-    uint64_t skipped = 0;
-    Rollout batch = encode(call, data_.next(call, batch_), skipped);
-    while (batch.size() == 0) batch = encode(call, data_.next(call, batch_), skipped);
-    if (max_skipped_ > 0) host_.metric("skipped", static_cast<double>(skipped));
+    Rollout batch = encode(call, data_.next(call, batch_), skipped_);
+    while (batch.size() == 0) batch = encode(call, data_.next(call, batch_), skipped_);
+    if (max_skipped_ > 0) host_.metric("skipped", static_cast<double>(skipped_.size()));
     {
       const tenon::Timed timed(host_, "update");
       model_.zero_grad(call);
@@ -258,7 +267,7 @@ class Preference {
   HeldOutNumbers judge(const tenon_call* call, const tenon::Dataset& data, uint64_t n) const {
     tenon::Algorithm::Metrics metrics;
     double loss = 0, samples = 0, right = 0, pairs = 0;
-    uint64_t skipped = 0;
+    std::set<uint64_t> skipped;
     for (uint64_t begin = 0; begin < n; begin += batch_) {
       const Rollout batch = encode(call, data.read(call, begin, std::min(batch_, n - begin)), skipped);
       if (batch.size() == 0) continue;
@@ -285,6 +294,7 @@ class Preference {
   std::optional<tenon::Model> reference_;
   std::string rejected_, ranked_;
   uint64_t batch_, micro_batch_tokens_, max_len_, max_skipped_;
+  std::set<uint64_t> skipped_;  // rows that training has left out so far
   tenon::stages::TrainingLength length_;
   std::optional<HeldOutRows> held_out_;
 };
@@ -292,7 +302,7 @@ class Preference {
 }  // namespace
 
 TENON_STAGE_PLUGIN(
-    Preference, "preference", "0.2.0",
+    Preference, "preference", "0.3.0",
     "Trains a policy on completions that people prefer to others, with the loss of an algorithm (dpo).",
     tenon::stages::kModelOption, tenon::stages::kTrainDataOption,
     tenon::reference("algorithm", "algorithm", nullptr, "Makes a loss of preferences: dpo.",

@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "stage_support/row_check.h"
 #include "support/fake_components.h"
 
 namespace tenon::test {
@@ -238,6 +239,29 @@ TEST(PreferenceStage, RowsThatSayNothingAreLeftOutAndCountedWhereThatIsAllowed) 
       EXPECT_THAT(e.what(), HasSubstr(reason));
     }
   }
+}
+
+// Rows that are not tried before the first step are bounded too.
+TEST(PreferenceStage, RowsThatAreLeftOutLaterCountToo) {
+  const Row pair{"1+2=", "", "3", R"({"rejected":"4"})"};
+  std::vector<Row> rows(stages::kCheckedRows, pair);
+  for (const char* place : {"late.jsonl:1", "late.jsonl:2"})
+    rows.push_back({"1=", "", "3", R"({"rejected":"3"})", place});
+  const auto why = [&](uint64_t most) -> std::string {
+    Lab lab(R"({"epochs": 1, "batch": 100002, "max_skipped": )" + std::to_string(most) + "}");
+    RowSet data(rows);
+    lab.host.slot("data", data.ref("pairs"));
+    try {
+      run_stage(plugin_component(), lab.host, lab.io);
+    } catch (const Error& e) {
+      return e.what();
+    }
+    EXPECT_EQ(lab.io.steps.at(0).metric("skipped"), 2);
+    return "";
+  };
+  EXPECT_EQ(why(2), "");
+  EXPECT_THAT(why(1), AllOf(HasSubstr("late.jsonl:2"),
+                            HasSubstr("as are those of 1 rows before it: raise max_skipped, which is 1")));
 }
 
 TEST(PreferenceStage, AnAlgorithmThatJudgesSamplesOfThePolicyIsRefused) {

@@ -50,7 +50,7 @@ class RejectionSample {
         shortest_(host.str("choose") == "shortest"),
         records_rejected_(host.boolean("record_rejected")) {
     if (host.str_if("server.url"))
-      server_.emplace(host);
+      server_.emplace(host), unanswered_.emplace(host);
     else
       own_.emplace(host);
     for (uint64_t i = 0; i < host.count("rewards"); ++i) {
@@ -82,6 +82,7 @@ class RejectionSample {
   void run(const tenon_call* call, const StageIo& io) {
     range_.settle();
     const uint64_t steps = range_.steps();
+    if (unanswered_) unanswered_->of(range_.problems() * samples_);
     io.begin(steps);
     for (uint64_t step = io.first_step(); step < steps; ++step) {
       const tenon_call now = stages::at_step(call, step);
@@ -98,10 +99,12 @@ class RejectionSample {
   void save(Writer& w) const {
     w.value(kept_);
     w.value(sampled_);
+    if (unanswered_) unanswered_->save(w);
   }
   void load(Reader& r, uint32_t) {
     kept_ = r.value<uint64_t>();
     sampled_ = r.value<uint64_t>();
+    if (unanswered_) unanswered_->load(r);
   }
 
  private:
@@ -123,7 +126,10 @@ class RejectionSample {
       findings.error("model", has_model
                                   ? "give a model (`from` gives one, too) or a `server`, not both"
                                   : "is missing: give `from`, an earlier stage, or `model`, or a `server`");
-    if (!host.str_if("server.url")) return;
+    if (!host.str_if("server.url")) {
+      findings.no_effect("max_unanswered", "no server is asked");
+      return;
+    }
     chat_server::ChatServer::check(host, findings);
     for (const char* option : {"sampler", "overlap_rewards", "top_k", "min_p"})
       findings.no_effect(option, "a server draws its completions itself");
@@ -140,7 +146,7 @@ class RejectionSample {
     const chat_server::Asking asking{host_.f64("temperature"), host_.f64("top_p"),
                                      host_.i64("max_new_tokens")};
     return chat_server::sample(host_, call, *server_, asked, samples_, first_id, asking, rewards_,
-                               &*kept_answers_);
+                               *unanswered_, &*kept_answers_);
   }
 
   void one_step(const tenon_call* call, uint64_t step, const std::string& folder) {
@@ -148,8 +154,7 @@ class RejectionSample {
     const uint64_t n = rows.size();
     const stages::Sampled batch = sample(call, rows, folder);
     std::map<std::string, double> rejected;
-    for (const char* reason : {"cut", "not_judged", "repeated"}) rejected[reason] = 0;
-    if (host_.str("into") == "prompt") rejected["empty"] = 0;
+    for (const char* reason : {"cut", "not_judged", "empty", "repeated"}) rejected[reason] = 0;
     if (keep_ > 0) rejected["surplus"] = 0;
     if (max_paragraph_ > 0) rejected["paragraph"] = 0;
     for (size_t r = 0; r < min_.size(); ++r)
@@ -204,6 +209,7 @@ class RejectionSample {
     for (size_t r = 0; r < min_.size(); ++r)
       if (batch.terms[r][i] < min_[r]) return batch.reward_names[r];
     const std::string_view completion = text(batch, i);
+    if (completion.find_first_not_of(" \t\r\n") == std::string_view::npos) return "empty";
     if (max_paragraph_ > 0 && longest_paragraph(completion) > max_paragraph_) return "paragraph";
     for (const pattern::NamedPattern& one : drop_)
       if (one.pattern.in(completion)) return one.name;
@@ -240,6 +246,7 @@ class RejectionSample {
   Rewriting rewriting_;
   std::optional<Own> own_;
   std::optional<chat_server::ChatServer> server_;  // one of the two
+  std::optional<chat_server::Unanswered> unanswered_;
   std::optional<chat_server::KeptAnswers> kept_answers_;
   std::string model_name_;
   stages::PromptRange range_;
@@ -267,7 +274,7 @@ static_assert(std::size(kRules.items) == 6);
 }  // namespace tenon::rejection
 
 TENON_STAGE_PLUGIN(
-    tenon::rejection::RejectionSample, "rejection-sample", "0.2.0",
+    tenon::rejection::RejectionSample, "rejection-sample", "0.3.0",
     "Samples several completions of each prompt and keeps the good ones as rows to train on.",
     tenon::reference("model", "model", nullptr, "What completes the prompts; `from` fills it in."),
     tenon::object("server", tenon::chat_server::kServerChildren,
@@ -303,4 +310,5 @@ TENON_STAGE_PLUGIN(
     tenon::number("temperature", "1", "Of sampling; 0: always the most likely token.",
                   {.min = "0", .max = "100"}),
     tenon::stages::kTopKOption, tenon::stages::kTopPOption, tenon::stages::kMinPOption,
-    tenon::stages::kMaxNewTokensOption, tenon::stages::kOverlapRewardsOption)
+    tenon::stages::kMaxNewTokensOption, tenon::stages::kOverlapRewardsOption,
+    tenon::chat_server::kMaxUnansweredOption)

@@ -235,7 +235,7 @@ TEST(RejectionSample, WithoutRewardsWhatEndsIsKept) {
   EXPECT_GT(lab.kept().size(), 10u);
   EXPECT_EQ(lab.kept().size() + lab.rejected().size(), 60u);
   for (const Row& row : lab.rejected())
-    EXPECT_THAT(provenance(row, "rejected"), ::testing::AnyOf("cut", "repeated"));
+    EXPECT_THAT(provenance(row, "rejected"), ::testing::AnyOf("cut", "repeated", "empty"));
 }
 
 class FromAServer : public ::testing::Test {
@@ -349,6 +349,45 @@ TEST_F(FromAServer, RewritesRows) {
   EXPECT_EQ(back.host.rows.at("kept")[0].completion, "?4!");
   Asked missing(R"("samples": 1, "template": "{completion}")", server, kSums, folder_ / "c");
   EXPECT_THAT(missing.run(), HasSubstr("the row \"1+3=\": it has no completion, which `template` names"));
+}
+
+TEST_F(FromAServer, QuestionsWithoutAnAnswerAreCountedAndHaveTheirLimit) {
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    if (seen.body.find("1+3=") == std::string::npos)
+      return {200, R"({"choices":[{"message":{"content":"4"},"finish_reason":"stop"}]})", {}};
+    return {200, R"({"choices":[{"message":{"content":null},"finish_reason":"content_filter"}]})", {}};
+  });
+  Asked strict(R"("rewards": ["right"], "samples": 2)", server, kSums, folder_);
+  const std::string why = strict.run();
+  EXPECT_THAT(why, HasSubstr("2 of 4 questions have no answer from the server; of this step 2, first: row "));
+  EXPECT_THAT(why, HasSubstr("finish_reason \"content_filter\""));
+  EXPECT_THAT(why, HasSubstr("more than max_unanswered = 0.1"));
+  Asked lab(R"("rewards": ["right"], "samples": 2, "max_unanswered": 0.5)", server, kSums, folder_);
+  std::vector<std::string> judged;
+  lab.right.f = [&](const Sample& s) {
+    judged.emplace_back(s.prompt);
+    return 1.0;
+  };
+  ASSERT_EQ(lab.run(), "");
+  EXPECT_EQ(judged.size(), 2u) << "what is not there is not judged";
+  EXPECT_EQ(lab.host.rows.at("kept").size(), 1u);
+  EXPECT_EQ(lab.io.steps[0].metric("rejected/not_judged"), 0.5);
+  EXPECT_EQ(lab.io.steps[0].metric("unanswered"), 2);
+  EXPECT_THAT(lab.host.logs.back().second, HasSubstr("2 of 4 questions have no answer"));
+}
+
+TEST_F(FromAServer, AnAnswerThatSaysNothingIsRejected) {
+  http::testing::Server server([&](const http::testing::Seen& seen) -> http::testing::Answer {
+    const bool is_first = seen.body.find("1+3=") != std::string::npos;
+    return {200,
+            is_first ? R"({"choices":[{"message":{"content":""},"finish_reason":"stop"}]})"
+                     : R"({"choices":[{"message":{"content":"4"},"finish_reason":"stop"}]})",
+            {}};
+  });
+  Asked lab(R"("samples": 1)", server, kSums, folder_);
+  ASSERT_EQ(lab.run(), "");
+  EXPECT_EQ(lab.host.rows.at("kept").size(), 1u);
+  EXPECT_EQ(lab.io.steps[0].metric("rejected/empty"), 0.5);
 }
 
 TEST_F(FromAServer, AQuestionThatIsNoneIsRejected) {
