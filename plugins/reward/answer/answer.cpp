@@ -3,7 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "answer_text/extract.h"
 #include "answer_text/number.h"
-#include "reward_support/region.h"
+#include "reward_support/answer_place.h"
 #include "tenon/reward.hpp"
 #include "utf8/utf8.h"
 
@@ -19,9 +19,7 @@ constexpr const char* kComparisons[] = {"numeric", "text", nullptr};
 class Answer {
  public:
   explicit Answer(tenon::Host host)
-      : extract_(host.str("extract")),
-        marks_{host.str("open"), host.str("close"), host.str("tag")},
-        region_(host),
+      : place_(host),
         gold_extract_(host.str("gold_extract")),
         field_(host.str("field")),
         numeric_(host.str("compare") == "numeric"),
@@ -38,14 +36,7 @@ class Answer {
   }
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    const bool tag = host.str("extract") == "after-tag", tags = host.str("extract") == "between-tags";
-    if (!tag) findings.no_effect("tag", "only extract: after-tag looks for it");
-    for (const char* option : {"open", "close"})
-      if (!tags) findings.no_effect(option, "only extract: between-tags looks for it");
-    for (const char* option : {"tag", "open", "close"})
-      if (host.str(option).empty())
-        findings.error(option, "is empty: give the text that stands beside the answer");
-    if (tag) tenon::reward_support::Region::check(host, "tag", findings);
+    tenon::reward_support::AnswerPlace::check(host, findings);
     const bool numeric = host.str("compare") == "numeric";
     if (!numeric) findings.no_effect("tolerance", "compare: text has none");
     if (numeric) findings.no_effect("ignore_case", "compare: numeric knows no letters");
@@ -54,7 +45,7 @@ class Answer {
   double operator()(const tenon::Sample& sample) const {
     auto row = sample.meta(field_);
     if (!row) tenon::refuse("the row has no gold answer: field \"" + field_ + "\" is absent");
-    auto gold = text::find_answer(gold_extract_, *row, marks_);
+    auto gold = text::find_answer(gold_extract_, *row, place_.marks());
     if (!gold)
       tenon::refuse("no gold answer (" + gold_extract_ + ") in field \"" + field_ + "\": \"" +
                     row->substr(0, 80) + "\"");
@@ -63,9 +54,9 @@ class Answer {
     if (numeric_ && !right)  // before the completion is looked at: it is the row's fault whatever that says
       tenon::refuse("the gold answer \"" + std::string(gold->substr(0, 80)) +
                     "\" is not a number; set compare: text?");
-    auto given = text::find_answer(extract_, region_.of(sample), marks_);
+    auto given = place_.find(sample);
     sample.note("found", given ? 1 : 0);
-    if (!given) return with_reason(sample, wrong_, "no answer (" + extract_ + ")");
+    if (!given) return with_reason(sample, wrong_, "no answer (" + place_.extract() + ")");
     if (!numeric_)
       return same_text(*given, *gold) ? right_ : with_reason(sample, found_, "it says " + shown(*given));
     auto value = text::parse_number(*given);
@@ -93,9 +84,7 @@ class Answer {
     return true;
   }
 
-  std::string extract_;
-  text::Marks marks_;
-  tenon::reward_support::Region region_;
+  tenon::reward_support::AnswerPlace place_;
   std::string gold_extract_, field_;
   bool numeric_, ignore_case_;
   double right_, wrong_, found_;

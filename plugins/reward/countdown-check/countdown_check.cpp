@@ -6,7 +6,7 @@
 
 #include "answer_text/extract.h"
 #include "expression.h"
-#include "reward_support/region.h"
+#include "reward_support/answer_place.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -25,9 +25,7 @@ class CountdownCheck {
       "row has it.";
 
   explicit CountdownCheck(tenon::Host host)
-      : extract_(host.str("extract")),
-        marks_{host.str("open"), host.str("close"), host.str("tag")},
-        region_(host),
+      : place_(host),
         numbers_(host.str("numbers")),
         target_(host.str("target")),
         needs_all_(host.str("use_each") == "exactly-once"),
@@ -36,24 +34,13 @@ class CountdownCheck {
         valid_(host.f64_if("valid").value_or(wrong_)) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    const bool tags = host.str("extract") == "between-tags";
-    for (const char* option : {"open", "close"}) {
-      if (!tags) findings.no_effect(option, "only extract: between-tags looks for it");
-      if (host.str(option).empty())
-        findings.error(option, "is empty: give the text that stands beside the answer");
-    }
-    if (host.str("extract") != "after-tag")
-      findings.no_effect("tag", "only extract: after-tag looks for it");
-    else
-      tenon::reward_support::Region::check(host, "tag", findings);
-    if (host.str("tag").empty())
-      findings.error("tag", "is empty: give the text that stands before the answer");
+    tenon::reward_support::AnswerPlace::check(host, findings);
   }
 
   double operator()(const tenon::Sample& sample) const {
     const std::vector<Rational> given = given_numbers(sample);
     const Rational target = number_of(field(sample, target_), target_);
-    const auto answer = text::find_answer(extract_, region_.of(sample), marks_);
+    const auto answer = place_.find(sample);
     sample.note("found", answer ? 1 : 0);
     if (!answer) return with_reason(sample, wrong_, "no answer");
     const auto result = tenon::countdown::evaluate(*answer, given);
@@ -98,9 +85,7 @@ class CountdownCheck {
     if (numbers.empty()) tenon::refuse("field \"" + numbers_ + "\" has no numbers");
     return numbers;
   }
-  std::string extract_;
-  text::Marks marks_;
-  tenon::reward_support::Region region_;
+  tenon::reward_support::AnswerPlace place_;
   std::string numbers_, target_;
   bool needs_all_;
   double right_, wrong_, valid_;

@@ -2,9 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 
-#include "answer_text/extract.h"
 #include "choice.h"
-#include "reward_support/region.h"
+#include "reward_support/answer_place.h"
 #include "tenon/reward.hpp"
 
 namespace {
@@ -15,9 +14,7 @@ constexpr const char* kExtractors[] = {"auto", "between-tags", "boxed", "after-t
 class MultipleChoice {
  public:
   explicit MultipleChoice(tenon::Host host)
-      : extract_(host.str("extract")),
-        marks_{host.str("open"), host.str("close"), host.str("tag")},
-        region_(host),
+      : place_(host),
         answer_(host.str("answer")),
         choices_(host.str("choices")),
         n_choices_(static_cast<size_t>(host.i64("n_choices"))),
@@ -26,18 +23,7 @@ class MultipleChoice {
         none_(host.f64_if("none").value_or(wrong_)) {}
 
   static void check(tenon::Host host, tenon::Findings& findings) {
-    for (const char* option : {"open", "close"}) {
-      if (host.str("extract") != "between-tags")
-        findings.no_effect(option, "only extract: between-tags looks for it");
-      if (host.str(option).empty())
-        findings.error(option, "is empty: give the text that stands beside the answer");
-    }
-    if (host.str("extract") != "after-tag")
-      findings.no_effect("tag", "only extract: after-tag looks for it");
-    else
-      tenon::reward_support::Region::check(host, "tag", findings);
-    if (host.str("tag").empty())
-      findings.error("tag", "is empty: give the text that stands before the answer");
+    tenon::reward_support::AnswerPlace::check(host, findings);
   }
 
   double operator()(const tenon::Sample& sample) const {
@@ -111,13 +97,10 @@ class MultipleChoice {
                   " choices");
   }
   std::optional<std::string_view> find(const tenon::Sample& sample) const {
-    if (extract_ == "auto") return choice::find_answer(region_.of(sample));
-    return tenon::answer_text::find_answer(extract_, region_.of(sample), marks_);
+    return place_.extract() == "auto" ? choice::find_answer(place_.region(sample)) : place_.find(sample);
   }
 
-  std::string extract_;
-  tenon::answer_text::Marks marks_;
-  tenon::reward_support::Region region_;
+  tenon::reward_support::AnswerPlace place_;
   std::string answer_, choices_;
   size_t n_choices_;
   double right_, wrong_, none_;
