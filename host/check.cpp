@@ -462,19 +462,19 @@ class PlanBuilder {
             "`from` already says which model this stage starts from; leave one of the two out");
       options.erase(model);
     }
-    const std::optional<Resolver::StageName> found = resolver_.find_stage(stage.from);
+    const std::optional<Resolver::StageName> found =
+        resolver_.find_stage(stage.from, from->value.round_before);
     const std::string why = found ? "" : resolver_.why_no_stage(stage.from);
     if (!why.empty()) {
       error(from->value.mark, path + ".from", "\"" + stage.from + "\" " + why);
       resolver_.skip(from->value.mark);
-    } else if (!found || found->written != stage.from ||
+    } else if (!found || !found->rows.empty() ||
                std::find(names_.begin(), names_.end(), found->stage) == names_.end()) {
       error(from->value.mark, path + ".from",
             found && found->stage == stage.name ? "a stage cannot start from itself; name an earlier stage"
-            : found && found->written == stage.from
-                ? resolver_.not_before(*found)
-                : "there is no earlier stage \"" + stage.from + "\"." +
-                      did_you_mean(stage.from, resolver_.stage_names_here()));
+            : found && found->rows.empty()      ? resolver_.not_before(*found)
+                                                : "there is no earlier stage \"" + stage.from + "\"." +
+                                                 did_you_mean(stage.from, resolver_.stage_names_here()));
       resolver_.skip(from->value.mark);
     } else {
       written_from_[stage.name] = stage.from;

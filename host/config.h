@@ -19,8 +19,10 @@ struct Value {
 
   Kind kind = Kind::kNull;
   Mark mark;
-  std::string text;            // of a scalar
-  bool quoted = false;         // the scalar was quoted (or tagged !!str): text, whatever it looks like
+  std::string text;     // of a scalar
+  bool quoted = false;  // the scalar was quoted (or tagged !!str): text, whatever it looks like
+  std::string
+      round_before;  // of a scalar in a loop's `then`: "loop.1.", where a stage that it names is looked for first
   std::vector<Value> items;    // of a list
   std::vector<Entry> entries;  // of a map, in the order of the file; keys are unique
 

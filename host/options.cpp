@@ -283,6 +283,7 @@ class Checker {
       return fail(name->mark, path,
                   "takes the name of " + with_article(option.ref_kind) + ", not " + describe(*name));
     reference.name = name->text;
+    reference.round_before = name->round_before;
     reference.mark = name->mark;
 
     json::value written = to_json(value);

@@ -21,6 +21,7 @@ struct Reference {
   std::string path;            // "rewards.0"
   bool in_place = false;       // `use:` a plugin, not `of:` a name
   std::string name;            // the component, stage or plugin
+  std::string round_before;    // as Value::round_before
   Mark mark;                   // of the name
   std::vector<Entry> options;  // of the component: the overrides of `of`, the options of `use`
   bool is_default = false;     // not written in the file

@@ -150,15 +150,11 @@ class Expansion {
     return out;
   }
 
+  // Which scalars are references only the option tables know, so that all of them are told.
   static Value of_round_before(Value value, const Loop& loop, uint64_t round) {
     for (Value& item : value.items) item = of_round_before(item, loop, round);
-    for (Entry& entry : value.entries)  // {of: rl, weight: 2}; of other scalars none is a reference
-      if (entry.key == "of" || !entry.value.is_scalar())
-        entry.value = of_round_before(entry.value, loop, round);
-    if (!value.is_scalar()) return value;
-    const std::string stage = value.text.substr(0, value.text.find('.'));
-    if (std::find(loop.stages.begin(), loop.stages.end(), stage) != loop.stages.end())
-      value.text = loop.prefix(round - 1) + value.text;
+    for (Entry& entry : value.entries) entry.value = of_round_before(entry.value, loop, round);
+    if (value.is_scalar()) value.round_before = loop.prefix(round - 1);
     return value;
   }
 

@@ -210,7 +210,7 @@ bool Resolver::resolve(const Reference& reference, const std::string& path, Slot
     return slot.spec != nullptr;
   }
   if (templates_.contains(reference.name)) return resolve_template(reference, path, slot);
-  if (const std::optional<StageName> name = find_stage(reference.name))
+  if (const std::optional<StageName> name = find_stage(reference.name, reference.round_before))
     return resolve_stage(reference, *name, path, slot);
   if (const std::string why = why_no_stage(reference.name); !why.empty())
     return fail(slot.mark, path, "\"" + reference.name + "\" " + why);
@@ -277,13 +277,21 @@ std::string longest_part(const std::string& name, F&& is_one) {
 
 }  // namespace
 
-std::optional<Resolver::StageName> Resolver::find_stage(const std::string& name) const {
+std::optional<Resolver::StageName> Resolver::find_stage(const std::string& name,
+                                                        const std::string& round_before) const {
+  const auto rows_behind = [&](const std::string& part) {
+    return part.size() < name.size() ? name.substr(part.size() + 1) : "";
+  };
+  if (!round_before.empty()) {
+    const std::string part =
+        longest_part(name, [&](const std::string& p) { return stage_names_.contains(round_before + p); });
+    if (!part.empty()) return StageName{round_before + part, round_before + part, rows_behind(part)};
+  }
   const std::string written = longest_part(
       name, [&](const std::string& part) { return aliases_.contains(part) || stage_names_.contains(part); });
   if (written.empty()) return std::nullopt;
   const auto alias = aliases_.find(written);
-  return StageName{alias != aliases_.end() ? alias->second : written, written,
-                   written.size() < name.size() ? name.substr(written.size() + 1) : ""};
+  return StageName{alias != aliases_.end() ? alias->second : written, written, rows_behind(written)};
 }
 
 std::string Resolver::not_before(const StageName& name) const {
@@ -310,7 +318,7 @@ std::vector<std::string> Resolver::stage_names_here() const {
 bool Resolver::resolve_stage(const Reference& reference, const StageName& name, const std::string& path,
                              Slot& slot) {
   const std::string& stage = name.written;
-  const bool has_rows = stage.size() < reference.name.size();
+  const bool has_rows = !name.rows.empty();
   auto known = stages_.find(name.stage);
   if (known == stages_.end()) return fail(slot.mark, path, not_before(name));
   if (!reference.options.empty())

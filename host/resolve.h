@@ -62,13 +62,14 @@ class Resolver {
   void set_no_stage(const std::string& name, const std::string& why) { no_stages_[name] = why; }
   void remove_no_stage(const std::string& name) { no_stages_.erase(name); }
 
-  // The stage that a name begins with, an earlier or a later one; nothing: it begins with none.
+  // The stage that a name begins with, an earlier or a later one; nothing: it begins with none. `round_before` as in Value: stages whose names begin so come
+  // first.
   struct StageName {
     std::string stage;    // "loop.2.collect"
-    std::string written;  // "collect"
+    std::string written;  // "collect"; of a round before its whole name
     std::string rows;     // what stands behind it and a dot: "kept"
   };
-  std::optional<StageName> find_stage(const std::string& name) const;
+  std::optional<StageName> find_stage(const std::string& name, const std::string& round_before) const;
   // The message for a stage that is there, and not before the one that reads it.
   std::string not_before(const StageName& name) const;
   // Why a name that looks like a stage's is none, as set_no_stage said; empty: nothing was said of it.

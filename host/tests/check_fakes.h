@@ -96,7 +96,8 @@ inline constexpr OptionTable kSums{
     option(TENON_T_BYTES, "cache", "\"64KiB\"", "Memory for rows.", limits("\"1KiB\"", "\"1GiB\"")),
     boolean("shuffle", "true", "Whether rows are shuffled.")};
 inline constexpr OptionTable kPair{
-    reference("of", "dataset", nullptr, "What to copy.", flags(TENON_O_REQUIRED))};
+    reference("data", "dataset", nullptr, "What to copy.", flags(TENON_O_REQUIRED)),
+    text("title", nullptr, "What to call it.")};
 inline constexpr OptionTable kModel{
     integer("layers", "2", "Decoder layers.", limits("1", "64")),
     integer("width", "64", "Hidden width.", limits("1", nullptr)),

@@ -244,14 +244,32 @@ TEST_F(Check, ALoopIsWrittenOutAsStages) {
 TEST_F(Check, WhatIsMeantOfTheRoundBeforeMayBeAListOrHaveAttributes) {
   std::string text = kLoop;
   text.replace(text.find("then: gather.kept}"), 18, "then: {of: gather.kept}}");
-  text.replace(text.find("  - {name: table"), 0,
-               "      - {name: look, use: evaluate, models: {first: [base], then: [base, learn]}, data: sums}\n");
+  text.replace(
+      text.find("  - {name: table"), 0,
+      "      - {name: look, use: evaluate, models: {first: [base], then: [base, learn]}, data: sums}\n");
   const Plan plan = plan_of(text);
   ASSERT_FALSE(diagnostics.has_errors()) << messages();
   EXPECT_EQ(plan.stages[4].name, "loop.2.gather");
   EXPECT_THAT(plan.stages[4].inputs, ElementsAre("loop.1.gather", "loop.1.learn"));
   EXPECT_EQ(plan.stages[6].name, "loop.2.look");
   EXPECT_THAT(plan.stages[6].inputs, ElementsAre("base", "loop.1.learn"));
+}
+
+// Which text is a reference the option tables say: in a component written in place as anywhere, and `title` is none.
+TEST_F(Check, WhatIsMeantOfTheRoundBeforeMayStandInAComponentInPlace) {
+  std::string text = kLoop;
+  text.replace(text.find("  - {name: table"), 0,
+               "      - {name: look, use: evaluate, models: [learn], data: {first: sums, then: {use: pair, "
+               "title: gather, data: {use: pair, data: {of: gather.kept}}}}}\n");
+  const Plan plan = plan_of(text);
+  ASSERT_FALSE(diagnostics.has_errors()) << messages();
+  const StagePlan& look = plan.stages[6];
+  ASSERT_EQ(look.name, "loop.2.look");
+  EXPECT_THAT(look.inputs, ElementsAre("loop.1.gather", "loop.2.learn"));
+  const auto data = std::find_if(look.spec.slots.begin(), look.spec.slots.end(),
+                                 [](const Slot& slot) { return slot.name == "data"; });
+  ASSERT_NE(data, look.spec.slots.end());
+  EXPECT_EQ(data->spec->options.at("title").as_string(), "gather");
 }
 
 TEST_F(Check, ALoopIsResolvedAsALoop) {
@@ -277,7 +295,7 @@ TEST_F(Check, ARoundIsTheSameHoweverManyFollow) {
 TEST_F(Check, AComponentOfALoopFollowsTheRounds) {
   std::string text = kLoop;
   text.replace(text.find("data: gather.kept"), 17, "data: kept");
-  text.replace(text.find("  judge:"), 0, "  copied: {use: pair, of: gather.kept}\n");
+  text.replace(text.find("  judge:"), 0, "  copied: {use: pair, data: gather.kept}\n");
   text.replace(text.find("data: kept"), 10, "data: copied");
   const Plan plan = plan_of(text);
   ASSERT_FALSE(diagnostics.has_errors()) << messages();
