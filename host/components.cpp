@@ -40,6 +40,17 @@ void throw_unread(const Instance& instance, const std::vector<std::pair<std::str
   throw UserError(unread.front().second, text);
 }
 
+// A curriculum decides which rows come next, and only who draws rows with `next` asks it; a data set reads another one by index.
+void check_no_curriculum_inside(const Instance& instance) {
+  if (instance.kind() != "dataset") return;
+  for (const Slot& slot : instance.spec().slots)
+    if (const Instance* inner = instance.slot(slot.name); inner->curriculum() != nullptr)
+      throw UserError(slot.mark, instance.title() + ": option " + dotted(slot.name) + ": " + inner->title() +
+                                     " chooses the order of a stage's rows, and inside another data set "
+                                     "nobody asks it for one. Put it outside, around this one: {use: " +
+                                     inner->spec().component->id + ", data: …}");
+}
+
 }  // namespace
 
 Components::Components(HostServices& services, const StagePlan& plan, StageInputs inputs,
@@ -111,6 +122,7 @@ Instance* Components::create(const Spec& spec, const std::string& path, const st
   for (const auto& [name, other] : slots) instance->put(name, other);
   instance->create();
   instances_.all.push_back(std::move(owned));
+  check_no_curriculum_inside(*instance);
   if (is_reference) return instance;
 
   std::vector<std::pair<std::string, Mark>> unread = instance->unread(false);
@@ -195,6 +207,14 @@ void Components::bind(const std::string& optimizer_slot, const std::string& mode
 
 void Components::check_references_read() const {
   throw_unread(*stage_, stage_->unread(true));
+  for (const Slot& slot : plan_.spec.slots) {
+    const Instance* instance = find(slot.name);
+    if (instance != nullptr && instance->curriculum() != nullptr && instance->cursor()->position() == 0)
+      throw UserError(slot.mark, stage_->title() + ": option " + dotted(slot.name) + ": " +
+                                     instance->title() +
+                                     " chooses the order of rows, and this stage reads them in their own. "
+                                     "Name the data set in it instead");
+  }
 }
 
 }  // namespace tenon::host

@@ -85,6 +85,8 @@ class Instance {
   const std::map<std::string, Instance*>& slots() const { return slots_; }
   // The component's extension, or nullptr.
   const void* extension(const char* id) const;
+  // Of a data set that has the extension, whole; else nullptr.
+  const tenon_curriculum* curriculum() const;
 
   // The host itself uses an option ("rewards.0.weight").
   void mark_read(const std::string& path);
@@ -103,8 +105,6 @@ class Instance {
   bool check_value_name(std::string_view name);
 
  private:
-  const tenon_curriculum* curriculum() const;  // of a data set that has the extension, whole; or nullptr
-
   HostServices& services_;
   const Spec& spec_;
   std::string place_;

@@ -118,6 +118,28 @@ TEST_F(Models, ACurriculumGoesOnWhereItWas) {
   EXPECT_EQ(results(folder), want);
 }
 
+// Nobody would ask it which rows come next.
+TEST_F(Models, ACurriculumInsideAnotherDataSetIsAMistake) {
+  std::string text = config();
+  text.replace(text.find("{use: toy-data, rows: -1}"), 25, "{use: toy-copy, data: {use: toy-curriculum}}");
+  const Outcome outcome = run(write_config(text));
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_THAT(outcome.err,
+              HasSubstr("dataset toy-copy: option data: dataset toy-curriculum chooses the order"));
+  EXPECT_THAT(outcome.err, HasSubstr("{use: toy-curriculum, data: …}"));
+  EXPECT_FALSE(fs::exists(dir_ / "runs/toy/metrics.jsonl")) << "it is found before the first stage";
+  text.replace(text.find("toy-copy, data: {use: toy-curriculum}"), 37, "toy-curriculum, rows: 10");
+  EXPECT_EQ(run(write_config(text)).code, 0);
+}
+
+TEST_F(Models, ACurriculumUnderAStageThatDrawsNoRowsIsAMistake) {
+  const Outcome outcome =
+      run(write_config(config() + "- {name: look, use: toy-evaluate, data: {use: toy-curriculum}}\n"));
+  EXPECT_EQ(outcome.code, 1);
+  EXPECT_THAT(outcome.err, HasSubstr("option data: dataset toy-curriculum chooses the order of rows, and "
+                                     "this stage reads them in their own"));
+}
+
 TEST_F(Models, ACriticThatIsNoModelIsAMistake) {
   const Outcome outcome = run(write_config(config("", ", critic: length")));
   EXPECT_EQ(outcome.code, 2);

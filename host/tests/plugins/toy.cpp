@@ -54,6 +54,15 @@ struct ToyCurriculum {
   }
   uint64_t rows, next = 0;
 };
+// The rows of another data set.
+struct ToyCopy {
+  explicit ToyCopy(Host h) : data(h.get_component<Dataset>("data")) {}
+  uint64_t size() const { return data.count(); }
+  Row at(uint64_t i) const { return data.read(nullptr, i, 1).at(0); }
+  Dataset data;
+};
+constexpr OptionTable kCopyOptions{
+    reference("data", "dataset", nullptr, "What to copy.", {.flags = TENON_O_REQUIRED})};
 constexpr OptionTable kCurriculumOptions{integer("rows", "10", "Number of rows.", {.min = "1"})};
 
 struct ToyTokenizer {
@@ -472,6 +481,8 @@ constexpr tenon_component kData =
     component<ToyData, DatasetShim<ToyData>>("toy-data", "1.0.0", "Rows.", kDataOptions);
 constexpr tenon_component kCurriculum = component<ToyCurriculum, DatasetShim<ToyCurriculum>>(
     "toy-curriculum", "1.0.0", "Rows by outcome.", kCurriculumOptions);
+constexpr tenon_component kCopy =
+    component<ToyCopy, DatasetShim<ToyCopy>>("toy-copy", "1.0.0", "The same rows.", kCopyOptions);
 constexpr OptionTable<0> kNoOptions{};
 constexpr tenon_component kTokenizer =
     component<ToyTokenizer, TokenizerShim<ToyTokenizer>>("toy-tokenizer", "1.0.0", "Bytes.", kNoOptions);
@@ -492,5 +503,5 @@ constexpr tenon_component kSink =
 
 }  // namespace
 
-TENON_PLUGIN("toy", "1.0.0", &kData, &kCurriculum, &kTokenizer, &kModel, &kOptimizer, &kReward, &kAlgorithm,
-             &kTrain, &kEvaluate, &kSink)
+TENON_PLUGIN("toy", "1.0.0", &kData, &kCurriculum, &kCopy, &kTokenizer, &kModel, &kOptimizer, &kReward,
+             &kAlgorithm, &kTrain, &kEvaluate, &kSink)
