@@ -179,11 +179,24 @@ struct OverviewColumn {
   std::map<std::string, const json::object*> metrics;  // by model
 };
 
-// The column for the results of one stage in a benchmark: one that has none of these models, or a new one.
+// What the overview shows of one stage's results in a benchmark: accuracy, where any model has one, or the first metric.
+std::string chief_metric(const StageResults& stage, const std::string& benchmark) {
+  std::string first;
+  for (const auto& model : stage.results) {
+    const json::value* given = model.value().as_object().if_contains(benchmark);
+    if (given == nullptr || given->as_object().empty()) continue;
+    if (given->as_object().contains("accuracy")) return "accuracy";
+    if (first.empty()) first = given->as_object().begin()->key();
+  }
+  return first;
+}
+
+// The column for the results of one stage in a benchmark: one of the same metric that has none of these models, or a new one.
 OverviewColumn& column_for(std::vector<OverviewColumn>& columns, const StageResults& stage,
                            const std::string& benchmark) {
+  const std::string metric = chief_metric(stage, benchmark);
   const auto has_none_of_them = [&](const OverviewColumn& column) {
-    return column.benchmark == benchmark &&
+    return column.benchmark == benchmark && column.metric == metric &&
            std::none_of(stage.results.begin(), stage.results.end(), [&](const auto& model) {
              return model.value().as_object().contains(benchmark) &&
                     column.metrics.contains(std::string(model.key()));
@@ -191,7 +204,7 @@ OverviewColumn& column_for(std::vector<OverviewColumn>& columns, const StageResu
   };
   const auto found = std::find_if(columns.begin(), columns.end(), has_none_of_them);
   return found != columns.end() ? *found
-                                : columns.emplace_back(OverviewColumn{stage.stage, benchmark, "", {}});
+                                : columns.emplace_back(OverviewColumn{stage.stage, benchmark, metric, {}});
 }
 
 std::vector<OverviewColumn> columns_of(const std::vector<StageResults>& all) {
@@ -206,13 +219,7 @@ std::vector<OverviewColumn> columns_of(const std::vector<StageResults>& all) {
       OverviewColumn& column = column_for(columns, stage, benchmark);
       for (const auto& model : stage.results) {
         const json::value* given = model.value().as_object().if_contains(benchmark);
-        if (given == nullptr) continue;
-        const json::object& metrics = given->as_object();
-        column.metrics[std::string(model.key())] = &metrics;
-        if (metrics.contains("accuracy"))
-          column.metric = "accuracy";
-        else if (column.metric.empty() && !metrics.empty())
-          column.metric = metrics.begin()->key();
+        if (given != nullptr) column.metrics[std::string(model.key())] = &given->as_object();
       }
     }
   }

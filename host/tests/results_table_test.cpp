@@ -121,6 +121,20 @@ TEST(Overview, RoundsOfALoopShareAColumn) {
             "loop.2.rl  0.500\n");
 }
 
+// What one stage calls accuracy and another loss is not the same number.
+TEST(Overview, EveryNumberIsShownAndOnlyEqualOnesShareAColumn) {
+  EXPECT_EQ(
+      tenon::host::overview_table(
+          all(R"({"pre": {"base": {"held-out text": {"loss": 4}}}, "sft": {"sft": {"held-out text": {"loss": 3.5}}},
+                        "taste": {"judge": {"held-out text": {"loss": 0.5, "accuracy": 0.75}}}, "more": {"m": {"held-out chat": {"loss": 2}}}})"),
+          {"pre", "base", "sft", "judge", "m"}),
+      "       pre: held-out text, loss  taste: held-out text  held-out chat, loss\n"
+      "base                      4.000                     -                    -\n"
+      "sft                       3.500                     -                    -\n"
+      "judge                         -                 0.750                    -\n"
+      "m                             -                     -                2.000\n");
+}
+
 TEST(ResultsTable, NothingGivesNothing) {
   EXPECT_EQ(table("{}"), "");
   EXPECT_EQ(tenon::host::overview_table({}, {"base"}), "");

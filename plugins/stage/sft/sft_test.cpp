@@ -145,8 +145,8 @@ TEST(Sft, TheLossOnRowsHeldOutIsTheirTokensMean) {
   lab.run();
   EXPECT_NEAR(lab.io.steps[0].metric("held_out/loss"), before, 1e-6);
   EXPECT_NEAR(lab.io.steps[59].metric("held_out/loss"), lab.loss(), 1e-6);
-  EXPECT_NEAR(lab.io.results.at("model/held-out/loss"), lab.loss(), 1e-6);
-  EXPECT_EQ(lab.io.results.at("model/held-out/rows"), 2);
+  EXPECT_NEAR(lab.io.results.at("model/held-out others/loss"), lab.loss(), 1e-6);
+  EXPECT_EQ(lab.io.results.at("model/held-out others/rows"), 2);
   std::vector<uint64_t> evaluated;
   for (const auto& step : lab.io.steps)
     if (step.metrics.count("held_out/loss") != 0) evaluated.push_back(step.step);
@@ -171,7 +171,7 @@ TEST(Sft, EndsWhereTheLossRisesWithTheBestParametersAlsoResumed) {
     if (step.metrics.count("held_out/loss") != 0) best = std::min(best, step.metric("held_out/loss"));
   EXPECT_NEAR(whole.loss(), best, 1e-6);
   EXPECT_GT(whole.io.steps.back().metric("held_out/loss"), best);
-  EXPECT_EQ(whole.io.results.at("model/held-out/loss"), best);
+  EXPECT_EQ(whole.io.results.at("model/held-out others/loss"), best);
   for (const uint64_t stop : {uint64_t{0}, uint64_t{3}, uint64_t{steps - 2}}) {
     HeldOutLab parts(how);
     parts.sgd.learning_rate = 2;
