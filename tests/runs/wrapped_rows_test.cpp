@@ -18,9 +18,11 @@ components:
   sums: {use: running-sum, operands: 3, step_by_step: 0}
   letters: {use: char, alphabet: "0123456789+-=<>,", eos: "$"}
   policy: {use: transformer, layers: 1, width: 16, heads: 2, max_len: 40, tokenizer: letters}
-  short: {use: filter, data: votes.kept, rules: [{name: long, part: completion, max_words: 50}], unique: [prompt]}
+  long: {use: running-sum, operands: 5, step_by_step: 0}
+  both: {use: mixture, parts: [{of: long, count: 20}, {of: votes.kept, count: 20}]}
+  short: {use: filter, data: both, rules: [{name: long, part: completion, max_words: 50}], unique: [prompt]}
   asked: {use: augment, data: short, templates: ["{question}"], keep: false}
-  clean: {use: decontaminate, data: asked, against: [{of: sums, rows: 3}], n: 20, parts: [prompt], against_parts: [prompt]}
+  clean: {use: decontaminate, data: asked, against: [{of: sums, seed: 9, rows: 3}], n: 20, parts: [prompt], against_parts: [prompt]}
   chosen: {use: curriculum, data: clean, by: pass_rate, choose: pools, unseen_weight: 2}
   unsure: {use: active, data: sums, rows: 40, samples: [votes.kept, votes.rejected], keep: 0.5}
 pipeline:
@@ -35,7 +37,7 @@ pipeline:
   EXPECT_EQ(tenon("check --create x.yaml", "check.txt"), 0) << read(dir_ / "check.txt");
   ASSERT_EQ(tenon("run x.yaml", "run.txt"), 0) << read(dir_ / "run.txt");
   EXPECT_THAT(read(dir_ / "runs/x/log.txt"),
-              AllOf(HasSubstr(" rows of votes.kept are left out"),
+              AllOf(HasSubstr(" rows of both are left out"),
                     HasSubstr("no row of asked shares words with an evaluation set (sums 0)"),
                     HasSubstr("20 of 40 rows of sums are kept; 40 had votes")));
   const std::string samples = read(dir_ / "runs/x/samples.jsonl");

@@ -18,7 +18,10 @@ struct Name {
   std::string text;
 };
 
+}  // namespace
+
 bool is_yet_to_be_made(const Dataset& data) {
+  if (data.count() != TENON_COUNT_UNBOUNDED) return false;
   try {
     data.read(&kCall, 0, 1);
   } catch (const Error& e) {
@@ -28,18 +31,14 @@ bool is_yet_to_be_made(const Dataset& data) {
   return false;
 }
 
-}  // namespace
-
 Wrapped::Wrapped(const Host& host, const std::string& slot, const std::string& rows)
     : host_(host), data_(host.get_component<Dataset>(slot)), name_(host.get_component<Name>(slot).text) {
   const auto most = rows.empty() ? std::nullopt : host.i64_if(rows.c_str());
   const uint64_t count = data_.count();
-  if (count == TENON_COUNT_UNBOUNDED) {
-    if (is_yet_to_be_made(data_)) return;
-    if (!most)
-      throw Error(slot + ": " + name_ + " has no end" +
-                  (rows.empty() ? "" : "; say how many of its rows are meant (rows: 10000)"));
-  }
+  if (is_yet_to_be_made(data_)) return;
+  if (count == TENON_COUNT_UNBOUNDED && !most)
+    throw Error(slot + ": " + name_ + " has no end" +
+                (rows.empty() ? "" : "; say how many of its rows are meant (rows: 10000)"));
   rows_ = std::min(count, most ? static_cast<uint64_t>(*most) : count);
 }
 

@@ -13,6 +13,10 @@
 
 namespace tenon::dataset_support {
 
+// Whether these are rows that a stage of the run is yet to make, or depend on such: their count is TENON_COUNT_UNBOUNDED, and reading them TENON_E_STATE. A data
+// set that is made of several is as long as any of them is, whatever its options say of its length.
+bool is_yet_to_be_made(const Dataset& data);
+
 inline constexpr tenon_option kWrappedRows =
     integer("rows", nullptr, "Its first so many rows and no others. Needed of a data set without end.",
             {.min = "1", .max = "1000000000000", .unit = "rows"});

@@ -5,13 +5,19 @@
 // end: so many rows of each part. Row k of a part that has an end is the k-th of a shuffled epoch, then of the next; of one without end, its row k.
 // So a row depends on its index, the options and the parts alone.
 #include <algorithm>
+#include <list>
+#include <map>
 #include <numeric>
+#include <optional>
 
+#include "dataset_support/wrapped.h"
 #include "tenon/dataset.hpp"
 
 namespace {
 
 constexpr uint64_t kBlock = 1000;
+// Orders are drawn whole and kept, at most so many indices of them (128 MiB): readers that shuffle come back to each epoch of a part with every row.
+constexpr uint64_t kKeptIndices = uint64_t{1} << 24;
 
 // A permutation of [0, n), drawn from the Philox stream `stream` under `key` (Fisher and Yates; bias at most i / 2^64).
 std::vector<uint64_t> permutation(const tenon::Host& host, uint64_t n, uint64_t key, uint64_t stream) {
@@ -43,15 +49,49 @@ std::vector<uint64_t> shares(const std::vector<double>& weights, uint64_t n) {
   return out;
 }
 
+// Permutations, drawn when they are asked for; those that were asked for last are kept.
+class Orders {
+ public:
+  Orders(tenon::Host host, uint64_t seed) : host_(host), seed_(seed) {}
+
+  // That of stream `stream` for `purpose`, of n. Valid until the next call.
+  const std::vector<uint64_t>& of(uint64_t purpose, uint64_t stream, uint64_t n) {
+    const auto found = at_.find({purpose, stream});
+    if (found != at_.end()) {
+      kept_.splice(kept_.begin(), kept_, found->second);
+      return kept_.front().order;
+    }
+    kept_.push_front({{purpose, stream}, permutation(host_, n, seed_ ^ ((purpose + 1) << 32), stream)});
+    at_[kept_.front().key] = kept_.begin();
+    for (n_indices_ += n; n_indices_ > kKeptIndices && kept_.size() > 1; kept_.pop_back()) {
+      n_indices_ -= kept_.back().order.size();
+      at_.erase(kept_.back().key);
+    }
+    return kept_.front().order;
+  }
+
+ private:
+  using Key = std::pair<uint64_t, uint64_t>;
+  struct Kept {
+    Key key;
+    std::vector<uint64_t> order;
+  };
+  tenon::Host host_;
+  uint64_t seed_, n_indices_ = 0;
+  std::list<Kept> kept_;  // the latest first
+  std::map<Key, std::list<Kept>::iterator> at_;
+};
+
 class Mixture {
  public:
   explicit Mixture(tenon::Host host)
-      : host_(host), seed_(static_cast<uint64_t>(host.i64("seed"))), field_(host.str("source_field")) {
+      : field_(host.str("source_field")), orders_(host, static_cast<uint64_t>(host.i64("seed"))) {
     std::vector<double> weights;
     for (uint64_t p = 0; p < host.count("parts"); ++p) {
       const std::string path = "parts." + std::to_string(p) + ".";
       const std::string slot = "parts/" + std::to_string(p);
       parts_.push_back({host.get_component<tenon::Dataset>(slot), host.get_component<Name>(slot).text});
+      if (!unmade_ && tenon::dataset_support::is_yet_to_be_made(parts_.back().data)) unmade_ = p;
       if (auto name = host.str_if((path + "name").c_str())) parts_.back().name = *name;
       if (auto count = host.i64_if((path + "count").c_str())) {
         parts_.back().rows = static_cast<uint64_t>(*count);
@@ -86,9 +126,12 @@ class Mixture {
     }
   }
 
-  uint64_t size() const { return total_ > 0 ? total_ : TENON_COUNT_UNBOUNDED; }
+  uint64_t size() const { return total_ > 0 && !unmade_ ? total_ : TENON_COUNT_UNBOUNDED; }
 
   tenon::Row at(uint64_t index) const {
+    if (unmade_) return read(*unmade_, 0);  // says that the rows are yet to be made
+    if (total_ > 0 && index >= total_)
+      throw tenon::Error("row " + std::to_string(index) + " of " + std::to_string(total_) + " was asked for");
     const auto [part, rank] = total_ > 0 ? by_count(index) : by_weight(index);
     tenon::Row row = read(part, rank);
     if (!row.meta(field_)) row.meta_json = with_source(row.meta_json, parts_[part].name);
@@ -106,12 +149,6 @@ class Mixture {
     std::string name;
     uint64_t rows = 0;  // of a block, or of all
   };
-  // An order that was drawn last: of a part's epoch, or of a block's parts.
-  struct Drawn {
-    uint64_t stream = UINT64_MAX;
-    std::vector<uint64_t> order;
-  };
-
   static std::string option(uint64_t p) { return "parts." + std::to_string(p); }
 
   std::string with_source(const std::string& meta, const std::string& name) const {
@@ -129,7 +166,7 @@ class Mixture {
   }
   std::pair<size_t, uint64_t> by_weight(uint64_t index) const {
     const uint64_t block = index / kBlock;
-    uint64_t slot = drawn(block_, kBlock, kParts, block)[index % kBlock];
+    uint64_t slot = orders_.of(kParts, block, kBlock)[index % kBlock];
     size_t part = 0;
     for (; slot >= parts_[part].rows; ++part) slot -= parts_[part].rows;
     return {part, block * parts_[part].rows + slot};
@@ -139,29 +176,17 @@ class Mixture {
     const tenon::Dataset& data = parts_[part].data;
     const uint64_t n = data.count();
     if (n == 0) throw tenon::Error(TENON_E_INVALID, option(part) + ": " + parts_[part].name + " has no rows");
-    uint64_t index = rank;
-    if (n != TENON_COUNT_UNBOUNDED) {
-      epochs_.resize(parts_.size());
-      index = drawn(epochs_[part], n, part, rank / n)[rank % n];
-    }
+    const uint64_t index = n == TENON_COUNT_UNBOUNDED ? rank : orders_.of(part, rank / n, n)[rank % n];
     const tenon_call call{sizeof call, kDLCPU, 0, 0, 0, 0, nullptr};
     return std::move(data.read(&call, index, 1).at(0));
   }
 
-  // `which` as it is for stream `stream` of a permutation of n.
-  const std::vector<uint64_t>& drawn(Drawn& which, uint64_t n, uint64_t purpose, uint64_t stream) const {
-    if (which.stream != stream || which.order.size() != n)
-      which = {stream, permutation(host_, n, seed_ ^ ((purpose + 1) << 32), stream)};
-    return which.order;
-  }
-
   static constexpr uint64_t kParts = 0xffff;  // the purpose of a block's order; parts have their index
-  tenon::Host host_;
-  uint64_t seed_, total_ = 0;
+  uint64_t total_ = 0;
   std::string field_;
   std::vector<Part> parts_;
-  mutable Drawn block_;
-  mutable std::vector<Drawn> epochs_;
+  std::optional<uint64_t> unmade_;  // a part whose rows a stage is yet to make
+  mutable Orders orders_;
 };
 
 constexpr tenon::OptionTable kPartChildren{

@@ -121,6 +121,43 @@ TEST(Mixture, OptionsThatCannotBe) {
   EXPECT_THAT(findings(R"([{"of": "a", "weight": 3}, "b"])"), IsEmpty());
 }
 
+// As the rows of a stage that has not run yet are.
+struct Unmade {
+  uint64_t size() const { return TENON_COUNT_UNBOUNDED; }
+  Row at(uint64_t) const { throw Error(TENON_E_STATE, "not before the stage has run"); }
+};
+
+// Else whoever reads all rows of the mixture before the first stage, such as a filter, would fail in the middle.
+TEST(Mixture, IsYetToBeMadeAsLongAsAnyPartIs) {
+  for (const char* parts : {R"([{"of": "a", "count": 4}, {"of": "later", "count": 6}])",
+                            R"([{"of": "later", "count": 1}, {"of": "a", "count": 4}])",
+                            R"([{"of": "a", "weight": 99}, "later"])"}) {
+    FakeHost host(plugin_component(), "{\"parts\": " + std::string(parts) + "}");
+    RowSet a(numbered("a", 7));
+    Unmade later;
+    const bool is_first = std::string(parts).find("later") < std::string(parts).find("\"a\"");
+    host.slot(is_first ? "parts/1" : "parts/0", a.ref("a"));
+    host.slot(is_first ? "parts/0" : "parts/1", ref_to<DatasetShim<Unmade>>(later, "unmade", "later"));
+    const Instance instance(plugin_component(), host);
+    const Dataset mixture(instance.ref());
+    EXPECT_EQ(mixture.count(), TENON_COUNT_UNBOUNDED);
+    for (uint64_t row : {0, 1, 3, 9, 500}) {
+      try {
+        mixture.read(nullptr, row, 1);
+        ADD_FAILURE() << parts << " row " << row;
+      } catch (const Error& e) {
+        EXPECT_EQ(e.code(), TENON_E_STATE) << e.what();
+      }
+    }
+  }
+}
+
+TEST(Mixture, ARowBeyondTheEndIsAnError) {
+  Lab lab(R"({"parts": [{"of": "a", "count": 4}, {"of": "b", "count": 6}, {"of": "c", "count": 1}]})");
+  EXPECT_EQ(lab.read(10, 1).size(), 1u);
+  EXPECT_THROW(lab.read(11, 1), Error);
+}
+
 TEST(Mixture, AnEmptyPartIsNamed) {
   FakeHost host(plugin_component(), R"({"parts": ["none"]})");
   RowSet none({});
